@@ -1,0 +1,1 @@
+"""SavedModel in, TF-TRT SavedModel out, compared with its source before it is published."""

@@ -1,0 +1,1 @@
+"""Images in over HTTP, masks or coloured overlays out."""

@@ -1,0 +1,1 @@
+"""TensorFlow Serving's gRPC protocol on the TensorFlow runtime, where there is no Docker."""
