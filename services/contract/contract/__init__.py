@@ -1,1 +1,38 @@
 """What every service agrees on. Standard library only; Python 3.8 (the converter's) to 3.13."""
+
+from contract.card import IGNORE_ID, CardError, ClassInfo, Metrics, ModelCard, Preprocessing
+from contract.models_config import ModelsConfigError
+from contract.repository import PublishError, publish, versions
+from contract.signatures import (
+    DESCRIBE,
+    ENCODED,
+    PROBABILITIES,
+    SCORES,
+    SERVING_DEFAULT,
+    Signature,
+    TensorSpec,
+    mismatches,
+    signatures,
+)
+
+__all__ = [
+    "DESCRIBE",
+    "ENCODED",
+    "IGNORE_ID",
+    "PROBABILITIES",
+    "SCORES",
+    "SERVING_DEFAULT",
+    "CardError",
+    "ClassInfo",
+    "Metrics",
+    "ModelCard",
+    "ModelsConfigError",
+    "Preprocessing",
+    "PublishError",
+    "Signature",
+    "TensorSpec",
+    "mismatches",
+    "publish",
+    "signatures",
+    "versions",
+]

@@ -1,0 +1,134 @@
+"""The model repository: how a version comes into ``models_repo/`` so that serving never sees half of one.
+
+Publishing takes the repository's lock, writes beside in ``<model>/.tmp-<version>`` (a name that TensorFlow Serving
+does not take for a version), has the caller prove that the result loads, makes it durable, renames it to
+``<model>/<version>`` in one step, and lists the model in models.config. A publisher that is killed leaves a
+``.tmp-…`` folder, which the next one clears away.
+"""
+
+import contextlib
+import errno
+import fcntl
+import logging
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Callable, Iterator, List
+
+from contract import models_config, warmup
+from contract.card import CardError, ModelCard, check_model_name
+
+CARD_PATH = Path("assets.extra", "model_card.json")
+WARMUP_PATH = Path("assets.extra", warmup.FILE_NAME)
+
+_LOCK_NAME = ".lock"
+_TEMPORARY_PREFIX = ".tmp-"
+
+_log = logging.getLogger(__name__)
+
+
+class PublishError(RuntimeError):
+    """A version that was not published; nothing of it is left in the repository."""
+
+
+def versions(models_root: Path, name: str) -> List[int]:
+    """The published versions of a model, ascending; none when it is unknown."""
+    try:
+        return sorted(int(child.name) for child in (models_root / name).iterdir() if re.fullmatch("[0-9]+", child.name))
+    except FileNotFoundError:
+        return []
+
+
+def publish(
+    models_root: Path,
+    card: ModelCard,
+    write: Callable[[Path], None],
+    check: Callable[[Path], None],
+) -> int:
+    """Publish the next version of ``card.name``.
+
+    Args:
+        models_root: the repository; made when it is missing.
+        card: written to ``assets.extra/model_card.json``, and a warm-up of every signature beside it.
+        write: writes the SavedModel into the empty folder it is given.
+        check: loads the finished folder and runs every signature; raises when one fails.
+
+    Returns:
+        The version, one above the highest there is. A version is never overwritten.
+
+    Raises:
+        PublishError: what ``write`` left is no SavedModel, or its card cannot be read back.
+        ModelsConfigError: models.config cannot be read; raised before anything is written.
+        Exception: whatever ``write`` or ``check`` raises. Nothing of the version is left then.
+    """
+    check_model_name(card.name)
+    model_folder = models_root / card.name
+    model_folder.mkdir(parents=True, exist_ok=True)
+    config = models_root / models_config.FILE_NAME
+    with _locked(models_root):
+        models_config.model_names(config)
+        _clear_leftovers(model_folder)
+        version = max(versions(models_root, card.name), default=0) + 1
+        beside = model_folder / f"{_TEMPORARY_PREFIX}{version}"
+        beside.mkdir()
+        try:
+            write(beside)
+            _complete(beside, card)
+            check(beside)
+            _sync_tree(beside)
+            beside.rename(model_folder / str(version))
+        except BaseException:
+            shutil.rmtree(str(beside), ignore_errors=True)
+            raise
+        _sync(model_folder)
+        # The version first, then the config: a listed model without a version blocks TensorFlow Serving.
+        models_config.add_model(config, card.name)
+    return version
+
+
+def _complete(folder: Path, card: ModelCard) -> None:
+    """Add card and warm-up, and refuse a folder that is no SavedModel."""
+    if not (folder / "saved_model.pb").is_file():
+        raise PublishError(f"{folder.name} was written without a saved_model.pb: expected a SavedModel")
+    (folder / CARD_PATH).parent.mkdir(exist_ok=True)
+    (folder / CARD_PATH).write_text(card.to_json(), encoding="utf-8")
+    try:
+        ModelCard.from_json((folder / CARD_PATH).read_text(encoding="utf-8"))
+    except CardError as error:
+        raise PublishError(f"the card of {card.name} cannot be read back: {error}") from error
+    warmup.write(folder / WARMUP_PATH, card)
+
+
+@contextlib.contextmanager
+def _locked(models_root: Path) -> Iterator[None]:
+    """Hold the repository's lock. The kernel gives it back when the holder dies, however it dies."""
+    with (models_root / _LOCK_NAME).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EAGAIN):
+                raise
+            _log.warning("waiting: another publisher is writing to %s", models_root)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _clear_leftovers(model_folder: Path) -> None:
+    for leftover in model_folder.glob(_TEMPORARY_PREFIX + "*"):
+        _log.warning("removing %s, left by a publisher that was killed", leftover)
+        shutil.rmtree(str(leftover))
+
+
+def _sync_tree(folder: Path) -> None:
+    for path in sorted(folder.rglob("*")):
+        _sync(path)
+    _sync(folder)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(str(path), os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
