@@ -58,6 +58,10 @@ class Preprocessing:
     mean: Tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: Tuple[float, float, float] = (0.229, 0.224, 0.225)
 
+    def __post_init__(self) -> None:
+        if 0 in self.std:
+            raise CardError(f"preprocessing std {self.std}: expected no zero, as pixels are divided by it")
+
 
 @dataclass(frozen=True)
 class Metrics:
@@ -71,6 +75,11 @@ class Metrics:
     per_class_iou: Dict[str, Optional[float]]
     split: str
     images: int
+
+    def __post_init__(self) -> None:
+        for name, iou in [("miou", self.miou), *self.per_class_iou.items()]:
+            if iou is not None and not 0 <= iou <= 1:
+                raise CardError(f"metrics {name} is {iou}: expected 0 to 1")
 
 
 @dataclass(frozen=True)
@@ -123,8 +132,15 @@ class ModelCard:
             raise CardError(f"ignore id {self.ignore_id}: expected {IGNORE_ID}")
 
     def to_json(self) -> str:
-        """The card as JSON text, the same for the same card."""
-        return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False) + "\n"
+        """The card as JSON text, the same for the same card.
+
+        Raises:
+            CardError: a value that JSON does not have, such as NaN or a NumPy number.
+        """
+        try:
+            return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        except (TypeError, ValueError) as error:
+            raise CardError(f"model card {self.name}: {error}: expected text, finite numbers, lists, objects") from None
 
     @classmethod
     def from_json(cls, text: Union[str, bytes]) -> "ModelCard":

@@ -3,14 +3,17 @@
 Serving polls the file, so it is only ever replaced whole, by a rename.
 """
 
+import contextlib
 import os
 from pathlib import Path
-from typing import List, Optional
+from typing import List
 
 from contract import textproto
-from contract.textproto import Message
+from contract.textproto import Message, Value
 
 FILE_NAME = "models.config"
+
+_LIST = "model_config_list"
 
 # Old and new at once, so that a swap never leaves a gap and a client pinned to the old version can finish.
 _LOADED_VERSIONS = "2"
@@ -29,15 +32,9 @@ def model_names(path: Path) -> List[str]:
     """The names of the models listed, in the file's order; none when there is no file yet.
 
     Raises:
-        ModelsConfigError: the file is not a ModelServerConfig.
+        ModelsConfigError: the file is not a ModelServerConfig with one list of models.
     """
-    names = []
-    for config in _configs(_read(path), path):
-        name = _scalar(config, "name")
-        if name is None:
-            raise ModelsConfigError(f'{path}: a config has no name: expected name: "…"')
-        names.append(name)
-    return names
+    return _names(_read(path), path)
 
 
 def add_model(path: Path, name: str) -> None:
@@ -46,10 +43,10 @@ def add_model(path: Path, name: str) -> None:
     The caller holds the repository's lock. What else the file says (other models, policies, labels) is kept.
 
     Raises:
-        ModelsConfigError: the file is not a ModelServerConfig; it is left as it was.
+        ModelsConfigError: the file is not a ModelServerConfig with one list of models; it is left as it was.
     """
-    document = _read(path)
-    if name in model_names(path):
+    model_list = _read(path)
+    if name in _names(model_list, path):
         return
     config: Message = [
         ("name", textproto.quote(name)),
@@ -57,44 +54,56 @@ def add_model(path: Path, name: str) -> None:
         ("model_platform", textproto.quote("tensorflow")),
         ("model_version_policy", [("latest", [("num_versions", _LOADED_VERSIONS)])]),
     ]
-    lists = [value for field, value in document if field == "model_config_list"]
-    if not lists:
-        document.append(("model_config_list", [("config", config)]))
-    elif isinstance(lists[0], list):
-        lists[0].append(("config", config))
+    document: Message = [(_LIST, [*model_list, ("config", config)])]
     replace_file(path, _HEADER + textproto.dump(document))
 
 
 def replace_file(path: Path, text: str) -> None:
     """Replace ``path`` by ``text`` in one step: a reader sees the old file or the new one, also after a power cut."""
     beside = path.with_name(".tmp-" + path.name)
-    with beside.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    try:
+        with beside.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+        raise
 
 
 def _read(path: Path) -> Message:
+    """What stands in the file's model_config_list."""
     try:
-        return textproto.parse(path.read_text(encoding="utf-8"))
+        document = textproto.parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return []
     except (textproto.TextProtoError, UnicodeDecodeError) as error:
         raise ModelsConfigError(f"{path}: {error}. Mend the file, or move it away and publish again") from None
+    if not document:
+        return []
+    fields = [field for field, _ in document]
+    if fields != [_LIST]:
+        raise ModelsConfigError(f"{path}: found {', '.join(fields)}: expected one {_LIST} {{ … }} and nothing else")
+    return _message(*document[0], path)
 
 
-def _configs(document: Message, path: Path) -> List[Message]:
-    configs = []
-    for field, value in document:
-        if field != "model_config_list" or isinstance(value, str):
-            raise ModelsConfigError(f"{path}: found {field}: expected model_config_list {{ … }}")
-        configs += [config for key, config in value if key == "config" and isinstance(config, list)]
-    return configs
+def _names(model_list: Message, path: Path) -> List[str]:
+    return [_name(_message(field, value, path), path) for field, value in model_list if field == "config"]
 
 
-def _scalar(message: Message, name: str) -> Optional[str]:
-    for field, value in message:
-        if field == name and isinstance(value, str):
-            return textproto.unquote(value)
-    return None
+def _name(config: Message, path: Path) -> str:
+    for field, value in config:
+        if field == "name" and isinstance(value, str):
+            try:
+                return textproto.unquote(value)
+            except ValueError as error:
+                raise ModelsConfigError(f"{path}: name of a config: {error}") from None
+    raise ModelsConfigError(f'{path}: a config has no name: expected name: "…"')
+
+
+def _message(field: str, value: Value, path: Path) -> Message:
+    if isinstance(value, str):
+        raise ModelsConfigError(f"{path}: {field} is {value}: expected {field} {{ … }}")
+    return value

@@ -17,13 +17,15 @@ from pathlib import Path
 from typing import Callable, Iterator, List
 
 from contract import models_config, warmup
-from contract.card import CardError, ModelCard, check_model_name
+from contract.card import CardError, ModelCard
 
 CARD_PATH = Path("assets.extra", "model_card.json")
 WARMUP_PATH = Path("assets.extra", warmup.FILE_NAME)
 
 _LOCK_NAME = ".lock"
 _TEMPORARY_PREFIX = ".tmp-"
+# Serving passes over a name that is no int64; 18 digits always are one.
+_VERSION = re.compile("[0-9]{1,18}")
 
 _log = logging.getLogger(__name__)
 
@@ -35,9 +37,10 @@ class PublishError(RuntimeError):
 def versions(models_root: Path, name: str) -> List[int]:
     """The published versions of a model, ascending; none when it is unknown."""
     try:
-        return sorted(int(child.name) for child in (models_root / name).iterdir() if re.fullmatch("[0-9]+", child.name))
-    except FileNotFoundError:
+        children = list((models_root / name).iterdir())
+    except (FileNotFoundError, NotADirectoryError):
         return []
+    return sorted(int(child.name) for child in children if _VERSION.fullmatch(child.name))
 
 
 def publish(
@@ -58,16 +61,20 @@ def publish(
         The version, one above the highest there is. A version is never overwritten.
 
     Raises:
-        PublishError: what ``write`` left is no SavedModel, or its card cannot be read back.
+        CardError: the card cannot be read back, or its name is not free; raised before anything is written.
         ModelsConfigError: models.config cannot be read; raised before anything is written.
+        PublishError: what ``write`` left is no SavedModel.
         Exception: whatever ``write`` or ``check`` raises. Nothing of the version is left then.
     """
-    check_model_name(card.name)
+    ModelCard.from_json(card.to_json())
     model_folder = models_root / card.name
-    model_folder.mkdir(parents=True, exist_ok=True)
     config = models_root / models_config.FILE_NAME
+    if model_folder == config or model_folder.is_file():
+        raise CardError(f"model name {card.name!r} is that of a file in {models_root}: expected another name")
+    models_root.mkdir(parents=True, exist_ok=True)
     with _locked(models_root):
         models_config.model_names(config)
+        model_folder.mkdir(exist_ok=True)
         _clear_leftovers(model_folder)
         version = max(versions(models_root, card.name), default=0) + 1
         beside = model_folder / f"{_TEMPORARY_PREFIX}{version}"
@@ -82,7 +89,9 @@ def publish(
             shutil.rmtree(str(beside), ignore_errors=True)
             raise
         _sync(model_folder)
-        # The version first, then the config: a listed model without a version blocks TensorFlow Serving.
+        _sync(models_root)
+        # The version first, then the config: a listed model without a version blocks TensorFlow Serving. Whoever is
+        # killed in between leaves a whole version of a model that the next publish lists.
         models_config.add_model(config, card.name)
     return version
 
@@ -93,10 +102,6 @@ def _complete(folder: Path, card: ModelCard) -> None:
         raise PublishError(f"{folder.name} was written without a saved_model.pb: expected a SavedModel")
     (folder / CARD_PATH).parent.mkdir(exist_ok=True)
     (folder / CARD_PATH).write_text(card.to_json(), encoding="utf-8")
-    try:
-        ModelCard.from_json((folder / CARD_PATH).read_text(encoding="utf-8"))
-    except CardError as error:
-        raise PublishError(f"the card of {card.name} cannot be read back: {error}") from error
     warmup.write(folder / WARMUP_PATH, card)
 
 

@@ -2,23 +2,27 @@
 
 A message is a list of ``(field, value)`` pairs in the order written; a value is a message, or a scalar kept as the
 text it was written with (``"quoted"``, ``7``, ``true``), so that what this project does not know survives a rewrite.
+Extensions and ``Any`` (``[name]`` as a field) are refused: models.config has none.
 Source: the text format specification of protobuf.dev.
 """
 
 import re
-from typing import Iterator, List, Tuple, Union
+from typing import Iterator, List, Optional, Tuple, Union
 
 Message = List[Tuple[str, "Value"]]
 Value = Union[str, Message]
 
+_ESCAPE = r"""\\(?:[abfnrtv?\\'"]|[0-7]{1,3}|[xX][0-9A-Fa-f]{1,2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8})"""
+_STRING = rf"""(?:"(?:[^"\\\n]|{_ESCAPE})*"|'(?:[^'\\\n]|{_ESCAPE})*')"""
 _TOKEN = re.compile(
-    r"""(?P<space>\s+|\#[^\n]*)
-      | (?P<string>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')
-      | (?P<word>-?[A-Za-z0-9_.+-]+)
-      | (?P<mark>[{}<>:;,\[\]])""",
-    re.VERBOSE,
+    rf"""(?P<space>\s+|\#[^\n]*)
+      | (?P<string>{_STRING})
+      | (?P<word>[A-Za-z0-9_.+-]+)
+      | (?P<mark>[{{}}<>:;,\[\]])""",
+    re.VERBOSE | re.ASCII,
 )
 _CLOSING = {"{": "}", "<": ">"}
+_LETTERS = {"a": 7, "b": 8, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11}
 
 
 class TextProtoError(ValueError):
@@ -26,7 +30,7 @@ class TextProtoError(ValueError):
 
 
 def parse(text: str) -> Message:
-    """Read a message. Comments are lost, everything else is kept.
+    """Read a message. Comments are lost, everything else is kept; lists become one pair for each element.
 
     Raises:
         TextProtoError: with the line and what was expected there.
@@ -53,8 +57,32 @@ def quote(text: str) -> str:
 
 
 def unquote(scalar: str) -> str:
-    """The text of a string scalar."""
-    return re.sub(r"\\(.)", lambda m: {"n": "\n", "t": "\t"}.get(m.group(1), m.group(1)), scalar[1:-1])
+    """The text of a string scalar, which may be several strings side by side.
+
+    Raises:
+        ValueError: the scalar is no string (a number, ``true``), or its bytes are not UTF-8.
+    """
+    strings = re.findall(_STRING, scalar)
+    if not strings:
+        raise ValueError(f'expected a string in quotes, found {scalar}: write "{scalar}"')
+    return b"".join(_unescape(string[1:-1]) for string in strings).decode("utf-8")
+
+
+def _unescape(text: str) -> bytes:
+    """Octal and hexadecimal escapes are bytes, not characters: protobuf writes é as ``\\303\\251``."""
+    out, position = bytearray(), 0
+    for match in re.finditer(_ESCAPE, text):
+        out += text[position : match.start()].encode("utf-8")
+        position, escape = match.end(), match.group()[1:]
+        if escape[0] in "01234567":
+            out.append(int(escape, 8) & 0xFF)
+        elif escape[0] in "xX":
+            out.append(int(escape[1:], 16))
+        elif escape[0] in "uU":
+            out += chr(int(escape[1:], 16)).encode("utf-8")
+        else:
+            out.append(_LETTERS.get(escape, ord(escape)))
+    return bytes(out) + text[position:].encode("utf-8")
 
 
 _Token = Tuple[str, str, int]
@@ -65,52 +93,58 @@ def _tokens(text: str) -> Iterator[_Token]:
     while position < len(text):
         match = _TOKEN.match(text, position)
         if match is None:
-            raise TextProtoError(f"line {line}: unexpected {text[position]!r}")
+            found = text[position]
+            if found in "\"'":
+                raise TextProtoError(f"line {line}: a string that does not end on its line, or holds an unknown escape")
+            raise TextProtoError(f"line {line}: unexpected {found!r}")
         if match.lastgroup != "space":
             yield str(match.lastgroup), match.group(), line
         line += match.group().count("\n")
         position = match.end()
 
 
-def _fields(tokens: List[_Token], at: int, closing: Union[str, None]) -> Tuple[Message, int]:
+def _fields(tokens: List[_Token], at: int, closing: Optional[str]) -> Tuple[Message, int]:
     message: Message = []
     while True:
-        kind, text, line = tokens[at]
-        if text == closing or (closing is None and kind == "end"):
+        kind, name, line = tokens[at]
+        if name == closing or (closing is None and kind == "end"):
             return message, at + 1
-        if kind != "word":
-            raise TextProtoError(f"line {line}: expected a field name{_or(closing)}, found {text}")
-        name, at = text, at + 1
-        colon = tokens[at][1] == ":"
-        at += colon
-        kind, value_text, line = tokens[at]
-        if value_text == "[" and colon:
-            at += 1
-            while tokens[at][1] != "]":
-                value, at = _value(tokens, at, name, colon)
-                message.append((name, value))
-                at += tokens[at][1] == ","
-            at += 1
-        else:
-            value, at = _value(tokens, at, name, colon)
-            message.append((name, value))
-        at += tokens[at][1] in (";", ",") and tokens[at][0] == "mark"
+        if not (kind == "word" and name.isidentifier()):
+            expected = f"a field name or {closing}" if closing else "a field name"
+            raise TextProtoError(f"line {line}: expected {expected}, found {name}")
+        colon = tokens[at + 1][1] == ":"
+        values, at = _values(tokens, at + 1 + colon, name, colon)
+        message += [(name, value) for value in values]
+        at += tokens[at][1] in (";", ",")
+
+
+def _values(tokens: List[_Token], at: int, name: str, colon: bool) -> Tuple[List[Value], int]:
+    """One value, or those of a list."""
+    if tokens[at][1] != "[":
+        value, at = _value(tokens, at, name, colon)
+        return [value], at
+    values: List[Value] = []
+    if tokens[at + 1][1] == "]":
+        return values, at + 2
+    while tokens[at][1] in ("[", ","):
+        value, at = _value(tokens, at + 1, name, colon)
+        values.append(value)
+    if tokens[at][1] != "]":
+        raise TextProtoError(f"line {tokens[at][2]}: expected , or ] in the list of {name}, found {tokens[at][1]}")
+    return values, at + 1
 
 
 def _value(tokens: List[_Token], at: int, name: str, colon: bool) -> Tuple[Value, int]:
     kind, text, line = tokens[at]
-    if kind == "mark" and text in _CLOSING:
+    if text in _CLOSING:
         return _fields(tokens, at + 1, _CLOSING[text])
-    if colon and kind == "string":
-        joined = ""
-        while tokens[at][0] == "string":  # adjacent strings are one
-            joined += unquote(tokens[at][1])
+    if not colon:
+        raise TextProtoError(f"line {line}: expected : or {{ after {name}, found {text}")
+    if kind == "string":
+        first = at
+        while tokens[at][0] == "string":
             at += 1
-        return quote(joined), at
-    if colon and kind == "word":
+        return " ".join(string for _, string, _ in tokens[first:at]), at
+    if kind == "word":
         return text, at + 1
     raise TextProtoError(f"line {line}: expected a value for {name}, found {text}")
-
-
-def _or(closing: Union[str, None]) -> str:
-    return f" or {closing}" if closing else ""

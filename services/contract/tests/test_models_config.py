@@ -1,0 +1,146 @@
+"""models.config: what is read from it, what publishing adds, and that nobody ever reads half of it."""
+
+import os
+import re
+import threading
+
+import pytest
+
+from contract import ModelsConfigError
+from contract.models_config import add_model, model_names, replace_file
+from contract.textproto import parse
+
+BY_HAND = """
+model_config_list: {
+  config: <
+    name: 'signs'  # base_path is not ours
+    base_path: "/mnt/mod\\303\\250les/signs"
+    model_version_policy { specific { versions: [3, 5] } }
+    version_labels { key: "stable" value: 3 };
+    version_labels { key: "canary" value: 5 }
+    logging_config { sampling_config { sampling_rate: 1e-2 } }
+  >
+  config { name: "ro" "ad-trt-fp16" base_path: "/models/road-trt-fp16" future_field { a: [true] } }
+}
+"""
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "models.config"
+
+
+def test_no_file_is_no_models(path):
+    assert model_names(path) == []
+
+
+@pytest.mark.parametrize("text", ["", "# only a comment\n", "model_config_list {}", "model_config_list { config: [] }"])
+def test_an_empty_file_is_no_models_either(path, text):
+    path.write_text(text)
+    assert model_names(path) == []
+    add_model(path, "road")
+    assert model_names(path) == ["road"]
+
+
+def test_what_stands_there_after_the_first_model(path):
+    add_model(path, "road")
+    assert path.read_text().splitlines()[2:] == [
+        "model_config_list {",
+        "  config {",
+        '    name: "road"',
+        '    base_path: "/models/road"',
+        '    model_platform: "tensorflow"',
+        "    model_version_policy {",
+        "      latest {",
+        "        num_versions: 2",
+        "      }",
+        "    }",
+        "  }",
+        "}",
+    ]
+    assert path.read_text().startswith("# Written by `contract`")
+
+
+def test_a_model_is_listed_once_and_in_order(path):
+    for name in ["road", "signs", "road", "signs"]:
+        add_model(path, name)
+    assert model_names(path) == ["road", "signs"]
+    assert path.read_text().count("# Written by") == 1
+
+
+def test_a_model_that_is_listed_leaves_the_file_alone(path):
+    path.write_text(BY_HAND)
+    before = path.stat()
+    add_model(path, "signs")
+    add_model(path, "road-trt-fp16")
+    assert path.stat() == before
+
+
+def test_what_a_person_wrote_survives(path):
+    path.write_text(BY_HAND, encoding="utf-8")
+    assert model_names(path) == ["signs", "road-trt-fp16"]
+    ((_, before),) = parse(BY_HAND)
+    add_model(path, "road")
+    ((_, after),) = parse(path.read_text(encoding="utf-8"))
+    assert after[:-1] == before
+    assert model_names(path) == ["signs", "road-trt-fp16", "road"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("model_config_list {\n  config {", "line 2: expected a field name or }"),
+        ('config { name: "road" }', "found config: expected one model_config_list { … } and nothing else"),
+        ("model_config_list {} model_config_list {}", "found model_config_list, model_config_list: expected one"),
+        ("model_config_list {} custom_model_config {}", "found model_config_list, custom_model_config: expected one"),
+        ("model_config_list: 7", "model_config_list is 7: expected model_config_list { … }"),
+        ('model_config_list { config: "road" }', 'config is "road": expected config { … }'),
+        ("model_config_list { config { base_path: '/x' } }", "a config has no name"),
+        ("model_config_list { config { name: road } }", 'found road: write "road"'),
+        ("model_config_list { config { name: '\\377' } }", "name of a config: 'utf-8' codec can't decode"),
+        (b"\xff\xfe", "'utf-8' codec can't decode"),
+    ],
+)
+def test_a_broken_file_is_left_untouched_and_told_by_name(path, text, sentence):
+    broken = text if isinstance(text, bytes) else text.encode("utf-8")
+    path.write_bytes(broken)
+    for use in (lambda: model_names(path), lambda: add_model(path, "road")):
+        with pytest.raises(ModelsConfigError, match=re.escape(sentence)) as caught:
+            use()
+        assert str(caught.value).startswith(str(path))
+    assert path.read_bytes() == broken
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_reader_never_sees_half_a_file(path):
+    texts = ["short\n", "long\n" * 50_000]
+    replace_file(path, texts[0])
+    seen, done = set(), threading.Event()
+
+    def poll():
+        while not done.is_set():
+            seen.add(path.read_text())
+
+    reader = threading.Thread(target=poll)
+    reader.start()
+    try:
+        for turn in range(100):
+            replace_file(path, texts[turn % 2])
+    finally:
+        done.set()
+        reader.join()
+    assert seen == set(texts)
+
+
+def test_a_disk_that_fills_up_leaves_the_old_file_and_nothing_beside_it(path, monkeypatch):
+    add_model(path, "road")
+    before = path.read_bytes()
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        add_model(path, "signs")
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
