@@ -1,0 +1,107 @@
+"""tensorflow_model_server's command line: its flag names and defaults, plus the two that are ours.
+
+A flag is ``--name=value`` or ``--name value``; a boolean is ``--name``, ``--name=true`` or ``--name=false``.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+
+class FlagError(ValueError):
+    """A flag whose value cannot be read; the message names the flag and what it takes."""
+
+
+def _flag(default: Any, usage: str) -> Any:
+    return field(default=default, metadata={"usage": usage})
+
+
+@dataclass(frozen=True)
+class Flags:
+    """What the command line said."""
+
+    port: int = _flag(8500, "TCP port of the gRPC API; 0 takes a free one and prints it")
+    host: str = _flag("127.0.0.1", "address to listen on; 0.0.0.0 opens the server to the network (ours)")
+    model_config_file: str = _flag("", "ModelServerConfig in text format: which models to serve")
+    model_config_file_poll_wait_seconds: int = _flag(0, "seconds between looks at model_config_file; 0 reads it once")
+    models_root: str = _flag("", "folder that stands at /models in the base paths (ours)")
+    model_name: str = _flag("default", "name of the one model, without model_config_file")
+    model_base_path: str = _flag("", "folder of the one model's versions, without model_config_file")
+    file_system_poll_wait_seconds: float = _flag(1, "seconds between looks for new versions; 0 looks once")
+    max_num_load_retries: int = _flag(5, "tries after a version's first failed load")
+    load_retry_interval_micros: int = _flag(60_000_000, "microseconds between two tries")
+    enable_model_warmup: bool = _flag(True, "run assets.extra/tf_serving_warmup_requests before serving a version")
+    allow_version_labels_for_unavailable_models: bool = _flag(
+        False, "let a new label point at a version that is not loaded yet"
+    )
+    grpc_max_threads: int = _flag(4 * (os.cpu_count() or 1), "requests worked on at the same time")
+    tensorflow_intra_op_parallelism: int = _flag(0, "threads within one operation; 0 leaves it to TensorFlow")
+    tensorflow_inter_op_parallelism: int = _flag(0, "operations run at the same time; 0 leaves it to TensorFlow")
+    rest_api_port: int = _flag(0, "accepted; the REST API is not served here")
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """The flags, and the arguments that are none of them."""
+
+    flags: Flags
+    unknown: tuple[str, ...]
+
+
+def parse(arguments: Sequence[str]) -> CommandLine:
+    """Read the command line. Unknown arguments are handed back, not refused, as tensorflow_model_server does.
+
+    Raises:
+        FlagError: a known flag with a value of the wrong type, or without one.
+    """
+    known = {flag.name: flag for flag in fields(Flags)}
+    values: dict[str, Any] = {}
+    unknown = []
+    rest = list(arguments)
+    while rest:
+        argument = rest.pop(0)
+        name, equals, text = argument.removeprefix("--").partition("=")
+        if not argument.startswith("--") or name not in known:
+            unknown.append(argument)
+            if argument.startswith("--") and not equals and rest and not rest[0].startswith("--"):
+                unknown.append(rest.pop(0))
+            continue
+        kind = known[name].type
+        if not equals:
+            if kind is bool and (not rest or rest[0].lower() not in _BOOLEANS):
+                text = "true"
+            elif not rest:
+                raise FlagError(f"--{name} has no value: expected --{name}={_EXPECTED[kind]}")
+            else:
+                text = rest.pop(0)
+        values[name] = _value(name, kind, text)
+    return CommandLine(Flags(**values), tuple(unknown))
+
+
+def usage() -> str:
+    """Every flag with its type, default and meaning."""
+    lines = ["usage: python -m serving", "Flags:"]
+    for flag in fields(Flags):
+        default = str(flag.default).lower() if flag.type is bool else repr(flag.default)
+        lines.append(f"\t--{flag.name}={default}\t{flag.type.__name__}\t{flag.metadata['usage']}")  # type: ignore[union-attr]
+    return "\n".join(lines)
+
+
+def local_path(base_path: str, models_root: str) -> Path:
+    """Where ``base_path`` lies on this machine: under ``models_root`` when it is under /models."""
+    if models_root and Path(base_path).is_relative_to("/models"):
+        return Path(models_root).resolve() / Path(base_path).relative_to("/models")
+    return Path(base_path)
+
+
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+_EXPECTED: dict[Any, str] = {bool: "true|false", int: "<integer>", float: "<number>", str: "<text>"}
+
+
+def _value(name: str, kind: Any, text: str) -> Any:
+    try:
+        return _BOOLEANS[text.lower()] if kind is bool else kind(text)
+    except (KeyError, ValueError):
+        raise FlagError(f"--{name} is {text!r}: expected --{name}={_EXPECTED[kind]}") from None

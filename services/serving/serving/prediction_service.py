@@ -1,0 +1,53 @@
+"""tensorflow.serving.PredictionService: Predict and GetModelMetadata.
+
+Classify, Regress and MultiInference take tf.Example; they answer UNIMPLEMENTED, as the base class does.
+"""
+
+from typing import Any
+
+import grpc
+from tensorflow_serving.apis import get_model_metadata_pb2, prediction_service_pb2_grpc
+
+from serving.errors import invalid_argument
+from serving.manager import Manager
+from serving.predict import predict
+from serving.rpc import answers_errors, timeout_ms
+
+_SIGNATURE_DEF = "signature_def"
+
+
+class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
+    """Answers from what the manager serves."""
+
+    def __init__(self, manager: Manager) -> None:
+        self._manager = manager
+
+    @answers_errors
+    def Predict(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        """Run one signature of one version."""
+        if not request.HasField("model_spec"):
+            raise invalid_argument("Missing ModelSpec")
+        with self._manager.use(request.model_spec) as (version, servable):
+            response = predict(servable, request, timeout_ms(context))
+        response.model_spec.version.value = version
+        return response
+
+    @answers_errors
+    def GetModelMetadata(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        """Every signature of one version, as an ``Any`` of SignatureDefMap."""
+        if not request.HasField("model_spec"):
+            raise invalid_argument("Missing ModelSpec")
+        if not request.metadata_field:
+            raise invalid_argument("GetModelMetadataRequest must specify at least one metadata_field")
+        for field in request.metadata_field:
+            if field != _SIGNATURE_DEF:
+                raise invalid_argument(f"Metadata field {field} is not supported")
+        signatures = get_model_metadata_pb2.SignatureDefMap()
+        response = get_model_metadata_pb2.GetModelMetadataResponse()
+        with self._manager.use(request.model_spec) as (version, servable):
+            for name, signature in servable.signatures.items():
+                signatures.signature_def[name].CopyFrom(signature)
+        response.model_spec.name = request.model_spec.name
+        response.model_spec.version.value = version
+        response.metadata[_SIGNATURE_DEF].Pack(signatures)
+        return response
