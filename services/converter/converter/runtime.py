@@ -1,0 +1,73 @@
+"""What this machine can do: asked before anything that would abort the process."""
+
+import ctypes
+from dataclasses import dataclass
+from typing import Tuple
+
+from converter.errors import ConverterError
+
+_USE_THE_IMAGE = "convert in the converter's image, which has both: `make convert`, or `docker compose run converter`"
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """The versions of TensorFlow and of the TensorRT it loaded, and the GPU that engines are built for."""
+
+    tensorflow: str
+    tensorrt: str
+    gpu: str
+
+
+def probe() -> Runtime:
+    """Ask for TensorFlow, TF-TRT, the TensorRT libraries and a GPU, in this order.
+
+    Raises:
+        ConverterError: one of them is missing; the message says which and what to do.
+    """
+    try:
+        import tensorflow as tf
+    except ImportError as error:
+        raise ConverterError(f"TensorFlow cannot be imported ({error}): {_USE_THE_IMAGE}") from None
+    if not tf.sysconfig.get_build_info().get("is_tensorrt_build"):
+        raise ConverterError(
+            f"TensorFlow {tf.__version__} has no TF-TRT (tensorflow-cpu never has it, tensorflow until 2.17): "
+            f"{_USE_THE_IMAGE}"
+        )
+    tensorrt = _loaded_tensorrt(tf.__version__)
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        raise ConverterError(
+            "TensorFlow finds no NVIDIA GPU, and engines are built on the one that serves them: convert on a machine "
+            "with a GPU, and serve the model as it is on one without"
+        )
+    details = tf.config.experimental.get_device_details(gpus[0])
+    return Runtime(tf.__version__, tensorrt, str(details.get("device_name", "unknown GPU")))
+
+
+def _loaded_tensorrt(tensorflow: str) -> str:
+    """The version of the TensorRT libraries; TensorFlow aborts the process where it asks and they are not there."""
+    from tensorflow.compiler.tf2tensorrt import _pywrap_py_utils as tensorrt
+
+    wanted = tensorrt.get_linked_tensorrt_version()
+    library = f"libnvinfer.so.{wanted[0]}"
+    try:
+        # Some builds answer is_tensorrt_enabled() without looking for the libraries.
+        ctypes.CDLL(library)
+        found = tensorrt.is_tensorrt_enabled()
+    except OSError:
+        found = False
+    if not found:
+        raise ConverterError(
+            f"TensorFlow {tensorflow} needs TensorRT {_dotted(wanted)}, and {library} does not load: {_USE_THE_IMAGE}"
+        )
+    loaded = tensorrt.get_loaded_tensorrt_version()
+    if loaded < wanted or loaded[0] != wanted[0]:
+        raise ConverterError(
+            f"TensorFlow {tensorflow} was built for TensorRT {_dotted(wanted)} and this machine has {_dotted(loaded)}: "
+            f"{_USE_THE_IMAGE}"
+        )
+    return _dotted(loaded)
+
+
+def _dotted(version: Tuple[int, int, int]) -> str:
+    return ".".join(str(part) for part in version)

@@ -1,0 +1,42 @@
+"""The last gate before a converted model is published."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+
+from contract import ModelCard
+from converter import load_check, signatures
+from converter.errors import ConverterError
+
+
+def test_a_model_that_keeps_the_contract_passes(models_root: Path, card: ModelCard) -> None:
+    load_check.check(models_root / "tiny/1", card)
+
+
+def test_a_model_of_another_size_is_refused(models_root: Path, card: ModelCard) -> None:
+    with pytest.raises(ConverterError, match=r"breaks the contract: .*image is uint8 \[\?, 32, 48, 3\], expected"):
+        load_check.check(models_root / "tiny/1", dataclasses.replace(card, input_height=64))
+
+
+def test_another_card_in_describe_is_refused(models_root: Path, card: ModelCard) -> None:
+    with pytest.raises(ConverterError, match="answers another card than its own"):
+        load_check.check(models_root / "tiny/1", dataclasses.replace(card, flops=1))
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda image: {"mask": tf.repeat(tf.cast(image[..., 0], tf.uint8), 2, axis=0)}, r"of shape \(2, 32, 48\)"),
+        (lambda image: {"mask": tf.reshape(tf.cast(image[..., 0], tf.uint8), [-1, 7, 7])}, "serving_default .* fails"),
+    ],
+)
+def test_a_converted_function_that_answers_nonsense_is_refused(models_root, card, tmp_path, function, message) -> None:
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8)])
+    def converted(image):
+        return {name: tf.compat.v1.placeholder_with_default(t, [None] * 3) for name, t in function(image).items()}
+
+    signatures.save(tmp_path, card, models_root / "tiny/1", converted, {})
+    with pytest.raises(ConverterError, match=message):
+        load_check.check(tmp_path, card)
