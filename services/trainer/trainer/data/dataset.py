@@ -1,0 +1,105 @@
+"""A labelled set on disk: images, masks of class ids, and the class map beside them.
+
+::
+
+    dataset.json           classes, the seed of the splits, and for each item its id, image and mask
+    images/<id>.<suffix>   upright (EXIF orientation already applied), JPEG or PNG
+    masks/<id>.png         one channel, 8 bits: class ids, 255 = ignore
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from contract import CardError, ClassInfo
+from trainer.errors import UserError
+
+INDEX_NAME = "dataset.json"
+FORMAT_VERSION = 1
+
+# Shares of the whole, decided image by image: see `split_of`.
+_TEST, _VALIDATION = 0.15, 0.10
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Item:
+    """One labelled image; the paths are relative to the data set's folder."""
+
+    id: str
+    image: str
+    mask: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A labelled set: its folder, its classes (background first), its items in a fixed order, its splits' seed."""
+
+    root: Path
+    classes: tuple[ClassInfo, ...]
+    items: tuple[Item, ...]
+    split_seed: int = 0
+
+    def split(self, name: str) -> list[Item]:
+        """The items of ``train``, ``validation`` or ``test``.
+
+        Raises:
+            UserError: no such split, or it is empty.
+        """
+        if name not in SPLITS:
+            raise UserError(f"there is no split {name!r}: choose one of {', '.join(SPLITS)}")
+        chosen = [item for item in self.items if split_of(item.id, self.split_seed) == name]
+        if not chosen:
+            raise UserError(
+                f"{self.root}: of {len(self.items)} images none falls into the {name} split: "
+                "label more images, or import them with another --split-seed"
+            )
+        return chosen
+
+    def save(self) -> None:
+        """Write ``dataset.json``."""
+        content = {
+            "format_version": FORMAT_VERSION,
+            "split_seed": self.split_seed,
+            "classes": [dataclasses.asdict(c) for c in self.classes],
+            "items": [dataclasses.asdict(i) for i in self.items],
+        }
+        (self.root / INDEX_NAME).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def load_dataset(root: Path) -> Dataset:
+    """Read a data set's index.
+
+    Raises:
+        UserError: ``root`` is no data set of this format.
+    """
+    path = root / INDEX_NAME
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["format_version"] != FORMAT_VERSION:
+            raise ValueError(f"format_version {content['format_version']}, this trainer reads {FORMAT_VERSION}")
+        classes = tuple(ClassInfo(c["id"], c["name"], tuple(c["color"])) for c in content["classes"])
+        return Dataset(root, classes, tuple(Item(**item) for item in content["items"]), content["split_seed"])
+    except FileNotFoundError:
+        raise UserError(
+            f"{root} is not a data set: {INDEX_NAME} is missing. Make one with `python -m trainer data import-cvat`"
+        ) from None
+    except (CardError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({error}): import the labels again") from None
+
+
+def split_of(item_id: str, seed: int) -> str:
+    """The split of an image, from a hash of its id: adding images never moves another one."""
+    digest = hashlib.sha256(f"{seed}:{item_id}".encode()).digest()
+    share = int.from_bytes(digest[:8]) / 2**64
+    if share < _TEST:
+        return "test"
+    return "validation" if share < _TEST + _VALIDATION else "train"
+
+
+def paths(dataset: Dataset, items: Sequence[Item]) -> tuple[list[str], list[str]]:
+    """Absolute image and mask paths of ``items``."""
+    return [str(dataset.root / i.image) for i in items], [str(dataset.root / i.mask) for i in items]

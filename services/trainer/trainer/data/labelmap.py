@@ -1,0 +1,134 @@
+"""``labelmap.txt`` of CVAT's "Segmentation mask 1.1": which colour, or which index, is which class.
+
+Source: CVAT's format documentation and datumaro's VOC writer. CVAT sorts labels by name, so background can stand on
+any line, and a user's own coloured ``background`` paints every unlabelled pixel.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract import ClassInfo
+from trainer.errors import UserError
+
+BACKGROUND = "background"
+_BLACK = (0, 0, 0)
+_REMEDY = "Mend the file, or export again from CVAT"
+
+
+@dataclass(frozen=True)
+class LabelMap:
+    """The classes, background first, and how a mask's colours and indices become their ids."""
+
+    classes: tuple[ClassInfo, ...]
+    class_of_index: tuple[int, ...]
+
+    def ids(self, mask: NDArray[np.uint8], where: str) -> NDArray[np.uint8]:
+        """Class ids [H, W] of a mask that is RGB [H, W, 3], or indices into the label map's lines [H, W].
+
+        Raises:
+            UserError: a colour or index that is not in the map; ``where`` names the file in the message.
+        """
+        if mask.ndim == 2:
+            known = len(self.class_of_index)
+            if int(mask.max(initial=0)) >= known:
+                raise UserError(
+                    f"{where}: holds index {int(mask.max())}, but the label map has {known} lines (0 to {known - 1})"
+                )
+            return np.asarray(self.class_of_index, np.uint8)[mask]
+        table = sorted((_packed(np.array(c.color)), c.id) for c in self.classes)
+        colors = np.array([color for color, _ in table])
+        ids = np.array([class_id for _, class_id in table], np.uint8)
+        pixels = _packed(mask)
+        position = np.searchsorted(colors, pixels).clip(max=len(colors) - 1)
+        strangers = colors[position] != pixels
+        if strangers.any():
+            values, counts = np.unique(pixels[strangers], return_counts=True)
+            worst = int(values[counts.argmax()])
+            raise UserError(
+                f"{where}: {int(strangers.sum())} pixels have colours that are not in the label map, most often "
+                f"RGB {worst >> 16},{worst >> 8 & 255},{worst & 255}. Masks must be exported as PNG and never resized "
+                "or saved as JPEG"
+            )
+        return ids[position]
+
+
+def _packed(colors: NDArray) -> NDArray[np.int64]:
+    wide = colors.astype(np.int64)
+    return wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
+
+
+def voc_color(index: int) -> tuple[int, int, int]:
+    """Colour ``index`` of the PASCAL VOC palette: its bits, dealt to R, G, B from the highest bit down."""
+    color = [0, 0, 0]
+    for bit in range(8):
+        for channel in range(3):
+            color[channel] |= (index >> (3 * bit + channel) & 1) << (7 - bit)
+    return color[0], color[1], color[2]
+
+
+def parse_labelmap(text: str, where: str = "labelmap.txt") -> LabelMap:
+    """Read a label map: background becomes id 0, the others follow in the file's order.
+
+    Raises:
+        UserError: a line of other than four fields, a bad colour, a name or colour that stands twice.
+    """
+    labels = _lines(text, where)
+    background = next((name for name, color in labels if color == _BLACK), None)
+    if background is None and any(name == BACKGROUND for name, _ in labels):
+        background = BACKGROUND
+    # An empty colour is the palette's, by position; background was looked for before that.
+    colored = [(name, color or voc_color(index)) for index, (name, color) in enumerate(labels)]
+    if background is None:
+        colored.append((BACKGROUND, _BLACK))
+        background = BACKGROUND
+    _refuse_twins(colored, where)
+
+    ordered = sorted(colored, key=lambda label: label[0] != background)
+    classes = tuple(ClassInfo(class_id, name, color) for class_id, (name, color) in enumerate(ordered))
+    if len(classes) < 2:
+        raise UserError(f"{where}: has no label beside background, so there is nothing to learn. {_REMEDY}")
+    id_of = {c.name: c.id for c in classes}
+    return LabelMap(classes, tuple(id_of[name] for name, _ in labels))
+
+
+def _lines(text: str, where: str) -> list[tuple[str, tuple[int, int, int] | None]]:
+    labels = []
+    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), start=1):
+        line = line.strip()
+        if not line or line.startswith("#"):
+            continue
+        fields = line.split(":")
+        if len(fields) != 4 or not fields[0].strip():
+            raise UserError(
+                f"{where}, line {number}: expected name:R,G,B:parts:actions, found {line!r}. A label's name cannot "
+                f"hold a colon. {_REMEDY}"
+            )
+        labels.append((fields[0].strip(), _color(fields[1].strip(), f"{where}, line {number}")))
+    if not labels:
+        raise UserError(f"{where}: holds no label. {_REMEDY}")
+    return labels
+
+
+def _color(text: str, where: str) -> tuple[int, int, int] | None:
+    if not text:
+        return None
+    try:
+        red, green, blue = (int(part) for part in text.split(","))
+    except ValueError:
+        red = -1
+    if red < 0 or not all(0 <= channel <= 255 for channel in (red, green, blue)):
+        raise UserError(f"{where}: expected a colour R,G,B with values 0 to 255, found {text!r}. {_REMEDY}")
+    return red, green, blue
+
+
+def _refuse_twins(labels: list[tuple[str, tuple[int, int, int]]], where: str) -> None:
+    for position, (name, color) in enumerate(labels):
+        for other_name, other_color in labels[:position]:
+            if name == other_name:
+                raise UserError(f"{where}: the name {name!r} stands twice: give each label its own in CVAT")
+            if color == other_color:
+                raise UserError(
+                    f"{where}: {other_name!r} and {name!r} share the colour {color}: give each its own in CVAT"
+                )

@@ -1,0 +1,97 @@
+"""``export``: measure the frozen graph, describe it in a card, and publish it for serving."""
+
+import dataclasses
+import hashlib
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+from tensorflow.python.profiler.model_analyzer import profile
+from tensorflow.python.profiler.option_builder import ProfileOptionBuilder
+
+from contract import ModelCard
+from contract import publish as publish_version
+from trainer.data.dataset import load_dataset
+from trainer.errors import UserError
+from trainer.evaluation import evaluate
+from trainer.export import graph
+from trainer.export.check import check_saved_model
+from trainer.preprocessing import IMAGENET
+from trainer.training.run import Run
+
+
+def export_run(run: Run, name: str, models_root: Path, split: str) -> tuple[int, ModelCard]:
+    """Publish a run's best network as the next version of the model ``name``.
+
+    The card's metrics are measured on ``split`` with the very graph that is saved.
+
+    Returns:
+        The version and its card.
+    """
+    trained = keras.models.load_model(run.weights, compile=False)
+    # Without the auxiliary head, which only training needs.
+    model = keras.Model(trained.input, {"logits": trained.output["logits"]})
+    height, width = run.recipe.data.input_height, run.recipe.data.input_width
+    module = graph.freeze(model, height, width)
+
+    dataset = load_dataset(run.recipe.data.path)
+    if dataset.classes != run.classes:
+        raise UserError(f"{dataset.root} has other classes now than when {run.folder} was trained: train again")
+    card = ModelCard(
+        name=name,
+        architecture=run.recipe.network,
+        input_height=height,
+        input_width=width,
+        classes=run.classes,
+        preprocessing=IMAGENET,
+        flops=_flops(graph.freeze(model, height, width, images=1)),
+        parameters=sum(weight.numpy().size for weight in model.trainable_weights),
+        frameworks={"tensorflow": tf.__version__, "keras": keras.__version__},
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        git_revision=_git_revision(),
+        weights_sha256=_sha256(model),
+    )
+    mask_function = graph.signatures(module, card)["serving_default"]
+
+    def segment(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return mask_function(image=tf.constant(image))["mask"].numpy()
+
+    metrics = evaluate(segment, card, dataset, split)
+    card = dataclasses.replace(card, metrics=metrics)
+    version = publish_version(
+        models_root,
+        card,
+        write=lambda folder: graph.save(module, graph.signatures(module, card), str(folder)),
+        check=lambda folder: check_saved_model(str(folder), card),
+    )
+    return version, card
+
+
+def _flops(one_image: graph.SegmentationModule) -> int:
+    """Floating-point operations of one image through a graph frozen for one, a multiply-add as two."""
+    options = ProfileOptionBuilder.float_operation()
+    options["output"] = "none"
+    return int(profile(one_image.logits.graph, options=options).total_float_ops)
+
+
+def _sha256(model: keras.Model) -> str:
+    """Over the weights' bytes in the network's order: equal weights have equal sums however they are saved."""
+    digest = hashlib.sha256()
+    for weight in model.weights:
+        digest.update(np.ascontiguousarray(weight.numpy()).tobytes())
+    return digest.hexdigest()
+
+
+def _git_revision() -> str | None:
+    """The commit that this code is at, marked when it has uncommitted changes; None outside a checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        return subprocess.run(  # noqa: S603 - our own words alone
+            command, capture_output=True, text=True, check=True
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,101 @@
+"""The recipe of a training: one YAML file, every value of which the shell can set too (``--set path.to=value``)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from trainer.errors import UserError
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Augmentation(_Strict):
+    """What happens to a training image; labels follow by nearest neighbour, pixels from outside become ignored."""
+
+    flip: bool = True
+    scale: tuple[float, float] = (0.75, 1.5)
+    brightness: Fraction = 0.2
+    contrast: Fraction = 0.2
+    saturation: Fraction = 0.2
+
+
+class Data(_Strict):
+    """Which images, at what size (pixels), in batches of how many."""
+
+    path: Path
+    input_height: int = Field(ge=32)
+    input_width: int = Field(ge=32)
+    batch_size: int = Field(8, ge=1)
+    augmentation: Augmentation = Augmentation()
+
+
+class Optimizer(_Strict):
+    """Poly decay per iteration after a linear warm-up; weight decay skips biases and normalisation."""
+
+    name: Literal["sgd", "adamw"] = "sgd"
+    learning_rate: float = Field(0.01, gt=0)
+    momentum: Fraction = 0.9
+    weight_decay: float = Field(5e-4, ge=0)
+    poly_power: float = Field(0.9, gt=0)
+    warmup_steps: int = Field(100, ge=0)
+
+
+class Recipe(_Strict):
+    """Everything that decides how a network is trained."""
+
+    network: str
+    data: Data
+    optimizer: Optimizer = Optimizer()
+    epochs: int = Field(ge=1)
+    auxiliary_weight: float = Field(0.4, ge=0)
+    seed: int = 0
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe and apply ``path.to=value`` overrides, their values read as YAML.
+
+    Raises:
+        UserError: no such file, no YAML, or a value that is missing, unknown or out of its range.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        known = ", ".join(str(p) for p in sorted(path.parent.glob("*.yaml"))) or "none in its folder"
+        raise UserError(f"there is no recipe {path}: the recipes there are: {known}") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is not YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: expected a recipe (see services/trainer/recipes), found {type(content).__name__}")
+    for override in overrides:
+        _override(content, override)
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        problems = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        raise UserError(f"{path}: {'; '.join(problems)}") from None
+
+
+def save_recipe(recipe: Recipe, path: Path) -> None:
+    """Write a recipe as YAML that :func:`load_recipe` reads."""
+    path.write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
+
+
+def _override(content: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    *parents, last = key.split(".")
+    node: Any = content
+    for parent in parents:
+        node = node.setdefault(parent, {}) if isinstance(node, dict) else None
+    if not equals or not last or not isinstance(node, dict):
+        raise UserError(f"--set {override}: expected path.to=value, for instance optimizer.learning_rate=0.005")
+    try:
+        node[last] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise UserError(f"--set {override}: {value!r} is not a YAML value ({error})") from None
