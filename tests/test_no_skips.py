@@ -81,6 +81,7 @@ def test_elsewhere_they_are_skips(suite, monkeypatch, value):
         ('pytest.skip("no GPU", allow_module_level=True)', "no GPU"),
         ('pytest.importorskip("no_gpu")', "could not import 'no_gpu': No module named 'no_gpu'"),
     ],
+    ids=["skip", "importorskip"],
 )
 def test_a_module_that_skips_itself_is_an_error(suite, monkeypatch, line, reason):
     suite.makepyfile(test_module=f"import pytest\n{line}\ndef test_never_reached(): pass")

@@ -3,12 +3,11 @@
 Serving polls the file, so it is only ever replaced whole, by a rename.
 """
 
-import contextlib
-import os
 from pathlib import Path
 from typing import List
 
 from contract import textproto
+from contract.durable import replace_file
 from contract.textproto import Message, Value
 
 FILE_NAME = "models.config"
@@ -56,21 +55,6 @@ def add_model(path: Path, name: str) -> None:
     ]
     document: Message = [(_LIST, [*model_list, ("config", config)])]
     replace_file(path, _HEADER + textproto.dump(document))
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Replace ``path`` by ``text`` in one step: a reader sees the old file or the new one, also after a power cut."""
-    beside = path.with_name(".tmp-" + path.name)
-    try:
-        with beside.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            beside.unlink()
-        raise
 
 
 def _read(path: Path) -> Message:

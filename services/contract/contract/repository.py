@@ -10,7 +10,6 @@ import contextlib
 import errno
 import fcntl
 import logging
-import os
 import re
 import shutil
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Callable, Iterator, List
 
 from contract import models_config, warmup
 from contract.card import CardError, ModelCard
+from contract.durable import sync, sync_tree
 
 CARD_PATH = Path("assets.extra", "model_card.json")
 WARMUP_PATH = Path("assets.extra", warmup.FILE_NAME)
@@ -83,13 +83,13 @@ def publish(
             write(beside)
             _complete(beside, card)
             check(beside)
-            _sync_tree(beside)
+            sync_tree(beside)
             beside.rename(model_folder / str(version))
         except BaseException:
             shutil.rmtree(str(beside), ignore_errors=True)
             raise
-        _sync(model_folder)
-        _sync(models_root)
+        sync(model_folder)
+        sync(models_root)
         # The version first, then the config: a listed model without a version blocks TensorFlow Serving. Whoever is
         # killed in between leaves a whole version of a model that the next publish lists.
         models_config.add_model(config, card.name)
@@ -123,17 +123,3 @@ def _clear_leftovers(model_folder: Path) -> None:
     for leftover in model_folder.glob(_TEMPORARY_PREFIX + "*"):
         _log.warning("removing %s, left by a publisher that was killed", leftover)
         shutil.rmtree(str(leftover))
-
-
-def _sync_tree(folder: Path) -> None:
-    for path in sorted(folder.rglob("*")):
-        _sync(path)
-    _sync(folder)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(str(path), os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

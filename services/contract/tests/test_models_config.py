@@ -1,13 +1,11 @@
-"""models.config: what is read from it, what publishing adds, and that nobody ever reads half of it."""
+"""models.config: what is read from it, and what publishing adds."""
 
-import os
 import re
-import threading
 
 import pytest
 
 from contract import ModelsConfigError
-from contract.models_config import add_model, model_names, replace_file
+from contract.models_config import add_model, model_names
 from contract.textproto import parse
 
 BY_HAND = """
@@ -109,38 +107,4 @@ def test_a_broken_file_is_left_untouched_and_told_by_name(path, text, sentence):
             use()
         assert str(caught.value).startswith(str(path))
     assert path.read_bytes() == broken
-    assert list(path.parent.iterdir()) == [path]
-
-
-def test_a_reader_never_sees_half_a_file(path):
-    texts = ["short\n", "long\n" * 50_000]
-    replace_file(path, texts[0])
-    seen, done = set(), threading.Event()
-
-    def poll():
-        while not done.is_set():
-            seen.add(path.read_text())
-
-    reader = threading.Thread(target=poll)
-    reader.start()
-    try:
-        for turn in range(100):
-            replace_file(path, texts[turn % 2])
-    finally:
-        done.set()
-        reader.join()
-    assert seen == set(texts)
-
-
-def test_a_disk_that_fills_up_leaves_the_old_file_and_nothing_beside_it(path, monkeypatch):
-    add_model(path, "road")
-    before = path.read_bytes()
-
-    def full(descriptor):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
-        add_model(path, "signs")
-    assert path.read_bytes() == before
     assert list(path.parent.iterdir()) == [path]

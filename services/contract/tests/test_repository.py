@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from contract import CardError, ModelCard, ModelsConfigError, PublishError, publish, versions
+from contract import CardError, ModelCard, ModelsConfigError, PublishError, models_config, publish, repository, versions
 from contract.models_config import model_names
 
 PUBLISHER = Path(__file__).with_name("publisher.py")
@@ -107,6 +107,27 @@ class TestAVersion:
         for path in before:
             if path != "road":  # the folder gained a child
                 assert (root / path).stat().st_mtime_ns == before[path]
+
+    def test_is_on_the_disk_before_it_has_its_name_and_has_its_name_before_it_is_listed(
+        self, root, card, write_model, monkeypatch
+    ):
+        steps = []
+
+        def note(owner, name, step):
+            original = getattr(owner, name)
+
+            def noted(*args):
+                steps.append(step(*args))
+                return original(*args)
+
+            monkeypatch.setattr(owner, name, noted)
+
+        note(repository, "sync_tree", lambda folder: f"sync {folder.name} and all in it")
+        note(repository, "sync", lambda folder: f"sync {folder.name}")
+        note(Path, "rename", lambda path, target: f"rename to {target.name}")
+        note(models_config, "add_model", lambda path, name: f"list {name}")
+        publish(root, card, write_model, accept)
+        assert steps == ["sync .tmp-1 and all in it", "rename to 1", "sync road", "sync models_repo", "list road"]
 
 
 class TestVersions:

@@ -107,6 +107,7 @@ def test_a_rewrite_keeps_every_scalar_as_it_was_written(text):
         ('a: "x\ny"', "line 1: a string that does not end on its line"),
         (r'a: "\q"', "line 1: a string that does not end on its line, or holds an unknown escape"),
         ("a: 1\nb = 2", "line 2: unexpected '='"),
+        ("a:\u00a01", "line 1: unexpected '\\xa0'"),
         ("\ufeffa: 1", "line 1: unexpected '\\ufeff'"),
     ],
 )
