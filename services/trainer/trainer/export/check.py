@@ -2,10 +2,10 @@
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from contract import ModelCard, Signature, TensorSpec, mismatches, signatures
 from contract.warmup import grey_png
-from numpy.typing import NDArray
 from trainer.errors import UserError
 
 
