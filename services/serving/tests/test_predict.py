@@ -158,9 +158,7 @@ def test_floats_strings_and_two_inputs(server, predict_request):
     assert list(reply.outputs["y"].float_val) == [6, 6]
     reply = server.prediction.Predict(predict_request("segmenter", "strings", query=[b"a", b"\xff"]))
     assert list(reply.outputs["answer"].string_val) == [b"a!", b"\xff!"]
-    reply = server.prediction.Predict(
-        predict_request("segmenter", "add", a=np.float32([1, 2]), b=np.float32([10, 20]))
-    )
+    reply = server.prediction.Predict(predict_request("segmenter", "add", a=np.float32([1, 2]), b=np.float32([10, 20])))
     assert list(reply.outputs["sum"].float_val) == [11, 22]
 
 

@@ -1,0 +1,113 @@
+"""The configuration of the real TensorFlow Serving image, and how both images start."""
+
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SERVICE = Path(__file__).parents[1]
+
+# What tensorflow_model_server 2.6.2 knows, as far as it is used here; any other flag makes it print its usage.
+KNOWN_FLAGS = {
+    "port",
+    "rest_api_port",
+    "monitoring_config_file",
+    "model_config_file",
+    "model_config_file_poll_wait_seconds",
+    "file_system_poll_wait_seconds",
+    "allow_version_labels_for_unavailable_models",
+    "num_load_threads",
+    "max_num_load_retries",
+    "load_retry_interval_micros",
+    "enable_model_warmup",
+    "enable_profiler",
+    "enable_batching",
+    "batching_parameters_file",
+}
+
+
+@pytest.fixture
+def entrypoint(tmp_path):
+    """Start entrypoint.sh with a server that prints its process id and its arguments."""
+    binary = tmp_path / "bin" / "tensorflow_model_server"
+    binary.parent.mkdir()
+    binary.write_text('#!/bin/sh\necho "pid $$"\nprintf "%s\\n" "$@"\n')
+    binary.chmod(0o755)
+    started = []
+
+    def start(*arguments, **environment):
+        process = subprocess.Popen(
+            [SERVICE / "entrypoint.sh", *arguments],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={
+                "PATH": f"{binary.parent}:{os.environ['PATH']}",
+                "MODEL_CONFIG_FILE": str(tmp_path / "models.config"),
+                **environment,
+            },
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_it_becomes_the_server_with_flags_it_knows(entrypoint, tmp_path):
+    (tmp_path / "models.config").touch()
+    process = entrypoint("--tensorflow_session_parallelism=2")
+    pid, *arguments = process.communicate(timeout=10)[0].splitlines()
+    assert pid == f"pid {process.pid}"
+    assert f"--model_config_file={tmp_path / 'models.config'}" in arguments
+    assert arguments.pop() == "--tensorflow_session_parallelism=2"
+    assert {re.match(r"--(\w+)=", argument).group(1) for argument in arguments} <= KNOWN_FLAGS
+    assert "--enable_batching=true" not in arguments
+
+
+def test_batching_is_there_for_the_asking(entrypoint, tmp_path):
+    (tmp_path / "models.config").touch()
+    output = entrypoint(ENABLE_BATCHING="true").communicate(timeout=10)[0]
+    assert "--enable_batching=true\n--batching_parameters_file=/etc/serving/batching.config" in output
+
+
+def test_it_waits_for_the_config_and_says_so_once(entrypoint, tmp_path):
+    process = entrypoint()
+    assert process.stdout.readline() == f"waiting for {tmp_path / 'models.config'}: publish a first model\n"
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(1.5)
+    (tmp_path / "models.config").touch()
+    assert process.communicate(timeout=10)[0].startswith(f"pid {process.pid}\n--port=8500\n")
+
+
+def test_it_stops_at_once_while_waiting(entrypoint):
+    process = entrypoint()
+    process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(2) == 0
+
+
+def test_both_images_are_healthy_when_the_port_is_open():
+    for name in ("Dockerfile", "Dockerfile.embedded"):
+        assert 'CMD ["bash", "-c", "</dev/tcp/127.0.0.1/8500"]' in (SERVICE / name).read_text()
+
+
+def test_the_embedded_image_starts_with_flags_it_knows():
+    from serving import flags
+
+    text = (SERVICE / "Dockerfile.embedded").read_text()
+    arguments = re.findall(r'"(--\w+=[^"]*)"', text)
+    parsed = flags.parse(arguments)
+    assert parsed.unknown == ()
+    assert parsed.flags.model_config_file == "/models/models.config"
+
+
+def test_batch_sizes_rise_to_the_largest_batch():
+    text = (SERVICE / "batching.config").read_text()
+    sizes = [int(size) for size in re.findall(r"^allowed_batch_sizes: (\d+)", text, re.MULTILINE)]
+    assert sizes == sorted(set(sizes))
+    assert f"max_batch_size {{ value: {sizes[-1]} }}" in text
