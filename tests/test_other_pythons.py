@@ -23,8 +23,10 @@ def test_the_contract_on_the_oldest_and_the_newest(version, find_python, tmp_pat
 
 
 def test_the_contract_on_those_between_that_are_here(find_python, tmp_path):
-    for version in ["3.9", "3.10", "3.11", "3.12"]:
-        python = find_python(version)
+    here = {version: find_python(version) for version in ["3.9", "3.10", "3.11", "3.12"]}
+    if not any(here.values()):
+        pytest.skip(f"there is no Python {', '.join(here)}: one is enough; install it with pyenv, or put it on PATH")
+    for version, python in here.items():
         if python is not None:
             check_contract_on(python, tmp_path / version)
 
