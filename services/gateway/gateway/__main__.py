@@ -1,0 +1,37 @@
+"""``python -m gateway``: serve HTTP until told to stop."""
+
+import os
+import sys
+
+from gateway.settings import SettingsError, load_settings
+
+
+def main() -> int:
+    """Read the settings, then serve; exit status 2 for a setting that cannot be used."""
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        print(f"gateway: {error}", file=sys.stderr)
+        return 2
+    # OpenCV reads this when it is loaded, hence the late imports: a second lock on the door that
+    # gateway.images closes before decoding.
+    os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(settings.max_pixels)
+    import uvicorn
+
+    from gateway.app import create_app
+
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        http="httptools",
+        loop="uvloop" if sys.platform != "win32" else "asyncio",
+        server_header=False,
+        access_log=False,
+        timeout_graceful_shutdown=settings.deadline_ms // 1000 + 1,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

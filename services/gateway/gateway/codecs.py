@@ -1,0 +1,27 @@
+"""The threads that decode and encode, so that the event loop never does."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
+
+
+class CodecPool:
+    """A bounded thread pool for pure functions that release the GIL (OpenCV, NumPy and ISA-L do)."""
+
+    def __init__(self, threads: int) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="codec")
+
+    async def run(
+        self, function: Callable[_Parameters, _Result], *args: _Parameters.args, **kwargs: _Parameters.kwargs
+    ) -> _Result:
+        """Call ``function`` in a thread and wait for its result."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, lambda: function(*args, **kwargs))
+
+    def close(self) -> None:
+        """Let running work finish and end the threads."""
+        self._threads.shutdown(cancel_futures=True)

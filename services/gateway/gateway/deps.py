@@ -1,0 +1,62 @@
+"""What routes are given: the application's state, and query strings held to what is documented."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Annotated, TypedDict
+
+from fastapi import Depends
+from starlette.requests import Request
+
+from gateway.admission import Admission
+from gateway.errors import InvalidParameter
+from gateway.metrics import Metrics
+from gateway.models import Catalog
+from gateway.segmentation import Segmenter
+from gateway.serving_client import ServingClient
+from gateway.settings import Settings
+
+
+@dataclass(frozen=True)
+class AppState:
+    """Everything that lives as long as the application."""
+
+    settings: Settings
+    catalog: Catalog
+    serving: ServingClient
+    admission: Admission
+    segmenter: Segmenter
+    metrics: Metrics
+
+
+class LifespanState(TypedDict):
+    """What the lifespan yields; Starlette hands it to every request."""
+
+    gateway: AppState
+
+
+def app_state(request: Request) -> AppState:
+    """The state the lifespan made."""
+    state: AppState = request.state.gateway
+    return state
+
+
+State = Annotated[AppState, Depends(app_state)]
+
+
+def only_query(*known: str) -> Callable[[Request], None]:
+    """A dependency that refuses query parameters other than ``known``: a misspelt one must not pass unnoticed."""
+
+    def check(request: Request) -> None:
+        for name in request.query_params:
+            if name not in known:
+                near = get_close_matches(name, known, 1, cutoff=0.4)
+                hint = f"did you mean {near[0]!r}? " if near else ""
+                takes = f"it takes {', '.join(known)}" if known else "it takes none"
+                raise InvalidParameter(
+                    f"{request.url.path} has no query parameter {name!r}; {hint}{takes}",
+                    parameter=name,
+                    available=list(known),
+                )
+
+    return check

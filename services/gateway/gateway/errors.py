@@ -1,0 +1,181 @@
+"""Every error the gateway answers with, and the one place that turns them into replies.
+
+GatewayError
+├── BadRequest            400  no image, a body that is no multipart
+├── UndecodableImage      400  truncated or corrupt
+├── NotFound              404  (from routing)
+├── UnknownModel          404
+├── UnknownVersion        404
+├── BodyTimeout           408  the request took too long to arrive
+├── ImageTooLarge         413  bytes or pixels
+├── UnsupportedImage      415  neither JPEG, PNG nor WebP
+├── InvalidParameter      422
+├── Overloaded            429  with Retry-After
+├── BadServingReply       502
+├── NoModel               503  with Retry-After
+├── ModelUnavailable      503  with Retry-After
+├── ServingUnavailable    503  with Retry-After
+└── DeadlineExceeded      504
+"""
+
+# ruff: noqa: N818 - named for what went wrong, as they read after `raise`
+
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse, Response
+
+# Sent as Retry-After: serving restarts and model loads are over in seconds, and so is a full queue.
+RETRY_AFTER_S = 2
+
+
+class GatewayError(Exception):
+    """Base of what a caller is told: ``message`` says what was wrong and what to do, ``detail`` is for programs."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+    retry_after_s: ClassVar[int | None] = None
+
+    def __init__(self, message: str, **detail: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.detail = detail
+
+
+class BadRequest(GatewayError):
+    """The request carries no image where one was expected."""
+
+    status, code = 400, "bad_request"
+
+
+class UndecodableImage(GatewayError):
+    """The bytes begin like an image but cannot be decoded to the end."""
+
+    status, code = 400, "undecodable_image"
+
+
+class UnknownModel(GatewayError):
+    """No such model."""
+
+    status, code = 404, "unknown_model"
+
+
+class UnknownVersion(GatewayError):
+    """The model is there, this version of it is not."""
+
+    status, code = 404, "unknown_version"
+
+
+class BodyTimeout(GatewayError):
+    """The body did not arrive in time."""
+
+    status, code = 408, "body_timeout"
+
+
+class ImageTooLarge(GatewayError):
+    """More bytes or pixels than the settings allow."""
+
+    status, code = 413, "image_too_large"
+
+
+class UnsupportedImage(GatewayError):
+    """Not a JPEG, PNG or WebP by its first bytes."""
+
+    status, code = 415, "unsupported_image"
+
+
+class InvalidParameter(GatewayError):
+    """A query parameter that does not exist or has a value outside its range."""
+
+    status, code = 422, "invalid_parameter"
+
+
+class Overloaded(GatewayError):
+    """As many requests are in flight or waiting as the settings allow."""
+
+    status, code, retry_after_s = 429, "overloaded", RETRY_AFTER_S
+
+
+class BadServingReply(GatewayError):
+    """Serving answered something that breaks the contract."""
+
+    status, code = 502, "bad_serving_reply"
+
+
+class NoModel(GatewayError):
+    """Nothing has been published yet."""
+
+    status, code, retry_after_s = 503, "no_model", RETRY_AFTER_S
+
+
+class ModelUnavailable(GatewayError):
+    """The model is configured but no version of it is AVAILABLE."""
+
+    status, code, retry_after_s = 503, "model_unavailable", RETRY_AFTER_S
+
+
+class ServingUnavailable(GatewayError):
+    """Serving cannot be reached, or refuses work."""
+
+    status, code, retry_after_s = 503, "serving_unavailable", RETRY_AFTER_S
+
+
+class DeadlineExceeded(GatewayError):
+    """The request's deadline has passed."""
+
+    status, code = 504, "deadline_exceeded"
+
+
+def error_response(error: GatewayError) -> JSONResponse:
+    """The reply for ``error``: the documented JSON shape, and Retry-After where waiting helps."""
+    headers = {"Retry-After": str(error.retry_after_s)} if error.retry_after_s else None
+    return _reply(error.status, error.code, error.message, error.detail, headers)
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Make every error of ``app``, the framework's own included, the one JSON shape."""
+    app.add_exception_handler(GatewayError, _gateway_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(ClientDisconnect, _client_gone)
+
+
+def _reply(
+    status: int, code: str, message: str, detail: dict[str, Any], headers: dict[str, str] | None = None
+) -> JSONResponse:
+    body = {"error": {"code": code, "message": message, "detail": detail}}
+    return JSONResponse(body, status_code=status, headers=headers)
+
+
+async def _gateway_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, GatewayError)
+    return error_response(error)
+
+
+async def _validation_error(_: Request, error: Exception) -> Response:
+    """FastAPI's own validation, told in our words: which parameter, what was sent, what was expected."""
+    assert isinstance(error, RequestValidationError)
+    problems = [
+        {"parameter": str(problem["loc"][-1]), "problem": problem["msg"], "input": str(problem.get("input"))[:200]}
+        for problem in error.errors()
+    ]
+    first = problems[0]
+    message = f"{first['parameter']}={first['input']}: {first['problem']}"
+    return error_response(InvalidParameter(message, problems=problems))
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    """404 and 405 of the router itself."""
+    assert isinstance(error, HTTPException)
+    code = HTTPStatus(error.status_code).name.lower()
+    message = f"{request.method} {request.url.path}: {error.detail}; /docs lists what there is"
+    return _reply(error.status_code, code, message, {}, dict(error.headers or {}))
+
+
+async def _client_gone(_: Request, __: Exception) -> Response:
+    """Nobody reads this reply; it keeps a hung-up client from being logged as a fault of ours."""
+    return error_response(BadRequest("the connection closed before the whole body had arrived"))

@@ -1,0 +1,160 @@
+"""What an image says about itself before it is decoded: format, size, and whether all of it is there.
+
+Decoders believe a header's size (a 17 KiB PNG can become 412 MiB) and quietly fill in what a cut file lacks,
+so both questions are answered here, from the bytes alone.
+"""
+
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from gateway.errors import UndecodableImage, UnsupportedImage
+
+ImageFormat = Literal["jpeg", "png", "webp"]
+
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+# JPEG markers (ITU-T T.81, table B.1). SOF0-15 are frame headers, save DHT, JPG and DAC in their midst.
+_FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
+_STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # TEM, RST0-7, SOI: no length follows
+# Within a scan, FF00 is a stuffed byte, FFD0-D7 a restart and FFFF padding; anything else ends the scan.
+_SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+
+
+@dataclass(frozen=True)
+class ImageHeader:
+    """Format and stored size in pixels, before any EXIF rotation."""
+
+    format: ImageFormat
+    width: int
+    height: int
+
+
+def read_header(data: bytes) -> ImageHeader:
+    """Format and size by the first bytes.
+
+    Raises:
+        UnsupportedImage: neither JPEG, PNG nor WebP.
+        UndecodableImage: one of them, but without a usable size.
+    """
+    kind = sniff(data)
+    width, height = {"jpeg": _jpeg_size, "png": _png_size, "webp": _webp_size}[kind](data)
+    if width < 1 or height < 1:
+        raise UndecodableImage(f"the {kind.upper()} header says {width}x{height} pixels; expected at least 1x1")
+    return ImageHeader(kind, width, height)
+
+
+def sniff(data: bytes) -> ImageFormat:
+    """The format by its magic bytes; what the sender calls it does not matter.
+
+    Raises:
+        UnsupportedImage: neither JPEG, PNG nor WebP.
+    """
+    if data.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    if data.startswith(_PNG_SIGNATURE):
+        return "png"
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return "webp"
+    raise UnsupportedImage(
+        "the body is not a JPEG, PNG or WebP image; send one of these, as the raw body or as multipart field 'image'",
+        first_bytes=data[:12].hex(" "),
+    )
+
+
+def check_complete(data: bytes, kind: ImageFormat) -> None:
+    """Hold the file against its own structure: JPEG up to EOI, PNG up to IEND, WebP up to the RIFF length.
+
+    Raises:
+        UndecodableImage: it ends before that.
+    """
+    complete = {"jpeg": _jpeg_complete, "png": _png_complete, "webp": _webp_complete}[kind](data)
+    if not complete:
+        raise UndecodableImage(
+            f"the {kind.upper()} is cut off: it has no end after {len(data)} bytes; send the whole file"
+        )
+
+
+def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Marker, start and end of each segment's payload, skipping the scans; stops where the file does."""
+    position = 2
+    while position + 2 <= len(data) and data[position] == 0xFF:
+        marker = data[position + 1]
+        if marker == 0xFF:  # padding before a marker
+            position += 1
+            continue
+        position += 2
+        if marker == _END_OF_IMAGE:
+            yield marker, position, position
+            return
+        if marker in _STANDALONE:
+            continue
+        if position + 2 > len(data):
+            return
+        end = position + int.from_bytes(data[position : position + 2], "big")
+        if end < position + 2 or end > len(data):
+            return
+        yield marker, position + 2, end
+        position = end
+        if marker == _START_OF_SCAN:
+            found = _SCAN_END.search(data, position)
+            if found is None:
+                return
+            position = found.start()
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int]:
+    for marker, start, end in _jpeg_segments(data):
+        if marker in _FRAME_HEADERS and end - start >= 5:
+            height, width = struct.unpack_from(">HH", data, start + 1)
+            return width, height
+        if marker == _START_OF_SCAN:
+            break
+    raise UndecodableImage("the JPEG has no frame header, so no size; send the whole file")
+
+
+def _jpeg_complete(data: bytes) -> bool:
+    scans = 0
+    for marker, _, _ in _jpeg_segments(data):
+        scans += marker == _START_OF_SCAN
+        if marker == _END_OF_IMAGE:
+            return scans > 0
+    return False
+
+
+def _png_size(data: bytes) -> tuple[int, int]:
+    if len(data) < 33 or data[8:16] != b"\x00\x00\x00\rIHDR":
+        raise UndecodableImage("the PNG does not begin with its IHDR chunk, so it has no size; send the whole file")
+    width, height = struct.unpack_from(">II", data, 16)
+    return width, height
+
+
+def _png_complete(data: bytes) -> bool:
+    position = len(_PNG_SIGNATURE)
+    while position + 12 <= len(data):
+        end = position + 12 + int.from_bytes(data[position : position + 4], "big")
+        if data[position + 4 : position + 8] == b"IEND":
+            return end <= len(data)
+        position = end
+    return False
+
+
+def _webp_size(data: bytes) -> tuple[int, int]:
+    """Size of the canvas or the single frame (RFC 9649; RFC 6386, section 9.1, for VP8)."""
+    chunk = data[12:16]
+    if chunk == b"VP8X" and len(data) >= 30:
+        return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
+    if chunk == b"VP8L" and len(data) >= 25 and data[20] == 0x2F:
+        bits = int.from_bytes(data[21:25], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    if chunk == b"VP8 " and len(data) >= 30 and data[23:26] == b"\x9d\x01\x2a":
+        width, height = struct.unpack_from("<HH", data, 26)
+        return width & 0x3FFF, height & 0x3FFF  # the upper two bits are a display scale
+    raise UndecodableImage("the WebP does not begin with a VP8, VP8L or VP8X chunk, so it has no size")
+
+
+def _webp_complete(data: bytes) -> bool:
+    return 8 + int.from_bytes(data[4:8], "little") <= len(data)

@@ -1,0 +1,72 @@
+"""Photos: bytes to pixels and back. Pure functions; arrays are uint8 [H,W,3], RGB in, BGR only where it says so."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.errors import ImageTooLarge, UndecodableImage
+from gateway.image_headers import check_complete, read_header
+
+Image = NDArray[np.uint8]
+
+# One photo is decoded by one thread; the pool in gateway.codecs spreads photos over the cores.
+cv2.setNumThreads(1)
+# OpenCV explains broken files on standard error; the caller is told instead.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+
+def decode(data: bytes, max_pixels: int) -> Image:
+    """Decode a JPEG, PNG or WebP to uint8 [H,W,3] RGB, turned as its EXIF orientation says.
+
+    Alpha is dropped, grey and palette become RGB, 16 bits become 8, and of an animation the first frame counts.
+
+    Raises:
+        UnsupportedImage: neither JPEG, PNG nor WebP.
+        UndecodableImage: cut off or corrupt.
+        ImageTooLarge: more than ``max_pixels``, by its header alone: nothing has been decoded then.
+    """
+    header = read_header(data)
+    if header.width * header.height > max_pixels:
+        raise ImageTooLarge(
+            f"the image is {header.width}x{header.height} = {header.width * header.height} pixels; "
+            f"at most {max_pixels} are accepted, so scale it down",
+            width=header.width,
+            height=header.height,
+            max_pixels=max_pixels,
+        )
+    check_complete(data, header.format)
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+    except cv2.error:  # its own pixel limit, or a header it finds absurd
+        image = None
+    if image is None:
+        raise UndecodableImage(f"the {header.format.upper()} is damaged and does not decode; send another copy")
+    if sorted(image.shape[:2]) != sorted((header.height, header.width)):
+        raise UndecodableImage(
+            f"the {header.format.upper()} header says {header.width}x{header.height} pixels, but "
+            f"{image.shape[1]}x{image.shape[0]} are in it; send another copy"
+        )
+    return np.asarray(image, np.uint8)
+
+
+def resize(image: Image, height: int, width: int) -> Image:
+    """Stretch to [height,width]: bilinear, half-pixel centres, no antialias, as the model was trained."""
+    if image.shape[:2] == (height, width):
+        return image
+    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def encode_png(bgr: Image) -> bytes:
+    """A PNG of uint8 [H,W,3] BGR (OpenCV's order)."""
+    return _encode(".png", bgr, [])
+
+
+def encode_jpeg(bgr: Image) -> bytes:
+    """A JPEG of uint8 [H,W,3] BGR, quality 85: the eye sees no difference and it is a third of 95's size."""
+    return _encode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 85])
+
+
+def _encode(extension: str, bgr: Image, options: list[int]) -> bytes:
+    done, encoded = cv2.imencode(extension, bgr, options)
+    assert done, f"OpenCV could not write {extension}"
+    return encoded.tobytes()

@@ -1,0 +1,1 @@
+"""TensorFlow Serving's gRPC messages, as far as the gateway speaks them (see serving.proto)."""

@@ -1,0 +1,53 @@
+"""For whoever looks after the process: alive, ready, metrics."""
+
+from fastapi import APIRouter, Depends, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from gateway import errors
+from gateway.deadline import Deadline
+from gateway.deps import State, only_query
+from gateway.error_docs import error_responses
+from gateway.schemas import Alive, Ready
+from gateway.serving_replies import available
+
+router = APIRouter(tags=["health"], dependencies=[Depends(only_query())])
+
+# Probes give up after a second or a few; the reason should reach them before.
+_PROBE_MS = 1000
+
+
+@router.get("/livez", responses=error_responses(errors.InvalidParameter))
+async def livez() -> Alive:
+    """The process answers; says nothing of serving."""
+    return Alive()
+
+
+@router.get(
+    "/readyz",
+    responses=error_responses(
+        errors.InvalidParameter,
+        errors.BadServingReply,
+        errors.NoModel,
+        errors.ModelUnavailable,
+        errors.ServingUnavailable,
+        errors.DeadlineExceeded,
+    ),
+)
+async def readyz(state: State) -> Ready:
+    """The default model is AVAILABLE in serving; otherwise 503 with the reason."""
+    try:
+        model = state.catalog.default()
+        versions = await state.serving.versions(model, Deadline(min(_PROBE_MS, state.settings.deadline_ms)))
+    except errors.UnknownModel as error:  # an unready gateway, not a wrong address
+        raise errors.ModelUnavailable(error.message, **error.detail) from None
+    return Ready(model=model, version=available(model, versions)[0])
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+async def metrics(state: State) -> Response:
+    """Prometheus text format."""
+    return Response(state.metrics.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -1,0 +1,59 @@
+"""Which models there are, and what each says about itself."""
+
+import dataclasses
+
+from fastapi import APIRouter, Depends
+
+from gateway import errors
+from gateway.deadline import Deadline
+from gateway.deps import State, only_query
+from gateway.error_docs import error_responses
+from gateway.palette import is_background
+from gateway.schemas import ClassSummary, ModelList, ModelReply, Quality, VersionState
+from gateway.serving_replies import available
+
+router = APIRouter(tags=["models"], dependencies=[Depends(only_query())])
+
+
+@router.get("/models", responses=error_responses(errors.InvalidParameter))
+async def list_models(state: State) -> ModelList:
+    """The models configured. An empty list means that none has been published yet."""
+    names = list(state.catalog.names())
+    return ModelList(default=state.catalog.default() if names else None, models=names)
+
+
+@router.get(
+    "/models/{model}",
+    responses=error_responses(
+        errors.UnknownModel,
+        errors.InvalidParameter,
+        errors.BadServingReply,
+        errors.NoModel,
+        errors.ModelUnavailable,
+        errors.ServingUnavailable,
+        errors.DeadlineExceeded,
+    ),
+)
+async def get_model(model: str, state: State) -> ModelReply:
+    """One model: its versions and their states, classes and colours, input size, quality."""
+    name = state.catalog.resolve(model)
+    deadline = Deadline(state.settings.deadline_ms)
+    versions = await state.serving.versions(name, deadline)
+    served = await state.serving.describe(name, available(name, versions)[0], deadline)
+    card = served.card
+    return ModelReply(
+        name=name,
+        version=served.version,
+        versions=[VersionState(**dataclasses.asdict(status)) for status in versions],
+        architecture=card.architecture,
+        input_width=card.input_width,
+        input_height=card.input_height,
+        ignore_id=card.ignore_id,
+        classes=[ClassSummary(id=c.id, name=c.name, color=c.color, background=is_background(c)) for c in card.classes],
+        metrics=Quality(**dataclasses.asdict(card.metrics)) if card.metrics else None,
+        precision=card.precision,
+        parameters=card.parameters,
+        flops=card.flops,
+        derived_from=card.derived_from,
+        created_at=card.created_at,
+    )

@@ -1,0 +1,32 @@
+"""The web page and the API reference: plain files, nothing from another host."""
+
+from pathlib import Path
+
+from fastapi import APIRouter
+from starlette.responses import FileResponse
+from starlette.staticfiles import StaticFiles
+
+_STATIC = Path(__file__).parent.parent / "static"
+
+# Scripts and styles are ours alone; images may also be what the visitor dropped (blob:).
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
+    "frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+router = APIRouter(include_in_schema=False)
+assets = StaticFiles(directory=_STATIC)
+
+
+@router.get("/")
+async def page() -> FileResponse:
+    """The page that takes an image and shows the overlay."""
+    return FileResponse(_STATIC / "index.html", headers=_HEADERS)
+
+
+@router.get("/docs")
+async def docs() -> FileResponse:
+    """The API reference, drawn from /openapi.json by a script of ours: the usual ones come from a CDN."""
+    return FileResponse(_STATIC / "docs.html", headers=_HEADERS)

@@ -1,0 +1,93 @@
+"""``POST /segment``: an image in, a mask, colours, an overlay or JSON out."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from gateway import errors, outputs
+from gateway.deadline import Deadline
+from gateway.deps import State, only_query
+from gateway.error_docs import error_responses
+from gateway.schemas import Segmentation, SegmentParameters
+from gateway.timings import Timings
+from gateway.uploads import FIELD, read_image
+
+router = APIRouter(tags=["segment"])
+
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_FORM = {"schema": {"type": "object", "required": [FIELD], "properties": {FIELD: _BINARY["schema"]}}}
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "The image itself, or multipart with it as one field. Its first bytes say what it is, whatever "
+        "the header. EXIF orientation is applied; alpha is dropped; of an animation the first frame counts.",
+        "content": {"image/jpeg": _BINARY, "image/png": _BINARY, "image/webp": _BINARY, "multipart/form-data": _FORM},
+    }
+}
+_REPLY: dict[int | str, dict[str, Any]] = {
+    200: {
+        "model": Segmentation,
+        "description": "By `output` and `format`.",
+        "content": {"image/png": _BINARY, "image/jpeg": _BINARY},
+        "headers": {
+            "X-Model-Name": {"description": "The model that answered.", "schema": {"type": "string"}},
+            "X-Model-Version": {"description": "The version that answered.", "schema": {"type": "integer"}},
+            "X-Request-Id": {"description": "Yours if you sent one, else a new one.", "schema": {"type": "string"}},
+            "Server-Timing": {
+                "description": "Milliseconds: `decode;dur=2.1, queue;dur=0.0, infer;dur=31.5, encode;dur=1.2`.",
+                "schema": {"type": "string"},
+            },
+        },
+    }
+}
+
+
+@router.post(
+    "/segment",
+    response_class=Response,
+    responses={
+        **_REPLY,
+        **error_responses(
+            errors.BadRequest,
+            errors.UndecodableImage,
+            errors.UnknownModel,
+            errors.UnknownVersion,
+            errors.BodyTimeout,
+            errors.ImageTooLarge,
+            errors.UnsupportedImage,
+            errors.InvalidParameter,
+            errors.Overloaded,
+            errors.BadServingReply,
+            errors.NoModel,
+            errors.ModelUnavailable,
+            errors.ServingUnavailable,
+            errors.DeadlineExceeded,
+        ),
+    },
+    openapi_extra=_BODY,
+    dependencies=[Depends(only_query(*SegmentParameters.model_fields))],
+)
+async def segment(request: Request, parameters: Annotated[SegmentParameters, Query()], state: State) -> Response:
+    """Segment one image.
+
+    By default the answer is an indexed PNG of the image's own size whose pixel value is the class id:
+    `curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg' localhost:8000/segment -o mask.png`
+    """
+    outputs.choose_format(parameters.output, parameters.format)
+    model = state.catalog.resolve(parameters.model)
+    with state.admission.enter():
+        data = await read_image(request, state.settings)
+        timings = Timings()
+        deadline = Deadline(state.settings.deadline_ms)
+        result = await state.segmenter.segment(data, model, parameters, deadline, timings)
+    for stage, seconds in timings.seconds.items():
+        state.metrics.stage_seconds.labels(stage).observe(seconds)
+    return Response(
+        result.encoded.body,
+        media_type=result.encoded.media_type,
+        headers={
+            "X-Model-Name": result.served.name,
+            "X-Model-Version": str(result.served.version),
+            "Server-Timing": timings.server_timing(),
+        },
+    )

@@ -1,0 +1,166 @@
+"""The shapes of requests and replies, as OpenAPI shows them."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Output = Literal["mask", "color", "overlay", "json"]
+OutputFormat = Literal["png", "jpeg"]
+Size = Literal["original", "model"]
+
+
+class SegmentParameters(BaseModel):
+    """What ``POST /segment`` can be asked for."""
+
+    model: Annotated[str | None, Field(description="A name from `/models`. Default: the default model.")] = None
+    version: Annotated[
+        int | None, Field(ge=1, description="A version from `/models/{model}`. Default: the newest loaded.")
+    ] = None
+    output: Annotated[
+        Output,
+        Field(
+            description="`mask`: an indexed PNG; pixel value = class id, palette = class colours, 255 = ignored and "
+            "transparent, class names as JSON in the text chunk `segstack-classes`. `color`: class colours as RGB. "
+            "`overlay`: the photo with class colours laid over it. `json`: area, box and runs of each class."
+        ),
+    ] = "mask"
+    format: Annotated[
+        OutputFormat | None,
+        Field(
+            description="Default: `png` for mask and color, `jpeg` for overlay. A mask is never JPEG, which would blur "
+            "class ids; `json` has no format."
+        ),
+    ] = None
+    alpha: Annotated[
+        float, Field(ge=0, le=1, description="Overlay only: opacity of the colours, 0 to 1.", examples=[0.5])
+    ] = 0.5
+    size: Annotated[
+        Size, Field(description="`original`: as large as the image sent. `model`: as large as the model's input.")
+    ] = "original"
+    classes: Annotated[
+        str | None,
+        Field(
+            description="Names or ids to keep, separated by commas; all else becomes 255, ignored.",
+            examples=["person,car"],
+        ),
+    ] = None
+
+
+class ErrorBody(BaseModel):
+    """What was wrong, what was expected and what to do."""
+
+    code: Annotated[str, Field(description="Stable, for programs.")]
+    message: Annotated[str, Field(description="For people.")]
+    detail: Annotated[dict[str, Any], Field(description="Facts behind the message; differs by code.")]
+
+
+class ErrorReply(BaseModel):
+    """Every error, whatever its status."""
+
+    error: ErrorBody
+
+
+class ClassSummary(BaseModel):
+    """One class of a model."""
+
+    id: Annotated[int, Field(description="The pixel value in masks.", examples=[1])]
+    name: Annotated[str, Field(examples=["car"])]
+    color: Annotated[tuple[int, int, int], Field(description="Red, green, blue, 0 to 255.", examples=[[220, 60, 60]])]
+    background: Annotated[bool, Field(description="Class 0 where it is named so: overlays leave it unpainted.")]
+
+
+class ClassRegion(ClassSummary):
+    """Where one class is in the image."""
+
+    pixels: Annotated[int, Field(examples=[5120])]
+    area: Annotated[float, Field(description="Fraction of all pixels, 0 to 1.", examples=[0.0167])]
+    bounding_box: Annotated[
+        tuple[int, int, int, int], Field(description="x, y, width, height in pixels.", examples=[[12, 40, 96, 64]])
+    ]
+    rle: Annotated[
+        list[int],
+        Field(
+            description="Run-length encoding, row-major: start, length, start, length, … A start is the zero-based "
+            "pixel index y * width + x; starts rise; a run goes on over the end of a row. In NumPy: "
+            "`mask.reshape(-1)[start : start + length] = id`.",
+            examples=[[412, 3, 1052, 5]],
+        ),
+    ]
+
+
+class Segmentation(BaseModel):
+    """``output=json``: the classes present, by id. Pixels of none of them are ignored (255)."""
+
+    model: Annotated[str, Field(examples=["shapes"])]
+    version: Annotated[int, Field(examples=[1])]
+    width: Annotated[int, Field(description="Of the mask, in pixels.", examples=[640])]
+    height: Annotated[int, Field(description="Of the mask, in pixels.", examples=[480])]
+    ignore_id: Annotated[int, Field(examples=[255])]
+    classes: list[ClassRegion]
+
+
+class ModelList(BaseModel):
+    """The models configured, whether loaded or not."""
+
+    default: Annotated[str | None, Field(description="Answers when none is asked for; null when there is none.")]
+    models: list[str]
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"default": "shapes", "models": ["shapes", "road"]}]})
+
+
+class VersionState(BaseModel):
+    """One version as serving sees it."""
+
+    version: Annotated[int, Field(examples=[3])]
+    state: Annotated[
+        str,
+        Field(
+            description="START, LOADING, AVAILABLE, UNLOADING or END; only AVAILABLE ones answer.",
+            examples=["AVAILABLE"],
+        ),
+    ]
+    error: Annotated[str, Field(description="Why it failed to load; empty when it did not.", examples=[""])]
+
+
+class Quality(BaseModel):
+    """What the model scored when it was exported; intersection over union, 0 to 1."""
+
+    miou: Annotated[float, Field(examples=[0.86])]
+    per_class_iou: Annotated[
+        dict[str, float | None], Field(description="null: in neither labels nor predictions.", examples=[{"car": 0.91}])
+    ]
+    split: Annotated[str, Field(examples=["test"])]
+    images: Annotated[int, Field(examples=[60])]
+
+
+class ModelReply(BaseModel):
+    """A model: its versions, and what the newest of them says about itself."""
+
+    name: Annotated[str, Field(examples=["shapes"])]
+    version: Annotated[int, Field(description="The newest loaded, which the rest describes.", examples=[3])]
+    versions: Annotated[list[VersionState], Field(description="Newest first.")]
+    architecture: Annotated[str, Field(examples=["ddrnet23_slim"])]
+    input_width: Annotated[int, Field(examples=[256])]
+    input_height: Annotated[int, Field(examples=[256])]
+    ignore_id: Annotated[int, Field(examples=[255])]
+    classes: list[ClassSummary]
+    metrics: Quality | None
+    precision: Annotated[str, Field(examples=["fp32"])]
+    parameters: Annotated[int | None, Field(examples=[5_695_987])]
+    flops: Annotated[int | None, Field(description="For one image; a multiply-add is two.", examples=[4_500_000_000])]
+    derived_from: Annotated[str | None, Field(description="name:version it was converted from.", examples=[None])]
+    created_at: str | None
+
+
+class Alive(BaseModel):
+    """The process answers."""
+
+    status: Literal["alive"] = "alive"
+
+
+class Ready(BaseModel):
+    """The default model answers."""
+
+    status: Literal["ready"] = "ready"
+    model: Annotated[str, Field(examples=["shapes"])]
+    version: Annotated[int, Field(description="The newest AVAILABLE.", examples=[3])]

@@ -1,0 +1,61 @@
+"""One image through the gateway: queue, decode, infer, encode."""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import contract
+from gateway import images, outputs
+from gateway.admission import Admission
+from gateway.codecs import CodecPool
+from gateway.deadline import Deadline
+from gateway.images import Image
+from gateway.outputs import Encoded
+from gateway.palette import Palette
+from gateway.schemas import SegmentParameters
+from gateway.serving_client import ServingClient
+from gateway.serving_replies import ServedModel
+from gateway.timings import Timings
+
+
+@dataclass(frozen=True)
+class Result:
+    """The reply's body and the version that made it."""
+
+    encoded: Encoded
+    served: ServedModel
+
+
+class Segmenter:
+    """Joins the pure functions to serving, the codec threads and the admission limit."""
+
+    def __init__(self, serving: ServingClient, codecs: CodecPool, admission: Admission, max_pixels: int) -> None:
+        self._serving = serving
+        self._codecs = codecs
+        self._admission = admission
+        self._max_pixels = max_pixels
+
+    async def segment(
+        self, data: bytes, model: str, parameters: SegmentParameters, deadline: Deadline, timings: Timings
+    ) -> Result:
+        """Segment one encoded image and encode the answer.
+
+        Raises:
+            GatewayError: any of the image, parameter, serving and deadline errors.
+        """
+        async with deadline.enforced(), AsyncExitStack() as held:
+            with timings.measure("queue"):
+                await held.enter_async_context(self._admission.slot())
+            with timings.measure("decode"):
+                photo = await self._codecs.run(images.decode, data, self._max_pixels)
+
+            async def prepare(card: contract.ModelCard) -> Image:
+                if parameters.classes is not None:
+                    Palette.of(card).select(parameters.classes)  # refused before inference, not after
+                with timings.measure("decode"):
+                    return await self._codecs.run(images.resize, photo, card.input_height, card.input_width)
+
+            with timings.measure("infer"):
+                prediction = await self._serving.segment(model, parameters.version, prepare, deadline)
+            with timings.measure("encode"):
+                encoded = await self._codecs.run(outputs.encode, photo, prediction.mask, prediction.served, parameters)
+            return Result(encoded, prediction.served)

@@ -1,0 +1,261 @@
+"""A serving stand-in that speaks TensorFlow Serving's protocol over real gRPC, and a gateway in front of it."""
+
+import dataclasses
+import io
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import grpc
+import httpx
+import numpy as np
+import pytest
+import uvicorn
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.wrappers_pb2 import Int64Value
+from PIL import Image
+
+from contract import ClassInfo, Metrics, ModelCard, signatures
+from gateway.app import create_app
+from gateway.protocol import serving_pb2 as pb
+from gateway.settings import Settings
+
+CARD = ModelCard(
+    name="shapes",
+    architecture="ddrnet23_slim",
+    input_height=48,
+    input_width=64,
+    classes=(
+        ClassInfo(0, "background", (0, 0, 0)),
+        ClassInfo(1, "car", (220, 60, 60)),
+        ClassInfo(2, "tree", (60, 180, 90)),
+        ClassInfo(3, "fußgänger", (70, 90, 230)),
+    ),
+    metrics=Metrics(
+        miou=0.9,
+        per_class_iou={"background": 0.99, "car": 0.8, "tree": 0.91, "fußgänger": None},
+        split="test",
+        images=7,
+    ),
+    parameters=1000,
+)
+
+_DTYPES = {"uint8": pb.DT_UINT8, "string": pb.DT_STRING, "float32": pb.DT_FLOAT}
+
+
+def threshold(image: np.ndarray) -> np.ndarray:
+    """The stand-in's network: class 1 where red leads, 2 where green does, 3 where blue does, 0 where dark."""
+    return np.where(image.max(2) < 100, 0, image.argmax(2) + 1).astype(np.uint8)
+
+
+class FakeServing:
+    """Models and versions by name. Tests script its faults: ``before_predict`` may abort or wait, ``change_…`` spoil a reply."""
+
+    def __init__(self) -> None:
+        self.cards: dict[str, dict[int, ModelCard]] = defaultdict(dict)
+        self.states: dict[tuple[str, int], tuple[int, str]] = {}
+        self.network: Callable[[np.ndarray], np.ndarray] = threshold
+        self.before_predict: Callable[[Any, grpc.ServicerContext], None] = lambda request, context: None
+        self.change_mask: Callable[[Any], None] = lambda reply: None
+        self.change_card: Callable[[Any], None] = lambda reply: None
+        self.change_metadata: Callable[[Any], None] = lambda reply: None
+        self.checks_shapes = True
+        self.predictions: list[Any] = []
+        self.metadata_requests = 0
+        self.port = 0
+        self._server: grpc.Server | None = None
+        self.publish("shapes", 1, CARD)
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def publish(self, model: str, version: int, card: ModelCard = CARD, **changes: Any) -> None:
+        self.cards[model][version] = dataclasses.replace(card, **changes)
+        self.states[model, version] = (pb.ModelVersionStatus.AVAILABLE, "")
+
+    def start(self) -> None:
+        self._server = grpc.server(
+            ThreadPoolExecutor(8), options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", -1)]
+        )
+        for service, methods in {
+            "PredictionService": {
+                "Predict": (self._predict, pb.PredictRequest),
+                "GetModelMetadata": (self._metadata, pb.GetModelMetadataRequest),
+            },
+            "ModelService": {"GetModelStatus": (self._status, pb.GetModelStatusRequest)},
+        }.items():
+            handlers = {
+                name: grpc.unary_unary_rpc_method_handler(
+                    method, request.FromString, lambda reply: reply.SerializeToString()
+                )
+                for name, (method, request) in methods.items()
+            }
+            generic = grpc.method_handlers_generic_handler(f"tensorflow.serving.{service}", handlers)
+            self._server.add_generic_rpc_handlers((generic,))
+        self.port = self._server.add_insecure_port(self.address)
+        self._server.start()
+
+    def stop(self) -> None:
+        if self._server:
+            self._server.stop(None).wait()
+            self._server = None
+
+    def _resolve(self, spec: Any, context: grpc.ServicerContext) -> int:
+        loaded = [
+            version
+            for version in self.cards.get(spec.name, {})
+            if self.states[spec.name, version][0] == pb.ModelVersionStatus.AVAILABLE
+        ]
+        wanted = spec.version.value if spec.HasField("version") else max(loaded, default=0)
+        if wanted not in loaded:
+            context.abort(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: {spec.name}")
+        return wanted
+
+    def _predict(self, request: Any, context: grpc.ServicerContext) -> Any:
+        self.predictions.append(request)
+        self.before_predict(request, context)
+        name = request.model_spec.name
+        version = self._resolve(request.model_spec, context)
+        card = self.cards[name][version]
+        reply = pb.PredictResponse(model_spec=pb.ModelSpec(name=name, version=Int64Value(value=version)))
+        if request.model_spec.signature_name == "describe":
+            shape = request.inputs["query"].tensor_shape
+            text = card.to_json().encode()
+            reply.outputs["model_card"].CopyFrom(pb.Tensor(dtype=pb.DT_STRING, tensor_shape=shape, string_val=[text]))
+            self.change_card(reply)
+        else:
+            tensor = request.inputs["image"]
+            sizes = [dim.size for dim in tensor.tensor_shape.dim]
+            if self.checks_shapes and sizes[1:3] != [card.input_height, card.input_width]:
+                context.abort(grpc.StatusCode.INVALID_ARGUMENT, "Incompatible shapes")
+            mask = self.network(np.frombuffer(tensor.tensor_content, np.uint8).reshape(sizes[1:]))
+            shape = pb.TensorShape(dim=[pb.TensorShape.Dim(size=size) for size in (1, *mask.shape)])
+            answer = pb.Tensor(dtype=pb.DT_UINT8, tensor_shape=shape, int_val=mask.reshape(-1).tolist())
+            reply.outputs["mask"].CopyFrom(answer)
+            self.change_mask(reply)
+        return reply
+
+    def _metadata(self, request: Any, context: grpc.ServicerContext) -> Any:
+        self.metadata_requests += 1
+        version = self._resolve(request.model_spec, context)
+        found = pb.SignatureDefMap()
+        for name, signature in signatures(self.cards[request.model_spec.name][version]).items():
+            for ours, theirs in (
+                (signature.inputs, found.signature_def[name].inputs),
+                (signature.outputs, found.signature_def[name].outputs),
+            ):
+                for alias, spec in ours.items():
+                    sizes = [-1 if size is None else size for size in spec.shape]
+                    shape = pb.TensorShape(dim=[pb.TensorShape.Dim(size=size) for size in sizes])
+                    theirs[alias].CopyFrom(pb.TensorInfo(name=alias, dtype=_DTYPES[spec.dtype], tensor_shape=shape))
+        packed = AnyMessage(
+            type_url="type.googleapis.com/tensorflow.serving.SignatureDefMap", value=found.SerializeToString()
+        )
+        reply = pb.GetModelMetadataResponse(
+            model_spec=pb.ModelSpec(name=request.model_spec.name, version=Int64Value(value=version)),
+            metadata={"signature_def": packed},
+        )
+        self.change_metadata(reply)
+        return reply
+
+    def _status(self, request: Any, context: grpc.ServicerContext) -> Any:
+        name = request.model_spec.name
+        if not self.cards.get(name):
+            context.abort(grpc.StatusCode.NOT_FOUND, f"Could not find any versions of model {name}")
+        return pb.GetModelStatusResponse(
+            model_version_status=[
+                pb.ModelVersionStatus(
+                    version=version,
+                    state=self.states[name, version][0],
+                    status=pb.Status(error_message=self.states[name, version][1]),
+                )
+                for version in self.cards[name]
+            ]
+        )
+
+
+@pytest.fixture
+def card() -> ModelCard:
+    return CARD
+
+
+@pytest.fixture
+def serving() -> Iterator[FakeServing]:
+    """Serving with model ``shapes``, version 1: class 1 where red leads, 2 green, 3 blue, 0 where dark."""
+    fake = FakeServing()
+    fake.start()
+    yield fake
+    fake.stop()
+
+
+@pytest.fixture
+def make_client(serving: FakeServing) -> Iterator[Callable[..., httpx.Client]]:
+    """Starts a gateway with the given settings in front of ``serving`` and gives an HTTP client for it."""
+    with ExitStack() as running:
+
+        def make(**settings: Any) -> httpx.Client:
+            values = {"serving_address": serving.address, "models": ("shapes",), "codec_threads": 2, **settings}
+            return running.enter_context(_served(Settings(**values)))
+
+        yield make
+
+
+@contextmanager
+def _served(settings: Settings) -> Iterator[httpx.Client]:
+    config = uvicorn.Config(create_app(settings), port=0, http="httptools", log_level="warning")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.005)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+        yield client
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture
+def client(make_client: Callable[..., httpx.Client]) -> httpx.Client:
+    return make_client()
+
+
+@pytest.fixture(scope="session")
+def photo() -> np.ndarray:
+    """uint8 [96,128,3]: a red, a green, a blue and a dark quarter, so that every turn and flip shows."""
+    pixels = np.zeros((96, 128, 3), np.uint8)
+    pixels[:48, :64] = (200, 20, 20)
+    pixels[:48, 64:] = (20, 200, 20)
+    pixels[48:, :64] = (20, 20, 200)
+    return pixels
+
+
+@pytest.fixture(scope="session")
+def encode() -> Callable[..., bytes]:
+    """Encodes an array as Pillow does: ``encode(pixels, "JPEG", quality=95)``."""
+
+    def to_bytes(pixels: np.ndarray, kind: str, **options: Any) -> bytes:
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, kind, **options)
+        return buffer.getvalue()
+
+    return to_bytes
+
+
+@pytest.fixture(scope="session")
+def jpeg(photo: np.ndarray, encode: Callable[..., bytes]) -> bytes:
+    return encode(photo, "JPEG", quality=95)
+
+
+@pytest.fixture
+def gate() -> Iterator[threading.Event]:
+    """An event for faults to wait on; set at the end, so that no server thread is left behind."""
+    event = threading.Event()
+    yield event
+    event.set()

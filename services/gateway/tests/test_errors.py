@@ -1,0 +1,246 @@
+"""The error table: each status, its code, its shape, over real HTTP and real gRPC."""
+
+import threading
+import time
+
+import grpc
+import pytest
+
+from gateway import errors
+from gateway.protocol import serving_pb2 as pb
+
+
+def shape_is_documented(reply):
+    body = reply.json()
+    return (
+        set(body) == {"error"}
+        and set(body["error"]) == {"code", "message", "detail"}
+        and reply.headers["content-type"] == "application/json"
+        and "X-Request-Id" in reply.headers
+    )
+
+
+def check(reply, status, code, says=""):
+    assert (reply.status_code, reply.json()["error"]["code"]) == (status, code)
+    assert shape_is_documented(reply)
+    assert says in reply.json()["error"]["message"]
+    assert ("Retry-After" in reply.headers) == (status in (429, 503))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_400_an_image_cut_in_half(client, photo, encode, kind):
+    data = encode(photo, kind)
+    check(client.post("/segment", content=data[: len(data) // 2]), 400, "undecodable_image", "cut off")
+
+
+def test_400_no_body(client):
+    check(client.post("/segment"), 400, "bad_request", "empty")
+
+
+def test_404_a_model_that_is_not_configured_lists_those_that_are(client, jpeg):
+    reply = client.post("/segment?model=road", content=jpeg)
+    check(reply, 404, "unknown_model", "there is shapes")
+    assert reply.json()["error"]["detail"]["available"] == ["shapes"]
+
+
+def test_404_a_model_that_serving_does_not_have(make_client, jpeg):
+    check(make_client(models=("road",)).post("/segment", content=jpeg), 404, "unknown_model", "serving has no model")
+
+
+def test_404_a_version_that_is_not_loaded_lists_those_that_are(client, jpeg):
+    check(client.post("/segment?version=9", content=jpeg), 404, "unknown_version", "it has [1]")
+
+
+def test_404_and_405_of_the_router(client):
+    check(client.get("/nothing"), 404, "not_found", "/docs")
+    reply = client.get("/segment")
+    check(reply, 405, "method_not_allowed")
+    assert reply.headers["Allow"] == "POST"
+
+
+def test_413_too_many_bytes_or_pixels(make_client, jpeg):
+    check(make_client(max_image_bytes=1024).post("/segment", content=bytes(1025)), 413, "image_too_large", "1024 bytes")
+    check(make_client(max_pixels=128 * 96 - 1).post("/segment", content=jpeg), 413, "image_too_large", "128x96")
+
+
+def test_415_not_an_image(client):
+    check(client.post("/segment", content=b"GIF89a" + bytes(100)), 415, "unsupported_image", "JPEG, PNG or WebP")
+
+
+def test_422_a_parameter_unknown_or_out_of_range(client, jpeg):
+    check(client.post("/segment?colour=red", content=jpeg), 422, "invalid_parameter", "colour")
+    check(client.post("/segment?alpha=2", content=jpeg), 422, "invalid_parameter", "alpha=2")
+    check(client.get("/models?page=2"), 422, "invalid_parameter", "page")
+
+
+def test_429_more_requests_than_places(make_client, serving, jpeg, gate):
+    serving.before_predict = lambda request, context: gate.wait(10)
+    client = make_client(max_in_flight=1, max_waiting=0)
+    first = threading.Thread(target=client.post, args=("/segment",), kwargs={"content": jpeg})
+    first.start()
+    while not serving.predictions:
+        time.sleep(0.005)
+    check(client.post("/segment", content=jpeg), 429, "overloaded")
+    gate.set()
+    first.join()
+    assert client.post("/segment", content=jpeg).status_code == 200
+
+
+def mask_of_floats(reply):
+    reply.outputs["mask"].dtype = pb.DT_FLOAT
+
+
+def mask_of_an_unknown_type(reply):
+    reply.outputs["mask"].dtype = 14
+
+
+def mask_without_its_last_row(reply):
+    reply.outputs["mask"].tensor_shape.dim[1].size -= 1
+
+
+def mask_of_few_values(reply):
+    del reply.outputs["mask"].int_val[5:]
+
+
+def mask_of_large_values(reply):
+    reply.outputs["mask"].int_val[0] = 300
+
+
+def mask_of_a_class_it_has_not(reply):
+    reply.outputs["mask"].int_val[0] = 77
+
+
+def logits_for_a_mask(reply):
+    reply.outputs["logits"].CopyFrom(reply.outputs.pop("mask"))
+
+
+def no_version(reply):
+    reply.model_spec.ClearField("version")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (mask_of_floats, "float32"),
+        (mask_of_an_unknown_type, "type 14"),
+        (mask_without_its_last_row, "[1, 47, 64]"),
+        (mask_of_few_values, "5 values"),
+        (mask_of_large_values, "outside 0 to 255"),
+        (mask_of_a_class_it_has_not, "class 77"),
+        (logits_for_a_mask, "['logits']"),
+        (no_version, "version 0"),
+    ],
+)
+def test_502_a_mask_that_breaks_the_contract(client, serving, jpeg, spoil, says):
+    serving.change_mask = spoil
+    check(client.post("/segment", content=jpeg), 502, "bad_serving_reply", says)
+
+
+def card_that_is_none(reply):
+    reply.outputs["model_card"].string_val[0] = b"{}"
+
+
+def no_card(reply):
+    del reply.outputs["model_card"].string_val[:]
+
+
+@pytest.mark.parametrize(("spoil", "says"), [(card_that_is_none, "export it again"), (no_card, "0 strings")])
+def test_502_a_card_that_cannot_be_read(client, serving, jpeg, spoil, says):
+    serving.change_card = spoil
+    check(client.post("/segment", content=jpeg), 502, "bad_serving_reply", says)
+
+
+def input_of_floats(reply):
+    found = pb.SignatureDefMap.FromString(reply.metadata["signature_def"].value)
+    found.signature_def["serving_default"].inputs["image"].dtype = pb.DT_FLOAT
+    reply.metadata["signature_def"].value = found.SerializeToString()
+
+
+def unreadable_signatures(reply):
+    reply.metadata["signature_def"].value = b"\xff\xff"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"), [(input_of_floats, "its card says uint8"), (unreadable_signatures, "cannot be read")]
+)
+def test_502_a_graph_that_contradicts_its_card(client, serving, jpeg, spoil, says):
+    serving.change_metadata = spoil
+    check(client.post("/segment", content=jpeg), 502, "bad_serving_reply", says)
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "name"),
+    [
+        (grpc.StatusCode.INVALID_ARGUMENT, 502, "bad_serving_reply"),
+        (grpc.StatusCode.FAILED_PRECONDITION, 502, "bad_serving_reply"),
+        (grpc.StatusCode.INTERNAL, 502, "bad_serving_reply"),
+        (grpc.StatusCode.UNAVAILABLE, 503, "serving_unavailable"),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, 503, "serving_unavailable"),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, 504, "deadline_exceeded"),
+    ],
+)
+def test_grpc_status_codes(client, serving, jpeg, code, status, name):
+    serving.before_predict = lambda request, context: context.abort(code, "scripted")
+    check(client.post("/segment", content=jpeg), status, name)
+
+
+def test_503_no_model_yet_says_how_to_make_one(make_client, jpeg):
+    client = make_client(models=())
+    check(client.post("/segment", content=jpeg), 503, "no_model", "make demo")
+    check(client.get("/readyz"), 503, "no_model", "make demo")
+
+
+def test_503_a_model_that_is_still_loading(client, serving, jpeg):
+    serving.states["shapes", 1] = (pb.ModelVersionStatus.LOADING, "")
+    check(client.post("/segment", content=jpeg), 503, "model_unavailable", "LOADING")
+
+
+def test_503_serving_away_and_back_again(client, serving, jpeg):
+    assert client.post("/segment", content=jpeg).status_code == 200
+    serving.stop()
+    check(client.post("/segment", content=jpeg), 503, "serving_unavailable", serving.address)
+    assert client.get("/livez").status_code == 200
+    check(client.get("/readyz"), 503, "serving_unavailable")
+
+    serving.start()
+    back_at = time.monotonic()
+    while client.post("/segment", content=jpeg).status_code != 200:
+        assert time.monotonic() - back_at < 3
+        time.sleep(0.05)
+    assert client.get("/readyz").status_code == 200
+
+
+def test_504_past_the_deadline(make_client, serving, jpeg, gate):
+    serving.before_predict = lambda request, context: gate.wait(10)
+    client = make_client(deadline_ms=200)
+    started_at = time.monotonic()
+    check(client.post("/segment", content=jpeg), 504, "deadline_exceeded", "200 ms")
+    assert time.monotonic() - started_at < 2
+
+
+def test_504_the_wait_for_a_place_counts(make_client, serving, jpeg, gate):
+    serving.before_predict = lambda request, context: gate.wait(10)
+    client = make_client(deadline_ms=300, max_in_flight=1, max_waiting=5)
+    replies = []
+    threads = [threading.Thread(target=lambda: replies.append(client.post("/segment", content=jpeg))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for reply in replies:
+        check(reply, 504, "deadline_exceeded")
+
+
+def test_500_a_bug_of_ours_keeps_the_shape(client, serving, jpeg, monkeypatch, caplog):
+    monkeypatch.setattr("gateway.outputs.encode", lambda *_: 1 / 0)
+    reply = client.post("/segment", content=jpeg, headers={"X-Request-Id": "r-1"})
+    check(reply, 500, "internal_error", "r-1")
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_every_error_documents_its_status_and_code():
+    kinds = errors.GatewayError.__subclasses__()
+    assert len({kind.code for kind in kinds}) == len(kinds)
+    for kind in kinds:
+        assert f"{kind.__name__} " in errors.__doc__
+        assert (kind.retry_after_s is not None) == (kind.status in (429, 503))

@@ -1,0 +1,162 @@
+"""POST /segment, parameter by parameter."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+QUARTERS = np.kron(np.array([[1, 2], [3, 0]], np.uint8), np.ones((48, 64), np.uint8))
+
+
+def ids(body: bytes) -> np.ndarray:
+    return np.array(Image.open(io.BytesIO(body)))
+
+
+def test_the_default_is_a_mask_that_explains_itself(client, jpeg, card):
+    reply = client.post("/segment", content=jpeg, headers={"Content-Type": "image/jpeg"})
+
+    assert reply.status_code == 200
+    assert reply.headers["content-type"] == "image/png"
+    image = Image.open(io.BytesIO(reply.content))
+    assert (image.mode, image.size) == ("P", (128, 96))
+    assert np.array_equal(np.array(image), QUARTERS)
+    palette = np.array(image.getpalette()).reshape(-1, 3)
+    for c in card.classes:
+        assert tuple(palette[c.id]) == c.color
+    assert image.info["transparency"] == 255
+    described = json.loads(image.text["segstack-classes"])
+    assert described["ignore_id"] == 255
+    assert [c["name"] for c in described["classes"]] == [c.name for c in card.classes]
+
+
+def test_replies_say_who_answered_and_where_the_time_went(client, jpeg):
+    reply = client.post("/segment", content=jpeg, headers={"X-Request-Id": "camera-7.42"})
+    assert reply.headers["X-Model-Name"] == "shapes"
+    assert reply.headers["X-Model-Version"] == "1"
+    assert reply.headers["X-Request-Id"] == "camera-7.42"
+    assert reply.headers["X-Content-Type-Options"] == "nosniff"
+    stages = [part.split(";dur=") for part in reply.headers["Server-Timing"].split(", ")]
+    assert [name for name, _ in stages] == ["decode", "queue", "infer", "encode"]
+    assert all(float(milliseconds) >= 0 for _, milliseconds in stages)
+
+
+@pytest.mark.parametrize("sent", ["", "a" * 65, "two words", "<script>"])
+def test_a_request_id_that_is_not_sane_is_replaced(client, sent):
+    assert client.get("/livez", headers={"X-Request-Id": sent}).headers["X-Request-Id"] not in ("", sent)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("declared", ["image/jpeg", "application/octet-stream", "text/html", None])
+def test_first_bytes_decide_not_the_header(client, photo, encode, kind, declared):
+    headers = {"Content-Type": declared} if declared else {}
+    reply = client.post("/segment", content=encode(photo, kind), headers=headers)
+    assert reply.status_code == 200
+    assert (ids(reply.content) == QUARTERS).mean() > 0.99
+
+
+def test_multipart_field_image(client, jpeg):
+    reply = client.post("/segment", files={"image": ("photo.jpg", jpeg, "image/jpeg")})
+    assert reply.status_code == 200
+    assert np.array_equal(ids(reply.content), QUARTERS)
+
+
+def test_model_and_version_choose_who_answers(make_client, serving, jpeg):
+    serving.publish("shapes", 2)
+    serving.publish("road", 5, name="road")
+    client = make_client(models=("shapes", "road"), default_model="road")
+
+    def answered(**query):
+        reply = client.post("/segment", params=query, content=jpeg)
+        return reply.headers["X-Model-Name"], reply.headers["X-Model-Version"]
+
+    assert answered() == ("road", "5")
+    assert answered(model="shapes") == ("shapes", "2")
+    assert answered(model="shapes", version=1) == ("shapes", "1")
+
+
+def test_size_model_leaves_the_mask_as_the_network_made_it(client, jpeg, card):
+    reply = client.post("/segment?size=model", content=jpeg)
+    assert ids(reply.content).shape == (card.input_height, card.input_width)
+
+
+@pytest.mark.parametrize("wanted", ["car,tree", "1,2", "CAR, 2"])
+def test_classes_keeps_some_and_ignores_the_rest(client, jpeg, wanted):
+    mask = ids(client.post("/segment", params={"classes": wanted}, content=jpeg).content)
+    assert np.array_equal(mask, np.where(np.isin(QUARTERS, (1, 2)), QUARTERS, 255))
+
+
+@pytest.mark.parametrize(("query", "kind"), [("", "png"), ("&format=png", "png"), ("&format=jpeg", "jpeg")])
+def test_color_is_class_colours(client, jpeg, card, query, kind):
+    reply = client.post(f"/segment?output=color{query}", content=jpeg)
+    assert reply.headers["content-type"] == f"image/{kind}"
+    image = np.array(Image.open(io.BytesIO(reply.content)).convert("RGB")).astype(int)
+    for c in card.classes:
+        assert np.abs(np.median(image[c.id == QUARTERS], 0) - c.color).max() <= 2
+
+
+@pytest.mark.parametrize(("query", "kind"), [("", "jpeg"), ("&format=png", "png"), ("&format=jpeg", "jpeg")])
+def test_overlay_format(client, jpeg, query, kind):
+    reply = client.post(f"/segment?output=overlay{query}", content=jpeg)
+    assert reply.headers["content-type"] == f"image/{kind}"
+    assert Image.open(io.BytesIO(reply.content)).size == (128, 96)
+
+
+@pytest.mark.parametrize("alpha", [0, 0.25, 1])
+def test_overlay_blends_classes_and_leaves_background_and_ignored_alone(client, photo, encode, card, alpha):
+    body = encode(photo, "PNG")
+    query = {"output": "overlay", "format": "png", "alpha": alpha, "classes": "background,car"}
+    reply = client.post("/segment", params=query, content=body)
+    image = np.array(Image.open(io.BytesIO(reply.content)).convert("RGB")).astype(int)
+    car = QUARTERS == 1
+    expected = photo[0, 0] * (1 - alpha) + np.array(card.classes[1].color) * alpha
+    assert np.abs(image[car] - expected).max() <= 1
+    assert np.array_equal(image[~car], photo[~car])
+
+
+def test_json_describes_every_class_present(client, jpeg):
+    reply = client.post("/segment?output=json", content=jpeg)
+    assert reply.headers["content-type"] == "application/json"
+    found = reply.json()
+    assert (found["model"], found["version"], found["width"], found["height"]) == ("shapes", 1, 128, 96)
+    assert [c["name"] for c in found["classes"]] == ["background", "car", "tree", "fußgänger"]
+    car = found["classes"][1]
+    assert (car["id"], car["pixels"], car["area"]) == (1, 48 * 64, 0.25)
+    assert car["bounding_box"] == [0, 0, 64, 48]
+
+    painted = np.full(found["width"] * found["height"], found["ignore_id"], np.uint8)
+    for c in found["classes"]:
+        for start, length in zip(c["rle"][::2], c["rle"][1::2], strict=True):
+            painted[start : start + length] = c["id"]
+    assert np.array_equal(painted.reshape(96, 128), QUARTERS)
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("output=masks", "output"),
+        ("format=webp", "format"),
+        ("output=mask&format=jpeg", "blurs"),
+        ("output=json&format=png", "leave format out"),
+        ("alpha=1.5", "alpha"),
+        ("alpha=much", "alpha"),
+        ("size=huge", "size"),
+        ("version=0", "version"),
+        ("version=newest", "version"),
+        ("classes=carr", "did you mean 'car'"),
+        ("classes=,", "classes is empty"),
+        ("outptu=mask", "did you mean 'output'"),
+    ],
+)
+def test_a_parameter_out_of_range_is_422_and_named(client, jpeg, query, says):
+    reply = client.post(f"/segment?{query}", content=jpeg)
+    assert reply.status_code == 422
+    error = reply.json()["error"]
+    assert error["code"] == "invalid_parameter"
+    assert says in error["message"]
+
+
+def test_a_request_refused_for_its_classes_never_reaches_the_network(client, serving, jpeg):
+    client.post("/segment?classes=boat", content=jpeg)
+    assert [request.model_spec.signature_name for request in serving.predictions] == ["describe"]

@@ -1,0 +1,54 @@
+"""GATEWAY_* environment variables, and what is said when one cannot be used."""
+
+import pytest
+from pydantic import ValidationError
+
+from gateway.settings import Settings, SettingsError, load_settings
+
+
+def test_defaults_serve_loopback_alone():
+    settings = load_settings()
+    assert (settings.host, settings.port, settings.serving_address) == ("127.0.0.1", 8000, "localhost:8500")
+    assert settings.models == ()
+
+
+def test_names_are_separated_by_commas(monkeypatch):
+    monkeypatch.setenv("GATEWAY_MODELS", "road, shapes,")
+    assert load_settings().models == ("road", "shapes")
+
+
+def test_settings_are_frozen():
+    with pytest.raises(ValidationError):
+        Settings().port = 1
+
+
+@pytest.mark.parametrize(
+    ("environment", "says"),
+    [
+        ({"GATEWAY_PORT": "http"}, "GATEWAY_PORT=http: "),
+        ({"GATEWAY_DEADLINE_MS": "0"}, "GATEWAY_DEADLINE_MS=0: "),
+        ({"GATEWAY_SERVING_ADDRESS": "serving"}, "GATEWAY_SERVING_ADDRESS=serving: expected host:port"),
+        ({"GATEWAY_MODELS": "a", "GATEWAY_MODELS_CONFIG": "b"}, "both set"),
+        ({"GATEWAY_MODELS": "a", "GATEWAY_DEFAULT_MODEL": "b"}, "not one of GATEWAY_MODELS: a"),
+        ({"GATEWAY_HOST": "0.0.0.0"}, "GATEWAY_ALLOW_ANONYMOUS=1"),
+        ({"GATEWAY_HOST": "example.org"}, "GATEWAY_ALLOW_ANONYMOUS=1"),
+    ],
+)
+def test_a_bad_setting_is_one_sentence(monkeypatch, environment, says):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as error:
+        load_settings()
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
+def test_loopback_needs_no_leave(host):
+    assert Settings(host=host).host == host
+
+
+def test_other_hosts_need_it(monkeypatch):
+    monkeypatch.setenv("GATEWAY_HOST", "0.0.0.0")
+    monkeypatch.setenv("GATEWAY_ALLOW_ANONYMOUS", "1")
+    assert load_settings().host == "0.0.0.0"
