@@ -65,7 +65,7 @@ def _write(folder: Path, card: ModelCard) -> None:
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
     def encoded(image_bytes: Any) -> Any:
         def decode(data: Any) -> Any:
-            return tf.image.resize(tf.io.decode_image(data, channels=3, expand_animations=False), [HEIGHT, WIDTH])
+            return tf.image.resize(tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE"), [HEIGHT, WIDTH])
 
         spec = tf.TensorSpec([HEIGHT, WIDTH, 3], tf.float32)
         images = tf.map_fn(decode, image_bytes, fn_output_signature=spec)
