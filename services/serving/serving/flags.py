@@ -29,7 +29,7 @@ class Flags:
     models_root: str = _flag("", "folder that stands at /models in the base paths (ours)")
     model_name: str = _flag("default", "name of the one model, without model_config_file")
     model_base_path: str = _flag("", "folder of the one model's versions, without model_config_file")
-    file_system_poll_wait_seconds: float = _flag(1, "seconds between looks for new versions; 0 looks once")
+    file_system_poll_wait_seconds: int = _flag(1, "seconds between looks for new versions; 0 looks once")
     max_num_load_retries: int = _flag(5, "tries after a version's first failed load")
     load_retry_interval_micros: int = _flag(60_000_000, "microseconds between two tries")
     enable_model_warmup: bool = _flag(True, "run assets.extra/tf_serving_warmup_requests before serving a version")
@@ -97,7 +97,7 @@ def local_path(base_path: str, models_root: str) -> Path:
 
 
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
-_EXPECTED: dict[Any, str] = {bool: "true|false", int: "<integer>", float: "<number>", str: "<text>"}
+_EXPECTED: dict[Any, str] = {bool: "true|false", int: "<integer>", str: "<text>"}
 
 
 def _value(name: str, kind: Any, text: str) -> Any:

@@ -156,6 +156,7 @@ def test_retries_hold_up_neither_other_models_nor_a_better_version(make_manager,
     publish("good", 1)
     manager.reload(config(bad="", good=""))
     assert states(manager, "good") == {1: "AVAILABLE"}
+    assert states(manager, "bad") == {2: "LOADING", 1: "AVAILABLE"}
     publish("bad", 3)
     eventually(lambda: states(manager, "bad") == {3: "AVAILABLE", 2: "END", 1: "END"})
 

@@ -20,7 +20,6 @@ def test_from_nothing_to_a_second_version_and_down_again(
         f"--model_config_file={config}",
         f"--models_root={root}",
         "--model_config_file_poll_wait_seconds=1",
-        "--file_system_poll_wait_seconds=0.1",
         "--max_num_load_retries=0",
         "--bogus=1",
         "--rest_api_port=8501",
