@@ -42,7 +42,7 @@ def _write(folder: Path, card: ModelCard) -> None:
 
     @tf.function
     def logits(image: Any) -> Any:
-        features = tf.nn.conv2d(tf.cast(image, tf.float32) / 255.0, kernel, strides=2, padding="SAME")
+        features = tf.nn.conv2d(tf.cast(image, tf.float32) / 255.0 - 0.5, kernel, strides=2, padding="SAME")
         return tf.image.resize(features, [HEIGHT, WIDTH])
 
     def mask(image: Any) -> Any:

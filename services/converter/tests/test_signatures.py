@@ -48,6 +48,10 @@ def images(card: ModelCard):
     return tf.constant(np.random.default_rng(1).integers(0, 256, size, np.uint8))
 
 
+def test_the_masks_tell_the_two_functions_apart(source, images) -> None:
+    assert set(np.unique(source.signatures["serving_default"](image=images)["mask"])) == {0, 1, 2}
+
+
 def test_serving_default_runs_the_converted_function(result, source, images) -> None:
     expected = 2 - source.signatures["serving_default"](image=images)["mask"].numpy()
     np.testing.assert_array_equal(result.signatures["serving_default"](image=images)["mask"], expected)
