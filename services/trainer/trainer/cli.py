@@ -1,7 +1,7 @@
 """The command line. TensorFlow takes seconds to import, so each command imports what it needs itself."""
 
 import argparse
-import logging
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -13,7 +13,6 @@ from trainer.errors import UserError
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit status. What a person can mend is said in one sentence, status 1."""
     options = _parser().parse_args(arguments)
-    _quieten_tensorflow()
     try:
         options.run_command(options)
     except (UserError, CardError, ModelsConfigError, PublishError) as error:
@@ -23,13 +22,6 @@ def main(arguments: list[str] | None = None) -> int:
         print("trainer: stopped", file=sys.stderr)
         return 130
     return 0
-
-
-def _quieten_tensorflow() -> None:
-    """Keep TensorFlow's start-up chatter off the terminal, unless the person set a level."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # its default; unset, it is announced at every import
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -108,12 +100,32 @@ def _import_cvat(options: argparse.Namespace) -> None:
     print(f"imported: {options.output}")
 
 
+def _import_tensorflow() -> None:
+    """Import TensorFlow without its greetings, unless the person asked for them by setting its log level.
+
+    Its C++ runtime writes them to file descriptor 2 before any of its log levels counts.
+    """
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    standard_error = os.dup(2)
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        tensorflow = importlib.import_module("tensorflow")
+    finally:
+        os.dup2(standard_error, 2)
+        os.close(standard_error)
+    # The v1 loader, which checks an export as TensorFlow Serving would, is deprecated and says so.
+    tensorflow.get_logger().setLevel("ERROR")
+
+
 def _train(options: argparse.Namespace) -> None:
     from trainer.recipe import load_recipe
 
     overrides = [*([f"data.path={options.data}"] if options.data else []), *options.set]
     recipe = load_recipe(options.config, overrides)  # before TensorFlow's seconds: a typing error answers at once
-
+    _import_tensorflow()
     from trainer.training.loop import train
 
     miou = train(recipe, options.run)
@@ -121,6 +133,7 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
+    _import_tensorflow()
     from trainer.data.dataset import load_dataset
     from trainer.evaluation import describe, evaluate_published
 
@@ -128,6 +141,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
+    _import_tensorflow()
     from trainer.evaluation import describe
     from trainer.export.publish import export_run
     from trainer.training.run import load_run

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError, field_validator
 
 from trainer.errors import UserError
 
@@ -20,10 +20,17 @@ class Augmentation(_Strict):
     """What happens to a training image; labels follow by nearest neighbour, pixels from outside become ignored."""
 
     flip: bool = True
-    scale: tuple[float, float] = (0.75, 1.5)
+    scale: tuple[PositiveFloat, PositiveFloat] = (0.75, 1.5)
     brightness: Fraction = 0.2
     contrast: Fraction = 0.2
     saturation: Fraction = 0.2
+
+    @field_validator("scale")
+    @classmethod
+    def _ascending(cls, scale: tuple[float, float]) -> tuple[float, float]:
+        if scale[0] > scale[1]:
+            raise ValueError(f"from {scale[0]} to {scale[1]}: expected the smaller factor first")
+        return scale
 
 
 class Data(_Strict):
@@ -66,11 +73,11 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         known = ", ".join(str(p) for p in sorted(path.parent.glob("*.yaml"))) or "none in its folder"
         raise UserError(f"there is no recipe {path}: the recipes there are: {known}") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{path} is not YAML: {error}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not YAML: {_one_line(error)}") from None
     if not isinstance(content, dict):
         raise UserError(f"{path}: expected a recipe (see services/trainer/recipes), found {type(content).__name__}")
     for override in overrides:
@@ -98,4 +105,9 @@ def _override(content: dict[str, Any], override: str) -> None:
     try:
         node[last] = yaml.safe_load(value)
     except yaml.YAMLError as error:
-        raise UserError(f"--set {override}: {value!r} is not a YAML value ({error})") from None
+        raise UserError(f"--set {override}: {value!r} is not a YAML value ({_one_line(error)})") from None
+
+
+def _one_line(error: Exception) -> str:
+    """A YAML error spans several lines and draws a picture."""
+    return " ".join(str(error).split())

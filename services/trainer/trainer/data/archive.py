@@ -1,6 +1,7 @@
 """A labelling tool's export, whether it is a zip or an unpacked folder, read the same way."""
 
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -75,5 +76,5 @@ class _Zip:
     def read(self, name: str) -> bytes:
         try:
             return self._zip.read(self._prefix + name)
-        except (zipfile.BadZipFile, OSError, RuntimeError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
             raise UserError(f"{self._path}: {name} cannot be unpacked ({error}): download the export again") from None

@@ -83,7 +83,7 @@ def load_dataset(root: Path) -> Dataset:
             raise ValueError(f"format_version {content['format_version']}, this trainer reads {FORMAT_VERSION}")
         classes = tuple(ClassInfo(c["id"], c["name"], tuple(c["color"])) for c in content["classes"])
         return Dataset(root, classes, tuple(Item(**item) for item in content["items"]), content["split_seed"])
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise UserError(
             f"{root} is not a data set: {INDEX_NAME} is missing. Make one with `python -m trainer data import-cvat`"
         ) from None

@@ -66,11 +66,12 @@ def _plum(rng: np.random.Generator) -> Contour:
     return contour
 
 
+# Label colours from Okabe and Ito's colour-blind-safe palette, each far from its object's own colour: an overlay shows.
 CLASSES = (
-    DrawnClass("apple", (220, 40, 50), (176, 205, 190), _apple, (0.28, 0.5)),
-    DrawnClass("banana", (245, 205, 40), (26, 200, 235), _banana, (0.35, 0.6)),
-    DrawnClass("leaf", (60, 170, 75), (58, 185, 140), _leaf, (0.35, 0.6)),
-    DrawnClass("plum", (125, 70, 190), (140, 150, 115), _plum, (0.26, 0.44)),
+    DrawnClass("apple", (86, 180, 233), (176, 205, 190), _apple, (0.28, 0.5)),
+    DrawnClass("banana", (213, 94, 0), (26, 200, 235), _banana, (0.35, 0.6)),
+    DrawnClass("leaf", (204, 121, 167), (58, 185, 140), _leaf, (0.35, 0.6)),
+    DrawnClass("plum", (240, 228, 66), (140, 150, 115), _plum, (0.26, 0.44)),
 )
 
 

@@ -25,6 +25,7 @@ HELD_OUT_PHOTOGRAPH = "coffee"
 
 _EMPTY_FRACTION = 0.1
 _MAX_OBJECTS = 4
+_MIN_SIDE = 32  # what networks take at least
 _JPEG_QUALITY = 92
 
 
@@ -32,9 +33,13 @@ def synthesize(output: Path, images: int, height: int, width: int, seed: int) ->
     """Write ``images`` labelled frames of ``height`` x ``width`` pixels to the folder ``output``, repeatable by seed.
 
     Raises:
-        UserError: ``output`` exists and is not empty, or scikit-image is missing.
+        UserError: ``output`` exists and is not empty, nothing can be drawn that small, or scikit-image is missing.
     """
-    if output.exists() and any(output.iterdir()):
+    if images < 1 or min(height, width) < _MIN_SIDE:
+        raise UserError(
+            f"{images} images of {height}x{width}: expected at least one, {_MIN_SIDE}x{_MIN_SIDE} or larger"
+        )
+    if output.is_file() or (output.exists() and any(output.iterdir())):
         raise UserError(f"{output} is not empty: name a new folder with --output, or remove it first")
     photographs = [_photograph(name) for name in PHOTOGRAPHS]
     beside = output.with_name(f".tmp-{output.name}")

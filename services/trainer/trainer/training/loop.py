@@ -29,7 +29,7 @@ def train(recipe: Recipe, folder: Path) -> float:
     Raises:
         UserError: the folder is taken, the data set cannot be used, or the loss became NaN.
     """
-    if folder.exists() and any(folder.iterdir()):
+    if folder.is_file() or (folder.exists() and any(folder.iterdir())):
         raise UserError(f"{folder} is not empty: name a new folder with --run, or remove it first")
     keras.utils.set_random_seed(recipe.seed)
     dataset = load_dataset(recipe.data.path)
