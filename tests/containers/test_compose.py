@@ -1,6 +1,7 @@
 """What Compose makes of docker-compose.yml, alone and with docker-compose.cpu.yml."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -78,13 +79,22 @@ def test_containers_can_do_little(services) -> None:
 
 
 @with_and_without_gpu
-def test_what_serves_is_watched_and_restarted_and_what_is_run_once_is_not(services) -> None:
-    for name in ("serving", "gateway"):
-        assert services[name]["restart"] == "unless-stopped"
-        assert services[name]["healthcheck"]["test"][0] == "CMD"
-    for name in ("trainer", "converter"):
-        assert services[name]["restart"] == "no"
-        assert "healthcheck" not in services[name]
+def test_what_serves_is_watched_and_restarted_and_what_is_run_once_is_not(services, root: Path) -> None:
+    for name, service in services.items():
+        serves = name in ("serving", "gateway")
+        by_image = "\nHEALTHCHECK " in (root / service["build"]["dockerfile"]).read_text()
+        assert (by_image or "healthcheck" in service) is serves, name
+        assert service["restart"] == ("unless-stopped" if serves else "no"), name
+
+
+@with_and_without_gpu
+def test_serving_is_healthy_while_it_waits_for_a_first_model(services) -> None:
+    command, shell, flag, check = services["serving"]["healthcheck"]["test"]
+    assert (command, shell, flag) == ("CMD", "bash", "-c")
+    check = check.replace("/models/", "/nowhere/")
+    assert subprocess.run(["bash", "-c", check], check=False).returncode == 0
+    check = check.replace("/nowhere/models.config", "/dev/null").replace("/8500", "/1")
+    assert subprocess.run(["bash", "-c", check], capture_output=True, check=False).returncode == 1
 
 
 @with_and_without_gpu
