@@ -53,7 +53,7 @@ class _RequestRefused(BadServingReply):
 class ServingClient:
     """Asks one serving address. Closed by leaving its ``async with``.
 
-    A version is immutable once published, so its card is asked for once and kept until serving goes away.
+    A version is immutable once published, so its card is asked for once and kept as long as the connection lasts.
     """
 
     def __init__(self, address: str) -> None:
@@ -67,9 +67,11 @@ class ServingClient:
         self._describing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def __aenter__(self) -> Self:
+        self._watch = asyncio.create_task(self._forget_when_disconnected())
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._watch.cancel()
         await self._channel.close()
 
     async def segment(
@@ -142,6 +144,15 @@ class ServingClient:
         reply = await self._call(self._status, request, deadline)
         return read_versions(reply)
 
+    async def _forget_when_disconnected(self) -> None:
+        """What comes back may be another server, with other models under the same names and numbers."""
+        state = self._channel.get_state()
+        while True:
+            await self._channel.wait_for_state_change(state)
+            state = self._channel.get_state()
+            if state is not grpc.ChannelConnectivity.READY:
+                self._served.clear()
+
     def _known(self, model: str, version: int | None) -> ServedModel | None:
         wanted = self._newest.get(model) if version is None else version
         return None if wanted is None else self._served.get((model, wanted))
@@ -176,9 +187,6 @@ class ServingClient:
             case grpc.StatusCode.NOT_FOUND:
                 await self._raise_not_found(spec, deadline, by_status=method is self._status)
             case grpc.StatusCode.UNAVAILABLE | grpc.StatusCode.CANCELLED:
-                # What comes back may hold other models under the same names and numbers.
-                self._served.clear()
-                self._newest.clear()
                 raise ServingUnavailable(f"serving at {self._address} is away: {details}")
             case grpc.StatusCode.DEADLINE_EXCEEDED:
                 raise deadline.exceeded()

@@ -53,7 +53,7 @@ def threshold(image: np.ndarray) -> np.ndarray:
 
 
 class FakeServing:
-    """Models and versions by name. Tests script its faults: ``before_predict`` may abort, ``change_…`` spoil a reply."""
+    """Models and versions by name; tests script faults: ``before_predict`` may abort, ``change_…`` spoil a reply."""
 
     def __init__(self) -> None:
         self.cards: dict[str, dict[int, ModelCard]] = defaultdict(dict)

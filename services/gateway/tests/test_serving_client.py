@@ -1,13 +1,13 @@
 """The client on its own: what it asks, how often, and that masks and cards agree."""
 
 import asyncio
+from dataclasses import replace
 
-import grpc
 import numpy as np
 import pytest
 
 from gateway.deadline import Deadline
-from gateway.errors import BadServingReply, ServingUnavailable
+from gateway.errors import BadServingReply
 from gateway.images import resize
 from gateway.protocol import serving_pb2 as pb
 from gateway.serving_client import ServingClient
@@ -26,7 +26,7 @@ def segment(serving, photo):
             async with ServingClient(serving.address) as client:
                 for _ in range(count):
                     predictions.append(await client.segment("shapes", version, prepare, Deadline(5000)))
-                    between()
+                    await asyncio.to_thread(between)
             return predictions
 
         return asyncio.run(all_of_them())
@@ -126,24 +126,15 @@ def test_versions_are_listed_newest_first_with_what_went_wrong(serving):
     assert [(s.version, s.state, s.error) for s in found] == [(2, "END", "no saved_model.pb"), (1, "AVAILABLE", "")]
 
 
-def test_a_server_that_comes_back_with_another_model_is_asked_anew(serving, segment):
-    def restart():
+def test_a_server_that_comes_back_is_asked_for_its_cards_anew(serving, segment, card):
+    def restart_with_other_classes():
         serving.stop()
-        serving.publish("shapes", 1, input_height=32, input_width=32)
+        serving.publish("shapes", 1, classes=tuple(replace(c, name=f"{c.name} anew") for c in card.classes))
         serving.start()
 
-    def unavailable_once(request, context):
-        serving.before_predict = lambda request, context: None
-        context.abort(grpc.StatusCode.UNAVAILABLE, "restarting")
-
-    def between():
-        restart()
-        serving.before_predict = unavailable_once
-
-    with pytest.raises(ServingUnavailable):
-        segment(2, between=between)
-    [prediction] = segment()
-    assert prediction.mask.shape == (32, 32)
+    first, second = segment(2, between=restart_with_other_classes)
+    assert first.served.version == second.served.version == 1
+    assert second.served.card.classes[1].name == "car anew"
 
 
 def test_masks_of_many_megapixels_fit(serving, segment):
