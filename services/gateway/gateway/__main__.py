@@ -1,5 +1,6 @@
 """``python -m gateway``: serve HTTP until told to stop."""
 
+import logging
 import os
 import sys
 
@@ -13,6 +14,9 @@ def main() -> int:
     except SettingsError as error:
         print(f"gateway: {error}", file=sys.stderr)
         return 2
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.INFO)
+    # Multipart that cannot be read is the caller's to know, and the caller is told.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
     # OpenCV reads this when it is loaded, hence the late imports: a second lock on the door that
     # gateway.images closes before decoding.
     os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(settings.max_pixels)
@@ -27,7 +31,7 @@ def main() -> int:
         http="httptools",
         loop="uvloop" if sys.platform != "win32" else "asyncio",
         server_header=False,
-        access_log=False,
+        access_log=False,  # /metrics counts; at 30 frames a second a line each would drown the rest
         timeout_graceful_shutdown=settings.deadline_ms // 1000 + 1,
     )
     return 0

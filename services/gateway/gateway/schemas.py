@@ -14,7 +14,8 @@ class SegmentParameters(BaseModel):
 
     model: Annotated[str | None, Field(description="A name from `/models`. Default: the default model.")] = None
     version: Annotated[
-        int | None, Field(ge=1, description="A version from `/models/{model}`. Default: the newest loaded.")
+        int | None,
+        Field(ge=1, le=2**63 - 1, description="A version from `/models/{model}`. Default: the newest loaded."),
     ] = None
     output: Annotated[
         Output,

@@ -19,7 +19,7 @@ class Settings(BaseSettings):
     Field ``deadline_ms`` is set by ``GATEWAY_DEADLINE_MS``, and so on.
     """
 
-    model_config = SettingsConfigDict(env_prefix="GATEWAY_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix="GATEWAY_", env_ignore_empty=True, frozen=True, extra="forbid")
 
     # Loopback: there are no API keys yet, so nobody else may reach it unless that is asked for.
     host: str = "127.0.0.1"

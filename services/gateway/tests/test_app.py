@@ -62,6 +62,7 @@ def test_pages_load_nothing_from_elsewhere(client, path):
 def test_scripts_import_only_what_is_there(client):
     for name in ("app.js", "docs.js"):
         script = client.get(f"/static/{name}")
+        assert script.headers["Cache-Control"] == "no-cache"
         assert script.headers["content-type"].startswith("text/javascript")
         for imported in re.findall(r'from "\./([^"]+)"', script.text):
             assert client.get(f"/static/{imported}").status_code == 200

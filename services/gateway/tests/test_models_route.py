@@ -12,6 +12,13 @@ def test_no_model_yet_is_an_empty_list(make_client):
     assert make_client(models=()).get("/models").json() == {"default": None, "models": []}
 
 
+def test_a_default_that_is_not_published_yet_hides_no_model(make_client, tmp_path):
+    config = tmp_path / "models.config"
+    config.write_text('model_config_list { config { name: "road" base_path: "/models/road" } }')
+    client = make_client(models=(), models_config=config, default_model="shapes")
+    assert client.get("/models").json() == {"default": None, "models": ["road"]}
+
+
 def test_a_model_says_what_its_card_says(client, card):
     found = client.get("/models/shapes").json()
     assert found["architecture"] == card.architecture

@@ -144,6 +144,8 @@ def test_json_describes_every_class_present(client, jpeg):
         ("size=huge", "size"),
         ("version=0", "version"),
         ("version=newest", "version"),
+        ("version=9223372036854775808", "version"),
+        ("alpha=nan", "alpha"),
         ("classes=carr", "did you mean 'car'"),
         ("classes=,", "classes is empty"),
         ("outptu=mask", "did you mean 'output'"),

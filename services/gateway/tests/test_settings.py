@@ -17,6 +17,12 @@ def test_names_are_separated_by_commas(monkeypatch):
     assert load_settings().models == ("road", "shapes")
 
 
+def test_an_empty_variable_is_one_that_is_not_set(monkeypatch):
+    monkeypatch.setenv("GATEWAY_MODELS_CONFIG", "")
+    monkeypatch.setenv("GATEWAY_PORT", "")
+    assert (load_settings().models_config, load_settings().port) == (None, 8000)
+
+
 def test_settings_are_frozen():
     with pytest.raises(ValidationError):
         Settings().port = 1

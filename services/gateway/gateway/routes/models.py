@@ -18,8 +18,11 @@ router = APIRouter(tags=["models"], dependencies=[Depends(only_query())])
 @router.get("/models", responses=error_responses(errors.InvalidParameter))
 async def list_models(state: State) -> ModelList:
     """The models configured. An empty list means that none has been published yet."""
-    names = list(state.catalog.names())
-    return ModelList(default=state.catalog.default() if names else None, models=names)
+    try:
+        default = state.catalog.default()
+    except (errors.NoModel, errors.UnknownModel):
+        default = None
+    return ModelList(default=default, models=list(state.catalog.names()))
 
 
 @router.get(

@@ -1,9 +1,10 @@
 """The web page and the API reference: plain files, nothing from another host."""
 
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
 _STATIC = Path(__file__).parent.parent / "static"
@@ -17,7 +18,18 @@ _HEADERS = {
 }
 
 router = APIRouter(include_in_schema=False)
-assets = StaticFiles(directory=_STATIC)
+
+
+class _Assets(StaticFiles):
+    """Scripts and styles, asked for anew each time (304 when unchanged): never older than the page around them."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
+assets = _Assets(directory=_STATIC)
 
 
 @router.get("/")
