@@ -1,19 +1,72 @@
-# The table of contents. Every target makes .venv first when it is missing (`make setup`).
+# The table of contents. Targets that need .venv make it first when it is missing (`make setup`).
 .DEFAULT_GOAL := help
-.PHONY: help setup lock lint test test-all demo train evaluate convert serve gateway up down images bench cert
+.PHONY: help setup demo test test-all lint lock train evaluate convert serve gateway up down images bench
 SHELL := /bin/bash
-PY := .venv/bin/python
+
+PYTHON_TESTS := .venv/bin/python -m pytest
+# What `make test` leaves to `make test-all`: it needs more than .venv, or many minutes.
+SLOW := other_python or browser or containers or demo
+
+# A training: make train DATA=data/mine NAME=mymodel CONFIG=…; a conversion: make convert MODEL=models_repo/mymodel
+CONFIG ?= services/trainer/recipes/ddrnet23_slim.yaml
+DATA ?= data/mine
+NAME ?= $(basename $(notdir $(CONFIG)))
+NOW := $(shell date +%Y%m%d-%H%M%S)
+RUN ?= runs/$(NAME)-$(NOW)
+MODEL ?= models_repo/$(NAME)
+PRECISION ?= fp16
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: .venv/.ready ## .venv with every service installed (Python 3.11-3.13, nothing else needed)
+setup: .venv/.ready ## .venv with every service installed; needs Python 3.11 to 3.13 and nothing else
 
 .venv/.ready: requirements-dev.lock $(wildcard services/*/pyproject.toml) scripts/setup.sh
 	scripts/setup.sh
 
-lock: setup ## pin every dependency anew
-	scripts/lock.sh
+demo: setup ## the whole road in minutes, then the page on http://localhost:8000 (ONESHOT=1: write the overlay and stop)
+	@.venv/bin/python scripts/demo.py
+
+test: setup ## what needs neither root nor Docker, in under 10 minutes
+	$(PYTHON_TESTS) -m "not ($(SLOW))"
+
+test-all: export SEGSTACK_NO_SKIPS := 1
+test-all: ## what CI runs: `make test`, then other Pythons, Chromium, containers and the demo; a skip is a failure
+	$(MAKE) test
+	scripts/install-chromium.sh
+	$(PYTHON_TESTS) -m "$(SLOW)"
 
 lint: setup ## ruff and mypy
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+
+lock: setup ## pin every dependency anew
+	scripts/lock.sh
+
+train: ## CONFIG=… DATA=… NAME=…: train a network and publish it
+	scripts/run.sh trainer train --config $(CONFIG) --data $(DATA) --run $(RUN)
+	scripts/run.sh trainer export --run $(RUN) --name $(NAME)
+
+evaluate: setup ## MODEL=… DATA=…: measure a published model on held-out images
+	.venv/bin/python -m trainer evaluate --model $(MODEL) --data $(DATA)
+
+convert: ## MODEL=… PRECISION=…: convert a published model with TF-TRT and publish the result
+	scripts/run.sh converter --input $(MODEL) --precision $(PRECISION)
+
+serve: setup ## embedded serving on gRPC port 8500, without Docker
+	.venv/bin/python -m serving --port=8500 --model_config_file=models_repo/models.config --models_root=models_repo \
+	  --model_config_file_poll_wait_seconds=2 --max_num_load_retries=1 --load_retry_interval_micros=5000000
+
+gateway: setup ## the gateway on http://localhost:8000, without Docker
+	GATEWAY_MODELS_CONFIG=models_repo/models.config .venv/bin/python -m gateway
+
+up: ## serving and gateway in containers
+	scripts/run.sh compose up --build serving gateway
+
+down: ## stop and remove them
+	scripts/run.sh compose down
+
+images: ## build every image
+	scripts/run.sh compose --profile tools build
+
+bench: setup ## the performance claims, measured here
+	.venv/bin/python benchmarks/gateway_footprint.py

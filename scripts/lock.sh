@@ -5,19 +5,27 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 uv=${UV:-.venv/bin/uv}
 
-# tensorflow-serving-api asks for tensorflow; where tensorflow-cpu has wheels it stands in, so the locks
-# are complete and are installed with --no-deps.
-overrides=$(mktemp)
-trap 'rm -f "$overrides"' EXIT
-echo "tensorflow>=2.21,<2.22 ; sys_platform != 'linux' or platform_machine != 'x86_64'" >"$overrides"
+# tensorflow-serving-api asks for tensorflow; where tensorflow-cpu has wheels it stands in. So the locks are complete
+# and are installed with --no-deps. The trainer's image for GPUs takes tensorflow with NVIDIA's libraries instead.
+cpu=$(mktemp) gpu=$(mktemp)
+trap 'rm -f "$cpu" "$gpu"' EXIT
+echo "tensorflow>=2.21,<2.22 ; sys_platform != 'linux' or platform_machine != 'x86_64'" >"$cpu"
+printf '%s\n' 'tensorflow[and-cuda]>=2.21,<2.22' "tensorflow-cpu ; sys_platform == 'never'" >"$gpu"
 
 compile() { # output, then what to lock
   local output=$1
   shift
-  "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-    --no-emit-package segstack-contract --no-annotate --custom-compile-command "make lock" -o "$output" "$@"
+  "$uv" pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-package segstack-contract \
+    --no-annotate --custom-compile-command "make lock" -o "$output" "$@"
 }
+services() { compile "$@" --universal --python-version 3.11; }
 
-compile requirements-dev.lock requirements-dev.in \
-  services/{contract,trainer,serving,gateway}/pyproject.toml --all-extras --overrides "$overrides"
-compile services/gateway/requirements.lock services/gateway/pyproject.toml
+services requirements-dev.lock requirements-dev.in \
+  services/{contract,trainer,serving,gateway}/pyproject.toml --all-extras --overrides "$cpu"
+services services/gateway/requirements.lock services/gateway/pyproject.toml
+services services/serving/requirements.lock services/serving/pyproject.toml --overrides "$cpu"
+services services/trainer/requirements.lock services/trainer/pyproject.toml --extra synthesize --overrides "$cpu"
+services services/trainer/requirements-gpu.lock services/trainer/pyproject.toml --extra synthesize --overrides "$gpu"
+# TensorFlow Serving 2.6.2's image, in which the converter runs, has Python 3.8.
+compile services/converter/requirements.lock services/converter/requirements.in \
+  --python-version 3.8 --python-platform x86_64-manylinux2014

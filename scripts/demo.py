@@ -1,0 +1,223 @@
+"""``make demo``: the whole road on one machine, from a drawn labelled set to an overlay over HTTP.
+
+Each step is a command that a person could type; it is printed before it runs. What a step has made is kept in demo/
+and models_repo/, so a second run goes straight to serving; FRESH=1 starts over. ONESHOT=1 writes the overlay and stops.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from email.message import Message
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+DEMO = Path("demo")
+EXPORT, DATA, RUN, PHOTO = DEMO / "cvat_export", DEMO / "data", DEMO / "run", DEMO / "photo.jpg"
+MODELS_ROOT = Path("models_repo")
+MODEL = "demo"
+RECIPE = Path("services/trainer/recipes/demo.yaml")
+
+START_SECONDS = 90
+REQUESTS = 10
+
+
+class DemoError(Exception):
+    """A step that failed; its own output, already printed, says why."""
+
+
+def main() -> int:
+    """Run the road; return the exit status."""
+    os.chdir(ROOT)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` cleans up as Ctrl-C does
+    started = time.monotonic()
+    try:
+        if os.environ.get("FRESH"):
+            shutil.rmtree(DEMO, ignore_errors=True)
+        trained = train_and_publish()
+        if trained:
+            print(f"\ndemo: from nothing to a published model in {time.monotonic() - started:.0f} s")
+        serve_and_show(oneshot=bool(os.environ.get("ONESHOT")))
+    except DemoError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ndemo: stopped, and everything it started")
+        return 130 if os.environ.get("ONESHOT") else 0
+    return 0
+
+
+def train_and_publish() -> bool:
+    """Draw, import, train, export; leave out what an earlier run has made. Returns whether anything was made."""
+    DEMO.mkdir(exist_ok=True)
+    steps: list[tuple[str, Path, list[str | Path]]] = [
+        (
+            "draw a labelled set on real photographs, in CVAT's export layout",
+            PHOTO,
+            ["data", "synthesize", "--output", EXPORT, "--scene", PHOTO],
+        ),
+        ("import it as one's own CVAT export would be", DATA, ["data", "import-cvat", EXPORT, "--output", DATA]),
+        ("train DDRNet-23-slim from random weights", RUN, ["train", "--config", RECIPE, "--data", DATA, "--run", RUN]),
+        (
+            "freeze, measure on held-out images, publish",
+            DEMO / "published",
+            ["export", "--run", RUN, "--name", MODEL, "--models-root", MODELS_ROOT],
+        ),
+    ]
+    made = False
+    for title, result, command in steps:
+        finished = DEMO / f".done-{result.name}"
+        if finished.exists() and not made:
+            continue
+        made = True
+        for leftover in (p for p in command if isinstance(p, Path) and p == result and p.is_dir()):
+            shutil.rmtree(leftover)  # of a run that was stopped half-way
+        if result == PHOTO:
+            shutil.rmtree(EXPORT, ignore_errors=True)
+        print(f"\n== {title}\n$ python -m trainer {' '.join(map(str, command))}", flush=True)
+        if subprocess.run([sys.executable, "-m", "trainer", *map(str, command)]).returncode:
+            raise DemoError(f"could not {title}")
+        finished.touch()
+    return made
+
+
+def serve_and_show(oneshot: bool) -> None:
+    """Start serving and the gateway, segment the photograph, print what came of it, and stay unless ``oneshot``."""
+    serving_port = free_port(0 if port_is_taken(8500) else 8500)
+    port = free_port() if oneshot else int(os.environ.get("PORT", 8000))
+    if port_is_taken(port):
+        raise DemoError(f"port {port} is in use: stop what uses it, or choose another one with make demo PORT=8080")
+    serving = [
+        "serving",
+        f"--port={serving_port}",
+        f"--model_config_file={MODELS_ROOT / 'models.config'}",
+        f"--models_root={MODELS_ROOT}",
+    ]
+    gateway_settings = {
+        "GATEWAY_PORT": str(port),
+        "GATEWAY_SERVING_ADDRESS": f"127.0.0.1:{serving_port}",
+        "GATEWAY_MODELS_CONFIG": str(MODELS_ROOT / "models.config"),
+        "GATEWAY_DEFAULT_MODEL": MODEL,
+    }
+    url = f"http://127.0.0.1:{port}"
+    with running("serving", serving, {}) as server, running("gateway", ["gateway"], gateway_settings) as gateway:
+        wait_until_ready(url, {"serving": server, "gateway": gateway})
+        report(url)
+        if oneshot:
+            return
+        print(f"\nThe page is on http://localhost:{port}: drop an image on it. Ctrl-C stops everything.", flush=True)
+        while server.poll() is None and gateway.poll() is None:
+            time.sleep(0.5)
+        raise DemoError(f"serving or the gateway ended by itself: see {DEMO}/serving.log and {DEMO}/gateway.log")
+
+
+def report(url: str) -> None:
+    """Segment the demonstration photograph through the gateway and say where everything is."""
+    photo = PHOTO.read_bytes()
+    overlay, _, _ = post(f"{url}/segment?output=overlay", photo)
+    (DEMO / "overlay.jpg").write_bytes(overlay)
+    milliseconds = []
+    for _ in range(REQUESTS):
+        mask, headers, seconds = post(f"{url}/segment", photo)
+        milliseconds.append(seconds * 1000)
+    (DEMO / "mask.png").write_bytes(mask)
+    with urllib.request.urlopen(f"{url}/models/{MODEL}") as response:  # noqa: S310 - our own gateway
+        metrics = json.load(response)["metrics"]
+    print(
+        f"""
+photo     {PHOTO} (a photograph that the training never saw)
+overlay   {DEMO / "overlay.jpg"}
+mask      {DEMO / "mask.png"} (an indexed PNG: pixel = class id)
+mIoU      {metrics["miou"]:.4f} on {metrics["images"]} held-out images ({metrics["split"]} split, confusion matrix)
+model     {headers["X-Model-Name"]} version {headers["X-Model-Version"]}, served over gRPC
+request   {statistics.median(milliseconds):.0f} ms from photo to mask, the median of {REQUESTS}; one of them in milliseconds:
+          {headers["Server-Timing"]}"""
+    )
+
+
+def post(url: str, image: bytes) -> tuple[bytes, Message, float]:
+    """POST an image; return the body, the headers and the seconds it took."""
+    request = urllib.request.Request(url, image, {"Content-Type": "image/jpeg"})  # noqa: S310 - our own gateway
+    started = time.perf_counter()
+    try:
+        with urllib.request.urlopen(request) as response:  # noqa: S310
+            return response.read(), response.headers, time.perf_counter() - started
+    except urllib.error.HTTPError as error:
+        raise DemoError(f"POST {url} was answered {error.code}: {error.read().decode()}") from None
+
+
+def wait_until_ready(url: str, processes: dict[str, subprocess.Popen[bytes]]) -> None:
+    """Wait for the gateway to say that the model is served; fail as soon as a process has ended."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        for name, process in processes.items():
+            if process.poll() is not None:
+                raise DemoError(f"{name} ended with status {process.returncode}:\n{log_tail(name)}")
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/readyz", timeout=2):  # noqa: S310
+            return
+        time.sleep(0.1)
+    raise DemoError(f"not ready after {START_SECONDS} s:\n{log_tail('serving')}\n{log_tail('gateway')}")
+
+
+@contextlib.contextmanager
+def running(name: str, command: list[str], settings: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run ``python -m command`` in a session of its own, its output in demo/<name>.log, until the block ends."""
+    shown = " ".join([f"{key}={value}" for key, value in settings.items()] + ["python -m", *command])
+    print(f"\n== start {name}\n$ {shown}", flush=True)
+    with (DEMO / f"{name}.log").open("wb") as log:
+        # A session of its own: the terminal's Ctrl-C comes to us alone, and we stop it in order.
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command],
+            env={**os.environ, **settings},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def log_tail(name: str) -> str:
+    """The last lines that a process wrote."""
+    return "\n".join((DEMO / f"{name}.log").read_text(errors="replace").splitlines()[-20:])
+
+
+def port_is_taken(port: int) -> bool:
+    """Whether something listens on a port of this machine."""
+    try:
+        free_port(port)
+    except OSError:
+        return True
+    return False
+
+
+def free_port(port: int = 0) -> int:
+    """``port``, or with 0 any free one.
+
+    Raises:
+        OSError: it is taken.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # closed a moment ago is free
+        probe.bind(("127.0.0.1", port))
+        return int(probe.getsockname()[1])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
