@@ -2,6 +2,7 @@
 
 import io
 import os
+import warnings
 import zipfile
 from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
@@ -105,7 +106,10 @@ def run(recipe_file, tmp_path_factory):
     from trainer.training.run import load_run
 
     folder = tmp_path_factory.mktemp("runs") / "tiny"
-    train(load_recipe(recipe_file), folder)
+    with warnings.catch_warnings():
+        # Keras has not followed NumPy 2 where it saves a variable: its __array__ takes no copy.
+        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning, module="keras")
+        train(load_recipe(recipe_file), folder)
     return load_run(folder)
 
 

@@ -32,7 +32,12 @@ def check_saved_model(folder: str, card: ModelCard) -> None:
                     for alias, spec in signature.inputs.items()
                 }
                 fetches = {alias: definition[name].outputs[alias].name for alias in signature.outputs}
-                for alias, value in session.run(fetches, feed).items():
+                try:
+                    answers = session.run(fetches, feed)
+                except tf.errors.OpError as error:
+                    reason = " ".join(error.message.split())
+                    raise UserError(f"signature {name} fails on a batch of {count}: {reason}") from None
+                for alias, value in answers.items():
                     expected = (count, *signature.outputs[alias].shape[1:])
                     if value.shape != expected:
                         raise UserError(f"signature {name}: {alias} came as {value.shape}, expected {expected}")

@@ -1,0 +1,50 @@
+"""Training: the best weights are kept, and what cannot be trained is refused before anything is written.
+
+The training itself is the fixture ``run``: one epoch over the drawn set, on which the tests of runs and exports stand.
+"""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from trainer.errors import UserError
+from trainer.models import create_model
+from trainer.recipe import load_recipe
+from trainer.training.loop import train
+
+
+@pytest.fixture
+def recipe_with(recipe_file):
+    return lambda *overrides: load_recipe(recipe_file, overrides)
+
+
+def test_training_moves_the_weights(run):
+    trained = tf.keras.models.load_model(run.weights, compile=False)
+    tf.keras.utils.set_random_seed(run.recipe.seed)
+    fresh = create_model("ddrnet23_slim", 64, 96, len(run.classes), auxiliary=True)
+    for before, after in zip(fresh.weights, trained.weights, strict=True):
+        assert not np.array_equal(before.numpy(), after.numpy()), before.path
+        assert np.isfinite(after.numpy()).all()
+
+
+@pytest.mark.parametrize("taken", ["run/notes.txt", "run"])
+def test_a_taken_folder_is_refused(recipe_with, tmp_path, write_files, taken):
+    write_files(tmp_path, {taken: "precious"})
+    with pytest.raises(UserError, match="run is not empty: name a new folder with --run"):
+        train(recipe_with(), tmp_path / "run")
+    assert (tmp_path / taken).read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("data.path=nowhere", r"nowhere is not a data set: dataset\.json is missing"),
+        ("network=unet", "there is no network 'unet': choose one of ddrnet23_slim"),
+        ("data.input_width=100", "multiples of 32, not 64x100: the next size is 64x128"),
+        ("data.batch_size=500", "training images do not fill one batch of 500"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_and_leaves_no_folder(recipe_with, tmp_path, override, said):
+    with pytest.raises(UserError, match=said):
+        train(recipe_with(override), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
