@@ -35,7 +35,7 @@ from gateway.serving_replies import (
 )
 
 _CHANNEL_OPTIONS = (
-    # A 12-megapixel mask in int_val is 24 MB; gRPC's default stops at 4.
+    # A 12-megapixel mask in int_val is up to 24 MB; gRPC's default stops at 4.
     ("grpc.max_receive_message_length", 256 * 2**20),
     # gRPC waits up to two minutes before it looks again; a restarted server should be found at once.
     ("grpc.initial_reconnect_backoff_ms", 100),
