@@ -3,10 +3,13 @@
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+RECIPE = Path(__file__).parents[1] / "services/trainer/recipes/demo.yaml"
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +35,21 @@ def _is_python(python: Path, version: str) -> bool:
     ask = [python, "-c", "import sys; print('{}.{}'.format(*sys.version_info))"]
     answer = subprocess.run(ask, capture_output=True, text=True, check=False)
     return answer.stdout.strip() == version
+
+
+@pytest.fixture(scope="session")
+def small_models_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with version 1 of the model ``small``, made as a person makes one, from drawing to publishing.
+
+    Its run folder is ``run`` and its data set ``data``, beside the repository.
+    """
+    folder = tmp_path_factory.mktemp("small")
+    for command in (
+        "data synthesize --output drawn --images 60 --size 96 128",
+        "data import-cvat drawn --output data",
+        f"train --config {RECIPE} --data data --run run --set epochs=1 --set data.input_height=64 "
+        "--set data.input_width=96 --set optimizer.warmup_steps=2",
+        "export --run run --name small",
+    ):
+        subprocess.run([sys.executable, "-m", "trainer", *command.split()], cwd=folder, check=True)
+    return folder / "models_repo"

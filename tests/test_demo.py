@@ -1,0 +1,109 @@
+"""The README's first command in a fresh clone, from nothing to an overlay, and again with the page up."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from contract import versions
+
+ROOT = Path(__file__).parents[1]
+LONGEST_SECONDS = 900
+
+pytestmark = pytest.mark.demo
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is committed, and nothing else."""
+    folder = tmp_path_factory.mktemp("clone") / "segstack"
+    subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def oneshot(clone: Path) -> str:
+    """What `make demo ONESHOT=1` prints."""
+    started = time.monotonic()
+    done = subprocess.run(
+        ["make", "demo", "ONESHOT=1"],
+        cwd=clone,
+        env=_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=LONGEST_SECONDS,
+    )
+    print(f"make demo ONESHOT=1 took {time.monotonic() - started:.0f} s, installs included")
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def _environment() -> dict[str, str]:
+    """Ours without what a surrounding make or virtual environment has put there."""
+    return {k: v for k, v in os.environ.items() if k not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "VIRTUAL_ENV"}}
+
+
+def test_oneshot_says_what_it_made(clone: Path, oneshot: str) -> None:
+    print(oneshot[oneshot.index("photo ") :])
+    with Image.open(clone / "demo/photo.jpg") as photo, Image.open(clone / "demo/overlay.jpg") as overlay:
+        assert overlay.size == photo.size
+    for line in (r"^overlay +demo/overlay\.jpg$", r"^model +demo version 1\b", r"^request +\d+ ms\b"):
+        assert re.search(line, oneshot, re.MULTILINE), oneshot
+
+
+def test_oneshot_reaches_the_promised_quality_on_held_out_images(oneshot: str) -> None:
+    found = re.search(r"^mIoU +(0\.\d+) on (\d+) held-out images", oneshot, re.MULTILINE)
+    assert found, oneshot
+    assert float(found[1]) >= 0.85
+    assert int(found[2]) >= 50
+
+
+def test_oneshot_publishes_and_leaves_no_process(clone: Path, oneshot: str) -> None:
+    assert versions(clone / "models_repo", "demo") == [1]
+    assert not _processes_of(clone)
+
+
+def test_the_page_is_up_until_ctrl_c_and_then_nothing_is_left(clone: Path, oneshot: str) -> None:
+    port = "8765"
+    process = subprocess.Popen(
+        ["make", "demo", f"PORT={port}"], cwd=clone, env=_environment(), start_new_session=True, text=True
+    )
+    try:
+        page = _wait_for_page(f"http://localhost:{port}/", process)
+        assert "<html" in page
+        assert len(_processes_of(clone)) >= 3, "the demo, serving and the gateway"
+    finally:
+        os.killpg(process.pid, signal.SIGINT)  # what a terminal does on Ctrl-C
+        process.wait(30)
+    assert not _processes_of(clone)
+
+
+def _wait_for_page(url: str, process: subprocess.Popen) -> str:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            urllib.request.urlopen(f"{url}readyz", timeout=2)
+            return urllib.request.urlopen(url, timeout=5).read().decode()
+        except (urllib.error.URLError, TimeoutError):
+            time.sleep(0.2)
+    raise AssertionError(f"no page at {url}")
+
+
+def _processes_of(clone: Path) -> list[str]:
+    """The command lines of processes that run in the clone."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "cwd").readlink().is_relative_to(clone):
+                found.append((process / "cmdline").read_text().replace("\0", " "))
+        except OSError:  # gone meanwhile, or not ours
+            continue
+    return found

@@ -1,0 +1,154 @@
+"""What the trainer publishes with today's TensorFlow is read by 2.6.2, the one of TensorFlow Serving 2.6 and TF-TRT.
+
+A small network is trained and published through the command line; then one and the same script runs its five
+signatures in a TensorFlow 1 session, here and in an environment with TensorFlow 2.6.2, and the answers are compared.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from contract import ModelCard
+
+ROOT = Path(__file__).parents[1]
+UV = Path(sys.executable).with_name("uv")
+RECIPE = ROOT / "services/trainer/recipes/demo.yaml"
+HEIGHT, WIDTH = 64, 96
+
+# TensorFlow 2.6.2 names no upper bounds itself: newer ones of these break it.
+TENSORFLOW_2_6 = [
+    "tensorflow-cpu==2.6.2", "keras==2.6.0", "tensorflow-estimator==2.6.0", "protobuf<3.21", "numpy<1.24",
+]  # fmt: skip
+
+RUN_SIGNATURES = """
+import pathlib, sys
+import numpy as np
+import tensorflow as tf
+
+model, inputs, answers = map(pathlib.Path, sys.argv[1:])
+files = [path.read_bytes() for path in sorted(inputs.glob("encoded_*"))]
+feeds = {
+    "image": np.load(str(inputs / "images.npy")),
+    "image_bytes": np.array(files, object),
+    "query": np.array([b"", b"?"], object),
+}
+found = {"tensorflow": tf.__version__}
+with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+    signatures = tf.compat.v1.saved_model.load(session, ["serve"], str(model)).signature_def
+    for name in ["serving_default", "scores", "probabilities", "encoded", "describe"]:
+        ((alias, info),) = signatures[name].inputs.items()
+        outputs = {name + "/" + output: tensor.name for output, tensor in signatures[name].outputs.items()}
+        found.update(session.run(outputs, {info.name: feeds[alias]}))
+found["describe/model_card"] = found["describe/model_card"].astype("S")
+np.savez(str(answers), **found)
+"""
+
+pytestmark = [pytest.mark.other_python, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("other_tensorflow")
+
+
+@pytest.fixture(scope="module")
+def old_python(find_python, folder):
+    """The interpreter of an environment that holds TensorFlow 2.6.2."""
+    python = find_python("3.9") or find_python("3.8")
+    if python is None:
+        pytest.skip(
+            "there is no Python 3.9 or 3.8, which TensorFlow 2.6.2 needs: install one with pyenv, or put it on PATH"
+        )
+    run(UV, "venv", "--quiet", "--python", python, folder / "environment")
+    run(UV, "pip", "install", "--quiet", "--python", folder / "environment", *TENSORFLOW_2_6)
+    return folder / "environment/bin/python"
+
+
+@pytest.fixture(scope="module")
+def published(folder):
+    """The folder of a version that went the whole road from drawn images."""
+    trainer = [sys.executable, "-m", "trainer"]
+    small = ["--set", f"data.input_height={HEIGHT}", "--set", f"data.input_width={WIDTH}", "--set", "epochs=2"]
+    size = ["--size", HEIGHT, WIDTH]
+    run(*trainer, "data", "synthesize", "--output", folder / "cvat", "--images", 200, *size)
+    run(*trainer, "data", "import-cvat", folder / "cvat", "--output", folder / "set")
+    run(*trainer, "train", "--config", RECIPE, "--data", folder / "set", "--run", folder / "run", *small)
+    run(*trainer, "export", "--run", folder / "run", "--name", "small", "--models-root", folder / "models_repo")
+    return folder / "models_repo/small/1"
+
+
+@pytest.fixture(scope="module")
+def inputs(published, folder):
+    """Drawn images and noise as pixels; and as JPEG and PNG, at the card's size and at others."""
+    inputs = folder / "inputs"
+    inputs.mkdir()
+    drawn = [cv2.imread(str(path)) for path in sorted((folder / "cvat/JPEGImages").iterdir())[:6]]
+    rng = np.random.default_rng(0)
+    noise = [rng.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8) for _ in range(2)]
+    np.save(inputs / "images.npy", np.stack([image[..., ::-1] for image in [*drawn, *noise]]))
+    large = [cv2.resize(image, (331, 247), interpolation=cv2.INTER_CUBIC) for image in drawn[:2]]
+    for number, image in enumerate([*drawn, *noise, *large]):
+        for suffix in ("jpg", "png"):
+            cv2.imwrite(str(inputs / f"encoded_{number}.{suffix}"), image)
+    return inputs
+
+
+@pytest.fixture(scope="module")
+def ours(published, inputs, folder):
+    return answers_of(sys.executable, published, inputs, folder / "ours.npz")
+
+
+@pytest.fixture(scope="module")
+def theirs(old_python, published, inputs, folder):
+    return answers_of(old_python, published, inputs, folder / "theirs.npz")
+
+
+def answers_of(python, model, inputs, answers):
+    run(python, "-c", RUN_SIGNATURES, model, inputs, answers)
+    with np.load(answers) as arrays:
+        return dict(arrays)
+
+
+def run(*command):
+    """Run it to its end; nothing of our own environment's Python reaches it."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYTEST", "VIRTUAL"))}
+    result = subprocess.run([str(word) for word in command], env=env, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, f"{' '.join(map(str, command))}\n{result.stdout}{result.stderr}"
+
+
+def test_all_five_signatures_run_in_it(theirs, ours):
+    assert str(theirs["tensorflow"]) == "2.6.2"
+    assert str(ours["tensorflow"]) != "2.6.2"
+    assert theirs.keys() == ours.keys()
+    assert {name.split("/")[0] for name in theirs} - {"tensorflow"} == {
+        "serving_default", "scores", "probabilities", "encoded", "describe",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("output", ["serving_default/mask", "scores/mask", "encoded/mask"])
+def test_masks_are_equal_on_every_pixel(theirs, ours, output):
+    assert len(np.unique(ours[output])) > 1  # of one class alone, the comparison would say nothing
+    np.testing.assert_array_equal(theirs[output], ours[output])
+
+
+def test_probabilities_are_equal_to_float32_s_accuracy(theirs, ours):
+    name = "probabilities/probabilities"
+    np.testing.assert_allclose(theirs[name], ours[name], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("output", ["scores/confidence", "scores/entropy"])
+def test_scores_differ_by_a_grey_level_at_most(theirs, ours, output):
+    difference = np.abs(theirs[output].astype(int) - ours[output])
+    assert difference.max() <= 1
+    assert (difference != 0).mean() < 1e-3  # where a float32's last bit decides which way a half is rounded
+
+
+def test_the_card_is_the_same(theirs, ours, published):
+    beside = (published / "assets.extra/model_card.json").read_bytes()
+    assert list(theirs["describe/model_card"]) == list(ours["describe/model_card"]) == [beside] * 2
+    assert ModelCard.from_json(beside).name == "small"
