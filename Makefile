@@ -33,7 +33,7 @@ test: setup ## what needs neither root nor Docker, in under 10 minutes
 test-all: export SEGSTACK_NO_SKIPS := 1
 test-all: ## what CI runs: `make test`, then other Pythons, Chromium, containers and the demo; a skip is a failure
 	$(MAKE) test
-	scripts/install-chromium.sh
+	scripts/install-browser.sh
 	$(PYTHON_TESTS) -m "$(SLOW)"
 
 lint: setup ## ruff and mypy

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Writes every lock file anew: all versions pinned with hashes, no index address in them.
-# requirements-dev.lock is the whole .venv; services/<name>/requirements.lock is what its image installs.
+# requirements-dev.lock is the whole .venv, services/<name>/requirements.lock what its image installs, and
+# tests/browser/requirements.lock what the tests of the page need besides.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 uv=${UV:-.venv/bin/uv}
@@ -26,6 +27,7 @@ services services/gateway/requirements.lock services/gateway/pyproject.toml
 services services/serving/requirements.lock services/serving/pyproject.toml --overrides "$cpu"
 services services/trainer/requirements.lock services/trainer/pyproject.toml --extra synthesize --overrides "$cpu"
 services services/trainer/requirements-gpu.lock services/trainer/pyproject.toml --extra synthesize --overrides "$gpu"
+services tests/browser/requirements.lock tests/browser/requirements.in
 # TensorFlow Serving 2.6.2's image, in which the converter runs, has Python 3.8.
 compile services/converter/requirements.lock services/converter/requirements.in \
   --python-version 3.8 --python-platform x86_64-manylinux2014

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# What the tests of the page need beside .venv: Playwright in it, and Debian's Chromium (for which this needs root).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+VIRTUAL_ENV=$PWD/.venv .venv/bin/uv pip install --quiet --no-deps --require-hashes -r tests/browser/requirements.lock
+command -v chromium >/dev/null && exit
+echo "installing Debian's chromium"
+apt-get -qq update
+DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium >/dev/null
