@@ -1,14 +1,21 @@
 """``python -m gateway``: serve HTTP until told to stop."""
 
+import argparse
 import logging
 import os
 import sys
 
-from gateway.settings import SettingsError, load_settings
+from gateway.settings import SettingsError, load_settings, variables
 
 
 def main() -> int:
     """Read the settings, then serve; exit status 2 for a setting that cannot be used."""
+    argparse.ArgumentParser(
+        prog="python -m gateway",
+        description="Images in over HTTP, masks or coloured overlays out.",
+        epilog=f"Set by environment variables: {', '.join(variables())}. services/gateway/gateway/settings.py says "
+        "what each is for.",
+    ).parse_args()
     try:
         settings = load_settings()
     except SettingsError as error:

@@ -83,6 +83,11 @@ class Settings(BaseSettings):
         return self
 
 
+def variables() -> list[str]:
+    """The environment variables that are read."""
+    return [f"GATEWAY_{name.upper()}" for name in Settings.model_fields]
+
+
 def load_settings() -> Settings:
     """Settings from the environment.
 

@@ -51,3 +51,10 @@ def test_a_bad_setting_is_one_sentence_and_status_2():
     assert done.returncode == 2
     assert done.stderr.startswith("gateway: GATEWAY_PORT=http: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_help_names_every_variable():
+    done = subprocess.run([sys.executable, "-m", "gateway", "--help"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    for name in ("GATEWAY_PORT", "GATEWAY_SERVING_ADDRESS", "GATEWAY_MODELS_CONFIG"):
+        assert name in done.stdout
