@@ -2,14 +2,126 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 RECIPE = Path(__file__).parents[1] / "services/trainer/recipes/demo.yaml"
+PATIENCE_SECONDS = 60
+
+
+def _wait_for(condition: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{what} did not come about in {PATIENCE_SECONDS} s")
+
+
+@pytest.fixture(scope="session")
+def wait_for() -> Callable[[Callable[[], object], str], None]:
+    """``wait_for(condition, "what it is")`` asks until it is so; a minute without is a failure."""
+    return _wait_for
+
+
+class Road:
+    """The real embedded server and the real gateway over one repository, each in its process once it is started."""
+
+    serving: subprocess.Popen
+    gateway: subprocess.Popen
+
+    def __init__(self, models_root: Path, stack: ExitStack) -> None:
+        self.models_root = models_root
+        self._stack = stack
+        self._serving_port, self._gateway_port = _free_port(), _free_port()
+        self.url = f"http://127.0.0.1:{self._gateway_port}"
+        self.http = stack.enter_context(httpx.Client(base_url=self.url, timeout=30))
+
+    @property
+    def _models_config(self) -> Path:
+        return self.models_root / "models.config"
+
+    def start_serving(self) -> None:
+        self.serving = self._stack.enter_context(
+            _running(
+                "serving",
+                f"--port={self._serving_port}",
+                f"--model_config_file={self._models_config}",
+                f"--models_root={self.models_root}",
+            )
+        )
+
+    def start_gateway(self) -> None:
+        self.gateway = self._stack.enter_context(
+            _running(
+                "gateway",
+                GATEWAY_PORT=str(self._gateway_port),
+                GATEWAY_SERVING_ADDRESS=f"127.0.0.1:{self._serving_port}",
+                GATEWAY_MODELS_CONFIG=str(self._models_config),
+            )
+        )
+        _wait_for(lambda: self._status("/livez") == 200, "the gateway's first answer")
+
+    def wait_until_ready(self) -> None:
+        _wait_for(lambda: self._status("/readyz") == 200, "readiness")
+
+    def _status(self, path: str) -> int | None:
+        try:
+            return self.http.get(path).status_code
+        except httpx.TransportError:
+            return None
+
+    def segment(self, image: bytes, **query: str) -> httpx.Response:
+        return self.http.post("/segment", content=image, params=query, headers={"Content-Type": "image/jpeg"})
+
+
+@contextmanager
+def _running(module: str, *arguments: str, **settings: str) -> Iterator[subprocess.Popen]:
+    process = subprocess.Popen([sys.executable, "-m", module, *arguments], env={**os.environ, **settings})
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def lay_road() -> Iterator[Callable[[Path], Road]]:
+    """``lay_road(models_root)``: a Road with nothing started; what is started ends with the module."""
+    with ExitStack() as stack:
+        yield lambda models_root: Road(models_root, stack)
+
+
+@pytest.fixture(scope="module")
+def road(lay_road: Callable[[Path], Road], small_models_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Road:
+    """Serving and gateway, both up, over the module's own copy of ``small_models_root``."""
+    models_root = tmp_path_factory.mktemp("road") / "models_repo"
+    shutil.copytree(small_models_root, models_root)
+    road = lay_road(models_root)
+    road.start_serving()
+    road.start_gateway()
+    road.wait_until_ready()
+    return road
+
+
+@pytest.fixture(scope="session")
+def photo(small_models_root: Path) -> Path:
+    """A real JPEG of 128x96 pixels with drawn objects on it."""
+    return sorted((small_models_root.parent / "data/images").iterdir())[0]
 
 
 @pytest.fixture(scope="session")
