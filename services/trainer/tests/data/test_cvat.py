@@ -175,6 +175,7 @@ class TestWhatIsNotBothListedAndDrawn:
         files = {"ImageSets/Segmentation/default.txt": "a\nempty\n", "JPEGImages/empty.png": picture(1)}
         report, _, masks = imported(export_with(files))
         assert (report.images, report.blank, report.pixels["background"]) == (2, 1, 18 + HEIGHT * WIDTH)
+        assert not report.unlabelled
         np.testing.assert_array_equal(masks["empty"], np.zeros((HEIGHT, WIDTH)))
 
     def test_a_png_that_is_not_listed_is_taken_and_reported(self, imported):
