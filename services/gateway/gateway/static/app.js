@@ -12,6 +12,7 @@ const $ = (id) => document.getElementById(id);
 
 let running = new AbortController();
 let troubleIsAboutReadiness = false;
+let nextLook;
 
 function showTrouble(trouble) {
   // Polling finds the same trouble again and again; a screen reader should say it once.
@@ -37,7 +38,8 @@ async function watchReadiness() {
     showTrouble(trouble);
     troubleIsAboutReadiness = true;
   } finally {
-    setTimeout(watchReadiness, pause);
+    clearTimeout(nextLook); // of another look that was under way
+    nextLook = setTimeout(watchReadiness, pause);
   }
 }
 
@@ -56,6 +58,8 @@ async function open(file) {
     clear();
     showTrouble(error);
     troubleIsAboutReadiness = false;
+    // When serving is away, the header says so at once, and the notice goes when it comes back.
+    watchReadiness();
   } finally {
     if (!signal.aborted) $("views").classList.remove("busy");
   }
