@@ -1,0 +1,122 @@
+"""A real Chromium, and windows in it whose visit must stay on the gateway and end without a complaint."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect, sync_playwright
+
+# For a person to look at; git ignores it.
+ARTIFACTS = Path(__file__).parents[2] / "test-artifacts"
+# A cold model on a busy machine takes its time.
+PATIENCE_MS = 30_000
+# Chromium itself writes to the console when a fetch fails, however well the page takes it.
+PAGE_HANDLES_FAILURES_OF = {"/readyz", "/segment"}
+
+CHROMIUM_OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # there is no internet for these pages
+]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    executable = shutil.which("chromium")
+    if executable is None:
+        pytest.skip("there is no chromium on PATH: scripts/install-chromium.sh installs Debian's")
+    expect.set_options(timeout=PATIENCE_MS)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_OPTIONS)
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """A window on the gateway at ``url``, and what the browser noted while it was open."""
+
+    def __init__(self, context: BrowserContext, url: str) -> None:
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        context.on("request", lambda request: self.requests.append(request.url))
+        context.on("console", self._hear)
+        context.on("weberror", lambda error: self.complaints.append(str(error.error)))
+        context.set_default_timeout(PATIENCE_MS)
+        self.context = context
+        self.page: Page = context.new_page()
+        self.url = url
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        handled = (
+            message.text.startswith("Failed to load resource")
+            and urlsplit(message.location["url"]).path in PAGE_HANDLES_FAILURES_OF
+        )
+        if message.type in {"error", "warning"} and not handled:
+            self.complaints.append(message.text)
+
+    def open(self, path: str = "/") -> "Visit":
+        self.page.goto(self.url + path)
+        return self
+
+    def choose(self, photo: Path) -> None:
+        """Click the drop area and choose the photo in the dialog that opens."""
+        with self.page.expect_file_chooser() as dialog:
+            self.page.get_by_text("choose a file").click()
+        dialog.value.set_files(photo)
+
+    def expect_overlay(self) -> None:
+        expect(self.page.get_by_role("heading", name="Classes")).to_be_visible()
+
+    def segmentations(self) -> int:
+        """How many images were sent so far."""
+        return sum(urlsplit(url).path == "/segment" for url in self.requests)
+
+    def foreign_requests(self) -> list[str]:
+        """Those that left the page and the gateway."""
+        return [url for url in self.requests if not url.startswith((self.url, f"blob:{self.url}", "data:"))]
+
+    def overflow(self) -> int:
+        """CSS pixels by which the page is wider than the window."""
+        return self.page.evaluate("document.scrollingElement.scrollWidth - window.innerWidth")
+
+    def shoot(self, name: str) -> None:
+        """Leave a picture of the whole page for a person to look at."""
+        self.page.screenshot(path=ARTIFACTS / f"{name}.png", full_page=True)
+
+
+@pytest.fixture
+def visit(chromium: Browser) -> Iterator[Callable[..., Visit]]:
+    """``visit(url, width=1280, **context_options)`` opens a window; at the end no visit may have gone wrong."""
+    visits: list[Visit] = []
+
+    def make(url: str, width: int = 1280, **options) -> Visit:
+        viewport = {"width": width, "height": 800}
+        visits.append(Visit(chromium.new_context(viewport=viewport, **options), url))
+        return visits[-1]
+
+    yield make
+    for each in visits:
+        each.context.close()
+        assert each.complaints == []
+        assert each.foreign_requests() == []
+
+
+@pytest.fixture(scope="session")
+def seen() -> Callable[[Locator], np.ndarray]:
+    """``seen(locator)``: what is on the screen there, float [H,W,3], RGB 0 to 255."""
+
+    def screenshot(locator: Locator) -> np.ndarray:
+        with Image.open(BytesIO(locator.screenshot())) as image:
+            return np.asarray(image.convert("RGB"), float)
+
+    return screenshot

@@ -1,0 +1,120 @@
+"""What the page says when something is wrong, and that it gets over it by itself."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+
+
+@pytest.fixture
+def half_a_photo(photo: Path, tmp_path: Path) -> Path:
+    whole = photo.read_bytes()
+    half = tmp_path / "half.jpg"
+    half.write_bytes(whole[: len(whole) // 2])
+    return half
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    """Not an image, whatever its name says."""
+    path = tmp_path / "photo.jpg"
+    path.write_text("this is no image")
+    return path
+
+
+def check_refusal(window, road, damaged: Path, title: str) -> None:
+    window.choose(damaged)
+    notice = window.page.get_by_role("alert")
+    expect(notice.get_by_role("heading")).to_have_text(title)
+    said = road.segment(damaged.read_bytes()).json()["error"]["message"]
+    expect(notice.locator("p")).to_have_text(f"{said[0].upper()}{said[1:]}.")
+    expect(window.page.get_by_text("Drop a photo here")).to_be_visible()
+    expect(window.page.get_by_role("status")).to_have_text("small v1")
+
+
+def test_an_image_cut_in_half_gives_the_gateways_own_sentence(visit, road, half_a_photo, photo) -> None:
+    window = visit(road.url).open()
+    check_refusal(window, road, half_a_photo, "The image is damaged")
+    window.shoot("damaged-image")
+    window.choose(photo)
+    window.expect_overlay()
+    expect(window.page.get_by_role("alert")).to_be_hidden()
+
+
+def test_a_file_that_is_no_image_is_refused_in_words(visit, road, text) -> None:
+    window = visit(road.url).open()
+    check_refusal(window, road, text, "Not an image this page can use")
+
+
+def test_trouble_fits_on_a_phone(visit, road, half_a_photo) -> None:
+    phone = visit(road.url, width=390, device_scale_factor=2, has_touch=True, is_mobile=True).open()
+    check_refusal(phone, road, half_a_photo, "The image is damaged")
+    assert phone.overflow() <= 0
+    phone.shoot("phone-damaged-image")
+
+
+def test_without_a_model_the_page_says_how_to_make_one_and_finds_it(
+    visit, lay_road, small_models_root: Path, tmp_path: Path, photo
+) -> None:
+    road = lay_road(tmp_path / "models_repo")
+    road.start_gateway()
+    window = visit(road.url).open()
+    notice = window.page.get_by_role("alert")
+    expect(notice.get_by_role("heading")).to_have_text("No model yet")
+    expect(notice.locator("code")).to_have_text("make demo")
+    expect(window.page.get_by_role("status")).to_have_text("No model yet")
+    window.shoot("no-model")
+
+    shutil.copytree(small_models_root, road.models_root)
+    road.start_serving()
+
+    expect(window.page.get_by_role("status")).to_have_text("small v1", timeout=60_000)
+    expect(notice).to_be_hidden()
+    window.choose(photo)
+    window.expect_overlay()
+
+
+def test_serving_may_go_and_come_back(visit, road, photo) -> None:
+    window = visit(road.url).open()
+    status = window.page.get_by_role("status")
+    expect(status).to_have_text("small v1")
+    road.serving.terminate()
+    road.serving.wait(20)
+
+    window.choose(photo)
+
+    notice = window.page.get_by_role("alert")
+    expect(notice.get_by_role("heading")).to_have_text("The model server is away")
+    expect(notice.locator("code")).to_have_text(["make serve", "make demo"])
+    expect(status).to_have_text("The model server is away", timeout=5_000)  # at once, not at the next look
+    window.shoot("serving-away")
+
+    road.start_serving()
+    expect(status).to_have_text("small v1", timeout=60_000)
+    expect(notice).to_be_hidden()
+    window.choose(photo)
+    window.expect_overlay()
+
+
+def test_the_gateway_may_go_and_come_back(visit, road, photo) -> None:
+    window = visit(road.url).open()
+    status = window.page.get_by_role("status")
+    expect(status).to_have_text("small v1")
+    road.gateway.terminate()
+    road.gateway.wait(20)
+
+    window.choose(photo)
+
+    notice = window.page.get_by_role("alert")
+    expect(notice.get_by_role("heading")).to_have_text("The gateway is away")
+    expect(notice.locator("code")).to_have_text(["make gateway", "make demo"])
+    window.shoot("gateway-away")
+
+    road.start_gateway()
+    expect(status).to_have_text("small v1")
+    expect(notice).to_be_hidden()
+    window.choose(photo)
+    window.expect_overlay()
