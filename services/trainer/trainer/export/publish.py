@@ -32,22 +32,25 @@ def export_run(run: Run, name: str, models_root: Path, split: str) -> tuple[int,
     Returns:
         The version and its card.
     """
-    trained = keras.models.load_model(run.weights, compile=False)
-    # Without the auxiliary head, which only training needs.
-    model = keras.Model(trained.input, {"logits": trained.output["logits"]})
-    height, width = run.recipe.data.input_height, run.recipe.data.input_width
-    module = graph.freeze(model, height, width)
-
     dataset = load_dataset(run.recipe.data.path)
     if dataset.classes != run.classes:
         raise UserError(f"{dataset.root} has other classes now than when {run.folder} was trained: train again")
-    card = ModelCard(
-        name=name,
-        architecture=run.recipe.network,
-        input_height=height,
-        input_width=width,
-        classes=run.classes,
-        preprocessing=IMAGENET,
+    height, width = run.recipe.data.input_height, run.recipe.data.input_width
+    # First, as it refuses a bad name at once.
+    card = ModelCard(name, run.recipe.network, height, width, run.classes, IMAGENET)
+
+    trained = keras.models.load_model(run.weights, compile=False)
+    # Without the auxiliary head, which only training needs.
+    model = keras.Model(trained.input, {"logits": trained.output["logits"]})
+    module = graph.freeze(model, height, width)
+    mask_function = graph.signatures(module, card)["serving_default"]
+
+    def segment(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return mask_function(image=tf.constant(image))["mask"].numpy()
+
+    card = dataclasses.replace(
+        card,
+        metrics=evaluate(segment, card, dataset, split),
         flops=_flops(graph.freeze(model, height, width, images=1)),
         parameters=sum(weight.numpy().size for weight in model.trainable_weights),
         frameworks={"tensorflow": tf.__version__, "keras": keras.__version__},
@@ -55,13 +58,6 @@ def export_run(run: Run, name: str, models_root: Path, split: str) -> tuple[int,
         git_revision=_git_revision(),
         weights_sha256=_sha256(model),
     )
-    mask_function = graph.signatures(module, card)["serving_default"]
-
-    def segment(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return mask_function(image=tf.constant(image))["mask"].numpy()
-
-    metrics = evaluate(segment, card, dataset, split)
-    card = dataclasses.replace(card, metrics=metrics)
     version = publish_version(
         models_root,
         card,

@@ -63,10 +63,8 @@ def train(recipe: Recipe, folder: Path) -> float:
                 progress.update()
             mean_loss = float(loss.result())
             if not math.isfinite(mean_loss):
-                raise UserError(
-                    f"the loss became {mean_loss} in epoch {epoch}: lower optimizer.learning_rate. The best weights so "
-                    f"far are in {folder}"
-                )
+                kept = f"The best weights so far are in {folder}" if best >= 0 else "No weights were kept"
+                raise UserError(f"the loss became {mean_loss} in epoch {epoch}: lower optimizer.learning_rate. {kept}")
             confusion = ConfusionMatrix(len(dataset.classes))
             for images, labels in validation:
                 confusion.add(labels.numpy(), predict(images).numpy())
