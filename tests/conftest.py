@@ -150,6 +150,26 @@ def _is_python(python: Path, version: str) -> bool:
 
 
 @pytest.fixture(scope="session")
+def run_apart() -> Callable[..., str]:
+    """``run_apart(command, …, cwd=None)``: its standard output, or a failure with all it said.
+
+    Nothing of our own environment's Python reaches it, and uv makes do with the Pythons that are installed.
+    """
+    ours = ("PYTHON", "PYTEST", "VIRTUAL")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+
+    def run(*command: object, cwd: Path | None = None) -> str:
+        words = [str(word) for word in command]
+        result = subprocess.run(
+            words, cwd=cwd, env={**env, "UV_PYTHON_DOWNLOADS": "never"}, capture_output=True, text=True, check=False
+        )
+        assert result.returncode == 0, f"{' '.join(words)}\n{result.stdout}{result.stderr}"
+        return result.stdout
+
+    return run
+
+
+@pytest.fixture(scope="session")
 def small_models_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository with version 1 of the model ``small``, made as a person makes one, from drawing to publishing.
 

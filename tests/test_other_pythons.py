@@ -1,8 +1,6 @@
 """The contract's own tests on every Python it promises: the converter's 3.8 to 3.13, with nothing but pytest there."""
 
-import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,23 +13,23 @@ pytestmark = [pytest.mark.other_python, pytest.mark.timeout(300)]
 
 
 @pytest.mark.parametrize("version", ["3.8", "3.13"])
-def test_the_contract_on_the_oldest_and_the_newest(version, find_python, tmp_path):
+def test_the_contract_on_the_oldest_and_the_newest(version, find_python, run_apart, tmp_path):
     python = find_python(version)
     if python is None:
         pytest.skip(f"there is no Python {version}: install one with pyenv, or put python{version} on PATH")
-    check_contract_on(python, tmp_path)
+    check_contract_on(run_apart, python, tmp_path)
 
 
-def test_the_contract_on_those_between_that_are_here(find_python, tmp_path):
+def test_the_contract_on_those_between_that_are_here(find_python, run_apart, tmp_path):
     here = {version: find_python(version) for version in ["3.9", "3.10", "3.11", "3.12"]}
     if not any(here.values()):
         pytest.skip(f"there is no Python {', '.join(here)}: one is enough; install it with pyenv, or put it on PATH")
     for version, python in here.items():
         if python is not None:
-            check_contract_on(python, tmp_path / version)
+            check_contract_on(run_apart, python, tmp_path / version)
 
 
-def check_contract_on(python, folder):
+def check_contract_on(run, python, folder):
     """Hand over the service's folder alone, install it, and run its tests against what was installed."""
     environment, tests = folder / "environment", folder / "tests"
     shutil.copytree(CONTRACT / "tests", tests, ignore=shutil.ignore_patterns("__pycache__"))
@@ -42,11 +40,3 @@ def check_contract_on(python, folder):
     )
     assert " passed" in output
     assert "skipped" not in output
-
-
-def run(*command, cwd=None):
-    """Its standard output; nothing of our own environment's Python reaches it."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYTEST", "VIRTUAL"))}
-    result = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, f"{' '.join(map(str, command))}\n{result.stdout}{result.stderr}"
-    return result.stdout

@@ -42,6 +42,6 @@ def test_it_is_reached_from_the_page_and_leads_back(visit, gateway) -> None:
 def test_nothing_is_wider_than_the_window_with_every_detail_open(visit, gateway, name: str, width: int) -> None:
     window = visit(gateway.url, width=width).open("/docs")
     expect(window.page.locator(".operation").first).to_be_visible()
+    window.shoot(name)
     window.page.evaluate("for (const details of document.querySelectorAll('details')) details.open = true")
     assert window.overflow() <= 0
-    window.shoot(name)

@@ -1,0 +1,49 @@
+"""The gateway's own tests in an environment of its lock file alone: without TensorFlow, installed as in its image."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SERVICES = ROOT / "services"
+UV = Path(sys.executable).with_name("uv")
+TEST_TOOLS = ["httpx", "hypothesis", "pillow", "pytest", "pytest-timeout"]
+
+pytestmark = [pytest.mark.other_python, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def environment(run_apart, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The lock, then the two packages, then what the tests use besides, in the versions we use here."""
+    environment = tmp_path_factory.mktemp("gateway") / "environment"
+    run_apart(UV, "venv", "--quiet", "--python", sys.executable, environment)
+    install = [UV, "pip", "install", "--quiet", "--python", environment]
+    run_apart(*install, "--no-deps", "--require-hashes", "--requirements", SERVICES / "gateway/requirements.lock")
+    run_apart(*install, "--no-deps", SERVICES / "contract", SERVICES / "gateway")
+    run_apart(*install, "--constraints", ROOT / "requirements-dev.lock", *TEST_TOOLS)
+    return environment
+
+
+@pytest.fixture(scope="module")
+def python(environment: Path) -> Path:
+    return environment / "bin/python"
+
+
+def test_the_lock_holds_everything_the_gateway_asks_for(run_apart, environment: Path) -> None:
+    run_apart(UV, "pip", "check", "--python", environment)
+
+
+@pytest.mark.parametrize("module", ["tensorflow", "keras", "tensorflow_serving"])
+def test_tensorflow_cannot_be_imported(run_apart, python: Path, module: str) -> None:
+    found = run_apart(python, "-c", f"import importlib.util; print(importlib.util.find_spec('{module}'))")
+    assert found.strip() == "None"
+
+
+def test_its_tests_pass(run_apart, python: Path, tmp_path: Path) -> None:
+    tests = tmp_path / "tests"
+    shutil.copytree(SERVICES / "gateway/tests", tests, ignore=shutil.ignore_patterns("__pycache__"))
+    output = run_apart(python, "-m", "pytest", "--import-mode=importlib", "-W", "error", tests, cwd=tmp_path)
+    assert " passed" in output
+    assert "skipped" not in output
