@@ -4,8 +4,6 @@ A small network is trained and published through the command line; then one and 
 signatures in a TensorFlow 1 session, here and in an environment with TensorFlow 2.6.2, and the answers are compared.
 """
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -57,30 +55,30 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def old_python(find_python, folder):
+def old_python(find_python, run_apart, folder):
     """The interpreter of an environment that holds TensorFlow 2.6.2."""
     python = find_python("3.9") or find_python("3.8")
     if python is None:
         pytest.skip(
             "there is no Python 3.9 or 3.8, which TensorFlow 2.6.2 needs: install one with pyenv, or put it on PATH"
         )
-    run(UV, "venv", "--quiet", "--python", python, folder / "environment")
-    run(UV, "pip", "install", "--quiet", "--python", folder / "environment", *TENSORFLOW_2_6)
+    run_apart(UV, "venv", "--quiet", "--python", python, folder / "environment")
+    run_apart(UV, "pip", "install", "--quiet", "--python", folder / "environment", *TENSORFLOW_2_6)
     return folder / "environment/bin/python"
 
 
 @pytest.fixture(scope="module")
-def published(folder):
+def published(run_apart, folder):
     """The folder of a version that went the whole road from drawn images."""
     trainer = [sys.executable, "-m", "trainer"]
     # Ten epochs: a network that has hardly learnt is torn between classes on many pixels, where rounding decides.
     options = [f"data.input_height={HEIGHT}", f"data.input_width={WIDTH}", "epochs=10"]
     overrides = [word for option in options for word in ("--set", option)]
     size = ["--size", HEIGHT, WIDTH]
-    run(*trainer, "data", "synthesize", "--output", folder / "cvat", "--images", 200, *size)
-    run(*trainer, "data", "import-cvat", folder / "cvat", "--output", folder / "set")
-    run(*trainer, "train", "--config", RECIPE, "--data", folder / "set", "--run", folder / "run", *overrides)
-    run(*trainer, "export", "--run", folder / "run", "--name", "small", "--models-root", folder / "models_repo")
+    run_apart(*trainer, "data", "synthesize", "--output", folder / "cvat", "--images", 200, *size)
+    run_apart(*trainer, "data", "import-cvat", folder / "cvat", "--output", folder / "set")
+    run_apart(*trainer, "train", "--config", RECIPE, "--data", folder / "set", "--run", folder / "run", *overrides)
+    run_apart(*trainer, "export", "--run", folder / "run", "--name", "small", "--models-root", folder / "models_repo")
     return folder / "models_repo/small/1"
 
 
@@ -101,26 +99,19 @@ def inputs(published, folder):
 
 
 @pytest.fixture(scope="module")
-def ours(published, inputs, folder):
-    return answers_of(sys.executable, published, inputs, folder / "ours.npz")
+def ours(run_apart, published, inputs, folder):
+    return answers_of(run_apart, sys.executable, published, inputs, folder / "ours.npz")
 
 
 @pytest.fixture(scope="module")
-def theirs(old_python, published, inputs, folder):
-    return answers_of(old_python, published, inputs, folder / "theirs.npz")
+def theirs(run_apart, old_python, published, inputs, folder):
+    return answers_of(run_apart, old_python, published, inputs, folder / "theirs.npz")
 
 
-def answers_of(python, model, inputs, answers):
+def answers_of(run, python, model, inputs, answers):
     run(python, "-c", RUN_SIGNATURES, model, inputs, answers)
     with np.load(answers) as arrays:
         return dict(arrays)
-
-
-def run(*command):
-    """Run it to its end; nothing of our own environment's Python reaches it."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYTEST", "VIRTUAL"))}
-    result = subprocess.run([str(word) for word in command], env=env, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, f"{' '.join(map(str, command))}\n{result.stdout}{result.stderr}"
 
 
 def test_all_five_signatures_run_in_it(theirs, ours):

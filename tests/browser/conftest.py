@@ -1,15 +1,24 @@
-"""A real Chromium, and windows in it whose visit must stay on the gateway and end without a complaint."""
+"""A real Chromium, and windows in it whose visit must stay on the gateway and end without a complaint.
+
+Playwright is imported where a test runs and not before: `make test` collects these tests and leaves them out, and its
+environment need not have it.
+"""
+
+from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect, sync_playwright
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page
 
 # For a person to look at; git ignores it.
 ARTIFACTS = Path(__file__).parents[2] / "test-artifacts"
@@ -17,6 +26,7 @@ ARTIFACTS = Path(__file__).parents[2] / "test-artifacts"
 PATIENCE_MS = 30_000
 # Chromium itself writes to the console when a fetch fails, however well the page takes it.
 PAGE_HANDLES_FAILURES_OF = {"/readyz", "/segment"}
+HOW_TO_INSTALL = "scripts/install-browser.sh installs it"
 
 CHROMIUM_OPTIONS = [
     "--no-sandbox",
@@ -32,11 +42,12 @@ CHROMIUM_OPTIONS = [
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    playwright_api = pytest.importorskip("playwright.sync_api", reason=f"there is no playwright: {HOW_TO_INSTALL}")
     executable = shutil.which("chromium")
     if executable is None:
-        pytest.skip("there is no chromium on PATH: scripts/install-chromium.sh installs Debian's")
-    expect.set_options(timeout=PATIENCE_MS)
-    with sync_playwright() as playwright:
+        pytest.skip(f"there is no chromium on PATH: {HOW_TO_INSTALL}")
+    playwright_api.expect.set_options(timeout=PATIENCE_MS)
+    with playwright_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_OPTIONS)
         yield browser
         browser.close()
@@ -46,6 +57,8 @@ class Visit:
     """A window on the gateway at ``url``, and what the browser noted while it was open."""
 
     def __init__(self, context: BrowserContext, url: str) -> None:
+        from playwright.sync_api import expect
+
         self.requests: list[str] = []
         self.complaints: list[str] = []
         context.on("request", lambda request: self.requests.append(request.url))
@@ -53,6 +66,7 @@ class Visit:
         context.on("weberror", lambda error: self.complaints.append(str(error.error)))
         context.set_default_timeout(PATIENCE_MS)
         self.context = context
+        self.expect = expect
         self.page: Page = context.new_page()
         self.url = url
 
@@ -64,7 +78,7 @@ class Visit:
         if message.type in {"error", "warning"} and not handled:
             self.complaints.append(message.text)
 
-    def open(self, path: str = "/") -> "Visit":
+    def open(self, path: str = "/") -> Visit:
         self.page.goto(self.url + path)
         return self
 
@@ -75,7 +89,7 @@ class Visit:
         dialog.value.set_files(photo)
 
     def expect_overlay(self) -> None:
-        expect(self.page.get_by_role("heading", name="Classes")).to_be_visible()
+        self.expect(self.page.get_by_role("heading", name="Classes")).to_be_visible()
 
     def segmentations(self) -> int:
         """How many images were sent so far."""

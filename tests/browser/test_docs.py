@@ -1,7 +1,6 @@
 """The API reference at /docs: the gateway's own, whole, without the internet."""
 
 import pytest
-from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
@@ -15,33 +14,35 @@ def gateway(lay_road, tmp_path_factory: pytest.TempPathFactory):
 
 
 def test_every_operation_with_its_parameters_and_replies_is_there(visit, gateway) -> None:
-    page = visit(gateway.url).open("/docs").page
+    window = visit(gateway.url).open("/docs")
+    page = window.page
     document = gateway.http.get("/openapi.json").json()
     operations = [
         (method, path, operation) for path, item in document["paths"].items() for method, operation in item.items()
     ]
     assert "/segment" in document["paths"]
-    expect(page.locator(".operation")).to_have_count(len(operations))
+    window.expect(page.locator(".operation")).to_have_count(len(operations))
     for method, path, operation in operations:
         card = page.locator(f"#{operation['operationId']}")
-        expect(card.get_by_role("heading", level=2)).to_have_text(f"{method.upper()}{path}")
+        window.expect(card.get_by_role("heading", level=2)).to_have_text(f"{method.upper()}{path}")
         terms = card.locator(".rows > dt").all_text_contents()
         for expected in [*operation["responses"], *(p["name"] for p in operation.get("parameters", []))]:
             assert expected in terms
 
 
 def test_it_is_reached_from_the_page_and_leads_back(visit, gateway) -> None:
-    page = visit(gateway.url).open().page
+    window = visit(gateway.url).open()
+    page = window.page
     page.get_by_role("link", name="API").click()
-    expect(page).to_have_title("Segstack API")
+    window.expect(page).to_have_title("Segstack API")
     page.get_by_role("link", name="Segstack").click()
-    expect(page).to_have_title("Segstack")
+    window.expect(page).to_have_title("Segstack")
 
 
 @pytest.mark.parametrize(("name", "width"), [("docs", 1280), ("phone-docs", 390)])
 def test_nothing_is_wider_than_the_window_with_every_detail_open(visit, gateway, name: str, width: int) -> None:
     window = visit(gateway.url, width=width).open("/docs")
-    expect(window.page.locator(".operation").first).to_be_visible()
+    window.expect(window.page.locator(".operation").first).to_be_visible()
     window.shoot(name)
     window.page.evaluate("for (const details of document.querySelectorAll('details')) details.open = true")
     assert window.overflow() <= 0

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
@@ -103,7 +102,7 @@ def test_a_photo_can_be_chosen_dropped_or_pasted_and_its_overlay_appears(visit, 
     window = visit(road.url).open()
     give(window, photo)
     window.expect_overlay()
-    expect(window.page.get_by_text("small v1")).to_have_count(2)  # in the header, and under the picture
+    window.expect(window.page.get_by_text("small v1")).to_have_count(2)  # in the header, and under the picture
     check_overlay(window, seen, road.segment(photo.read_bytes(), size="model").content)
     assert window.segmentations() == 1
 
@@ -129,7 +128,7 @@ def test_classes_are_listed_with_their_colours_and_shares(opened, road, photo) -
     assert [name.removesuffix(" (unpainted)") for name, _, _ in listed] == [c["name"] for c in by_share]
     assert [share for _, share, _ in listed] == [f"{100 * c['area']:.1f} %" for c in by_share]
     for (_, _, swatch), c in zip(listed, by_share, strict=True):
-        expect(swatch).to_have_css("background-color", f"rgb({', '.join(map(str, c['color']))})")
+        opened.expect(swatch).to_have_css("background-color", f"rgb({', '.join(map(str, c['color']))})")
     rounding = 0.05 * len(listed)
     assert sum(float(share.removesuffix(" %")) for _, share, _ in listed) == pytest.approx(100, abs=rounding)
 
@@ -140,7 +139,7 @@ def test_opacity_changes_what_is_seen_without_asking_again(opened, seen) -> None
     pictures = []
     for percent in (0, 50, 100):
         opacity.fill(str(percent))
-        expect(opened.page.locator("#opacity-value")).to_have_text(f"{percent} %")
+        opened.expect(opened.page.locator("#opacity-value")).to_have_text(f"{percent} %")
         pictures.append(seen(frame))
     bare, half, full = pictures
     assert 0 < np.abs(half - bare).mean() < np.abs(full - bare).mean()
@@ -159,18 +158,18 @@ def test_the_time_of_every_stage_is_shown(opened) -> None:
 
 def test_the_photo_can_be_seen_beside_its_overlay(opened) -> None:
     beside = opened.page.locator("#original")
-    expect(beside).to_be_hidden()
+    opened.expect(beside).to_be_hidden()
     opened.page.get_by_text("Beside it").click()
-    expect(beside).to_be_visible()
+    opened.expect(beside).to_be_visible()
     opened.shoot("beside")
     opened.page.get_by_text("Over the photo").click()
-    expect(beside).to_be_hidden()
+    opened.expect(beside).to_be_hidden()
 
 
 def test_another_photo_takes_the_place_of_the_first(opened, photo) -> None:
     drop_area = opened.page.get_by_text("Drop a photo here")
     opened.page.get_by_role("button", name="Another photo").click()
-    expect(drop_area).to_be_visible()
+    opened.expect(drop_area).to_be_visible()
     opened.choose(photo)  # the same file: a browser keeps quiet about it unless the page forgot it
     opened.expect_overlay()
     assert opened.segmentations() == 2
@@ -197,18 +196,18 @@ def test_the_keyboard_reaches_every_control(visit, road, photo) -> None:
 
     tab_to("#opacity")
     page.keyboard.press("End")
-    expect(page.locator("#opacity-value")).to_have_text("100 %")
+    window.expect(page.locator("#opacity-value")).to_have_text("100 %")
     tab_to('[name="view"]')
     page.keyboard.press("ArrowRight")
-    expect(page.locator("#original")).to_be_visible()
+    window.expect(page.locator("#original")).to_be_visible()
     tab_to("#another")
     page.keyboard.press("Enter")
-    expect(page.locator("#file")).to_be_focused()
+    window.expect(page.locator("#file")).to_be_focused()
 
 
 def test_controls_have_names_for_those_who_do_not_see_them(opened) -> None:
     for role, name in [("slider", "Opacity"), ("radio", "Beside it"), ("button", "Another photo"), ("link", "API")]:
-        expect(opened.page.get_by_role(role, name=name)).to_have_count(1)
+        opened.expect(opened.page.get_by_role(role, name=name)).to_have_count(1)
 
 
 def test_nothing_is_wider_than_a_phone(visit, road, photo) -> None:
@@ -226,7 +225,7 @@ def test_nothing_is_wider_than_a_phone(visit, road, photo) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_follows_the_systems_colours(visit, road, photo, scheme: str) -> None:
     window = visit(road.url, color_scheme=scheme).open()
-    expect(window.page.get_by_role("status")).to_have_text("small v1")
+    window.expect(window.page.get_by_role("status")).to_have_text("small v1")
     window.shoot(f"{scheme}-empty")
     window.choose(photo)
     window.expect_overlay()

@@ -4,7 +4,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
@@ -28,11 +27,11 @@ def text(tmp_path: Path) -> Path:
 def check_refusal(window, road, damaged: Path, title: str) -> None:
     window.choose(damaged)
     notice = window.page.get_by_role("alert")
-    expect(notice.get_by_role("heading")).to_have_text(title)
+    window.expect(notice.get_by_role("heading")).to_have_text(title)
     said = road.segment(damaged.read_bytes()).json()["error"]["message"]
-    expect(notice.locator("p")).to_have_text(f"{said[0].upper()}{said[1:]}.")
-    expect(window.page.get_by_text("Drop a photo here")).to_be_visible()
-    expect(window.page.get_by_role("status")).to_have_text("small v1")
+    window.expect(notice.locator("p")).to_have_text(f"{said[0].upper()}{said[1:]}.")
+    window.expect(window.page.get_by_text("Drop a photo here")).to_be_visible()
+    window.expect(window.page.get_by_role("status")).to_have_text("small v1")
 
 
 def test_an_image_cut_in_half_gives_the_gateways_own_sentence(visit, road, half_a_photo, photo) -> None:
@@ -41,7 +40,7 @@ def test_an_image_cut_in_half_gives_the_gateways_own_sentence(visit, road, half_
     window.shoot("damaged-image")
     window.choose(photo)
     window.expect_overlay()
-    expect(window.page.get_by_role("alert")).to_be_hidden()
+    window.expect(window.page.get_by_role("alert")).to_be_hidden()
 
 
 def test_a_file_that_is_no_image_is_refused_in_words(visit, road, text) -> None:
@@ -63,16 +62,16 @@ def test_without_a_model_the_page_says_how_to_make_one_and_finds_it(
     road.start_gateway()
     window = visit(road.url).open()
     notice = window.page.get_by_role("alert")
-    expect(notice.get_by_role("heading")).to_have_text("No model yet")
-    expect(notice.locator("code")).to_have_text("make demo")
-    expect(window.page.get_by_role("status")).to_have_text("No model yet")
+    window.expect(notice.get_by_role("heading")).to_have_text("No model yet")
+    window.expect(notice.locator("code")).to_have_text("make demo")
+    window.expect(window.page.get_by_role("status")).to_have_text("No model yet")
     window.shoot("no-model")
 
     shutil.copytree(small_models_root, road.models_root)
     road.start_serving()
 
-    expect(window.page.get_by_role("status")).to_have_text("small v1", timeout=60_000)
-    expect(notice).to_be_hidden()
+    window.expect(window.page.get_by_role("status")).to_have_text("small v1", timeout=60_000)
+    window.expect(notice).to_be_hidden()
     window.choose(photo)
     window.expect_overlay()
 
@@ -80,21 +79,21 @@ def test_without_a_model_the_page_says_how_to_make_one_and_finds_it(
 def test_serving_may_go_and_come_back(visit, road, photo) -> None:
     window = visit(road.url).open()
     status = window.page.get_by_role("status")
-    expect(status).to_have_text("small v1")
+    window.expect(status).to_have_text("small v1")
     road.serving.terminate()
     road.serving.wait(20)
 
     window.choose(photo)
 
     notice = window.page.get_by_role("alert")
-    expect(notice.get_by_role("heading")).to_have_text("The model server is away")
-    expect(notice.locator("code")).to_have_text(["make serve", "make demo"])
-    expect(status).to_have_text("The model server is away", timeout=5_000)  # at once, not at the next look
+    window.expect(notice.get_by_role("heading")).to_have_text("The model server is away")
+    window.expect(notice.locator("code")).to_have_text(["make serve", "make demo"])
+    window.expect(status).to_have_text("The model server is away", timeout=5_000)  # at once, not at the next look
     window.shoot("serving-away")
 
     road.start_serving()
-    expect(status).to_have_text("small v1", timeout=60_000)
-    expect(notice).to_be_hidden()
+    window.expect(status).to_have_text("small v1", timeout=60_000)
+    window.expect(notice).to_be_hidden()
     window.choose(photo)
     window.expect_overlay()
 
@@ -102,19 +101,19 @@ def test_serving_may_go_and_come_back(visit, road, photo) -> None:
 def test_the_gateway_may_go_and_come_back(visit, road, photo) -> None:
     window = visit(road.url).open()
     status = window.page.get_by_role("status")
-    expect(status).to_have_text("small v1")
+    window.expect(status).to_have_text("small v1")
     road.gateway.terminate()
     road.gateway.wait(20)
 
     window.choose(photo)
 
     notice = window.page.get_by_role("alert")
-    expect(notice.get_by_role("heading")).to_have_text("The gateway is away")
-    expect(notice.locator("code")).to_have_text(["make gateway", "make demo"])
+    window.expect(notice.get_by_role("heading")).to_have_text("The gateway is away")
+    window.expect(notice.locator("code")).to_have_text(["make gateway", "make demo"])
     window.shoot("gateway-away")
 
     road.start_gateway()
-    expect(status).to_have_text("small v1")
-    expect(notice).to_be_hidden()
+    window.expect(status).to_have_text("small v1")
+    window.expect(notice).to_be_hidden()
     window.choose(photo)
     window.expect_overlay()
