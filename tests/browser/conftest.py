@@ -100,8 +100,8 @@ class Visit:
         return [url for url in self.requests if not url.startswith((self.url, f"blob:{self.url}", "data:"))]
 
     def overflow(self) -> int:
-        """CSS pixels by which the page is wider than the window."""
-        return self.page.evaluate("document.scrollingElement.scrollWidth - window.innerWidth")
+        """CSS pixels by which the page is wider than the window was made: a phone's grows to what it must hold."""
+        return self.page.evaluate("document.scrollingElement.scrollWidth") - self.page.viewport_size["width"]
 
     def shoot(self, name: str) -> None:
         """Leave a picture of the whole page for a person to look at."""

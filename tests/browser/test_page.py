@@ -88,6 +88,7 @@ def check_overlay(window, seen, answer: bytes) -> None:
     assert painted.sum() > 50, "a mask of the background alone would prove little"
     photo = bare[np.ix_(rows, columns)]
     assert photo.std() > 10, "the photo is not there"
+    assert np.abs(palette[classes] - photo)[painted].mean() > 10, "the overlay does not go away"
 
     for percent in (60, 100):
         opacity.fill(str(percent))
