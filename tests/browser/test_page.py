@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 
 ORIENTATION_TAG, TURN_RIGHT = 0x0112, 6
 STAGES = ["Decode", "Wait for a place", "Model", "Encode"]
