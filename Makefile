@@ -15,6 +15,7 @@ NOW := $(shell date +%Y%m%d-%H%M%S)
 RUN ?= runs/$(NAME)-$(NOW)
 MODEL ?= models_repo/$(NAME)
 PRECISION ?= fp16
+SERVING_PORT ?= 8500
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +34,7 @@ test: setup ## what needs neither root nor Docker, in under 10 minutes
 test-all: export SEGSTACK_NO_SKIPS := 1
 test-all: ## what CI runs: `make test`, then other Pythons, Chromium, containers and the demo; a skip is a failure
 	$(MAKE) test
+	scripts/install-pythons.sh
 	scripts/install-browser.sh
 	$(PYTHON_TESTS) -m "$(SLOW)"
 
@@ -42,18 +44,17 @@ lint: setup ## ruff and mypy
 lock: setup ## pin every dependency anew
 	scripts/lock.sh
 
-train: ## CONFIG=… DATA=… NAME=…: train a network and publish it
-	scripts/run.sh trainer train --config $(CONFIG) --data $(DATA) --run $(RUN)
-	scripts/run.sh trainer export --run $(RUN) --name $(NAME)
+train: ## DATA=… NAME=… CONFIG=… SET="epochs=20 …": train a network and publish it
+	scripts/run.sh trainer train --config '$(CONFIG)' --data '$(DATA)' --run '$(RUN)' --publish '$(NAME)' $(SET:%=--set %)
 
 evaluate: setup ## MODEL=… DATA=…: measure a published model on held-out images
-	.venv/bin/python -m trainer evaluate --model $(MODEL) --data $(DATA)
+	.venv/bin/python -m trainer evaluate --model '$(MODEL)' --data '$(DATA)'
 
 convert: ## MODEL=… PRECISION=…: convert a published model with TF-TRT and publish the result
-	scripts/run.sh converter --input $(MODEL) --precision $(PRECISION)
+	scripts/run.sh converter --input '$(MODEL)' --precision '$(PRECISION)'
 
 serve: setup ## embedded serving on gRPC port 8500, without Docker
-	.venv/bin/python -m serving --port=8500 --model_config_file=models_repo/models.config --models_root=models_repo \
+	.venv/bin/python -m serving --port=$(SERVING_PORT) --model_config_file=models_repo/models.config --models_root=models_repo \
 	  --model_config_file_poll_wait_seconds=2 --max_num_load_retries=1 --load_retry_interval_micros=5000000
 
 gateway: setup ## the gateway on http://localhost:8000, without Docker

@@ -20,12 +20,18 @@ from collections.abc import Iterator
 from email.message import Message
 from pathlib import Path
 
+from contract import versions
+
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = Path("demo")
 EXPORT, DATA, RUN, PHOTO = DEMO / "cvat_export", DEMO / "data", DEMO / "run", DEMO / "photo.jpg"
 MODELS_ROOT = Path("models_repo")
 MODEL = "demo"
+PUBLISHED = MODELS_ROOT / MODEL
 RECIPE = Path("services/trainer/recipes/demo.yaml")
+
+# This machine's own servers are never behind the proxy that http_proxy may name.
+LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 START_SECONDS = 90
 REQUESTS = 10
@@ -38,21 +44,23 @@ class DemoError(Exception):
 def main() -> int:
     """Run the road; return the exit status."""
     os.chdir(ROOT)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` cleans up as Ctrl-C does
+    for number in (signal.SIGTERM, signal.SIGHUP):  # `kill` and a closed terminal clean up as Ctrl-C does
+        signal.signal(number, signal.default_int_handler)
     started = time.monotonic()
     try:
-        if os.environ.get("FRESH"):
+        oneshot, port = is_set("ONESHOT"), page_port()
+        if is_set("FRESH"):
             shutil.rmtree(DEMO, ignore_errors=True)
         trained = train_and_publish()
         if trained:
             print(f"\ndemo: from nothing to a published model in {time.monotonic() - started:.0f} s")
-        serve_and_show(oneshot=bool(os.environ.get("ONESHOT")))
+        serve_and_show(free_port() if oneshot else port, oneshot)
     except DemoError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\ndemo: stopped, and everything it started")
-        return 130 if os.environ.get("ONESHOT") else 0
+        return 130 if is_set("ONESHOT") else 0
     return 0
 
 
@@ -69,20 +77,19 @@ def train_and_publish() -> bool:
         ("train DDRNet-23-slim from random weights", RUN, ["train", "--config", RECIPE, "--data", DATA, "--run", RUN]),
         (
             "freeze, measure on held-out images, publish",
-            DEMO / "published",
+            PUBLISHED,
             ["export", "--run", RUN, "--name", MODEL, "--models-root", MODELS_ROOT],
         ),
     ]
     made = False
     for title, result, command in steps:
         finished = DEMO / f".done-{result.name}"
-        if finished.exists() and not made:
+        there = versions(MODELS_ROOT, MODEL) if result == PUBLISHED else result.exists()
+        if finished.exists() and there and not made:
             continue
         made = True
-        for leftover in (p for p in command if isinstance(p, Path) and p == result and p.is_dir()):
-            shutil.rmtree(leftover)  # of a run that was stopped half-way
-        if result == PHOTO:
-            shutil.rmtree(EXPORT, ignore_errors=True)
+        for leftover in {PHOTO: [EXPORT], PUBLISHED: []}.get(result, [result]):
+            shutil.rmtree(leftover, ignore_errors=True)  # of a demo that was stopped half-way
         print(f"\n== {title}\n$ python -m trainer {' '.join(map(str, command))}", flush=True)
         if subprocess.run([sys.executable, "-m", "trainer", *map(str, command)]).returncode:
             raise DemoError(f"could not {title}")
@@ -90,23 +97,37 @@ def train_and_publish() -> bool:
     return made
 
 
-def serve_and_show(oneshot: bool) -> None:
+def is_set(variable: str) -> bool:
+    """Whether a switch such as ONESHOT=1 is on."""
+    return os.environ.get(variable, "") not in ("", "0")
+
+
+def page_port() -> int:
+    """The port of the page, from PORT; checked before the minutes of training."""
+    text = os.environ.get("PORT") or "8000"
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
+        raise DemoError(f"PORT={text}: expected a number from 1 to 65535")
+    if not is_set("ONESHOT") and port_is_taken(int(text)):
+        raise DemoError(
+            f"port {text} is in use, perhaps by another demo: stop what uses it, or choose one with make demo PORT=8080"
+        )
+    return int(text)
+
+
+def serve_and_show(port: int, oneshot: bool) -> None:
     """Start serving and the gateway, segment the photograph, print what came of it, and stay unless ``oneshot``."""
     serving_port = free_port(0 if port_is_taken(8500) else 8500)
-    port = free_port() if oneshot else int(os.environ.get("PORT", 8000))
-    if port_is_taken(port):
-        raise DemoError(f"port {port} is in use: stop what uses it, or choose another one with make demo PORT=8080")
     serving = [
         "serving",
         f"--port={serving_port}",
-        f"--model_config_file={MODELS_ROOT / 'models.config'}",
-        f"--models_root={MODELS_ROOT}",
+        # Its own model alone: another one in the repository may need a GPU, and would keep serving from starting.
+        f"--model_name={MODEL}",
+        f"--model_base_path={MODELS_ROOT / MODEL}",
     ]
     gateway_settings = {
         "GATEWAY_PORT": str(port),
         "GATEWAY_SERVING_ADDRESS": f"127.0.0.1:{serving_port}",
-        "GATEWAY_MODELS_CONFIG": str(MODELS_ROOT / "models.config"),
-        "GATEWAY_DEFAULT_MODEL": MODEL,
+        "GATEWAY_MODELS": MODEL,
     }
     url = f"http://127.0.0.1:{port}"
     with running("serving", serving, {}) as server, running("gateway", ["gateway"], gateway_settings) as gateway:
@@ -130,7 +151,7 @@ def report(url: str) -> None:
         mask, headers, seconds = post(f"{url}/segment", photo)
         milliseconds.append(seconds * 1000)
     (DEMO / "mask.png").write_bytes(mask)
-    with urllib.request.urlopen(f"{url}/models/{MODEL}") as response:  # noqa: S310 - our own gateway
+    with LOCAL.open(f"{url}/models/{MODEL}") as response:
         metrics = json.load(response)["metrics"]
     print(
         f"""
@@ -149,7 +170,7 @@ def post(url: str, image: bytes) -> tuple[bytes, Message, float]:
     request = urllib.request.Request(url, image, {"Content-Type": "image/jpeg"})  # noqa: S310 - our own gateway
     started = time.perf_counter()
     try:
-        with urllib.request.urlopen(request) as response:  # noqa: S310
+        with LOCAL.open(request) as response:
             return response.read(), response.headers, time.perf_counter() - started
     except urllib.error.HTTPError as error:
         raise DemoError(f"POST {url} was answered {error.code}: {error.read().decode()}") from None
@@ -162,7 +183,7 @@ def wait_until_ready(url: str, processes: dict[str, subprocess.Popen[bytes]]) ->
         for name, process in processes.items():
             if process.poll() is not None:
                 raise DemoError(f"{name} ended with status {process.returncode}:\n{log_tail(name)}")
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/readyz", timeout=2):  # noqa: S310
+        with contextlib.suppress(OSError), LOCAL.open(f"{url}/readyz", timeout=2):
             return
         time.sleep(0.1)
     raise DemoError(f"not ready after {START_SECONDS} s:\n{log_tail('serving')}\n{log_tail('gateway')}")

@@ -12,6 +12,12 @@ shift
 nvidia=no
 docker info --format '{{range $name, $_ := .Runtimes}}{{$name}} {{end}}' 2>/dev/null | grep -qw nvidia && nvidia=yes
 
+need_compose() {
+  docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1 && return
+  echo "run: this needs a running Docker engine and Compose 2.24 or newer. Without Docker: make serve, make gateway" >&2
+  exit 1
+}
+
 compose() {
   local files=(-f docker-compose.yml)
   [[ $nvidia == yes ]] || files+=(-f docker-compose.cpu.yml)
@@ -24,9 +30,16 @@ HOST_UID=$(id -u) HOST_GID=$(id -g)
 export HOST_UID HOST_GID
 
 if [[ $tool == compose ]]; then
+  need_compose
   [[ $nvidia == yes ]] && echo "run: with NVIDIA GPUs" >&2 || echo "run: without GPUs, as no engine lists an NVIDIA runtime" >&2
   compose "$@"
   exit
+fi
+
+if [[ $tool == converter && $nvidia == no && ${RUNTIME:-auto} == auto ]]; then
+  echo "run: engines are built on the GPU that runs them, and no Docker engine lists an NVIDIA runtime here." \
+    "Convert on the machine that serves; the plain model needs no conversion" >&2
+  exit 1
 fi
 
 case ${RUNTIME:-auto}-$nvidia in
@@ -41,6 +54,7 @@ case ${RUNTIME:-auto}-$nvidia in
 esac
 
 if [[ $place == docker ]]; then
+  need_compose
   echo "run: $tool in its container, as $why" >&2
   compose run --rm --build "$tool" "$@"
 else

@@ -31,8 +31,9 @@ awk '/^[a-z]/ { wanted = /^uv==/ } wanted' requirements-dev.lock >.venv/uv.lock
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r .venv/uv.lock
 install() {
   # A pip.conf with a mirror of one's own is read by pip alone: where uv cannot fetch, pip does.
-  VIRTUAL_ENV=$PWD/.venv .venv/bin/uv pip install --quiet "$@" ||
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check "$@"
+  VIRTUAL_ENV=$PWD/.venv .venv/bin/uv pip install --quiet "$@" && return
+  echo "setup: uv could not install that; trying pip" >&2
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check "$@"
 }
 install --no-deps --require-hashes -r requirements-dev.lock
 services=()

@@ -43,7 +43,7 @@ class Road:
         self._stack = stack
         self._serving_port, self._gateway_port = _free_port(), _free_port()
         self.url = f"http://127.0.0.1:{self._gateway_port}"
-        self.http = stack.enter_context(httpx.Client(base_url=self.url, timeout=30))
+        self.http = stack.enter_context(httpx.Client(base_url=self.url, timeout=30, trust_env=False))
 
     @property
     def _models_config(self) -> Path:
@@ -126,7 +126,7 @@ def photo(small_models_root: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def find_python() -> Callable[[str], Path | None]:
-    """``find_python("3.8")``: an interpreter of that version, from pyenv's folder or PATH, or None."""
+    """``find_python("3.8")``: an interpreter of that version, from pyenv's folder, uv's or PATH, or None."""
 
     def find(version: str) -> Path | None:
         return next((python for python in _candidates(version) if _is_python(python, version)), None)
@@ -137,6 +137,8 @@ def find_python() -> Callable[[str], Path | None]:
 def _candidates(version: str) -> Iterator[Path]:
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     yield from sorted(pyenv.glob(f"versions/{version}.*/bin/python"), reverse=True)
+    managed = Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local/share")) / "uv/python"
+    yield from sorted(managed.glob(f"cpython-{version}.*/bin/python{version}"), reverse=True)
     on_path = shutil.which(f"python{version}")
     if on_path:
         yield Path(on_path)

@@ -92,7 +92,10 @@ def test_what_cannot_be_answered_is_a_documented_error_and_the_gateway_goes_on(r
 
 
 def test_the_gateway_has_no_tensorflow(road) -> None:
-    assert "tensorflow" not in Path(f"/proc/{road.gateway.pid}/maps").read_text()
+    maps = Path(f"/proc/{road.gateway.pid}/maps")
+    if not maps.exists():
+        pytest.skip("needs /proc")
+    assert "libtensorflow" not in maps.read_text()
 
 
 def test_serving_may_go_and_come_back(road, photo: Path, wait_for) -> None:

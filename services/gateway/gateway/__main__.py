@@ -36,7 +36,7 @@ def main() -> int:
         host=settings.host,
         port=settings.port,
         http="httptools",
-        loop="uvloop" if sys.platform != "win32" else "asyncio",
+        loop="uvloop",
         server_header=False,
         access_log=False,  # /metrics counts; at 30 frames a second a line each would drown the rest
         timeout_graceful_shutdown=settings.deadline_ms // 1000 + 1,

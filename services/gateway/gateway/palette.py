@@ -69,12 +69,12 @@ class Palette:
         ids: dict[str, int] = {}
         for c in self.classes:
             ids[str(c.id)] = c.id
-        ids |= {c.name.casefold(): c.id for c in self.classes}
+        ids |= {c.name.casefold(): c.id for c in reversed(self.classes)}
         chosen = set()
         for item in filter(None, (part.strip() for part in wanted.split(","))):
             if item.casefold() not in ids:
                 near = get_close_matches(item.casefold(), ids, 1)
-                hint = f"did you mean {near[0]!r}?" if near else "give names or ids"
+                hint = f"did you mean {near[0]!r}?" if near else "give names or ids."
                 names = [c.name for c in self.classes]
                 raise InvalidParameter(
                     f"classes: the model has no class {item!r}; {hint} It has {', '.join(names)}",

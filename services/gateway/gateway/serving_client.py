@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, NoReturn, Self
 
 import grpc
@@ -18,7 +19,6 @@ from gateway.errors import (
     BadServingReply,
     ModelUnavailable,
     ServingUnavailable,
-    UnknownModel,
     UnknownVersion,
 )
 from gateway.protocol import serving_pb2 as pb
@@ -72,6 +72,8 @@ class ServingClient:
 
     async def __aexit__(self, *_: object) -> None:
         self._watch.cancel()
+        with suppress(asyncio.CancelledError):  # anything else that ended it is a fault to be heard of
+            await self._watch
         await self._channel.close()
 
     async def segment(
@@ -90,7 +92,7 @@ class ServingClient:
             deadline: for all of it.
 
         Raises:
-            UnknownModel, UnknownVersion, ModelUnavailable, ServingUnavailable, DeadlineExceeded, BadServingReply
+            UnknownVersion, ModelUnavailable, ServingUnavailable, DeadlineExceeded, BadServingReply
         """
         # Twice, because a new version with another input size may arrive between its predecessor's card and
         # the call; it then answers nonsense or refuses, and is asked again with what its own card says.
@@ -138,7 +140,7 @@ class ServingClient:
         """Every version serving knows of, newest first, failed and unloaded ones included.
 
         Raises:
-            UnknownModel, ServingUnavailable, DeadlineExceeded, BadServingReply
+            ModelUnavailable, ServingUnavailable, DeadlineExceeded, BadServingReply
         """
         request = pb.GetModelStatusRequest(model_spec=pb.ModelSpec(name=model))
         reply = await self._call(self._status, request, deadline)
@@ -179,9 +181,13 @@ class ServingClient:
     async def _call(self, method: Any, request: Any, deadline: Deadline) -> Any:
         """One unary call; every way it can fail becomes one of the gateway's errors here."""
         try:
-            return await method(request, timeout=deadline.remaining_s())
+            reply = await method(request, timeout=deadline.remaining_s())
+            if reply is not None:
+                return reply
         except grpc.aio.AioRpcError as error:
             code, details = error.code(), (error.details() or "").strip()
+        else:  # what grpc.aio gives for bytes that are no such message
+            raise BadServingReply(f"the reply of serving at {self._address} cannot be parsed")
         spec = request.model_spec
         match code:
             case grpc.StatusCode.NOT_FOUND:
@@ -198,10 +204,11 @@ class ServingClient:
                 raise BadServingReply(f"serving failed on model {spec.name!r} with {code.name}: {details}")
 
     async def _raise_not_found(self, spec: pb.ModelSpec, deadline: Deadline, *, by_status: bool) -> NoReturn:
-        """What NOT_FOUND means: no such model, none of its versions loaded, or not this version."""
+        """What NOT_FOUND means: not the model yet, none of its versions loaded, or not this version."""
         self._newest.pop(spec.name, None)
         if by_status:
-            raise UnknownModel(f"serving has no model {spec.name!r}; publish it first", model=spec.name)
+            # The catalog lists it, so it is on its way: serving polls, or is still loading.
+            raise ModelUnavailable(f"serving does not have model {spec.name!r} yet", model=spec.name)
         loaded = available(spec.name, await self.versions(spec.name, deadline))
         if not spec.HasField("version"):
             raise ModelUnavailable(f"model {spec.name!r} became available during this request; try again")

@@ -70,6 +70,8 @@ async def _multipart_image(request: Request, max_bytes: int) -> bytes:
     try:
         upload = form.get(FIELD)
         if not isinstance(upload, UploadFile):
+            if upload is not None:
+                raise BadRequest(f"the multipart field {FIELD!r} is text, not a file; with curl: -F {FIELD}=@photo.jpg")
             raise BadRequest(f"the multipart body has no file field {FIELD!r}; it has {sorted(form)}")
         return await upload.read()
     finally:

@@ -63,6 +63,7 @@ class FakeServing:
         self.change_mask: Callable[[Any], None] = lambda reply: None
         self.change_card: Callable[[Any], None] = lambda reply: None
         self.change_metadata: Callable[[Any], None] = lambda reply: None
+        self.serialize: Callable[[Any], bytes] = lambda reply: reply.SerializeToString()
         self.checks_shapes = True
         self.predictions: list[Any] = []
         self.metadata_requests = 0
@@ -91,7 +92,7 @@ class FakeServing:
         }.items():
             handlers = {
                 name: grpc.unary_unary_rpc_method_handler(
-                    method, request.FromString, lambda reply: reply.SerializeToString()
+                    method, request.FromString, lambda reply: self.serialize(reply)
                 )
                 for name, (method, request) in methods.items()
             }

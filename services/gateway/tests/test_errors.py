@@ -43,8 +43,10 @@ def test_404_a_model_that_is_not_configured_lists_those_that_are(client, jpeg):
     assert reply.json()["error"]["detail"]["available"] == ["shapes"]
 
 
-def test_404_a_model_that_serving_does_not_have(make_client, jpeg):
-    check(make_client(models=("road",)).post("/segment", content=jpeg), 404, "unknown_model", "serving has no model")
+def test_503_a_model_that_is_listed_but_not_in_serving_yet(make_client, jpeg):
+    reply = make_client(models=("road",)).post("/segment", content=jpeg)
+    check(reply, 503, "model_unavailable", "serving does not have model 'road' yet")
+    assert int(reply.headers["Retry-After"]) > 0
 
 
 def test_404_a_version_that_is_not_loaded_lists_those_that_are(client, jpeg):
@@ -134,6 +136,13 @@ def no_version(reply):
 def test_502_a_mask_that_breaks_the_contract(client, serving, jpeg, spoil, says):
     serving.change_mask = spoil
     check(client.post("/segment", content=jpeg), 502, "bad_serving_reply", says)
+
+
+@pytest.mark.parametrize("path", ["/segment", "/readyz"])
+def test_502_bytes_that_are_no_reply(client, serving, jpeg, path):
+    serving.serialize = lambda reply: b"\xff\xff\xff"
+    reply = client.post(path, content=jpeg) if path == "/segment" else client.get(path)
+    check(reply, 502, "bad_serving_reply", "cannot be parsed")
 
 
 def card_that_is_none(reply):

@@ -1,24 +1,33 @@
 """Stages and the Server-Timing header."""
 
-import time
-
 import pytest
 
+from gateway import timings as module
 from gateway.timings import Timings
 
 
-def test_stages_add_up_and_a_stage_within_another_is_its_own():
+class Clock:
+    """A clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+
+def test_stages_add_up_and_a_stage_within_another_is_its_own(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
     timings = Timings()
     with timings.measure("infer"):
-        time.sleep(0.02)
+        clock.now += 2
         with timings.measure("decode"):
-            time.sleep(0.05)
-        time.sleep(0.02)
+            clock.now += 5
+        clock.now += 3
     with timings.measure("decode"):
-        time.sleep(0.05)
-    assert timings.seconds["infer"] == pytest.approx(0.04, abs=0.02)
-    assert timings.seconds["decode"] == pytest.approx(0.1, abs=0.03)
-    assert timings.seconds["queue"] == 0
+        clock.now += 7
+    assert timings.seconds == pytest.approx({"infer": 5, "decode": 12, "queue": 0, "encode": 0})
 
 
 def test_the_header_names_every_stage_in_milliseconds():

@@ -59,7 +59,7 @@ def test_the_limit_is_the_images_not_the_multipart_envelopes(make_client, jpeg):
     [
         ({"files": {"photo": b"x"}}, "it has ['photo']"),
         ({"files": {"image": b"x", "more": b"y"}}, "Too many files"),
-        ({"files": {"other": b""}, "data": {"image": "text"}}, "no file field 'image'"),
+        ({"files": {"other": b""}, "data": {"image": "text"}}, "is text, not a file; with curl: -F image=@photo.jpg"),
         ({"content": b"--b", "headers": {"Content-Type": "multipart/form-data"}}, "boundary"),
         ({"content": b"nonsense", "headers": {"Content-Type": "multipart/form-data; boundary=b"}}, "multipart"),
         ({"files": {"image": b""}}, "empty"),

@@ -31,7 +31,7 @@ def test_a_set_is_drawn_and_imported(trainer, tmp_path):
     assert out == f"drawn: 3 images in {tmp_path}/cvat\ndrawn: {tmp_path}/scene.jpg\n"
     status, out, _ = trainer("data", "import-cvat", tmp_path / "cvat", "--output", tmp_path / "set")
     assert status == 0
-    assert out.startswith("3 images, ")
+    assert out.startswith("3 images (")
     assert out.endswith(f"imported: {tmp_path}/set\n")
     assert (tmp_path / "set/dataset.json").is_file()
     assert (tmp_path / "scene.jpg").is_file()

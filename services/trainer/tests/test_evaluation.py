@@ -1,5 +1,6 @@
 """Measuring anything that turns images into masks, at the labels' own size."""
 
+import dataclasses
 import shutil
 
 import cv2
@@ -97,7 +98,15 @@ class TestAPublishedModel:
 
 
 def test_the_figures_as_a_table(published):
-    first, *lines = describe(published.card.metrics).splitlines()
-    metrics = published.card.metrics
+    metrics = dataclasses.replace(published.card.metrics, images=30, per_class_iou={"background": 0.9, "leaf": None})
+    first, *lines = describe(metrics).splitlines()
     assert first == f"test mIoU {metrics.miou:.4f} over {metrics.images} images"
-    assert [line.split()[0] for line in lines] == list(metrics.per_class_iou)
+    assert lines == ["  background           0.9000", "  leaf                 absent"]
+
+
+def test_figures_that_should_not_be_relied_on_say_so(published):
+    metrics = dataclasses.replace(published.card.metrics, images=8, per_class_iou={"background": 0.9, "bolt": 0.0})
+    assert describe(metrics).splitlines()[-2:] == [
+        "  8 images are too few to rely on these figures: label more",
+        "  never found: bolt",
+    ]

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from contract import CardError, ModelsConfigError, PublishError
+from contract.card import check_model_name
 from trainer.errors import UserError
 
 
@@ -15,7 +16,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         options.run_command(options)
-    except (UserError, CardError, ModelsConfigError, PublishError) as error:
+    except (UserError, CardError, ModelsConfigError, PublishError, OSError) as error:
         print(f"trainer: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -42,6 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     cvat.add_argument("export", type=Path, help="the zip, or the unpacked folder")
     cvat.add_argument("--output", type=Path, required=True, help="the new data set's folder")
     cvat.add_argument("--images", type=Path, help="the images' folder, when they were not exported too")
+    cvat.add_argument(
+        "--trust-unlabelled", action="store_true", help="take a class also where SegmentationObject has no object"
+    )
     cvat.add_argument("--split-seed", type=int, default=0, help="another one divides otherwise (default: %(default)s)")
 
     train = _command(commands, "train", _train, "train a network as a recipe says")
@@ -52,6 +56,9 @@ def _parser() -> argparse.ArgumentParser:
         "--set", action="append", default=[], metavar="PATH=VALUE", help="override a value, for instance epochs=20"
     )
 
+    train.add_argument("--publish", metavar="NAME", help="then export and publish it as this model")
+    _models_root(train)
+
     evaluate = _command(commands, "evaluate", _evaluate, "measure a published model on a split of a data set")
     evaluate.add_argument("--model", type=Path, required=True, help="models_repo/NAME, or models_repo/NAME/VERSION")
     evaluate.add_argument("--data", type=Path, required=True, help="the data set")
@@ -60,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     export = _command(commands, "export", _export, "measure, freeze and publish a run's best network")
     export.add_argument("--run", type=Path, required=True, help="the run folder")
     export.add_argument("--name", required=True, help="the model's name in the repository")
-    export.add_argument("--models-root", type=Path, default=Path("models_repo"), help="default: %(default)s")
+    _models_root(export)
     export.add_argument("--split", default="test", help="what the metrics are measured on (default: %(default)s)")
     return parser
 
@@ -69,6 +76,10 @@ def _command(commands: argparse._SubParsersAction, name: str, run: object, help_
     parser = commands.add_parser(name, help=help_text, description=help_text[0].upper() + help_text[1:] + ".")
     parser.set_defaults(run_command=run)
     return parser
+
+
+def _models_root(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--models-root", type=Path, default=Path("models_repo"), help="default: %(default)s")
 
 
 def _size(parser: argparse.ArgumentParser, default: tuple[int, int]) -> None:
@@ -96,7 +107,7 @@ def _synthesize(options: argparse.Namespace) -> None:
 def _import_cvat(options: argparse.Namespace) -> None:
     from trainer.data.cvat import import_cvat
 
-    print(import_cvat(options.export, options.output, options.images, options.split_seed))
+    print(import_cvat(options.export, options.output, options.images, options.split_seed, options.trust_unlabelled))
     print(f"imported: {options.output}")
 
 
@@ -124,12 +135,25 @@ def _train(options: argparse.Namespace) -> None:
     from trainer.recipe import load_recipe
 
     overrides = [*([f"data.path={options.data}"] if options.data else []), *options.set]
+    if options.publish:
+        check_model_name(options.publish)  # now, not after hours
     recipe = load_recipe(options.config, overrides)  # before TensorFlow's seconds: a typing error answers at once
     _import_tensorflow()
     from trainer.training.loop import train
 
-    miou = train(recipe, options.run)
+    try:
+        miou = train(recipe, options.run)
+    except KeyboardInterrupt:
+        if options.run.exists():
+            print(
+                f"\nThe best weights so far are in {options.run}; "
+                f"`python -m trainer export --run {options.run} --name NAME` publishes them",
+                file=sys.stderr,
+            )
+        raise
     print(f"trained: {options.run}, best validation mIoU {miou:.4f}")
+    if options.publish:
+        _publish(options.run, options.publish, options.models_root, "test")
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -142,11 +166,15 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 def _export(options: argparse.Namespace) -> None:
     _import_tensorflow()
+    _publish(options.run, options.name, options.models_root, options.split)
+
+
+def _publish(run: Path, name: str, models_root: Path, split: str) -> None:
     from trainer.evaluation import describe
     from trainer.export.publish import export_run
     from trainer.training.run import load_run
 
-    version, card = export_run(load_run(options.run), options.name, options.models_root, options.split)
+    version, card = export_run(load_run(run), name, models_root, split)
     if card.metrics:
         print(describe(card.metrics))
-    print(f"published: {options.models_root / options.name / str(version)}")
+    print(f"published: {models_root / name / str(version)}")

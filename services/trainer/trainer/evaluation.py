@@ -6,13 +6,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from contract import SERVING_DEFAULT, CardError, Metrics, ModelCard, versions
 from contract.repository import CARD_PATH
 from trainer.confusion import ConfusionMatrix
 from trainer.data.dataset import Dataset
 from trainer.errors import UserError
+from trainer.progress import progress
+
+# Below this, a single image moves the mean by points.
+_FEW_IMAGES = 30
 
 MaskFunction = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
@@ -36,7 +39,7 @@ def evaluate(segment: MaskFunction, card: ModelCard, dataset: Dataset, split: st
         raise UserError(f"the model knows the classes {names}, but {dataset.root} has {expected}: they must be equal")
     items = dataset.split(split)
     confusion = ConfusionMatrix(len(dataset.classes))
-    for item in tqdm(items, f"evaluating on {split}", unit="image"):
+    for item in progress(items, f"evaluating on {split}", "image"):
         image = cv2.imread(str(dataset.root / item.image), cv2.IMREAD_COLOR_RGB)
         label = cv2.imread(str(dataset.root / item.mask), cv2.IMREAD_UNCHANGED)
         if image is None or label is None:
@@ -78,4 +81,9 @@ def describe(metrics: Metrics) -> str:
     lines = [f"{metrics.split} mIoU {metrics.miou:.4f} over {metrics.images} images"]
     for name, iou in metrics.per_class_iou.items():
         lines.append(f"  {name:<20} {'absent' if iou is None else f'{iou:.4f}'}")
+    if metrics.images < _FEW_IMAGES:
+        lines.append(f"  {metrics.images} images are too few to rely on these figures: label more")
+    never = [name for name, iou in metrics.per_class_iou.items() if iou == 0]
+    if never:
+        lines.append(f"  never found: {', '.join(never)}")
     return "\n".join(lines)

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationErro
 
 from trainer.errors import UserError
 
+RECIPES = Path(__file__).parents[1] / "recipes"
+
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -74,8 +76,8 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, IsADirectoryError):
-        known = ", ".join(str(p) for p in sorted(path.parent.glob("*.yaml"))) or "none in its folder"
-        raise UserError(f"there is no recipe {path}: the recipes there are: {known}") from None
+        known = sorted({*path.parent.glob("*.yaml"), *RECIPES.glob("*.yaml")})
+        raise UserError(f"there is no recipe {path}: the recipes there are: {', '.join(map(str, known))}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not YAML: {_one_line(error)}") from None
     if not isinstance(content, dict):
@@ -85,8 +87,8 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        problems = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        raise UserError(f"{path}: {'; '.join(problems)}") from None
+        where = f"{path} with {', '.join(overrides)}" if overrides else str(path)
+        raise UserError(f"{where}: {'; '.join(_problem(e['loc'], e['msg']) for e in error.errors())}") from None
 
 
 def save_recipe(recipe: Recipe, path: Path) -> None:
@@ -106,6 +108,17 @@ def _override(content: dict[str, Any], override: str) -> None:
         node[last] = yaml.safe_load(value)
     except yaml.YAMLError as error:
         raise UserError(f"--set {override}: {value!r} is not a YAML value ({_one_line(error)})") from None
+
+
+def _problem(location: tuple[int | str, ...], message: str) -> str:
+    *parents, _value = location
+    model: Any = Recipe
+    for parent in parents:
+        fields = getattr(model, "model_fields", {})
+        model = fields[parent].annotation if parent in fields else None
+    if message.startswith("Extra inputs") and hasattr(model, "model_fields"):
+        message = f"there is no such value; there are {', '.join(model.model_fields)}"
+    return f"{'.'.join(map(str, location))}: {message}"
 
 
 def _one_line(error: Exception) -> str:

@@ -60,10 +60,9 @@ def test_what_macos_adds_is_passed_over(folder, write_files, tmp_path, zip_bytes
     assert contents(tmp_path / "export.zip") == EXPECTED
 
 
-def test_of_two_label_maps_the_outer_one_is_the_export_s(zip_of):
-    archive = open_archive(zip_of({"top/labelmap.txt": "outer", "top/old/labelmap.txt": "inner"}), "labelmap.txt")
-    assert archive.read("labelmap.txt") == b"outer"
-    assert archive.names == ["labelmap.txt", "old/labelmap.txt"]
+def test_several_exports_in_one_place_are_refused_by_name(zip_of):
+    with pytest.raises(UserError, match=r"export\.zip: holds 2 exports \(good/, old/\): name one of them"):
+        open_archive(zip_of({"good/labelmap.txt": "one", "old/labelmap.txt": "another"}), "labelmap.txt")
 
 
 @pytest.mark.parametrize("name", ["../evil.png", "a/../../evil.png", "/etc/evil.png", "..\\evil.png"])

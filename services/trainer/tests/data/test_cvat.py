@@ -230,7 +230,26 @@ REFUSED = {
     "half a mask": (export_with({"SegmentationClass/a.png": SIXTEEN_BITS[:60]}), r"Class/a\.png: cannot be decoded"),
     "a mask of another size": (
         export_with({"SegmentationClass/a.png": colored(IDS.T)}),
-        r"Class/a\.png: is 4x6 but its image is 6x4 \(width x height, upright\)",
+        r"Class/a\.png: is 4x6 but its image is 6x4 \(width x height, turned as its EXIF orientation says\)",
+    ),
+    "masks that are not PNG": (
+        export_with({"SegmentationClass/a.jpg": colored(IDS)}, without=["SegmentationClass/a.png"]),
+        r"SegmentationClass/ holds 1 files that are not PNG, for instance SegmentationClass/a\.jpg",
+    ),
+    "no mask at all": (
+        export_with(without=["SegmentationClass/a.png"]),
+        r"holds no mask .*so every image would be background",
+    ),
+    "a class where there is no object": (
+        export_with({"SegmentationObject/a.png": colored(np.where(IDS == 1, 1, 0))}),
+        r"Class/a\.png: 2 pixels are 'leaf' although no object is there.*--trust-unlabelled",
+    ),
+    "several masks at once": (
+        export_with(
+            {SUBSET: "a\nb\n", "JPEGImages/b.png": picture(1)}
+            | {f"SegmentationClass/{n}.png": colored(IDS.T) for n in "ab"}
+        ),
+        r"(?s)2 of 2 labels cannot be used; nothing was imported. The first:\n  .*a\.png: is 4x6.*\n  .*b\.png: is 4x6",
     ),
     "no image at all": (
         export_with({"JPEGImages/a.png": b"GIF89a"}),
@@ -253,6 +272,19 @@ REFUSED = {
     "an absolute id": (export_with({SUBSET: "/a\n"}), r"default\.txt: lists '/a', which leaves"),
     "a list in Latin-1": (export_with({SUBSET: b"\xe4\n"}), r"default\.txt: is not UTF-8 text"),
 }
+
+
+class TestUnlabelledPixels:
+    """A class where SegmentationObject has no object: see the refusal above."""
+
+    def test_objects_that_cover_every_class_are_trusted(self, imported):
+        _, _, masks = imported(export_with({"SegmentationObject/a.png": colored(np.where(IDS, 1, 0))}))
+        np.testing.assert_array_equal(masks["a"], IDS)
+
+    def test_a_person_may_say_that_they_are_right(self, imported):
+        files = export_with({"SegmentationObject/a.png": colored(np.where(IDS == 1, 1, 0))})
+        _, _, masks = imported(files, trust_unlabelled=True)
+        np.testing.assert_array_equal(masks["a"], IDS)
 
 
 class TestRefusals:

@@ -3,13 +3,17 @@
 The training itself is the fixture ``run``: one epoch over the drawn set, on which the tests of runs and exports stand.
 """
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from trainer.data.dataset import split_of
 from trainer.errors import UserError
 from trainer.models import create_model
 from trainer.recipe import load_recipe
+from trainer.training import loop
 from trainer.training.loop import train
 
 
@@ -47,4 +51,23 @@ def test_a_taken_folder_is_refused(recipe_with, tmp_path, write_files, taken):
 def test_what_cannot_be_trained_is_refused_and_leaves_no_folder(recipe_with, tmp_path, override, said):
     with pytest.raises(UserError, match=said):
         train(recipe_with(override), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_split_without_images_is_refused_before_training(recipe_with, dataset, tmp_path):
+    items = tuple(item for item in dataset.items if split_of(item.id, dataset.split_seed) != "test")
+    untestable = dataclasses.replace(dataset, root=tmp_path / "set", items=items)
+    untestable.root.mkdir()
+    untestable.save()
+    with pytest.raises(UserError, match="none falls into the test split"):
+        train(recipe_with(f"data.path={untestable.root}"), tmp_path / "run")
+
+
+def test_a_training_stopped_in_its_first_epoch_leaves_no_folder(recipe_with, tmp_path, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "cross_entropy", stop)  # called when the first step is traced
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe_with(), tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -33,18 +33,23 @@ def open_archive(path: Path, marker: str) -> Archive:
 
 def _top(names: list[str], marker: str, path: Path) -> str:
     """The folder prefix under which ``marker`` lies; people zip the folder as often as its contents."""
-    tops = sorted({name[: -len(marker)] for name in names if PurePosixPath(name).name == marker}, key=len)
+    tops = sorted({name[: -len(marker)] for name in names if PurePosixPath(name).name == marker})
     if not tops:
         raise UserError(
             f'{path}: has no {marker}; expected an export in CVAT\'s format "Segmentation mask 1.1" '
             "(Menu > Export job dataset)"
         )
+    if len(tops) > 1:
+        raise UserError(
+            f"{path}: holds {len(tops)} exports ({', '.join(t or '.' for t in tops[:4])}): name one of them"
+        )
     return tops[0]
 
 
 def _is_litter(name: str) -> bool:
-    """What macOS puts into a zip."""
-    return name.startswith("__MACOSX/") or PurePosixPath(name).name.startswith("._")
+    """What operating systems leave in folders and zips."""
+    last = PurePosixPath(name).name
+    return name.startswith("__MACOSX/") or last.startswith("._") or last in {".DS_Store", "Thumbs.db", "desktop.ini"}
 
 
 class _Folder:

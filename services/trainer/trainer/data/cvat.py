@@ -7,50 +7,33 @@ left out. Everything is read and checked in a folder beside the target, which ap
 import os
 import shutil
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from trainer.data.archive import Archive, open_archive
-from trainer.data.dataset import Dataset, Item
-from trainer.data.labelmap import LabelMap, parse_labelmap
+from trainer.data.cvat_masks import Masks
+from trainer.data.dataset import Dataset, Item, split_of
+from trainer.data.import_report import ImportReport
+from trainer.data.labelmap import parse_labelmap
 from trainer.errors import UserError
+from trainer.progress import progress
 
-_LISTS, _MASKS, _IMAGES = "ImageSets/Segmentation/", "SegmentationClass/", "JPEGImages/"
+_LISTS, _IMAGES = "ImageSets/Segmentation/", "JPEGImages/"
 _KEPT_AS_THEY_ARE = {".jpg", ".jpeg", ".png"}
 _IMAGE_SUFFIXES = {*_KEPT_AS_THEY_ARE, ".bmp", ".webp", ".tif", ".tiff"}
 
 
-@dataclass
-class ImportReport:
-    """What an import took and what it left, for people to read."""
-
-    images: int = 0
-    blank: int = 0
-    unlabelled: list[str] = field(default_factory=list)
-    unlisted: list[str] = field(default_factory=list)
-    without_image: list[str] = field(default_factory=list)
-    pixels: Counter[str] = field(default_factory=Counter)
-
-    def __str__(self) -> str:
-        total = max(1, sum(self.pixels.values()))
-        lines = [f"{self.images} images, {self.blank} of them without any object"]
-        lines += [f"  {name:<20} {count / total:8.3%} of the pixels" for name, count in self.pixels.items()]
-        for what, ids in (
-            ("have an image but no label and were left out", self.unlabelled),
-            ("have a mask but are not in ImageSets; they were taken", self.unlisted),
-            ("have a label but no image and were left out", self.without_image),
-        ):
-            if ids:
-                lines.append(f"{len(ids)} {what}: {', '.join(ids[:3])}{', …' if len(ids) > 3 else ''}")
-        return "\n".join(lines)
-
-
-def import_cvat(export: Path, output: Path, images: Path | None = None, split_seed: int = 0) -> ImportReport:
+def import_cvat(
+    export: Path,
+    output: Path,
+    images: Path | None = None,
+    split_seed: int = 0,
+    trust_unlabelled: bool = False,
+) -> ImportReport:
     """Read a CVAT export (zip or folder) into the new data set ``output``.
 
     Args:
@@ -58,6 +41,7 @@ def import_cvat(export: Path, output: Path, images: Path | None = None, split_se
         output: a folder that does not exist yet.
         images: where the images are, when the export does not hold them.
         split_seed: which of the possible divisions into train, validation and test.
+        trust_unlabelled: take a class where SegmentationObject has no object; see :class:`Masks`.
 
     Raises:
         UserError: anything about the export that makes a label doubtful. Nothing is written then.
@@ -67,31 +51,37 @@ def import_cvat(export: Path, output: Path, images: Path | None = None, split_se
     archive = open_archive(export, "labelmap.txt")
     labelmap = parse_labelmap(_text(archive, "labelmap.txt"), f"{export}: labelmap.txt")
     listed = _listed_ids(archive)
-    masks = {name[len(_MASKS) : -len(".png")]: name for name in archive.names if _is_mask(name)}
+    masks = Masks(archive, labelmap, export, trust_unlabelled)
     pictures = _pictures(archive, images)
     if not pictures:
         raise UserError(f'{export}: holds no images. Export again with "Save images" ticked, or give --images FOLDER')
 
     report = ImportReport(
-        unlabelled=sorted(pictures.keys() - listed.keys() - masks.keys()),
-        unlisted=sorted(masks.keys() - listed.keys()),
-        without_image=sorted((listed.keys() | masks.keys()) - pictures.keys()),
+        unlabelled=sorted(pictures.keys() - listed.keys() - masks.names.keys()),
+        unlisted=sorted(masks.names.keys() - listed.keys()),
+        without_image=sorted((listed.keys() | masks.names.keys()) - pictures.keys()),
         pixels=Counter({c.name: 0 for c in labelmap.classes}),
     )
     ids = [i for i in [*listed, *report.unlisted] if i in pictures]
     if not ids:
         raise UserError(
             f"{export}: no image belongs to any of its {len(listed) + len(report.unlisted)} labels. The names must "
-            f"agree: a label is called {next(iter([*listed, *masks]), None)!r}, an image {next(iter(pictures))!r}"
+            f"agree: a label is called {next(iter([*listed, *masks.names]), None)!r}, an image {next(iter(pictures))!r}"
         )
 
     output.parent.mkdir(parents=True, exist_ok=True)
     beside = output.with_name(f".tmp-{output.name}-{os.getpid()}")
     try:
-        items = [
-            _import_one(i, pictures[i], masks.get(i), archive, labelmap, beside, report)
-            for i in tqdm(ids, "importing", unit="image")
-        ]
+        items, faults = [], []
+        with progress(ids, "importing", "image") as bar:
+            for item_id in bar:
+                try:
+                    item, class_ids = _import_one(item_id, pictures[item_id], masks, beside)
+                    items.append(item)
+                    report.add(class_ids, labelmap.classes, split_of(item_id, split_seed))
+                except UserError as error:
+                    faults.append(str(error))
+        _refuse(faults, len(ids))
         Dataset(beside, labelmap.classes, tuple(items), split_seed).save()
         beside.rename(output)
     finally:
@@ -99,41 +89,29 @@ def import_cvat(export: Path, output: Path, images: Path | None = None, split_se
     return report
 
 
-def _import_one(
-    item_id: str,
-    picture: "_Picture",
-    mask_name: str | None,
-    archive: Archive,
-    labelmap: LabelMap,
-    root: Path,
-    report: ImportReport,
-) -> Item:
+def _refuse(faults: list[str], labels: int) -> None:
+    """Say how many labels are at fault and show the first few."""
+    if len(faults) == 1:
+        raise UserError(faults[0])
+    if faults:
+        shown = "".join(f"\n  {fault}" for fault in faults[:3])
+        raise UserError(f"{len(faults)} of {labels} labels cannot be used; nothing was imported. The first:{shown}")
+
+
+def _import_one(item_id: str, picture: "_Picture", masks: Masks, root: Path) -> tuple[Item, NDArray[np.uint8]]:
     data = picture.read()
     upright = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
     if upright is None:
         raise UserError(f"{picture.name}: cannot be decoded as an image: replace it, or remove its label")
-    if mask_name is None:
-        ids = np.zeros(upright.shape[:2], np.uint8)
-    else:
-        ids = labelmap.ids(_decode_mask(archive.read(mask_name), mask_name), mask_name)
-    if ids.shape != upright.shape[:2]:
-        raise UserError(
-            f"{mask_name}: is {ids.shape[1]}x{ids.shape[0]} but its image is {upright.shape[1]}x{upright.shape[0]} "
-            "(width x height, upright): they must be equal; never resize one without the other"
-        )
+    height, width = upright.shape[:2]
+    ids = masks.read(item_id, height, width)
 
     suffix = PurePosixPath(picture.name).suffix.lower()
     as_it_is = suffix in _KEPT_AS_THEY_ARE and not _is_turned(data, upright)
-    image = Path("images", item_id + (suffix if as_it_is else ".png"))
-    mask = Path("masks", item_id + ".png")
-    _write(root / image, data if as_it_is else _png(upright))
-    _write(root / mask, _png(ids))
-
-    report.images += 1
-    report.blank += not ids.any()
-    counts = np.bincount(ids.ravel(), minlength=len(labelmap.classes))
-    report.pixels.update({c.name: int(counts[c.id]) for c in labelmap.classes})
-    return Item(item_id, image.as_posix(), mask.as_posix())
+    item = Item(item_id, f"images/{item_id}{suffix if as_it_is else '.png'}", f"masks/{item_id}.png")
+    _write(root / item.image, data if as_it_is else _png(upright))
+    _write(root / item.mask, _png(ids))
+    return item, ids
 
 
 @dataclass(frozen=True)
@@ -181,25 +159,11 @@ def _listed_ids(archive: Archive) -> dict[str, None]:
     return ids
 
 
-def _is_mask(name: str) -> bool:
-    return name.startswith(_MASKS) and name.endswith(".png")
-
-
 def _text(archive: Archive, name: str) -> str:
     try:
         return archive.read(name).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(f"{name}: is not UTF-8 text ({error})") from None
-
-
-def _decode_mask(data: bytes, name: str) -> NDArray[np.uint8]:
-    """RGB [H, W, 3], or [H, W] for a single-channel PNG."""
-    mask = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
-    if mask is None:
-        raise UserError(f"{name}: cannot be decoded as a PNG: export it again")
-    if mask.dtype != np.uint8:
-        raise UserError(f"{name}: has 16 bits a channel: expected an 8-bit PNG of label colours or indices")
-    return np.asarray(mask if mask.ndim == 2 else mask[..., 2::-1], np.uint8)
 
 
 def _is_turned(data: bytes, upright: NDArray) -> bool:

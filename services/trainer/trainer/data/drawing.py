@@ -70,8 +70,8 @@ def _plum(rng: np.random.Generator) -> Contour:
 CLASSES = (
     DrawnClass("apple", (86, 180, 233), (176, 205, 190), _apple, (0.28, 0.5)),
     DrawnClass("banana", (213, 94, 0), (26, 200, 235), _banana, (0.35, 0.6)),
-    DrawnClass("leaf", (204, 121, 167), (58, 185, 140), _leaf, (0.35, 0.6)),
-    DrawnClass("plum", (240, 228, 66), (140, 150, 115), _plum, (0.26, 0.44)),
+    DrawnClass("leaf", (240, 228, 66), (58, 185, 140), _leaf, (0.35, 0.6)),
+    DrawnClass("plum", (0, 158, 115), (140, 150, 115), _plum, (0.26, 0.44)),
 )
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from trainer.data.drawing import CLASSES, DrawnClass, Image, draw_object
 from trainer.data.labelmap import voc_color
 from trainer.errors import UserError
+from trainer.progress import progress
 
 PHOTOGRAPHS = (
     "astronaut", "brick", "camera", "chelsea", "coins", "grass", "gravel", "hubble_deep_field", "moon",
@@ -48,7 +48,7 @@ def synthesize(output: Path, images: int, height: int, width: int, seed: int) ->
         (beside / folder).mkdir(parents=True)
 
     names = [f"frame_{number:06d}" for number in range(images)]
-    for number, name in enumerate(tqdm(names, "drawing", unit="image")):
+    for number, name in enumerate(progress(names, "drawing", "image")):
         rng = np.random.default_rng([seed, number])
         background = _background(photographs[rng.integers(len(photographs))], height, width, rng)
         count = 0 if rng.random() < _EMPTY_FRACTION else int(rng.integers(1, _MAX_OBJECTS + 1))

@@ -39,7 +39,10 @@ def export_run(run: Run, name: str, models_root: Path, split: str) -> tuple[int,
     # First, as it refuses a bad name at once.
     card = ModelCard(name, run.recipe.network, height, width, run.classes, IMAGENET)
 
-    trained = keras.models.load_model(run.weights, compile=False)
+    try:
+        trained = keras.models.load_model(run.weights, compile=False)
+    except (ValueError, OSError) as error:
+        raise UserError(f"{run.weights} cannot be read ({str(error).splitlines()[0]}): train again") from None
     # Without the auxiliary head, which only training needs.
     model = keras.Model(trained.input, {"logits": trained.output["logits"]})
     module = graph.freeze(model, height, width)

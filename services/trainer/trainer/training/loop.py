@@ -1,26 +1,32 @@
 """The training loop."""
 
+import contextlib
 import csv
 import math
+import shutil
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import keras
 import tensorflow as tf
-from tqdm import tqdm
 
 from contract import IGNORE_ID
 from trainer.confusion import ConfusionMatrix
-from trainer.data.dataset import load_dataset
+from trainer.data.dataset import SPLITS, load_dataset
 from trainer.data.pipeline import evaluation_batches, training_batches
 from trainer.errors import UserError
 from trainer.losses import cross_entropy
 from trainer.models import create_model
 from trainer.preprocessing import normalize, upsample
-from trainer.recipe import Recipe, save_recipe
+from trainer.progress import progress
+from trainer.recipe import RECIPES, Recipe, save_recipe
 from trainer.training.optimizers import create_optimizer
-from trainer.training.run import save_run_facts, weights_path
+from trainer.training.run import save_run_facts, save_weights, weights_path
+
+# The largest input that two CPU cores train in minutes.
+_CPU_PIXELS = 256 * 256
 
 
 def train(recipe: Recipe, folder: Path) -> float:
@@ -33,7 +39,8 @@ def train(recipe: Recipe, folder: Path) -> float:
         raise UserError(f"{folder} is not empty: name a new folder with --run, or remove it first")
     keras.utils.set_random_seed(recipe.seed)
     dataset = load_dataset(recipe.data.path)
-    train_items, validation_items = (dataset.split(name) for name in ("train", "validation"))
+    # The test split is not looked at here, but a training whose network cannot be measured should not start.
+    train_items, validation_items, _ = (dataset.split(name) for name in SPLITS)
     if len(train_items) < recipe.data.batch_size:
         raise UserError(
             f"{len(train_items)} training images do not fill one batch of {recipe.data.batch_size}: "
@@ -45,6 +52,7 @@ def train(recipe: Recipe, folder: Path) -> float:
     train_step = _train_step(model, optimizer, recipe)
     predict = _predict(model, recipe)
 
+    print(_announcement(recipe, len(train_items), steps), file=sys.stderr)
     folder.mkdir(parents=True, exist_ok=True)
     save_recipe(recipe, folder / "recipe.yaml")
     batches = iter(training_batches(dataset, train_items, recipe.data, recipe.seed))
@@ -52,7 +60,8 @@ def train(recipe: Recipe, folder: Path) -> float:
     best, started = -1.0, time.monotonic()
     with (
         (folder / "metrics.csv").open("w", newline="") as file,
-        tqdm(total=steps * recipe.epochs, desc="training", unit="step") as progress,
+        progress(None, "training", "step", total=steps * recipe.epochs) as bar,
+        _nothing_left_unless_trained(folder),
     ):
         log = csv.writer(file)
         log.writerow(["epoch", "loss", "validation_miou", "seconds"])
@@ -60,7 +69,7 @@ def train(recipe: Recipe, folder: Path) -> float:
             loss = keras.metrics.Mean()
             for _ in range(steps):
                 loss.update_state(train_step(*next(batches)))
-                progress.update()
+                bar.update()
             mean_loss = float(loss.result())
             if not math.isfinite(mean_loss):
                 kept = f"The best weights so far are in {folder}" if best >= 0 else "No weights were kept"
@@ -71,14 +80,39 @@ def train(recipe: Recipe, folder: Path) -> float:
             miou = confusion.miou()
             log.writerow([epoch, f"{mean_loss:.5f}", f"{miou:.5f}", f"{time.monotonic() - started:.1f}"])
             file.flush()
-            progress.set_postfix(epoch=f"{epoch}/{recipe.epochs}", loss=f"{mean_loss:.3f}", val_mIoU=f"{miou:.3f}")
+            bar.set_postfix(epoch=f"{epoch}/{recipe.epochs}", loss=f"{mean_loss:.3f}", val_mIoU=f"{miou:.3f}")
             if miou > best:
                 best = miou
-                model.save(weights_path(folder))
+                save_weights(model, folder)
                 facts = {"best_epoch": epoch, "validation_miou": miou, "train_images": len(train_items)}
                 versions = {"keras": keras.__version__, "tensorflow": tf.__version__}
                 save_run_facts(folder, dataset.classes, {**facts, "versions": versions})
     return best
+
+
+def _announcement(recipe: Recipe, images: int, steps: int) -> str:
+    """What is about to be trained and on what, so that hours are no surprise."""
+    size = recipe.data
+    gpus = tf.config.list_physical_devices("GPU")
+    where = ", ".join(tf.config.experimental.get_device_details(g).get("device_name", g.name) for g in gpus)
+    text = (
+        f"training {recipe.network} at {size.input_height}x{size.input_width} on {where or 'the CPU'}: "
+        f"{images} images, {steps} steps of {size.batch_size} an epoch, {recipe.epochs} epochs"
+    )
+    if not gpus and size.input_height * size.input_width > _CPU_PIXELS:
+        text += f"\nWithout a GPU this takes hours; {RECIPES / 'demo.yaml'} is a recipe for a CPU, in minutes"
+    return text
+
+
+@contextlib.contextmanager
+def _nothing_left_unless_trained(folder: Path) -> Iterator[None]:
+    """Remove a run that ended before it had any weights."""
+    try:
+        yield
+    except BaseException:
+        if not weights_path(folder).exists():
+            shutil.rmtree(folder)
+        raise
 
 
 def _build(recipe: Recipe, classes: int) -> keras.Model:

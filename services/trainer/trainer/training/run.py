@@ -13,6 +13,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import keras
+
 from contract import ClassInfo
 from trainer.errors import UserError
 from trainer.recipe import Recipe, load_recipe
@@ -37,6 +39,13 @@ def weights_path(folder: Path) -> Path:
     return folder / "best.keras"
 
 
+def save_weights(model: keras.Model, folder: Path) -> None:
+    """Replace a run's best weights in one step: a training that is killed leaves the ones before."""
+    beside = folder / ".tmp-best.keras"
+    model.save(beside)
+    beside.replace(weights_path(folder))
+
+
 def save_run_facts(folder: Path, classes: tuple[ClassInfo, ...], facts: dict[str, object]) -> None:
     """Write ``run.json``."""
     content = {"classes": [dataclasses.asdict(c) for c in classes], **facts}
@@ -51,6 +60,9 @@ def load_run(folder: Path) -> Run:
     """
     if not weights_path(folder).is_file() or not (folder / "run.json").is_file():
         raise UserError(f"{folder} holds no trained network (best.keras, run.json): run `trainer train` first")
-    facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    classes = tuple(ClassInfo(c["id"], c["name"], tuple(c["color"])) for c in facts["classes"])
+    try:
+        facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        classes = tuple(ClassInfo(c["id"], c["name"], tuple(c["color"])) for c in facts["classes"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{folder / 'run.json'} cannot be read ({error}): train again") from None
     return Run(folder, load_recipe(folder / "recipe.yaml"), classes)

@@ -1,0 +1,85 @@
+"""The masks of a CVAT export: which there are, and whether their pixels can be trusted."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.data.archive import Archive
+from trainer.data.labelmap import LabelMap
+from trainer.errors import UserError
+
+_CLASSES, _OBJECTS = "SegmentationClass/", "SegmentationObject/"
+
+
+class Masks:
+    """The class masks of an export by image id.
+
+    Exporters before October 2022, and other tools built on datumaro, paint every unlabelled pixel in the first
+    label's colour when background is not the first label. It shows where SegmentationObject is black and the class is
+    not background; such a mask is refused unless ``trust_unlabelled``.
+
+    Raises:
+        UserError: files that are not PNG, or no mask at all, which would make every image background.
+    """
+
+    def __init__(self, archive: Archive, labelmap: LabelMap, export: Path, trust_unlabelled: bool) -> None:
+        self._archive, self._labelmap, self._trust_unlabelled = archive, labelmap, trust_unlabelled
+        files = [name for name in archive.names if name.startswith(_CLASSES)]
+        others = [name for name in files if not name.endswith(".png")]
+        if others:
+            raise UserError(
+                f"{export}: {_CLASSES} holds {len(others)} files that are not PNG, for instance {others[0]}: masks "
+                "must be the PNGs of the export, as JPEG blurs their colours"
+            )
+        if not files:
+            raise UserError(
+                f"{export}: holds no mask ({_CLASSES} is missing or empty), so every image would be background: "
+                'export again from CVAT as "Segmentation mask 1.1"'
+            )
+        self.names = {name[len(_CLASSES) : -len(".png")]: name for name in files}
+
+    def read(self, item_id: str, height: int, width: int) -> NDArray[np.uint8]:
+        """Class ids [height, width] of one image; all background when it has no mask.
+
+        Raises:
+            UserError: the mask cannot be decoded, has another size or colours outside the label map, or is of a
+                class where there is no object.
+        """
+        if item_id not in self.names:
+            return np.zeros((height, width), np.uint8)
+        name = self.names[item_id]
+        ids = self._labelmap.ids(_decode(self._archive.read(name), name), name)
+        if ids.shape != (height, width):
+            raise UserError(
+                f"{name}: is {ids.shape[1]}x{ids.shape[0]} but its image is {width}x{height} (width x height, turned "
+                "as its EXIF orientation says): they must be equal; never resize or turn one without the other"
+            )
+        objects = name.replace(_CLASSES, _OBJECTS, 1)
+        if not self._trust_unlabelled and objects in self._archive.names:
+            self._check_objects(ids, _decode(self._archive.read(objects), objects), name)
+        return ids
+
+    def _check_objects(self, ids: NDArray[np.uint8], objects: NDArray[np.uint8], name: str) -> None:
+        without = ~(objects.any(axis=2) if objects.ndim == 3 else objects.astype(bool))
+        if without.shape != ids.shape:
+            return
+        stray = ids[without & (ids != 0)]
+        if stray.size:
+            label = self._labelmap.classes[int(np.bincount(stray).argmax())].name
+            raise UserError(
+                f"{name}: {stray.size} pixels are {label!r} although no object is there: some exporters paint what is "
+                "unlabelled in the first label's colour. Export again with a current CVAT, or give --trust-unlabelled "
+                "if they are right"
+            )
+
+
+def _decode(data: bytes, name: str) -> NDArray[np.uint8]:
+    """RGB [H, W, 3], or [H, W] for a single-channel PNG."""
+    mask = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    if mask is None:
+        raise UserError(f"{name}: cannot be decoded as a PNG: export it again")
+    if mask.dtype != np.uint8:
+        raise UserError(f"{name}: has 16 bits a channel: expected an 8-bit PNG of label colours or indices")
+    return np.asarray(mask if mask.ndim == 2 else mask[..., 2::-1], np.uint8)
