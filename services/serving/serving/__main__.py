@@ -9,8 +9,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from serving import engines, model_config, quiet
 from serving import flags as command_line
-from serving import model_config, quiet
 from serving.flags import FlagError, Flags
 from serving.model_config import ModelConfigError
 
@@ -29,6 +29,7 @@ def main(arguments: list[str]) -> int:
         given = command_line.parse(arguments)
         if given.unknown:
             print(f"unknown argument: {' '.join(given.unknown)}\n{command_line.usage()}", flush=True)
+        engines.check(given.flags)
         config = _config(given.flags)
     except (FlagError, ModelConfigError, OSError) as error:
         print(error, file=sys.stderr)

@@ -39,6 +39,11 @@ class Flags:
     grpc_max_threads: int = _flag(4 * (os.cpu_count() or 1), "requests worked on at the same time")
     tensorflow_intra_op_parallelism: int = _flag(0, "threads within one operation; 0 leaves it to TensorFlow")
     tensorflow_inter_op_parallelism: int = _flag(0, "operations run at the same time; 0 leaves it to TensorFlow")
+    engine: str = _flag("tensorflow", "what runs the graphs: tensorflow or openvino (ours)")
+    precision: str = _flag("f32", "of openvino: f32, bf16, or auto: bf16 where the CPU has it and it agrees (ours)")
+    engine_min_agreement: float = _flag(
+        0.0, "share of TensorFlow's mask that openvino's must equal, or a version is refused; 0: by precision (ours)"
+    )
     rest_api_port: int = _flag(0, "accepted; the REST API is not served here")
 
 
@@ -97,7 +102,7 @@ def local_path(base_path: str, models_root: str) -> Path:
 
 
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
-_EXPECTED: dict[Any, str] = {bool: "true|false", int: "<integer>", str: "<text>"}
+_EXPECTED: dict[Any, str] = {bool: "true|false", int: "<integer>", float: "<number>", str: "<text>"}
 
 
 def _value(name: str, kind: Any, text: str) -> Any:

@@ -11,8 +11,8 @@ import grpc
 import tensorflow as tf
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
+from serving import engines, model_config, warmup
 from serving import flags as command_line
-from serving import model_config, warmup
 from serving.errors import ServingError
 from serving.flags import Flags
 from serving.manager import Manager, Options
@@ -65,8 +65,10 @@ def _manager(flags: Flags) -> Manager:
         inter_op_parallelism_threads=flags.tensorflow_inter_op_parallelism,
     )
 
+    load_on_engine = engines.loader(flags, session_config)
+
     def load(version_path: Path) -> Servable:
-        servable = Servable(version_path, session_config)
+        servable = load_on_engine(version_path)
         if flags.enable_model_warmup:
             try:
                 warmup.run(servable, version_path)
