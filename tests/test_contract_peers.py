@@ -43,7 +43,7 @@ class TestModelsConfig:
 
     def test_what_publishing_writes_is_what_serving_reads(self, path):
         for name in ["road", "road-trt-fp16"]:
-            models_config.add_model(path, name)
+            models_config.list_model(path, name, {1: path.parent})
         configs = server_config(path.read_text()).model_config_list.config
         assert [config.name for config in configs] == ["road", "road-trt-fp16"]
         for config in configs:
@@ -54,7 +54,7 @@ class TestModelsConfig:
     def test_adding_a_model_changes_nothing_else_that_serving_reads(self, path):
         path.write_text(BY_HAND)
         before = server_config(BY_HAND)
-        models_config.add_model(path, "road")
+        models_config.list_model(path, "road", {1: path.parent})
         after = server_config(path.read_text())
         assert after.model_config_list.config.pop().name == "road"
         assert after == before

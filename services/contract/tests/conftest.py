@@ -1,10 +1,11 @@
 """What the contract's tests share: a small card, and a file that stands for a SavedModel."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
-from contract import ClassInfo, ModelCard
+from contract import ClassInfo, ModelCard, publish
 
 
 @pytest.fixture
@@ -29,3 +30,40 @@ def write_model():
         (folder / "variables" / "variables.index").write_bytes(b"index")
 
     return write
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Where the repository will be."""
+    return tmp_path / "models_repo"
+
+
+@pytest.fixture
+def publish_versions(root, card):
+    """``publish_versions(3)`` publishes three versions of ``road``, each with a graph of its own."""
+
+    def publish_versions(count, name="road"):
+        return [
+            publish(
+                root,
+                dataclasses.replace(card, name=name),
+                lambda folder: (folder / "saved_model.pb").write_text(f"graph of {folder.name}"),
+                lambda folder: None,
+            )
+            for _ in range(count)
+        ]
+
+    return publish_versions
+
+
+@pytest.fixture
+def write_config(root):
+    """Write models.config with one model, ``road``, and what is given of its policy and labels."""
+
+    def write_config(fields):
+        root.mkdir(exist_ok=True)
+        (root / "models.config").write_text(
+            f'model_config_list {{ config {{ name: "road" base_path: "/models/road" {fields} }} }}'
+        )
+
+    return write_config

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from contract import ModelsConfigError
-from contract.models_config import add_model, model_names
+from contract.models_config import list_model, model_names
 from contract.textproto import parse
 
 BY_HAND = """
@@ -36,12 +36,12 @@ def test_no_file_is_no_models(path):
 def test_an_empty_file_is_no_models_either(path, text):
     path.write_text(text)
     assert model_names(path) == []
-    add_model(path, "road")
+    list_model(path, "road", {1: path.parent})
     assert model_names(path) == ["road"]
 
 
 def test_what_stands_there_after_the_first_model(path):
-    add_model(path, "road")
+    list_model(path, "road", {1: path.parent})
     assert path.read_text().splitlines()[2:] == [
         "model_config_list {",
         "  config {",
@@ -61,7 +61,7 @@ def test_what_stands_there_after_the_first_model(path):
 
 def test_a_model_is_listed_once_and_in_order(path):
     for name in ["road", "signs", "road", "signs"]:
-        add_model(path, name)
+        list_model(path, name, {1: path.parent})
     assert model_names(path) == ["road", "signs"]
     assert path.read_text().count("# Written by") == 1
 
@@ -69,8 +69,8 @@ def test_a_model_is_listed_once_and_in_order(path):
 def test_a_model_that_is_listed_leaves_the_file_alone(path):
     path.write_text(BY_HAND)
     before = path.stat()
-    add_model(path, "signs")
-    add_model(path, "road-trt-fp16")
+    list_model(path, "signs", {1: path.parent})
+    list_model(path, "road-trt-fp16", {1: path.parent})
     assert path.stat() == before
 
 
@@ -78,7 +78,7 @@ def test_what_a_person_wrote_survives(path):
     path.write_text(BY_HAND, encoding="utf-8")
     assert model_names(path) == ["signs", "road-trt-fp16"]
     ((_, before),) = parse(BY_HAND)
-    add_model(path, "road")
+    list_model(path, "road", {1: path.parent})
     ((_, after),) = parse(path.read_text(encoding="utf-8"))
     assert after[:-1] == before
     assert model_names(path) == ["signs", "road-trt-fp16", "road"]
@@ -102,7 +102,7 @@ def test_what_a_person_wrote_survives(path):
 def test_a_broken_file_is_left_untouched_and_told_by_name(path, text, sentence):
     broken = text if isinstance(text, bytes) else text.encode("utf-8")
     path.write_bytes(broken)
-    for use in (lambda: model_names(path), lambda: add_model(path, "road")):
+    for use in (lambda: model_names(path), lambda: list_model(path, "road", {1: path.parent})):
         with pytest.raises(ModelsConfigError, match=re.escape(sentence)) as caught:
             use()
         assert str(caught.value).startswith(str(path))
