@@ -74,7 +74,7 @@ def _grey(_: np.random.Generator, shape: list[int]) -> NDArray[np.float64]:
 def _gradient(_: np.random.Generator, shape: list[int]) -> NDArray[np.float64]:
     """Rising from one corner to the opposite one, each channel from another level."""
     axes = [np.linspace(0, 1, side) for side in shape]
-    return np.asarray(sum(np.ix_(*axes), np.zeros(())) / max(1, len(shape)))
+    return np.asarray(sum(np.ix_(*axes), np.zeros(())) / max(1, sum(side > 1 for side in shape)))
 
 
 def _natural(random: np.random.Generator, shape: list[int]) -> NDArray[np.float64]:

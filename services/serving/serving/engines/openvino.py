@@ -53,7 +53,7 @@ class OpenVINOServable(Servable):
         self, path: Path, session_config: Any, precision: str, least_agreement: float, threads: int = 0
     ) -> None:
         super().__init__(path, session_config)
-        self._compiled: list[CompiledSignature] = []
+        self.compiled: list[CompiledSignature] = []
         options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
         if threads:
             options["INFERENCE_NUM_THREADS"] = threads
@@ -70,11 +70,11 @@ class OpenVINOServable(Servable):
                     if share is None:
                         log.info("%s: TensorFlow answers %s, as it refuses the inputs to compare on", path, name)
                         continue
-                    engine = f"OpenVINO {precision}"
+                    engine = f"OpenVINO {compiled.precision}"
                     if share < least_agreement:
                         raise DisagreementError(path, f"{name} on {engine}", share, least_agreement)
                     log.info("%s: %s on %s agrees with TensorFlow on %.2f %%", path, name, engine, 100 * share)
-                    self._compiled.append(compiled)
+                    self.compiled.append(compiled)
         except BaseException:
             self.close()
             raise
@@ -83,7 +83,7 @@ class OpenVINOServable(Servable):
         self, feeds: Mapping[str, NDArray[Any]], fetches: Sequence[str], timeout_ms: int | None = None
     ) -> list[NDArray[Any] | np.generic | bytes]:
         """As :meth:`Servable.run`, on OpenVINO where a compiled signature takes exactly this."""
-        for compiled in self._compiled:
+        for compiled in self.compiled:
             if compiled.takes(feeds, fetches):
                 try:
                     return compiled.run(feeds, fetches, timeout_ms)
@@ -94,7 +94,7 @@ class OpenVINOServable(Servable):
 
     def close(self) -> None:
         """Free both engines' memory. No run may be under way."""
-        self._compiled.clear()
+        self.compiled.clear()
         super().close()
 
     def _agreement(self, compiled: "CompiledSignature") -> float | None:
@@ -126,8 +126,10 @@ class CompiledSignature:
     """
 
     def __init__(self, model: ov.Model, signature: Any, options: Mapping[str, Any]) -> None:
-        model, tails = without_tails(model)
+        model, self.tails = without_tails(model)
         self._compiled = ov.compile_model(model, _DEVICE, dict(options))
+        # Of the CPU, which computes in f32 where it has no bf16.
+        self.precision: str = self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
         self._idle: queue.LifoQueue[Any] = queue.LifoQueue()
         self._ports = {info.name: self._compiled.input(alias) for alias, info in signature.inputs.items()}
         if len(self._ports) != len(self._compiled.inputs):
@@ -139,7 +141,7 @@ class CompiledSignature:
         self.aliases = {info.name: alias for alias, info in signature.outputs.items()}
         outputs = [next(iter(port.get_names())) for port in self._compiled.outputs]
         self._outputs = {
-            tensor: _Output(outputs.index(alias), tails.get(alias)) for tensor, alias in self.aliases.items()
+            tensor: _Output(outputs.index(alias), self.tails.get(alias)) for tensor, alias in self.aliases.items()
         }
 
     def takes(self, feeds: Mapping[str, NDArray[Any]], fetches: Sequence[str]) -> bool:
