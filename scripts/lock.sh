@@ -26,6 +26,8 @@ services services/gateway/requirements.lock services/gateway/pyproject.toml
 services services/serving/requirements.lock services/serving/pyproject.toml --extra openvino --overrides "$cpu"
 services services/trainer/requirements.lock services/trainer/pyproject.toml --extra synthesize --overrides "$cpu"
 services services/trainer/requirements-gpu.lock services/trainer/pyproject.toml --extra synthesize --overrides "$gpu"
+# Installed into .venv by `make bench`, so it keeps to what is there.
+services benchmarks/requirements.lock benchmarks/requirements.in --constraints requirements-dev.lock
 # TensorFlow Serving 2.6.2's image, in which the converter runs, has Python 3.8.
 compile services/converter/requirements.lock services/converter/requirements.in \
   --python-version 3.8 --python-platform x86_64-manylinux2014
