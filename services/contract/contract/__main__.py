@@ -23,6 +23,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     options = _parser().parse_args(arguments)
     try:
+        if not options.models_root.is_dir():
+            raise UpkeepError(f"{options.models_root} is no folder: name the repository with --models-root")
         options.run(options)
     except (UpkeepError, CardError, ModelsConfigError, PublishError, OSError) as error:
         print(f"contract: {error}", file=sys.stderr)
@@ -77,8 +79,6 @@ def _positive(text: str) -> int:
 
 
 def _list(options: argparse.Namespace) -> None:
-    if not options.models_root.is_dir():
-        raise UpkeepError(f"{options.models_root} is no folder: name the repository with --models-root")
     models = inventory.stored_models(options.models_root)
     if options.model is not None:
         names = [model.name for model in models]

@@ -46,14 +46,22 @@ class StoredModel:
         """What serving will stumble over, in a sentence each."""
         if self.listed is None:
             return [f"{self.name} is not listed in models.config, so it is not served: publishing lists it"]
-        there = {stored.version for stored in self.versions} - {None}
+        there = {stored.version for stored in self.versions if stored.version is not None}
         if not there:
             return [f"{self.name} is listed but has no version, which holds up TensorFlow Serving: take it out"]
-        return [
-            f"label {label} of {self.name} points at version {version}, which is not there: move or remove it"
-            for label, version in self.listed.labels.items()
-            if version not in there
-        ]
+        warnings = []
+        loaded = self.listed.policy.loads(there)
+        for label, version in self.listed.labels.items():
+            if version not in there:
+                warnings.append(
+                    f"label {label} of {self.name} points at version {version}, which is not there: move or remove it"
+                )
+            elif version not in loaded:
+                warnings.append(
+                    f"label {label} of {self.name} points at version {version}, which its policy, written by hand "
+                    f"({self.listed.policy}), does not load: move or remove it, or add the version to the policy"
+                )
+        return warnings
 
 
 def stored_models(models_root: Path) -> List[StoredModel]:
