@@ -1,5 +1,6 @@
 """Small real models, and the real server in a process of its own, spoken to through the official stubs."""
 
+import functools
 import os
 import re
 import signal
@@ -79,12 +80,12 @@ def segmenter(tmp_path_factory):
     return path
 
 
-@pytest.fixture
-def publish(tmp_path):
-    """Publish a version of a model that answers with ``value``, as it should be done: beside, then one rename."""
+@pytest.fixture(scope="session")
+def publish_in():
+    """Publish a version of a model that answers with its number, as it should be done: beside, then one rename."""
 
-    def publish(name, version, value=None, warmup=None, root=tmp_path / "models_repo"):
-        module = Constant(float(version if value is None else value))
+    def publish_in(root, name, version, warmup=None):
+        module = Constant(float(version))
         beside = root / name / f".tmp-{version}"
         tf.saved_model.save(module, str(beside), signatures=module.answer)
         if warmup is not None:
@@ -92,7 +93,13 @@ def publish(tmp_path):
         beside.rename(root / name / str(version))
         return root / name / str(version)
 
-    return publish
+    return publish_in
+
+
+@pytest.fixture
+def publish(tmp_path, publish_in):
+    """Publish a version in the test's own models_repo: ``publish("m", 2)``."""
+    return functools.partial(publish_in, tmp_path / "models_repo")
 
 
 def write_warmup(path, requests):
@@ -206,9 +213,7 @@ class Server:
             self.process.stdout.close()
 
 
-@pytest.fixture
-def start_server():
-    """Start servers that end with the test: ``start_server("--model_base_path=…")``."""
+def starter():
     servers = []
 
     def start(*arguments):
@@ -218,6 +223,18 @@ def start_server():
     yield start
     for server in servers:
         server.stop()
+
+
+@pytest.fixture
+def start_server():
+    """Start servers that end with the test: ``start_server("--model_base_path=…")``."""
+    yield from starter()
+
+
+@pytest.fixture(scope="module")
+def start_module_server():
+    """Start servers that end with the module."""
+    yield from starter()
 
 
 @pytest.fixture(scope="session")
