@@ -3,19 +3,18 @@
 import logging
 import sys
 import threading
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
-from serving import engines, grpc_server, memory, model_config, monitoring, warmup
+from serving import engines, grpc_server, memory, model_config
 from serving import flags as command_line
 from serving.errors import ServingError
 from serving.flags import Flags
+from serving.loading import Loader
 from serving.manager import Manager, Options
 from serving.rest import RestServer
-from serving.servable import Servable
 from serving.versions import Retries
 
 log = logging.getLogger(__name__)
@@ -69,40 +68,22 @@ def _manager(flags: Flags) -> Manager:
         inter_op_parallelism_threads=flags.tensorflow_inter_op_parallelism,
     )
 
-    load_on_engine = engines.loader(flags, session_config)
-    load_slots, unload_slots = _slots(flags.num_load_threads), _slots(flags.num_unload_threads)
-
-    def load(version_path: Path) -> Servable:
-        with load_slots:
-            with monitoring.load_of(version_path):
-                servable = load_on_engine(version_path)
-            if flags.enable_model_warmup:
-                try:
-                    with monitoring.warmup_of(version_path):
-                        warmup.run(servable, version_path)
-                except ServingError:
-                    servable.close()
-                    raise
-            return servable
-
-    def unload(servable: Servable) -> None:
-        with unload_slots:
-            servable.close()
-
+    loader = Loader(
+        engines.loader(flags, session_config),
+        flags.enable_model_warmup,
+        flags.num_load_threads,
+        flags.num_unload_threads,
+    )
     return Manager(
         Options(
-            load=load,
-            unload=unload,
+            load=loader.load,
+            unload=loader.unload,
             local_path=lambda base_path: command_line.local_path(base_path, flags.models_root),
             retries=Retries(flags.max_num_load_retries, flags.load_retry_interval_micros / 1e6),
             poll_wait_s=flags.file_system_poll_wait_seconds,
             labels_may_run_ahead=flags.allow_version_labels_for_unavailable_models,
         )
     )
-
-
-def _slots(count: int) -> AbstractContextManager[Any]:
-    return threading.BoundedSemaphore(count) if count > 0 else nullcontext()
 
 
 def _poll_config(flags: Flags, manager: Manager, stop: threading.Event) -> None:

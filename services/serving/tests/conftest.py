@@ -26,6 +26,11 @@ from tensorflow_serving.apis import (  # noqa: E402
     prediction_service_pb2_grpc,
 )
 
+NUMERIC_DTYPES = (
+    *(tf.bool, tf.int8, tf.int16, tf.int32, tf.int64, tf.uint8, tf.uint16, tf.uint32, tf.uint64),
+    *(tf.float16, tf.bfloat16, tf.float32, tf.float64, tf.complex64, tf.complex128),
+)
+
 READY = re.compile(r"ready on 127\.0\.0\.1:(\d+)")
 
 
@@ -57,6 +62,11 @@ class Segmenter(tf.Module):
         with tf.control_dependencies([tf.debugging.Assert(False, [text], summarize=1)]):
             return {"text": tf.identity(text)}
 
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
+    def every_dtype(self, x):
+        numbers = {dtype.name: tf.cast(x, dtype) for dtype in NUMERIC_DTYPES}
+        return numbers | {"string": tf.strings.as_string(tf.cast(x, tf.int32))}
+
 
 class Constant(tf.Module):
     """Answers with the number it was built with, kept in a variable: tells which version answered."""
@@ -75,7 +85,7 @@ def segmenter(tmp_path_factory):
     """Folder of a SavedModel with a signature of each kind."""
     path = tmp_path_factory.mktemp("segmenter") / "saved"
     module = Segmenter()
-    signatures = {name: getattr(module, name) for name in ("floats", "strings", "add", "spin", "refuse")}
+    signatures = {name: getattr(module, name) for name in ("floats", "strings", "add", "spin", "refuse", "every_dtype")}
     tf.saved_model.save(module, str(path), signatures={"serving_default": module.mask, **signatures})
     return path
 
