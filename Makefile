@@ -69,4 +69,6 @@ images: ## build every image
 	scripts/run.sh compose --profile tools build
 
 bench: setup ## the performance claims, measured here
+	.venv/bin/uv pip install --quiet --no-deps --require-hashes -r benchmarks/requirements.lock
 	.venv/bin/python benchmarks/gateway_footprint.py
+	.venv/bin/python benchmarks/serving.py
