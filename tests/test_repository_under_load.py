@@ -224,7 +224,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         "port": 0,
         "model_config_file": repository.config,
         "models_root": repository.root,
-        "model_config_file_poll_wait_seconds": 1,
+        "model_config_file_poll_wait_seconds": 2,
+        "file_system_poll_wait_seconds": 1,
         "allow_version_labels_for_unavailable_models": "true",
         "max_num_load_retries": 1,
         "load_retry_interval_micros": 200_000,
@@ -256,7 +257,10 @@ def test_publishing(service: Service) -> None:
     repository = service.repository
     stable = models(repository.config)["road"].labels["stable"]
     with service.load("road", "stable") as load:
-        for _ in range(3):
+        for _ in range(3):  # without waiting: the server sees folders and policy at moments of its own
+            version = repository.publish("road")
+        load.wait_for(version)
+        for _ in range(2):
             before = max(versions(repository.root, "road"))
             load.wait_for(before)
             version = repository.publish("road")

@@ -175,7 +175,7 @@ def _listed(config: Message, following: Collection[str], path: Path) -> ListedMo
                 policy = version_policy.from_message(value)
             elif field == _LABELS:
                 entry = {key: str(scalar) for key, scalar in _message(field, value, path)}
-                labels[textproto.unquote(entry.get("key", '""'))] = int(entry.get("value", "0"), 0)
+                labels[textproto.unquote(entry.get("key", '""'))] = textproto.to_int(entry.get("value", "0"))
     except ValueError as error:
         raise ModelsConfigError(f"{path}: model {name}: {error}") from None
     ours = policy == TWO_NEWEST or (isinstance(policy, Specific) and name in following)

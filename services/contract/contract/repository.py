@@ -6,6 +6,7 @@ does not take for a version), has the caller prove that the result loads, makes 
 ``.tmp-…`` folder, which the next one clears away.
 """
 
+import logging
 import re
 import shutil
 from pathlib import Path
@@ -21,6 +22,8 @@ WARMUP_PATH = Path("assets.extra", warmup.FILE_NAME)
 
 # Serving passes over a name that is no int64; 18 digits always are one.
 _VERSION = re.compile("[0-9]{1,18}")
+
+_log = logging.getLogger(__name__)
 
 
 class PublishError(RuntimeError):
@@ -51,8 +54,8 @@ def publish(
 
     Args:
         models_root: the repository; made when it is missing.
-        card: written to ``assets.extra/model_card.json``, and a warm-up of every signature beside it, as far as
-            ``write`` has brought neither.
+        card: written to ``assets.extra/model_card.json``, with a warm-up of every signature beside it, unless
+            ``write`` brings them; then ``SHA256SUMS`` over all of it.
         write: writes the SavedModel into the empty folder it is given.
         check: loads the finished folder and runs every signature; raises when one fails.
 
@@ -103,7 +106,14 @@ def publish_next(
     sync(models_root)
     # The version first, then the config: a listed model without a version blocks TensorFlow Serving. Whoever is
     # killed in between leaves a whole version that the next publish lists.
-    models_config.list_model(config, card.name, version_folders(models_root, card.name))
+    folders = version_folders(models_root, card.name)
+    models_config.list_model(config, card.name, folders)
+    policy = models_config.models(config)[card.name].policy
+    if version not in policy.loads(folders):
+        _log.warning(
+            "%s %d is not served: its policy in %s, written by hand (%s), does not load it",
+            *(card.name, version, config, policy),
+        )
     return version
 
 

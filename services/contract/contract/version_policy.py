@@ -11,7 +11,7 @@ import itertools
 from dataclasses import dataclass
 from typing import AbstractSet, Callable, Collection, FrozenSet, Union
 
-from contract.textproto import Message, Value
+from contract.textproto import Message, Value, to_int
 
 FIELD = "model_version_policy"
 
@@ -97,19 +97,12 @@ def from_message(message: Value) -> Policy:
     for choice, value in message:
         fields = [] if isinstance(value, str) else value
         if choice == "latest":
-            counts = [_number(number) for name, number in fields if name == "num_versions"]
+            counts = [to_int(number) for name, number in fields if name == "num_versions"]
             policy = Latest(counts[-1] if counts and counts[-1] > 0 else DEFAULT.count)
         elif choice == "specific":
-            policy = Specific(frozenset(_number(number) for name, number in fields if name == "versions"))
+            policy = Specific(frozenset(to_int(number) for name, number in fields if name == "versions"))
         elif choice == "all":
             policy = All()
         else:
             raise ValueError(f"{FIELD} has {choice}: expected latest, all or specific")
     return policy
-
-
-def _number(value: Value) -> int:
-    try:
-        return int(str(value), 0)
-    except ValueError:
-        raise ValueError(f"{FIELD}: expected a whole number, found {value}") from None

@@ -5,8 +5,9 @@ import re
 import pytest
 
 from contract import ModelsConfigError
-from contract.models_config import list_model, model_names
+from contract.models_config import ListedModel, list_model, model_names, models
 from contract.textproto import parse
+from contract.version_policy import TWO_NEWEST, Latest, Specific
 
 BY_HAND = """
 model_config_list: {
@@ -82,6 +83,58 @@ def test_what_a_person_wrote_survives(path):
     ((_, after),) = parse(path.read_text(encoding="utf-8"))
     assert after[:-1] == before
     assert model_names(path) == ["signs", "road-trt-fp16", "road"]
+
+
+def test_what_is_said_of_each_model(path):
+    path.write_text(BY_HAND, encoding="utf-8")
+    assert models(path) == {
+        "signs": ListedModel("signs", Specific(frozenset({3, 5})), {"stable": 3, "canary": 5}, by_hand=True),
+        "road-trt-fp16": ListedModel("road-trt-fp16", Latest(1), {}, by_hand=True),
+    }
+    list_model(path, "road", {1: path.parent})
+    assert models(path)["road"] == ListedModel("road", TWO_NEWEST, {}, by_hand=False)
+
+
+def test_labels_and_policy_change_where_they_stand(path):
+    folders = {version: path.parent / str(version) for version in (1, 2, 3)}
+    for folder in folders.values():
+        folder.mkdir()
+        (folder / "saved_model.pb").write_bytes(b"graph")
+    path.write_text(
+        "model_config_list { config { name: 'road' model_version_policy { latest { num_versions: 2 } } "
+        "version_labels { key: 'a' value: 3 } logging_config {} version_labels { key: 'b' value: 3 } future: 1 } }"
+    )
+    list_model(path, "road", folders, {"a": 1, "c": 3})
+    ((_, ((_, config),)),) = parse(path.read_text())
+    assert [field for field, _ in config] == [
+        *("name", "model_version_policy", "version_labels", "version_labels", "logging_config", "future")
+    ]
+    assert models(path)["road"].labels == {"a": 1, "c": 3}
+    assert str(models(path)["road"].policy) == "specific 1, 2, 3"
+    list_model(path, "road", folders, {})
+    ((_, ((_, config),)),) = parse(path.read_text())
+    assert [field for field, _ in config] == ["name", "model_version_policy", "logging_config", "future"]
+    assert models(path)["road"].policy == TWO_NEWEST
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("model_version_policy { oldest {} }", "model_version_policy has oldest: expected latest, all or specific"),
+        ("version_labels { key: 'a' value: one }", "model road: expected a whole number, found one"),
+        ("version_labels { key: a value: 1 }", 'expected a string in quotes, found a: write "a"'),
+        ("version_labels: 7", "version_labels is 7: expected version_labels { … }"),
+    ],
+)
+def test_a_policy_or_label_that_cannot_be_read_is_left_untouched(path, text, sentence):
+    text = f"model_config_list {{ config {{ name: 'road' {text} }} }}"
+    path.write_text(text)
+    assert model_names(path) == ["road"]
+    for use in (lambda: models(path), lambda: list_model(path, "signs", {1: path.parent})):
+        with pytest.raises(ModelsConfigError, match=re.escape(sentence)) as caught:
+            use()
+        assert str(caught.value).startswith(str(path))
+    assert path.read_text() == text
 
 
 @pytest.mark.parametrize(

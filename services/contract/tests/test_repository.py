@@ -104,6 +104,16 @@ class TestAVersion:
         (root / "road" / "0041").mkdir(parents=True)
         assert publish(root, card, write_model, accept) == 42
 
+    def test_that_a_policy_written_by_hand_passes_over_is_published_and_said(
+        self, root, card, write_model, write_config, caplog
+    ):
+        publish(root, card, write_model, accept)
+        assert caplog.text == ""
+        write_config("model_version_policy { specific { versions: 1 } }")
+        assert publish(root, card, write_model, accept) == 2
+        assert "road 2 is not served: its policy in" in caplog.text
+        assert "written by hand (specific 1), does not load it" in caplog.text
+
     def test_never_overwrites_another(self, root, card, write_model):
         publish(root, card, write_model, accept)
         before = {path: (root / path).stat().st_mtime_ns for path in files(root)}
