@@ -79,7 +79,7 @@ def smooth_images() -> Images:
     """Smooth colourful noise [1, H, W, 3]: masks in regions, as those of photographs are, if with longer borders."""
     random = np.random.default_rng(0)
     noise = [cv2.GaussianBlur(random.normal(size=(HEIGHT, WIDTH, 3)), (0, 0), 12) for _ in range(IMAGES)]
-    return [np.uint8(np.clip(128 + 64 * image / image.std(), 0, 255))[None] for image in noise]
+    return [np.clip(128 + 64 * image / image.std(), 0, 255).astype(np.uint8)[None] for image in noise]
 
 
 def tensorflow_engine(folder: Path, images: Images) -> Contender:
@@ -106,7 +106,7 @@ def openvino_engine(folder: Path, images: Images, precision: str) -> Contender:
 def onnxruntime_engine(folder: Path, images: Images) -> Contender:
     """The SavedModel through tf2onnx."""
     file = folder.parent.parent / "bench.onnx"
-    command = [sys.executable, "-m", "tf2onnx.convert", "--saved-model", folder, "--output", file]
+    command = [sys.executable, "-m", "tf2onnx.convert", "--saved-model", str(folder), "--output", str(file)]
     subprocess.run([*command, "--signature_def", "serving_default", "--opset", "17"], check=True, capture_output=True)
     model = onnx.load(file)
     # tf2onnx writes a resize from 3 to 10 as a scale of 3.3333333, of which ONNX makes 9: a last bit more makes it 10.

@@ -147,7 +147,7 @@ mask      {DEMO / "mask.png"} (an indexed PNG: pixel = class id)
 mIoU      {metrics["miou"]:.4f} on {metrics["images"]} held-out images ({metrics["split"]} split, confusion matrix)
 model     {headers["X-Model-Name"]} version {headers["X-Model-Version"]}, served over gRPC
 engine    {engine()}
-request   {statistics.median(milliseconds):.0f} ms from photo to mask, median of {REQUESTS}; one of them in milliseconds:
+request   {statistics.median(milliseconds):.0f} ms from photo to mask, the median of {REQUESTS}; one of them in ms:
           {headers["Server-Timing"]}"""
     )
 

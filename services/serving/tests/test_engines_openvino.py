@@ -184,18 +184,19 @@ def test_a_deadline_ends_a_run(both, on_openvino):
     assert len(on_openvino) == 1
 
 
-def test_many_threads_get_each_its_own_mask(both):
+def test_many_threads_get_each_its_own_answer(both, on_openvino):
     tensorflow, openvino = both["network"]
-    signature = tensorflow.signatures["serving_default"]
-    feed, fetch = signature.inputs["image"].name, [signature.outputs["mask"].name]
+    signature = tensorflow.signatures["scores"]
+    feed, fetches = signature.inputs["image"].name, [signature.outputs[alias].name for alias in ("mask", "confidence")]
     images = RANDOM.integers(0, 256, (8, 1, HEIGHT, WIDTH, 3), np.uint8)
-    expected = [tensorflow.run({feed: image}, fetch)[0] for image in images]
+    expected = [openvino.run({feed: image}, fetches) for image in images]
+    on_openvino.clear()
     wrong = []
 
-    def work(image, mask):
-        for _ in range(20):
-            if not np.array_equal(openvino.run({feed: image}, fetch)[0], mask):
-                wrong.append(image)
+    def work(image, answer):
+        # All kept until the end: a later run must not write into them.
+        answers = [openvino.run({feed: image}, fetches) for _ in range(20)]
+        wrong.extend(one for one in answers if not all(map(np.array_equal, one, answer)))
 
     threads = [threading.Thread(target=work, args=pair) for pair in zip(images, expected, strict=True)]
     for thread in threads:
@@ -203,6 +204,17 @@ def test_many_threads_get_each_its_own_mask(both):
     for thread in threads:
         thread.join(60)
     assert wrong == []
+    assert len(on_openvino) == 8 * 20
+
+
+def test_an_answer_is_not_overwritten_by_the_next(both):
+    _, openvino = both["network"]
+    signature = openvino.signatures["probabilities"]
+    feed, fetches = signature.inputs["image"].name, [signature.outputs["probabilities"].name]
+    (first,) = openvino.run({feed: IMAGES[:1]}, fetches)
+    kept = first.copy()
+    openvino.run({feed: IMAGES[1:2]}, fetches)
+    assert np.array_equal(first, kept)
 
 
 def test_the_argmax_is_taken_before_full_size(both):
@@ -283,7 +295,7 @@ def test_the_server_on_openvino(start_server, network, link_version, predict_req
     root = link_version(network, "network", 1)
     arguments = "--model_name=network", f"--model_base_path={root / 'network'}"
     server = start_server("--engine=openvino", "--precision=bf16", *arguments).connect()
-    server.wait_for(r"network/1: serving_default on OpenVINO bf16 agrees with TensorFlow on \d+\.\d+ %")
+    server.wait_for(r"network/1: serving_default on OpenVINO (bf16|f32) agrees with TensorFlow on \d+\.\d+ %")
     reply = server.prediction.Predict(predict_request("network", image=IMAGES))
     expected = predict(both["network"][0], predict_request("network", image=IMAGES))
     masks = [tf.make_ndarray(message.outputs["mask"]) for message in (reply, expected)]
