@@ -263,6 +263,7 @@ def test_a_model_listed_later_without_any_version_blocks_the_polling_of_the_conf
     write_config(m='version_labels { key: "stable" value: 2 }', late="")
     publish("m", 2)
     eventually(lambda: server.status("m").get(2, ("",))[0] == "AVAILABLE", timeout_s=60)
+    threading.Event().wait(2.5)  # two polls' time, in which the label would have been read
     stable = predict_request("m", label="stable", x=X)
     with pytest.raises(RpcError, match="Unrecognized servable version label: stable"):
         server.prediction.Predict(stable)
