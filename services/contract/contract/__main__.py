@@ -6,10 +6,13 @@ import sys
 from pathlib import Path
 from typing import Any, Optional, Sequence
 
-from contract import inventory, inventory_text, upkeep
+from contract import inventory, inventory_text
 from contract.card import CardError
+from contract.labels import label, remove_label
 from contract.models_config import ModelsConfigError
+from contract.prune import prune
 from contract.repository import PublishError
+from contract.rollback import rollback
 from contract.upkeep import UpkeepError
 
 _DESCRIPTION = """\
@@ -94,16 +97,16 @@ def _label(options: argparse.Namespace) -> None:
     if options.remove == (options.version is not None):
         options.parser.error("expected a version to point the label at, or --remove, and not both")
     if options.remove:
-        version = upkeep.remove_label(options.models_root, name, text)
+        version = remove_label(options.models_root, name, text)
         print(f"{name}: {text} removed; it was version {version}")
         return
-    before = upkeep.label(options.models_root, name, text, options.version)
+    before = label(options.models_root, name, text, options.version)
     was = f"; it was version {before}" if before not in (None, options.version) else ""
     print(f"{name}: {text} is version {options.version}, as soon as serving has it loaded{was}")
 
 
 def _rollback(options: argparse.Namespace) -> None:
-    done = upkeep.rollback(options.models_root, options.model, options.to)
+    done = rollback(options.models_root, options.model, options.to)
     print(
         f"{options.model}: version {done.source} is published again as version {done.version}, in front of "
         f"version {done.replaced}; labels stay where they are"
@@ -119,7 +122,7 @@ def _prune(options: argparse.Namespace) -> None:
         names = [model.name for model in models if any(stored.version is not None for stored in model.versions)]
     would = "would remove" if options.dry_run else "removed"
     for name in names:
-        gone = upkeep.prune(options.models_root, name, options.keep, options.dry_run)
+        gone = prune(options.models_root, name, options.keep, options.dry_run)
         print(f"{name}: {would} {', '.join(map(str, gone)) or 'nothing'}")
 
 

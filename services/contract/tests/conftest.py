@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from contract import ClassInfo, ModelCard, publish
+from contract.models_config import models
 
 
 @pytest.fixture
@@ -67,3 +68,26 @@ def write_config(root):
         )
 
     return write_config
+
+
+@pytest.fixture
+def policy(root):
+    """What models.config says of ``road``: its policy in words, and its labels."""
+
+    def policy():
+        listed = models(root / "models.config")["road"]
+        return str(listed.policy), dict(listed.labels)
+
+    return policy
+
+
+@pytest.fixture
+def damage(root):
+    """Damage a version of ``road``, as a bad disk does."""
+    return lambda version: (root / "road" / str(version) / "saved_model.pb").write_text("damaged")
+
+
+@pytest.fixture
+def leftovers(root):
+    """What is left in the repository of a command that did not end."""
+    return lambda: sorted(path.name for path in root.rglob(".tmp-*"))

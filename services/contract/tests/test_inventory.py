@@ -5,9 +5,10 @@ import json
 
 import pytest
 
-from contract import Metrics, publish, upkeep
+from contract import Metrics, publish
 from contract.inventory import stored_models
 from contract.inventory_text import as_json, as_table
+from contract.labels import label
 
 
 @pytest.fixture
@@ -37,9 +38,9 @@ def test_of_an_empty_repository_is_empty(tmp_path):
 
 def test_says_what_serving_loads_and_which_labels_there_are(root, publish_versions, inventory, warnings):
     publish_versions(4)
-    upkeep.label(root, "road", "stable", 1)
-    upkeep.label(root, "road", "canary", 4)
-    upkeep.label(root, "road", "best", 4)
+    label(root, "road", "stable", 1)
+    label(root, "road", "canary", 4)
+    label(root, "road", "best", 4)
     assert inventory() == {
         ("road", "4"): ("loaded", "best", "canary"),
         ("road", "3"): ("loaded",),
@@ -119,7 +120,7 @@ def described(root, card):
         derived_from="lane:4",
     )
     publish(root, card, lambda folder: (folder / "saved_model.pb").write_bytes(bytes(3 << 19)), lambda folder: None)
-    upkeep.label(root, "road", "stable", 1)
+    label(root, "road", "stable", 1)
 
 
 def test_as_a_table(root, described):

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from contract import checksums, upkeep, versions
+from contract import checksums, versions
+from contract.labels import label
 from contract.models_config import models
+from contract.prune import prune
 
 KILLED = Path(__file__).with_name("killed.py")
 
@@ -41,7 +43,7 @@ def case(request, root, publish_versions):
     publish_versions(1, "signs")
     publish_versions(count)
     if stable:
-        upkeep.label(root, "road", "stable", stable)
+        label(root, "road", "stable", stable)
     return command.split()
 
 
@@ -65,7 +67,7 @@ def test_at_every_step_the_repository_is_as_before_or_as_after(root, tmp_path, c
         (version,) = publish_versions(1)
         assert version == max(there, default=0) + 1
         assert version in served(root)["road"][0]
-        upkeep.prune(root, "road")
+        prune(root, "road")
         assert not list(root.rglob(".tmp-*"))
         root.rename(copy)
         root.with_name("taken").rename(root)
