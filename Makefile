@@ -16,6 +16,8 @@ RUN ?= runs/$(NAME)-$(NOW)
 MODEL ?= models_repo/$(NAME)
 PRECISION ?= fp16
 SERVING_PORT ?= 8500
+# What `make serve` answers with; ENGINE= is TensorFlow.
+ENGINE ?= --engine=openvino --precision=auto
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,7 +57,7 @@ convert: ## MODEL=… PRECISION=…: convert a published model with TF-TRT and p
 
 serve: setup ## embedded serving on gRPC port 8500, without Docker
 	.venv/bin/python -m serving --port=$(SERVING_PORT) --model_config_file=models_repo/models.config --models_root=models_repo \
-	  --model_config_file_poll_wait_seconds=2 --max_num_load_retries=1 --load_retry_interval_micros=5000000
+	  --model_config_file_poll_wait_seconds=2 --max_num_load_retries=1 --load_retry_interval_micros=5000000 $(ENGINE)
 
 gateway: setup ## the gateway on http://localhost:8000, without Docker
 	GATEWAY_MODELS_CONFIG=models_repo/models.config .venv/bin/python -m gateway
@@ -70,4 +72,6 @@ images: ## build every image
 	scripts/run.sh compose --profile tools build
 
 bench: setup ## the performance claims, measured here
+	.venv/bin/uv pip install --quiet --no-deps --require-hashes -r benchmarks/requirements.lock
 	.venv/bin/python benchmarks/gateway_footprint.py
+	.venv/bin/python benchmarks/serving.py

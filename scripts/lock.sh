@@ -24,10 +24,12 @@ services() { compile "$@" --universal --python-version 3.11; }
 services requirements-dev.lock requirements-dev.in \
   services/{contract,trainer,serving,gateway}/pyproject.toml --all-extras --overrides "$cpu"
 services services/gateway/requirements.lock services/gateway/pyproject.toml
-services services/serving/requirements.lock services/serving/pyproject.toml --overrides "$cpu"
+services services/serving/requirements.lock services/serving/pyproject.toml --extra openvino --overrides "$cpu"
 services services/trainer/requirements.lock services/trainer/pyproject.toml --extra synthesize --overrides "$cpu"
 services services/trainer/requirements-gpu.lock services/trainer/pyproject.toml --extra synthesize --overrides "$gpu"
 services tests/browser/requirements.lock tests/browser/requirements.in
+# Installed into .venv by `make bench`, so it keeps to what is there.
+services benchmarks/requirements.lock benchmarks/requirements.in --constraints requirements-dev.lock
 # TensorFlow Serving 2.6.2's image, in which the converter runs, has Python 3.8.
 compile services/converter/requirements.lock services/converter/requirements.in \
   --python-version 3.8 --python-platform x86_64-manylinux2014

@@ -43,7 +43,7 @@ class TestModelsConfig:
 
     def test_what_publishing_writes_is_what_serving_reads(self, path):
         for name in ["road", "road-trt-fp16"]:
-            models_config.add_model(path, name)
+            models_config.list_model(path, name, {1: path.parent})
         configs = server_config(path.read_text()).model_config_list.config
         assert [config.name for config in configs] == ["road", "road-trt-fp16"]
         for config in configs:
@@ -54,7 +54,7 @@ class TestModelsConfig:
     def test_adding_a_model_changes_nothing_else_that_serving_reads(self, path):
         path.write_text(BY_HAND)
         before = server_config(BY_HAND)
-        models_config.add_model(path, "road")
+        models_config.list_model(path, "road", {1: path.parent})
         after = server_config(path.read_text())
         assert after.model_config_list.config.pop().name == "road"
         assert after == before
@@ -63,6 +63,27 @@ class TestModelsConfig:
         path.write_text(BY_HAND)
         names = [config.name for config in server_config(BY_HAND).model_config_list.config]
         assert models_config.model_names(path) == names == ["signs", "road-trt-fp16"]
+
+    def test_labels_and_the_policy_that_follows_them_are_what_serving_reads(self, path):
+        folders = {version: path.parent / str(version) for version in range(1, 5)}
+        for folder in folders.values():
+            folder.mkdir()
+            (folder / "saved_model.pb").write_bytes(b"graph")
+        models_config.list_model(path, "road", folders, {"stable": 1, 'the "best"': 4})
+        (config,) = server_config(path.read_text()).model_config_list.config
+        assert dict(config.version_labels) == {"stable": 1, 'the "best"': 4}
+        assert list(config.model_version_policy.specific.versions) == [1, 3, 4]
+        models_config.list_model(path, "road", folders, {})
+        (config,) = server_config(path.read_text()).model_config_list.config
+        assert not config.version_labels
+        assert config.model_version_policy.latest.num_versions == 2
+
+    @pytest.mark.parametrize("number", ["7", "0x1F", "-3", "0"])
+    def test_a_number_is_the_same_to_both(self, number):
+        text = f"version_labels {{ key: 'a' value: {number} }}"
+        config = text_format.Parse(text, model_server_config_pb2.ModelConfig())
+        ((_, ((_, _), (_, scalar))),) = textproto.parse(text)
+        assert textproto.to_int(scalar) == config.version_labels["a"]
 
     def test_what_protobuf_writes_is_read(self, path):
         path.write_text(text_format.MessageToString(server_config(BY_HAND)))

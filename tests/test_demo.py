@@ -57,7 +57,7 @@ def test_oneshot_says_what_it_made(clone: Path, oneshot: str) -> None:
     print(oneshot[oneshot.index("photo ") :])
     with Image.open(clone / "demo/photo.jpg") as photo, Image.open(clone / "demo/overlay.jpg") as overlay:
         assert overlay.size == photo.size
-    for line in (r"^overlay +demo/overlay\.jpg$", r"^model +demo version 1\b", r"^request +\d+ ms\b"):
+    for line in (r"^overlay +demo/overlay\.jpg$", r"^model +demo version 1\b", r"^engine +\w+", r"^request +\d+ ms\b"):
         assert re.search(line, oneshot, re.MULTILINE), oneshot
 
 

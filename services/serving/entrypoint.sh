@@ -18,6 +18,7 @@ if [[ ! -e $config ]]; then
 fi
 
 flags=(
+  # Where the gateway, the health check and every example look for it.
   --port=8500
 
   # The REST port carries the Prometheus metrics. Predictions go over gRPC: JSON would turn a mask into megabytes.
@@ -39,6 +40,10 @@ flags=(
   --num_load_threads=2
   --max_num_load_retries=1
   --load_retry_interval_micros=5000000
+
+  # An unload waits for the calls that still use the version, by default in the thread that manages every model: one
+  # slow call there, and nothing new is loaded until it ends.
+  --num_unload_threads=1
 
   # Runs assets.extra/tf_serving_warmup_requests before a version serves. It is the gate that stops a damaged version,
   # and it builds TensorRT contexts and picks cuDNN algorithms before the first person waits for them.

@@ -68,6 +68,18 @@ def unquote(scalar: str) -> str:
     return b"".join(_unescape(string[1:-1]) for string in strings).decode("utf-8")
 
 
+def to_int(scalar: Value) -> int:
+    """The whole number that a scalar spells, in decimal or hexadecimal.
+
+    Raises:
+        ValueError: it is a message, or spells none.
+    """
+    try:
+        return int(str(scalar), 0)
+    except ValueError:
+        raise ValueError(f"expected a whole number, found {scalar}") from None
+
+
 def _unescape(text: str) -> bytes:
     """Octal and hexadecimal escapes are bytes, not characters: protobuf writes é as ``\\303\\251``."""
     out, position = bytearray(), 0

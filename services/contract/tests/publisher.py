@@ -42,7 +42,7 @@ if stage in ("sync", "rename", "list", "replace"):
         *{
             "sync": (os, "fsync"),
             "rename": (Path, "rename"),
-            "list": (models_config, "add_model"),
+            "list": (models_config, "list_model"),
             "replace": (Path, "replace"),
         }[stage]
     )

@@ -5,8 +5,9 @@ import re
 import pytest
 
 from contract import ModelsConfigError
-from contract.models_config import add_model, model_names
+from contract.models_config import ListedModel, list_model, model_names, models
 from contract.textproto import parse
+from contract.version_policy import TWO_NEWEST, Latest, Specific
 
 BY_HAND = """
 model_config_list: {
@@ -36,12 +37,12 @@ def test_no_file_is_no_models(path):
 def test_an_empty_file_is_no_models_either(path, text):
     path.write_text(text)
     assert model_names(path) == []
-    add_model(path, "road")
+    list_model(path, "road", {1: path.parent})
     assert model_names(path) == ["road"]
 
 
 def test_what_stands_there_after_the_first_model(path):
-    add_model(path, "road")
+    list_model(path, "road", {1: path.parent})
     assert path.read_text().splitlines()[2:] == [
         "model_config_list {",
         "  config {",
@@ -61,7 +62,7 @@ def test_what_stands_there_after_the_first_model(path):
 
 def test_a_model_is_listed_once_and_in_order(path):
     for name in ["road", "signs", "road", "signs"]:
-        add_model(path, name)
+        list_model(path, name, {1: path.parent})
     assert model_names(path) == ["road", "signs"]
     assert path.read_text().count("# Written by") == 1
 
@@ -69,8 +70,8 @@ def test_a_model_is_listed_once_and_in_order(path):
 def test_a_model_that_is_listed_leaves_the_file_alone(path):
     path.write_text(BY_HAND)
     before = path.stat()
-    add_model(path, "signs")
-    add_model(path, "road-trt-fp16")
+    list_model(path, "signs", {1: path.parent})
+    list_model(path, "road-trt-fp16", {1: path.parent})
     assert path.stat() == before
 
 
@@ -78,10 +79,62 @@ def test_what_a_person_wrote_survives(path):
     path.write_text(BY_HAND, encoding="utf-8")
     assert model_names(path) == ["signs", "road-trt-fp16"]
     ((_, before),) = parse(BY_HAND)
-    add_model(path, "road")
+    list_model(path, "road", {1: path.parent})
     ((_, after),) = parse(path.read_text(encoding="utf-8"))
     assert after[:-1] == before
     assert model_names(path) == ["signs", "road-trt-fp16", "road"]
+
+
+def test_what_is_said_of_each_model(path):
+    path.write_text(BY_HAND, encoding="utf-8")
+    assert models(path) == {
+        "signs": ListedModel("signs", Specific(frozenset({3, 5})), {"stable": 3, "canary": 5}, by_hand=True),
+        "road-trt-fp16": ListedModel("road-trt-fp16", Latest(1), {}, by_hand=True),
+    }
+    list_model(path, "road", {1: path.parent})
+    assert models(path)["road"] == ListedModel("road", TWO_NEWEST, {}, by_hand=False)
+
+
+def test_labels_and_policy_change_where_they_stand(path):
+    folders = {version: path.parent / str(version) for version in (1, 2, 3)}
+    for folder in folders.values():
+        folder.mkdir()
+        (folder / "saved_model.pb").write_bytes(b"graph")
+    path.write_text(
+        "model_config_list { config { name: 'road' model_version_policy { latest { num_versions: 2 } } "
+        "version_labels { key: 'a' value: 3 } logging_config {} version_labels { key: 'b' value: 3 } future: 1 } }"
+    )
+    list_model(path, "road", folders, {"a": 1, "c": 3})
+    ((_, ((_, config),)),) = parse(path.read_text())
+    assert [field for field, _ in config] == [
+        *("name", "model_version_policy", "version_labels", "version_labels", "logging_config", "future")
+    ]
+    assert models(path)["road"].labels == {"a": 1, "c": 3}
+    assert str(models(path)["road"].policy) == "specific 1, 2, 3"
+    list_model(path, "road", folders, {})
+    ((_, ((_, config),)),) = parse(path.read_text())
+    assert [field for field, _ in config] == ["name", "model_version_policy", "logging_config", "future"]
+    assert models(path)["road"].policy == TWO_NEWEST
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("model_version_policy { oldest {} }", "model_version_policy has oldest: expected latest, all or specific"),
+        ("version_labels { key: 'a' value: one }", "model road: expected a whole number, found one"),
+        ("version_labels { key: a value: 1 }", 'expected a string in quotes, found a: write "a"'),
+        ("version_labels: 7", "version_labels is 7: expected version_labels { … }"),
+    ],
+)
+def test_a_policy_or_label_that_cannot_be_read_is_left_untouched(path, text, sentence):
+    text = f"model_config_list {{ config {{ name: 'road' {text} }} }}"
+    path.write_text(text)
+    assert model_names(path) == ["road"]
+    for use in (lambda: models(path), lambda: list_model(path, "signs", {1: path.parent})):
+        with pytest.raises(ModelsConfigError, match=re.escape(sentence)) as caught:
+            use()
+        assert str(caught.value).startswith(str(path))
+    assert path.read_text() == text
 
 
 @pytest.mark.parametrize(
@@ -102,7 +155,7 @@ def test_what_a_person_wrote_survives(path):
 def test_a_broken_file_is_left_untouched_and_told_by_name(path, text, sentence):
     broken = text if isinstance(text, bytes) else text.encode("utf-8")
     path.write_bytes(broken)
-    for use in (lambda: model_names(path), lambda: add_model(path, "road")):
+    for use in (lambda: model_names(path), lambda: list_model(path, "road", {1: path.parent})):
         with pytest.raises(ModelsConfigError, match=re.escape(sentence)) as caught:
             use()
         assert str(caught.value).startswith(str(path))

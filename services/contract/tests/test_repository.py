@@ -16,11 +16,6 @@ PUBLISHER = Path(__file__).with_name("publisher.py")
 
 
 @pytest.fixture
-def root(tmp_path):
-    return tmp_path / "models_repo"
-
-
-@pytest.fixture
 def publisher(root):
     """Start ``publisher.py`` on the repository; whoever still waits at the end of the test is killed."""
     started = []
@@ -64,6 +59,7 @@ class TestAVersion:
             "road",
             "road/1",
             "road/1/assets.extra",
+            "road/1/assets.extra/SHA256SUMS",
             "road/1/assets.extra/model_card.json",
             "road/1/assets.extra/tf_serving_warmup_requests",
             "road/1/saved_model.pb",
@@ -84,6 +80,19 @@ class TestAVersion:
         publish(root, card, write_model, check)
         assert seen_by_serving(root) == ["1"]
 
+    def test_keeps_the_card_and_the_warmup_that_come_with_it(self, root, card, write_model):
+        brought = {"model_card.json": card.to_json() + "\n", "tf_serving_warmup_requests": "two images"}
+
+        def write(folder):
+            write_model(folder)
+            (folder / "assets.extra").mkdir()
+            for name, text in brought.items():
+                (folder / "assets.extra" / name).write_text(text)
+
+        publish(root, card, write, accept)
+        for name, text in brought.items():
+            assert (root / "road/1/assets.extra" / name).read_text() == text
+
     def test_is_the_next_number(self, root, card, write_model):
         assert [publish(root, card, write_model, accept) for _ in range(3)] == [1, 2, 3]
         other = dataclasses.replace(card, name="signs")
@@ -94,6 +103,16 @@ class TestAVersion:
     def test_follows_the_highest_so_that_a_pruned_number_never_comes_back(self, root, card, write_model):
         (root / "road" / "0041").mkdir(parents=True)
         assert publish(root, card, write_model, accept) == 42
+
+    def test_that_a_policy_written_by_hand_passes_over_is_published_and_said(
+        self, root, card, write_model, write_config, caplog
+    ):
+        publish(root, card, write_model, accept)
+        assert caplog.text == ""
+        write_config("model_version_policy { specific { versions: 1 } }")
+        assert publish(root, card, write_model, accept) == 2
+        assert "road 2 is not served: its policy in" in caplog.text
+        assert "written by hand (specific 1), does not load it" in caplog.text
 
     def test_never_overwrites_another(self, root, card, write_model):
         publish(root, card, write_model, accept)
@@ -125,9 +144,9 @@ class TestAVersion:
         note(repository, "sync_tree", lambda folder: f"sync {folder.name} and all in it")
         note(repository, "sync", lambda folder: f"sync {folder.name}")
         note(Path, "rename", lambda path, target: f"rename to {target.name}")
-        note(models_config, "add_model", lambda path, name: f"list {name}")
+        note(models_config, "list_model", lambda path, name, folders: f"list {name} {sorted(folders)}")
         publish(root, card, write_model, accept)
-        assert steps == ["sync .tmp-1 and all in it", "rename to 1", "sync road", "sync models_repo", "list road"]
+        assert steps == ["sync .tmp-1 and all in it", "rename to 1", "sync road", "sync models_repo", "list road [1]"]
 
 
 class TestVersions:
@@ -167,10 +186,14 @@ class TestRefused:
 
     def test_a_repository_whose_models_config_is_broken(self, root, card, write_model):
         root.mkdir()
-        (root / "models.config").write_text("model_config_list {")
-        with pytest.raises(ModelsConfigError, match=r"models.config: line 1"):
-            publish(root, card, write_model, accept)
-        assert files(root) == ["models.config"]
+        for text, sentence in (
+            ("model_config_list {", r"models.config: line 1"),
+            ('model_config_list { config { name: "a" model_version_policy { oldest {} } } }', r"has oldest: expected"),
+        ):
+            (root / "models.config").write_text(text)
+            with pytest.raises(ModelsConfigError, match=sentence):
+                publish(root, card, write_model, accept)
+            assert files(root) == ["models.config"]
 
     def test_a_folder_without_a_saved_model(self, root, card):
         with pytest.raises(PublishError, match=r"was written without a saved_model.pb: expected a SavedModel"):

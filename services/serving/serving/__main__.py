@@ -9,10 +9,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from serving import engines, model_config, monitoring_config, quiet
 from serving import flags as command_line
-from serving import model_config, quiet
 from serving.flags import FlagError, Flags
 from serving.model_config import ModelConfigError
+from serving.monitoring_config import MonitoringConfigError
+
+_CONFIG_POLL_S = 0.5
 
 
 def main(arguments: list[str]) -> int:
@@ -29,36 +32,53 @@ def main(arguments: list[str]) -> int:
         given = command_line.parse(arguments)
         if given.unknown:
             print(f"unknown argument: {' '.join(given.unknown)}\n{command_line.usage()}", flush=True)
-        config = _config(given.flags)
-    except (FlagError, ModelConfigError, OSError) as error:
+        command_line.check(given.flags)
+        engines.check(given.flags)
+        metrics_path = _metrics_path(given.flags)
+        config = _config(given.flags, stop)
+    except (FlagError, ModelConfigError, MonitoringConfigError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
-    if given.flags.rest_api_port:
-        print(f"--rest_api_port={given.flags.rest_api_port}: the REST API is not served here", flush=True)
     if stop.is_set():
         return 0
     # TensorFlow takes seconds to import: not before the command line has proved worth it.
     quiet.import_tensorflow()
     from serving.server import serve
 
-    return serve(given.flags, config, stop)
+    return serve(given.flags, config, metrics_path, stop)
 
 
-def _config(flags: Flags) -> Any:
+def _metrics_path(flags: Flags) -> str | None:
+    if not flags.monitoring_config_file:
+        return None
+    if not flags.rest_api_port:
+        print("--monitoring_config_file has no effect without --rest_api_port, where metrics are served", flush=True)
+        return None
+    return monitoring_config.prometheus_path(_read(flags.monitoring_config_file, "monitoring_config_file"))
+
+
+def _config(flags: Flags, stop: threading.Event) -> Any:
     if flags.model_config_file:
-        try:
-            text = Path(flags.model_config_file).read_text(encoding="utf-8")
-        except OSError as error:
-            raise OSError(
-                f"Failed to start server. Error: cannot read --model_config_file={flags.model_config_file}: "
-                f"{error.strerror}. Publish a model first, or name a file that exists"
-            ) from None
-        return model_config.parse(text)
+        if flags.wait_for_config and not Path(flags.model_config_file).exists():
+            print(f"waiting for {flags.model_config_file}: publish a first model", flush=True)
+            while not Path(flags.model_config_file).exists():
+                if stop.wait(_CONFIG_POLL_S):
+                    return None
+        return model_config.parse(_read(flags.model_config_file, "model_config_file", "Publish a model first, or name"))
     if flags.model_base_path:
         return model_config.single_model(flags.model_name, flags.model_base_path)
     raise FlagError(
         f"neither --model_config_file nor --model_base_path is given: expected one of them\n{command_line.usage()}"
     )
+
+
+def _read(path: str, flag: str, remedy: str = "Name") -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise OSError(
+            f"Failed to start server. Error: cannot read --{flag}={path}: {error.strerror}. {remedy} a file that exists"
+        ) from None
 
 
 if __name__ == "__main__":

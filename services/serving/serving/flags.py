@@ -1,9 +1,10 @@
-"""tensorflow_model_server's command line: its flag names and defaults, plus the two that are ours.
+"""tensorflow_model_server's command line: its flag names and defaults, plus those marked as ours.
 
 A flag is ``--name=value`` or ``--name value``; a boolean is ``--name``, ``--name=true`` or ``--name=false``.
 """
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -39,7 +40,19 @@ class Flags:
     grpc_max_threads: int = _flag(4 * (os.cpu_count() or 1), "requests worked on at the same time")
     tensorflow_intra_op_parallelism: int = _flag(0, "threads within one operation; 0 leaves it to TensorFlow")
     tensorflow_inter_op_parallelism: int = _flag(0, "operations run at the same time; 0 leaves it to TensorFlow")
-    rest_api_port: int = _flag(0, "accepted; the REST API is not served here")
+    engine: str = _flag("tensorflow", "what runs the graphs: tensorflow or openvino (ours)")
+    precision: str = _flag("f32", "of openvino: f32, bf16, or auto: bf16 where the CPU has it and it agrees (ours)")
+    engine_min_agreement: float = _flag(
+        0.0, "share of TensorFlow's mask that openvino's must equal, or a version is refused; 0: by precision (ours)"
+    )
+    num_load_threads: int = _flag(0, "versions loaded at the same time, over all models; 0 sets no limit")
+    num_unload_threads: int = _flag(0, "versions unloaded at the same time, over all models; 0 sets no limit")
+    grpc_socket_path: str = _flag("", "unix socket of the gRPC API, beside the port")
+    grpc_channel_arguments: str = _flag("", "a=1,b=two: arguments of the gRPC server")
+    ssl_config_file: str = _flag("", "refused: TLS is not served here")
+    rest_api_port: int = _flag(0, "TCP port of model status and metrics over HTTP; 0 leaves them out")
+    monitoring_config_file: str = _flag("", "MonitoringConfig in text format: metrics for Prometheus on rest_api_port")
+    wait_for_config: bool = _flag(False, "wait for a model_config_file that is not there yet (ours)")
 
 
 @dataclass(frozen=True)
@@ -89,6 +102,35 @@ def usage() -> str:
     return "\n".join(lines)
 
 
+def check(flags: Flags) -> None:
+    """Refuse what can be seen to be wrong before anything is loaded.
+
+    Raises:
+        FlagError: TLS asked for, which would be served in clear, or channel arguments that cannot be read.
+    """
+    if flags.ssl_config_file:
+        raise FlagError(
+            f"--ssl_config_file={flags.ssl_config_file}: TLS is not served here, and nothing is served in clear where "
+            "it was asked for. Leave the flag out and put a proxy with TLS in front, or use TensorFlow Serving"
+        )
+    channel_arguments(flags.grpc_channel_arguments)
+
+
+def channel_arguments(text: str) -> dict[str, int | str]:
+    """``a=1,b=two`` as gRPC takes it: what reads as a 32-bit integer is one, the rest is text.
+
+    Raises:
+        FlagError: a part without a name or without a value.
+    """
+    arguments: dict[str, int | str] = {}
+    for part in text.split(",") if text else []:
+        name, _, value = part.partition("=")
+        if not name or not value:
+            raise FlagError(f"--grpc_channel_arguments has {part!r}: expected <name>=<value>, with commas between them")
+        arguments[name] = int(value) if _INTEGER.fullmatch(value) and int(value) in _INT32 else value
+    return arguments
+
+
 def local_path(base_path: str, models_root: str) -> Path:
     """Where ``base_path`` lies on this machine: under ``models_root`` when it is under /models."""
     if models_root and Path(base_path).is_relative_to("/models"):
@@ -96,8 +138,10 @@ def local_path(base_path: str, models_root: str) -> Path:
     return Path(base_path)
 
 
+_INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
+_INT32 = range(-(2**31), 2**31)
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
-_EXPECTED: dict[Any, str] = {bool: "true|false", int: "<integer>", str: "<text>"}
+_EXPECTED: dict[Any, str] = {bool: "true|false", int: "<integer>", float: "<number>", str: "<text>"}
 
 
 def _value(name: str, kind: Any, text: str) -> Any:

@@ -31,6 +31,7 @@ class Options:
     retries: Retries
     poll_wait_s: float
     labels_may_run_ahead: bool = False
+    unload: Callable[[Servable], None] = Servable.close
 
 
 class Manager:
@@ -80,7 +81,7 @@ class Manager:
         with self._polling:
             config = self._config or {}
             for name in config.keys() - self._models.keys():
-                self._models[name] = Versions(name, self._options.load, self._options.retries)
+                self._models[name] = Versions(name, self._options.load, self._options.unload, self._options.retries)
             for name, versions in self._models.items():
                 if name not in config:
                     versions.aspire({})
@@ -120,6 +121,10 @@ class Manager:
             raise not_found(f"Servable not found for request: {request}")
         with versions.use(number) as used:
             yield used
+
+    def names(self) -> list[str]:
+        """Every model that was ever served."""
+        return sorted(self._models)
 
     def snapshot(self, name: str) -> list[tuple[int, State, ServingError | None]]:
         """Number, state and error of every version of a model that was ever seen, the highest first."""

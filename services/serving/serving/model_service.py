@@ -13,6 +13,31 @@ from serving.rpc import answers_errors
 log = logging.getLogger(__name__)
 
 
+def model_status(manager: Manager, request: Any) -> Any:
+    """The ``GetModelStatusResponse`` to a request; a label in it is passed over, as TensorFlow Serving does.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT without a model_spec, NOT_FOUND for a model or version that was never seen.
+    """
+    if not request.HasField("model_spec"):
+        raise invalid_argument("Missing ModelSpec")
+    spec = request.model_spec
+    states = manager.snapshot(spec.name)
+    if spec.HasField("version"):
+        wanted = spec.version.value
+        states = [entry for entry in states if entry[0] == wanted]
+        if not states:
+            raise not_found(f"Could not find version {wanted} of model {spec.name}")
+    if not states:
+        raise not_found(f"Could not find any versions of model {spec.name}")
+    response = get_model_status_pb2.GetModelStatusResponse()
+    for version, state, error in states:
+        status = response.model_version_status.add(version=version, state=state.value)
+        status.status.error_code = error.code.value[0] if error else 0
+        status.status.error_message = error.message if error else ""
+    return response
+
+
 class ModelService(model_service_pb2_grpc.ModelServiceServicer):
     """Says what the manager serves, and changes it."""
 
@@ -22,23 +47,7 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
     @answers_errors
     def GetModelStatus(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         """State and error of one version, or of all that were ever seen, the highest first."""
-        if not request.HasField("model_spec"):
-            raise invalid_argument("Missing ModelSpec")
-        spec = request.model_spec
-        states = self._manager.snapshot(spec.name)
-        if spec.HasField("version"):
-            wanted = spec.version.value
-            states = [entry for entry in states if entry[0] == wanted]
-            if not states:
-                raise not_found(f"Could not find version {wanted} of model {spec.name}")
-        if not states:
-            raise not_found(f"Could not find any versions of model {spec.name}")
-        response = get_model_status_pb2.GetModelStatusResponse()
-        for version, state, error in states:
-            status = response.model_version_status.add(version=version, state=state.value)
-            status.status.error_code = error.code.value[0] if error else 0
-            status.status.error_message = error.message if error else ""
-        return response
+        return model_status(self._manager, request)
 
     @answers_errors
     def HandleReloadConfigRequest(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802

@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 from tensorflow_serving.apis import get_model_metadata_pb2, prediction_service_pb2_grpc
 
+from serving import monitoring
 from serving.errors import invalid_argument
 from serving.manager import Manager
 from serving.predict import predict
@@ -25,12 +26,13 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     @answers_errors
     def Predict(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         """Run one signature of one version."""
-        if not request.HasField("model_spec"):
-            raise invalid_argument("Missing ModelSpec")
-        with self._manager.use(request.model_spec) as (version, servable):
-            response = predict(servable, request, timeout_ms(context))
-        response.model_spec.version.value = version
-        return response
+        with monitoring.predict_request(self._manager, request.model_spec.name):
+            if not request.HasField("model_spec"):
+                raise invalid_argument("Missing ModelSpec")
+            with self._manager.use(request.model_spec) as (version, servable):
+                response = predict(servable, request, timeout_ms(context))
+            response.model_spec.version.value = version
+            return response
 
     @answers_errors
     def GetModelMetadata(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802

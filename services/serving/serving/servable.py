@@ -1,6 +1,7 @@
 """One loaded version of a model: a SavedModel in a v1 Session, run as TensorFlow Serving runs it."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,12 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from tensorflow.python.client import pywrap_tf_session as tf_session
 
-from serving.errors import from_exception, not_found
+from serving.errors import from_exception, invalid_argument, not_found
 
 _TAGS = ["serve"]
+
+# On another rank than theirs these abort the process where oneDNN runs them (tensorflow#111453, #112536).
+_ABORT_ON_RANK = {"Conv2D", "Conv3D", "DepthwiseConv2dNative"}
 
 
 class Servable:
@@ -36,6 +40,7 @@ class Servable:
                 self._session.close()
                 raise from_exception(error) from error
         self.signatures: Mapping[str, Any] = dict(meta_graph.signature_def)
+        self._image_ranks = _image_ranks(meta_graph)
         self._graph.finalize()
         # Session.run would do this at every call; the graph is final, so once is enough.
         self._session._extend_graph()
@@ -48,6 +53,11 @@ class Servable:
         Raises:
             ServingError: the runtime's own code and text; DEADLINE_EXCEEDED after ``timeout_ms``.
         """
+        for name, array in feeds.items():
+            if self._image_ranks.get(name, array.ndim) != array.ndim:
+                # What a convolution that does not abort says.
+                shape = ",".join(map(str, array.shape))
+                raise invalid_argument(f"input must be {self._image_ranks[name]}-dimensional[{shape}]")
         options = None
         try:
             feed = {self._output(name): array for name, array in feeds.items()}
@@ -68,3 +78,17 @@ class Servable:
 
     def _output(self, tensor_name: str) -> Any:
         return self._graph.get_tensor_by_name(tensor_name)._as_tf_output()
+
+
+def _image_ranks(meta_graph: Any) -> dict[str, int]:
+    """The rank of each input that may reach an operation which aborts on another one, by tensor name."""
+    graph = meta_graph.graph_def
+    nodes = chain(graph.node, *(function.node_def for function in graph.library.function))
+    if not any(node.op in _ABORT_ON_RANK for node in nodes):
+        return {}
+    return {
+        info.name: len(info.tensor_shape.dim)
+        for signature in meta_graph.signature_def.values()
+        for info in signature.inputs.values()
+        if len(info.tensor_shape.dim) >= 4
+    }

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import grpc
 
+from serving import memory
 from serving.errors import ServingError, from_exception, not_found
 from serving.servable import Servable
 
@@ -62,11 +63,14 @@ class Version:
 
 
 class Versions:
-    """The versions of the model ``name``; ``load`` makes a servable of a version folder."""
+    """The versions of the model ``name``; ``load`` makes a servable of a version folder, ``unload`` frees one."""
 
-    def __init__(self, name: str, load: Callable[[Path], Servable], retries: Retries) -> None:
+    def __init__(
+        self, name: str, load: Callable[[Path], Servable], unload: Callable[[Servable], None], retries: Retries
+    ) -> None:
         self.name = name
         self._load = load
+        self._unload = unload
         self._retries = retries
         self._versions: dict[int, Version] = {}
         self._aspired: set[int] = set()
@@ -170,14 +174,22 @@ class Versions:
     def _bring_up(self, version: Version) -> None:
         self._set(version, State.LOADING)
         started = time.monotonic()
-        try:
-            servable = self._load(version.path)
-        except Exception as error:
-            self._load_failed(version, from_exception(error))
+        servable = self._loaded(version.path)
+        if isinstance(servable, ServingError):
+            memory.reclaim()
+            self._load_failed(version, servable)
             return
         version.servable = servable
         log.info("%s version %d loaded in %.1f s", self.name, version.number, time.monotonic() - started)
         self._set(version, State.AVAILABLE)
+
+    def _loaded(self, path: Path) -> Servable | ServingError:
+        try:
+            return self._load(path)
+        except Exception as error:
+            status = from_exception(error)
+            # Not that one: its traceback's frames hold what had been loaded when it was raised.
+            return ServingError(status.code, status.message)
 
     def _load_failed(self, version: Version, error: ServingError) -> None:
         version.failed_loads += 1
@@ -199,7 +211,9 @@ class Versions:
             self._changed.wait_for(lambda: version.calls == 0)
         servable, version.servable = version.servable, None
         if servable is not None:
-            servable.close()
+            self._unload(servable)
+            del servable
+            memory.reclaim()
         log.info("%s version %d unloaded", self.name, version.number)
         self._set(version, State.END)
 

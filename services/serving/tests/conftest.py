@@ -1,5 +1,6 @@
 """Small real models, and the real server in a process of its own, spoken to through the official stubs."""
 
+import functools
 import os
 import re
 import signal
@@ -23,6 +24,11 @@ from tensorflow_serving.apis import (  # noqa: E402
     predict_pb2,
     prediction_log_pb2,
     prediction_service_pb2_grpc,
+)
+
+NUMERIC_DTYPES = (
+    *(tf.bool, tf.int8, tf.int16, tf.int32, tf.int64, tf.uint8, tf.uint16, tf.uint32, tf.uint64),
+    *(tf.float16, tf.bfloat16, tf.float32, tf.float64, tf.complex64, tf.complex128),
 )
 
 READY = re.compile(r"ready on 127\.0\.0\.1:(\d+)")
@@ -56,6 +62,11 @@ class Segmenter(tf.Module):
         with tf.control_dependencies([tf.debugging.Assert(False, [text], summarize=1)]):
             return {"text": tf.identity(text)}
 
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
+    def every_dtype(self, x):
+        numbers = {dtype.name: tf.cast(x, dtype) for dtype in NUMERIC_DTYPES}
+        return numbers | {"string": tf.strings.as_string(tf.cast(x, tf.int32))}
+
 
 class Constant(tf.Module):
     """Answers with the number it was built with, kept in a variable: tells which version answered."""
@@ -74,17 +85,17 @@ def segmenter(tmp_path_factory):
     """Folder of a SavedModel with a signature of each kind."""
     path = tmp_path_factory.mktemp("segmenter") / "saved"
     module = Segmenter()
-    signatures = {name: getattr(module, name) for name in ("floats", "strings", "add", "spin", "refuse")}
+    signatures = {name: getattr(module, name) for name in ("floats", "strings", "add", "spin", "refuse", "every_dtype")}
     tf.saved_model.save(module, str(path), signatures={"serving_default": module.mask, **signatures})
     return path
 
 
-@pytest.fixture
-def publish(tmp_path):
-    """Publish a version of a model that answers with ``value``, as it should be done: beside, then one rename."""
+@pytest.fixture(scope="session")
+def publish_in():
+    """Publish a version of a model that answers with its number, as it should be done: beside, then one rename."""
 
-    def publish(name, version, value=None, warmup=None, root=tmp_path / "models_repo"):
-        module = Constant(float(version if value is None else value))
+    def publish_in(root, name, version, warmup=None):
+        module = Constant(float(version))
         beside = root / name / f".tmp-{version}"
         tf.saved_model.save(module, str(beside), signatures=module.answer)
         if warmup is not None:
@@ -92,7 +103,13 @@ def publish(tmp_path):
         beside.rename(root / name / str(version))
         return root / name / str(version)
 
-    return publish
+    return publish_in
+
+
+@pytest.fixture
+def publish(tmp_path, publish_in):
+    """Publish a version in the test's own models_repo: ``publish("m", 2)``."""
+    return functools.partial(publish_in, tmp_path / "models_repo")
 
 
 def write_warmup(path, requests):
@@ -206,9 +223,7 @@ class Server:
             self.process.stdout.close()
 
 
-@pytest.fixture
-def start_server():
-    """Start servers that end with the test: ``start_server("--model_base_path=…")``."""
+def starter():
     servers = []
 
     def start(*arguments):
@@ -218,6 +233,18 @@ def start_server():
     yield start
     for server in servers:
         server.stop()
+
+
+@pytest.fixture
+def start_server():
+    """Start servers that end with the test: ``start_server("--model_base_path=…")``."""
+    yield from starter()
+
+
+@pytest.fixture(scope="module")
+def start_module_server():
+    """Start servers that end with the module."""
+    yield from starter()
 
 
 @pytest.fixture(scope="session")

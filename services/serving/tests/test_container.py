@@ -20,6 +20,7 @@ KNOWN_FLAGS = {
     "file_system_poll_wait_seconds",
     "allow_version_labels_for_unavailable_models",
     "num_load_threads",
+    "num_unload_threads",
     "max_num_load_retries",
     "load_retry_interval_micros",
     "enable_model_warmup",
@@ -91,6 +92,22 @@ def test_it_stops_at_once_while_waiting(entrypoint):
     assert process.wait(2) == 0
 
 
+def test_every_flag_has_the_reason_for_its_value_above_it():
+    groups = (SERVICE / "entrypoint.sh").read_text().partition("flags=(\n")[2].partition("\n)")[0].split("\n\n")
+    assert len(groups) > 5
+    for group in groups:
+        assert group.strip().startswith("# "), group
+
+
+def test_the_image_loads_converted_models_shares_the_gpu_and_installs_nothing():
+    text = (SERVICE / "Dockerfile").read_text()
+    path = "/usr/local/cuda-11.1/targets/x86_64-linux/lib:/usr/local/cuda-11.1/lib64"
+    assert f"ENV LD_LIBRARY_PATH={path}${{LD_LIBRARY_PATH:+:" in text
+    assert "ENV TF_FORCE_GPU_ALLOW_GROWTH=true" in text
+    # NVIDIA's package key was rotated: apt-get update would fail until the image's old sources are deleted.
+    assert "apt-get" not in text
+
+
 def test_both_images_are_healthy_when_the_port_is_open():
     for name in ("Dockerfile", "Dockerfile.embedded"):
         assert 'CMD ["bash", "-c", "</dev/tcp/127.0.0.1/8500"]' in (SERVICE / name).read_text()
@@ -100,10 +117,11 @@ def test_the_embedded_image_starts_with_flags_it_knows():
     from serving import flags
 
     text = (SERVICE / "Dockerfile.embedded").read_text()
-    arguments = re.findall(r'"(--\w+=[^"]*)"', text)
+    arguments = re.findall(r'"(--\w+(?:=[^"]*)?)"', text)
     parsed = flags.parse(arguments)
     assert parsed.unknown == ()
     assert parsed.flags.model_config_file == "/models/models.config"
+    assert parsed.flags.wait_for_config
 
 
 def test_batch_sizes_rise_to_the_largest_batch():

@@ -54,13 +54,27 @@ def test_unknown_arguments_are_handed_back_with_their_values():
         (["--port=eighty"], "--port is 'eighty': expected --port=<integer>"),
         (["--enable_model_warmup=perhaps"], "--enable_model_warmup is 'perhaps': expected --enable_model_warmup=true"),
         (["--model_name"], "--model_name has no value: expected --model_name=<text>"),
+        (["--ssl_config_file=x"], "--ssl_config_file=x: TLS is not served here"),
+        (["--grpc_channel_arguments=a=1,b"], "--grpc_channel_arguments has 'b': expected <name>=<value>"),
+        (["--grpc_channel_arguments=a="], "--grpc_channel_arguments has 'a=': expected <name>=<value>"),
     ],
     ids=str,
 )
 def test_refused(arguments, message):
     with pytest.raises(FlagError) as error:
-        flags.parse(arguments)
+        flags.check(flags.parse(arguments).flags)
     assert str(error.value).startswith(message)
+
+
+def test_channel_arguments_are_32_bit_integers_where_they_read_as_such():
+    assert flags.channel_arguments("") == {}
+    assert flags.channel_arguments("a=1,b=-2,c=x,d=4294967296,e=1=2") == {
+        "a": 1,
+        "b": -2,
+        "c": "x",
+        "d": "4294967296",
+        "e": "1=2",
+    }
 
 
 def test_usage_names_every_flag():

@@ -153,6 +153,33 @@ def test_masks_come_back_in_int_val(server, predict_request):
     assert np.array_equal(np.array(confidence.int_val).reshape(1, 48, 64), image.max(-1))
 
 
+# 0, 1 and 2 in the field that Tensor::AsProtoField writes them to.
+FIELDS = {
+    "bool": ("bool_val", [False, True, True]),
+    **dict.fromkeys(("int8", "int16", "int32", "uint8", "uint16"), ("int_val", [0, 1, 2])),
+    "int64": ("int64_val", [0, 1, 2]),
+    "uint32": ("uint32_val", [0, 1, 2]),
+    "uint64": ("uint64_val", [0, 1, 2]),
+    "float16": ("half_val", [0, 0x3C00, 0x4000]),
+    "bfloat16": ("half_val", [0, 0x3F80, 0x4000]),
+    "float32": ("float_val", [0, 1, 2]),
+    "float64": ("double_val", [0, 1, 2]),
+    "complex64": ("scomplex_val", [0, 0, 1, 0, 2, 0]),
+    "complex128": ("dcomplex_val", [0, 0, 1, 0, 2, 0]),
+    "string": ("string_val", [b"0", b"1", b"2"]),
+}
+
+
+@pytest.mark.parametrize("dtype", FIELDS)
+def test_every_dtype_comes_back_in_its_val_field_and_never_in_tensor_content(server, predict_request, dtype):
+    field, values = FIELDS[dtype]
+    request = predict_request("segmenter", "every_dtype", x=np.float32([0, 1, 2]), outputs=[dtype])
+    tensor = server.prediction.Predict(request).outputs[dtype]
+    assert tensor.dtype == tf.as_dtype(dtype).as_datatype_enum
+    assert list(getattr(tensor, field)) == values
+    assert {name.name for name, _ in tensor.ListFields()} == {"dtype", "tensor_shape", field}
+
+
 def test_floats_strings_and_two_inputs(server, predict_request):
     reply = server.prediction.Predict(predict_request("segmenter", "floats", x=np.float32([[1, 2, 3]])))
     assert list(reply.outputs["y"].float_val) == [6, 6]

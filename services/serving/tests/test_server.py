@@ -22,12 +22,10 @@ def test_from_nothing_to_a_second_version_and_down_again(
         "--model_config_file_poll_wait_seconds=1",
         "--max_num_load_retries=0",
         "--bogus=1",
-        "--rest_api_port=8501",
     )
     server.wait_for("Not TensorFlow Serving: the same gRPC protocol on TensorFlow ")
     server.wait_for("Could not find base path .*/models_repo/m for servable m: waiting")
     assert "unknown argument: --bogus=1\nusage: python -m serving" in server.output
-    assert "--rest_api_port=8501: the REST API is not served here" in server.output
     assert "ready" not in server.output
 
     publish("m", 1)
@@ -102,17 +100,31 @@ def test_an_empty_config_opens_the_port_and_sigint_ends_it_well(start_server, tm
     [
         ("model_config_list {", "Error parsing text-format tensorflow.serving.ModelServerConfig: 1:"),
         ('model_config_list { config { nme: "m" } }', "Error parsing text-format tensorflow.serving.ModelServerConfig"),
-        (None, "Failed to start server. Error: cannot read --model_config_file=.*: No such file"),
     ],
-    ids=["cut short", "unknown field", "missing"],
+    ids=["cut short", "unknown field"],
 )
 def test_a_config_that_cannot_be_read_ends_the_server(start_server, tmp_path, config, said):
     path = tmp_path / "models.config"
-    if config is not None:
-        path.write_text(config)
+    path.write_text(config)
     server = start_server(f"--model_config_file={path}")
     server.wait_for(said)
     assert server.process.wait(10) == 1
+
+
+def test_it_waits_for_a_config_where_it_is_told_to(start_server, publish, write_config, tmp_path):
+    publish("m", 1)
+    root = tmp_path / "models_repo"
+    server = start_server(f"--model_config_file={root / 'models.config'}", f"--models_root={root}", "--wait_for_config")
+    server.wait_for("waiting for .*/models_repo/models.config: publish a first model")
+    write_config(m="")
+    assert server.connect().status("m")[1][0] == "AVAILABLE"
+    assert server.output.count("waiting for") == 1
+
+
+def test_sigterm_while_waiting_for_a_config(start_server, tmp_path):
+    server = start_server(f"--model_config_file={tmp_path / 'models.config'}", "--wait_for_config")
+    server.wait_for("waiting for ")
+    assert server.stop() == 0
 
 
 def test_a_first_model_that_does_not_load_ends_the_server(start_server, tmp_path):

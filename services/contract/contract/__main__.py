@@ -1,0 +1,130 @@
+"""``python -m contract``: looks after the repository of published models."""
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+from typing import Any, Optional, Sequence
+
+from contract import inventory, inventory_text
+from contract.card import CardError
+from contract.labels import label, remove_label
+from contract.models_config import ModelsConfigError
+from contract.prune import prune
+from contract.repository import PublishError
+from contract.rollback import rollback
+from contract.upkeep import UpkeepError
+
+_DESCRIPTION = """\
+Looks after a repository of published models. What is here is what the files say: which versions serving has really
+loaded is told by the gateway, GET /models. Changes are made under the repository's lock and are whole or not at all;
+serving follows within seconds."""
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """Run one command; 0 when done, 1 after a refusal in one sentence, 2 for a wrong command line."""
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    options = _parser().parse_args(arguments)
+    try:
+        if not options.models_root.is_dir():
+            raise UpkeepError(f"{options.models_root} is no folder: name the repository with --models-root")
+        options.run(options)
+    except (UpkeepError, CardError, ModelsConfigError, PublishError, OSError) as error:
+        print(f"contract: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("contract: stopped; the repository is as it was", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m contract", description=_DESCRIPTION)
+    commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND")
+
+    listing = _command(commands, "list", _list, "what is there: versions, states, sizes, labels, cards")
+    listing.add_argument("model", nargs="?", help="only this one")
+    listing.add_argument("--json", action="store_true", help="for programs")
+
+    labelling = _command(commands, "label", _label, "point a label at a version, which serving then keeps loaded")
+    labelling.add_argument("model")
+    labelling.add_argument("label", help="stable, canary, …: clients ask for it in place of a version")
+    labelling.add_argument("version", type=_positive, nargs="?")
+    labelling.add_argument("--remove", action="store_true", help="take the label away")
+
+    rolling = _command(commands, "rollback", _rollback, "have an earlier version serve again, as the next number")
+    rolling.add_argument("model")
+    rolling.add_argument("--to", type=_positive, metavar="VERSION", help="default: the one before the newest")
+
+    pruning = _command(commands, "prune", _prune, "remove versions that are neither loaded nor labelled")
+    pruning.add_argument("model", nargs="?")
+    pruning.add_argument("--all", action="store_true", help="of every model")
+    pruning.add_argument(
+        "--keep", type=_positive, default=2, metavar="N", help="keep at least the N newest (default: %(default)s)"
+    )
+    pruning.add_argument("--dry-run", action="store_true", help="only say what would go")
+    return parser
+
+
+def _command(commands: Any, name: str, run: object, help_text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=help_text, description=help_text[0].upper() + help_text[1:] + "."
+    )
+    parser.set_defaults(run=run, parser=parser)
+    parser.add_argument("--models-root", type=Path, default=Path("models_repo"), help="default: %(default)s")
+    return parser
+
+
+def _positive(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+def _list(options: argparse.Namespace) -> None:
+    models = inventory.stored_models(options.models_root)
+    if options.model is not None:
+        names = [model.name for model in models]
+        models = [model for model in models if model.name == options.model]
+        if not models:
+            there = ", ".join(names) or "none"
+            raise UpkeepError(f"{options.models_root} has no model {options.model!r}: it has {there}")
+    print(inventory_text.as_json(models) if options.json else inventory_text.as_table(models))
+
+
+def _label(options: argparse.Namespace) -> None:
+    name, text = options.model, options.label
+    if options.remove == (options.version is not None):
+        options.parser.error("expected a version to point the label at, or --remove, and not both")
+    if options.remove:
+        version = remove_label(options.models_root, name, text)
+        print(f"{name}: {text} removed; it was version {version}")
+        return
+    before = label(options.models_root, name, text, options.version)
+    was = f"; it was version {before}" if before not in (None, options.version) else ""
+    print(f"{name}: {text} is version {options.version}, as soon as serving has it loaded{was}")
+
+
+def _rollback(options: argparse.Namespace) -> None:
+    done = rollback(options.models_root, options.model, options.to)
+    print(
+        f"{options.model}: version {done.source} is published again as version {done.version}, in front of "
+        f"version {done.replaced}; labels stay where they are"
+    )
+
+
+def _prune(options: argparse.Namespace) -> None:
+    if options.all == (options.model is not None):
+        options.parser.error("expected a model or --all, and not both")
+    names = [options.model]
+    if options.all:
+        models = inventory.stored_models(options.models_root)
+        names = [model.name for model in models if any(stored.version is not None for stored in model.versions)]
+    would = "would remove" if options.dry_run else "removed"
+    for name in names:
+        gone = prune(options.models_root, name, options.keep, options.dry_run)
+        print(f"{name}: {would} {', '.join(map(str, gone)) or 'nothing'}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

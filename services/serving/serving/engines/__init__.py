@@ -1,0 +1,75 @@
+"""What runs the graphs: TensorFlow, or OpenVINO beside it for what OpenVINO can take.
+
+Whichever it is, a loaded version is a :class:`serving.servable.Servable`: the same signatures, answers and errors.
+"""
+
+import importlib.util
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from serving.flags import FlagError, Flags
+
+log = logging.getLogger(__name__)
+
+_ENGINES = ("tensorflow", "openvino")
+_PRECISIONS = ("f32", "bf16", "auto")
+
+# Equal pixels below which a version is refused. Measured on agreement.examples with DDRNet-23-slim: trained, f32 all
+# and bf16 99.9 %; with random weights, near-ties everywhere, f32 all but a few pixels and bf16 99 %. A graph that is
+# read wrongly agrees by chance, on one pixel in as many as there are classes.
+_LEAST_AGREEMENT: Mapping[str, float] = {"f32": 0.999, "bf16": 0.97}
+
+
+def check(flags: Flags) -> None:
+    """Refuse what cannot be chosen, before anything slow is imported.
+
+    Raises:
+        FlagError: an unknown engine or precision, bf16 on TensorFlow, OpenVINO not installed.
+    """
+    if flags.engine not in _ENGINES:
+        raise FlagError(f"--engine is {flags.engine!r}: expected one of {', '.join(_ENGINES)}")
+    if flags.precision not in _PRECISIONS:
+        raise FlagError(f"--precision is {flags.precision!r}: expected one of {', '.join(_PRECISIONS)}")
+    if flags.engine == "tensorflow" and flags.precision != "f32":
+        raise FlagError(
+            f"--precision={flags.precision} with --engine=tensorflow: TensorFlow computes as the graph says, in f32; "
+            "add --engine=openvino, or leave --precision out"
+        )
+    if not 0 <= flags.engine_min_agreement <= 1:
+        raise FlagError(f"--engine_min_agreement is {flags.engine_min_agreement:g}: expected a share from 0 to 1")
+    if flags.engine == "openvino" and importlib.util.find_spec("openvino") is None:
+        raise FlagError(
+            "--engine=openvino: OpenVINO is not installed; install segstack-serving[openvino], or leave --engine out"
+        )
+
+
+def loader(flags: Flags, session_config: Any) -> Callable[[Path], Any]:
+    """What makes a servable of a version folder, on the engine that ``flags`` choose; raises ServingError."""
+    from serving.servable import Servable
+
+    if flags.engine == "tensorflow":
+        return lambda path: Servable(path, session_config)
+    from serving.engines import openvino
+    from serving.engines.agreement import DisagreementError
+
+    precisions = [flags.precision]
+    if flags.precision == "auto":
+        precisions = ["bf16", "f32"] if openvino.has_native_bf16() else ["f32"]
+    log.info("engine: %s", openvino.description())
+
+    def load(path: Path) -> Servable:
+        for precision in precisions:
+            least = flags.engine_min_agreement or _LEAST_AGREEMENT[precision]
+            try:
+                return openvino.OpenVINOServable(
+                    path, session_config, precision, least, flags.tensorflow_intra_op_parallelism
+                )
+            except DisagreementError as disagreement:
+                if precision == precisions[-1]:
+                    raise
+                log.warning("%s; trying the next precision", disagreement.message)
+        raise AssertionError("there is always a last precision")
+
+    return load

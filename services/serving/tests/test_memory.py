@@ -1,0 +1,46 @@
+"""Memory: what a dropped version leaves behind is freed at once. How flat it stays is benchmarks/serving_memory.py."""
+
+import gc
+import sys
+import weakref
+
+import pytest
+
+from serving import memory
+
+
+class Node:
+    """Its own neighbour: freed by the collector alone."""
+
+    def __init__(self):
+        self.me = self
+
+
+@pytest.fixture(autouse=True)
+def _by_hand():
+    gc.disable()
+    yield
+    gc.enable()
+    gc.unfreeze()
+
+
+def test_cycles_are_freed_at_once():
+    gone = weakref.ref(Node())
+    assert gone() is not None
+    memory.reclaim()
+    assert gone() is None
+
+
+def test_what_the_imports_made_is_not_looked_at_again():
+    memory.freeze_imports()
+    assert gc.get_freeze_count() > 10_000
+    gone = weakref.ref(Node())
+    memory.reclaim()
+    assert gone() is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's /proc")
+def test_resident_bytes():
+    before = memory.resident_bytes()
+    block = bytearray(b"x" * 50_000_000)
+    assert memory.resident_bytes() - before == pytest.approx(len(block), rel=0.2)
