@@ -128,7 +128,7 @@ def serve_and_show(port: int, oneshot: bool) -> None:
         f"--port={serving_port}",
         # Its own model alone: another one in the repository may need a GPU, and would keep serving from starting.
         f"--model_name={MODEL}",
-        f"--model_base_path={MODELS_ROOT / MODEL}",
+        f"--model_base_path={ROOT / PUBLISHED}",
         *FASTEST_ENGINE,
     ]
     gateway_settings = {
