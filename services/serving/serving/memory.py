@@ -18,6 +18,16 @@ def freeze_imports() -> None:
     gc.freeze()
 
 
+def limit_arenas() -> None:
+    """Let glibc keep one heap per core, not eight; to be called once, before the first load.
+
+    Threads of all kinds load and free versions, and each heap keeps pieces of what passed through it: with OpenVINO
+    that came to half a megabyte a version. Where the C library is another one, nothing is done.
+    """
+    if _mallopt is not None:
+        _mallopt(_M_ARENA_MAX, os.cpu_count() or 1)
+
+
 def reclaim() -> None:
     """Free what dropped versions leave behind, and give it back to the system.
 
@@ -37,4 +47,5 @@ def resident_bytes() -> int | None:
         return None
 
 
-_malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+_M_ARENA_MAX = -8  # malloc.h
+_mallopt, _malloc_trim = (getattr(ctypes.CDLL(None), name, None) for name in ("mallopt", "malloc_trim"))

@@ -35,6 +35,7 @@ def serve(flags: Flags, config: Any, metrics_path: str | None, stop: threading.E
         flush=True,
     )
     memory.freeze_imports()
+    memory.limit_arenas()
     manager = _manager(flags)
     try:
         manager.reload(config, cancelled=stop.is_set)
