@@ -2,14 +2,12 @@
 
 import logging
 import os
-import signal
 import sys
 import threading
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
-from serving import engines, model_config, monitoring_config, quiet
+from serving import engines, model_config, monitoring_config, quiet, signals
 from serving import flags as command_line
 from serving.flags import FlagError, Flags
 from serving.model_config import ModelConfigError
@@ -20,13 +18,7 @@ _CONFIG_POLL_S = 0.5
 
 def main(arguments: list[str]) -> int:
     """Read the command line and the model config, then serve; the process's exit status."""
-    stop = threading.Event()
-
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        stop.set()
-
-    signal.signal(signal.SIGTERM, on_signal)
-    signal.signal(signal.SIGINT, on_signal)
+    stop = signals.stop_event()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     try:
         given = command_line.parse(arguments)
