@@ -75,3 +75,4 @@ bench: setup ## the performance claims, measured here
 	.venv/bin/uv pip install --quiet --no-deps --require-hashes -r benchmarks/requirements.lock
 	.venv/bin/python benchmarks/gateway_footprint.py
 	.venv/bin/python benchmarks/serving.py
+	.venv/bin/python benchmarks/serving_memory.py --swaps 100

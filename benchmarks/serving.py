@@ -8,17 +8,17 @@ a median over rounds, each comparison the median of its differences within a rou
 official stubs over gRPC on loopback, from a request ready to be sent to a reply parsed. Exits 1 when a bound is
 missed: served at most 10 % and 1.5 ms over its own engine, and OpenVINO f32 at most that over ONNX Runtime.
 
-Learned, on two cores of a Xeon with AMX that five other loads wanted too (30 rounds; least of each, in ms):
+Learned, on two idle cores of a Xeon with AMX (medians, in ms; every bound kept, TensorFlow's by 1.5 ms):
 
-    in process   TensorFlow 55.8   ONNX Runtime 57.7   OpenVINO f32 58.0   OpenVINO bf16 30.7
-    served       TensorFlow 66.9                       OpenVINO f32 53.5   OpenVINO bf16 20.3
+    in process   TensorFlow 50.3   ONNX Runtime 47.6   OpenVINO f32 46.3   OpenVINO bf16 24.6
+    served       TensorFlow 55.1                       OpenVINO f32 45.2   OpenVINO bf16 17.2
 
 Served OpenVINO is faster than OpenVINO in process because serving takes the argmax before full size
 (serving/engines/upsampled_argmax.py): in the same place the network without resize and argmax took 69 of 92 ms in f32
 and 20 of 58 in bf16, and our own tail 3.5 to 4.7 ms on these masks, 1 ms on a trained network's at 192x256. Every mask
-in f32 was TensorFlow's on every pixel, bf16's on 98.9 %, the worst case of random weights; a trained one's on 99.95 %.
-On a machine so busy the medians of OpenVINO and ONNX Runtime, which wait for their slowest thread, are noise, and
-TensorFlow served was 0.1 ms within its bound in one run and 2.0 ms beyond it in the next: measure where it is quiet.
+in f32 was TensorFlow's on every pixel, bf16's on 98.9 %, the worst case of random weights; a trained one's on 99.9 %.
+Measure where it is quiet: with five other loads on the two cores, OpenVINO and ONNX Runtime, which wait for their
+slowest thread, were noise, and TensorFlow served was within its bound in one run and 2 ms beyond it in the next.
 Of what serving adds, encoding a mask's reply takes 0.9 ms, the client's reading of it 0.7, request and reply 0.3.
 """
 
