@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 import urllib.error
@@ -77,7 +78,9 @@ def test_oneshot_publishes_and_leaves_no_process(clone: Path, oneshot: str) -> N
 def test_the_page_is_up_until_it_is_stopped_and_then_nothing_is_left(
     clone: Path, oneshot: str, stop: signal.Signals
 ) -> None:
-    port = "8765"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
     process = subprocess.Popen(
         ["make", "demo", f"PORT={port}"], cwd=clone, env=_environment(), start_new_session=True, text=True
     )

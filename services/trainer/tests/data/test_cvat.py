@@ -244,6 +244,10 @@ REFUSED = {
         export_with({"SegmentationObject/a.png": colored(np.where(IDS == 1, 1, 0))}),
         r"Class/a\.png: 2 pixels are 'leaf' although no object is there.*--trust-unlabelled",
     ),
+    "objects of another size": (
+        export_with({"SegmentationObject/a.png": colored(IDS.T)}),
+        r"Class/a\.png: is 6x4 but its SegmentationObject is 4x6",
+    ),
     "several masks at once": (
         export_with(
             {SUBSET: "a\nb\n", "JPEGImages/b.png": picture(1)}

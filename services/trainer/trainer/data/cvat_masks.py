@@ -38,6 +38,7 @@ class Masks:
                 f"{export}: holds no mask ({_CLASSES} is missing or empty), so every image would be background: "
                 'export again from CVAT as "Segmentation mask 1.1"'
             )
+        self._objects = {name for name in archive.names if name.startswith(_OBJECTS)}
         self.names = {name[len(_CLASSES) : -len(".png")]: name for name in files}
 
     def read(self, item_id: str, height: int, width: int) -> NDArray[np.uint8]:
@@ -57,14 +58,17 @@ class Masks:
                 "as its EXIF orientation says): they must be equal; never resize or turn one without the other"
             )
         objects = name.replace(_CLASSES, _OBJECTS, 1)
-        if not self._trust_unlabelled and objects in self._archive.names:
+        if not self._trust_unlabelled and objects in self._objects:
             self._check_objects(ids, _decode(self._archive.read(objects), objects), name)
         return ids
 
     def _check_objects(self, ids: NDArray[np.uint8], objects: NDArray[np.uint8], name: str) -> None:
         without = ~(objects.any(axis=2) if objects.ndim == 3 else objects.astype(bool))
         if without.shape != ids.shape:
-            return
+            raise UserError(
+                f"{name}: is {ids.shape[1]}x{ids.shape[0]} but its SegmentationObject is "
+                f"{without.shape[1]}x{without.shape[0]} (width x height): the export is damaged, so export it again"
+            )
         stray = ids[without & (ids != 0)]
         if stray.size:
             label = self._labelmap.classes[int(np.bincount(stray).argmax())].name
