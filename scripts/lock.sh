@@ -23,10 +23,10 @@ services() { compile "$@" --universal --python-version 3.11; }
 
 services requirements-dev.lock requirements-dev.in \
   services/{contract,trainer,serving,gateway}/pyproject.toml --all-extras --overrides "$cpu"
-services services/gateway/requirements.lock services/gateway/pyproject.toml
+services services/gateway/requirements.lock services/gateway/pyproject.toml --extra tracing
 services services/serving/requirements.lock services/serving/pyproject.toml --extra openvino --overrides "$cpu"
-services services/trainer/requirements.lock services/trainer/pyproject.toml --extra synthesize --overrides "$cpu"
-services services/trainer/requirements-gpu.lock services/trainer/pyproject.toml --extra synthesize --overrides "$gpu"
+services services/trainer/requirements.lock services/trainer/pyproject.toml --extra synthesize --extra hub --overrides "$cpu"
+services services/trainer/requirements-gpu.lock services/trainer/pyproject.toml --extra synthesize --extra hub --overrides "$gpu"
 services tests/browser/requirements.lock tests/browser/requirements.in
 # Installed into .venv by `make bench`, so it keeps to what is there.
 services benchmarks/requirements.lock benchmarks/requirements.in --constraints requirements-dev.lock

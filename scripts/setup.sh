@@ -23,7 +23,7 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
   exit 1
 fi
 
-echo "setup: making .venv with $("$python" --version) (half a minute on a fast line, 450 MB to download)"
+echo "setup: making .venv with $("$python" --version) (half a minute on a fast line, 550 MB to download)"
 "$python" -m venv --clear .venv
 
 # uv is in the lock like everything else; pip fetches it by its hashes, then uv installs the rest in parallel.
