@@ -46,7 +46,7 @@ def _top(names: list[str], marker: str, path: Path) -> str:
     return tops[0]
 
 
-def _is_litter(name: str) -> bool:
+def is_litter(name: str) -> bool:
     """What operating systems leave in folders and zips."""
     last = PurePosixPath(name).name
     return name.startswith("__MACOSX/") or last.startswith("._") or last in {".DS_Store", "Thumbs.db", "desktop.ini"}
@@ -55,7 +55,7 @@ def _is_litter(name: str) -> bool:
 class _Folder:
     def __init__(self, path: Path, marker: str) -> None:
         files = [p.relative_to(path).as_posix() for p in sorted(path.rglob("*")) if p.is_file()]
-        files = [name for name in files if not _is_litter(name)]
+        files = [name for name in files if not is_litter(name)]
         top = _top(files, marker, path)
         self._root = path / top
         self.names = [name[len(top) :] for name in files if name.startswith(top)]
@@ -70,7 +70,7 @@ class _Zip:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError) as error:
             raise UserError(f"{path}: is not a whole zip ({error}): download the export again") from None
-        files = [i.filename for i in self._zip.infolist() if not i.is_dir() and not _is_litter(i.filename)]
+        files = [i.filename for i in self._zip.infolist() if not i.is_dir() and not is_litter(i.filename)]
         for name in files:
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:
                 raise UserError(f"{path}: holds the path {name!r}, which leaves the archive; nothing was read")
