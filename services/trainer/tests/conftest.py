@@ -86,7 +86,7 @@ def dataset(drawn, tmp_path_factory):
     from trainer.data.dataset import load_dataset
 
     folder = tmp_path_factory.mktemp("dataset") / "drawn"
-    import_cvat(drawn, folder)
+    import_cvat([drawn], folder)
     return load_dataset(folder)
 
 

@@ -48,7 +48,7 @@ def imported(tmp_path, write_files):
 
     def run(files, **options):
         write_files(tmp_path / "export", files)
-        report = import_cvat(tmp_path / "export", tmp_path / "out", **options)
+        report = import_cvat([tmp_path / "export"], tmp_path / "out", **options)
         dataset = load_dataset(tmp_path / "out")
         masks = {i.id: cv2.imread(str(dataset.root / i.mask), cv2.IMREAD_UNCHANGED) for i in dataset.items}
         return report, dataset, masks
@@ -70,8 +70,8 @@ class TestWhatIsTaken:
     def test_a_zip_is_as_good_as_a_folder(self, tmp_path, write_files, zip_bytes):
         folder = write_files(tmp_path / "export", export_with())
         (tmp_path / "export.zip").write_bytes(zip_bytes(folder, "task_7"))
-        import_cvat(folder, tmp_path / "from folder")
-        import_cvat(tmp_path / "export.zip", tmp_path / "from zip")
+        import_cvat([folder], tmp_path / "from folder")
+        import_cvat([tmp_path / "export.zip"], tmp_path / "from zip")
         names = sorted(p.relative_to(tmp_path / "from zip") for p in (tmp_path / "from zip").rglob("*.*"))
         assert [str(name) for name in names] == ["dataset.json", "images/a.png", "masks/a.png"]
         for name in names:
@@ -265,7 +265,7 @@ REFUSED = {
     ),
     "two images of one id": (
         export_with({"JPEGImages/a.jpg": picture(1)}),
-        r"a\.png and JPEGImages/a\.jpg share one id",
+        r"a\.png and .*JPEGImages/a\.jpg share one id",
     ),
     "no images": (export_with(without=["JPEGImages/a.png"]), "holds no images.*give --images FOLDER"),
     "no image that matches": (
@@ -298,7 +298,7 @@ class TestRefusals:
     def test_of(self, tmp_path, write_files, files, said):
         write_files(tmp_path / "export", files)
         with pytest.raises(UserError, match=said):
-            import_cvat(tmp_path / "export", tmp_path / "out")
+            import_cvat([tmp_path / "export"], tmp_path / "out")
         assert [p.name for p in tmp_path.iterdir()] == ["export"]
 
     def test_what_was_written_before_the_damage_was_met_vanishes_too(self, tmp_path, write_files):
@@ -306,7 +306,7 @@ class TestRefusals:
         listed = {SUBSET: "0\n1\n2\n3\n4\na\n"}
         write_files(tmp_path / "export", export_with({**sound, **listed, "SegmentationClass/a.png": IDS + 1}))
         with pytest.raises(UserError, match=r"Class/a\.png: holds index 3"):
-            import_cvat(tmp_path / "export", tmp_path / "out")
+            import_cvat([tmp_path / "export"], tmp_path / "out")
         assert [p.name for p in tmp_path.iterdir()] == ["export"]
 
     @pytest.mark.parametrize("size", [0.1, 0.5, 0.9])
@@ -314,12 +314,12 @@ class TestRefusals:
         whole = zip_bytes(write_files(tmp_path / "export", export_with()))
         (tmp_path / "export.zip").write_bytes(whole[: int(len(whole) * size)])
         with pytest.raises(UserError, match=r"export\.zip: is not a whole zip"):
-            import_cvat(tmp_path / "export.zip", tmp_path / "out")
+            import_cvat([tmp_path / "export.zip"], tmp_path / "out")
         assert sorted(p.name for p in tmp_path.iterdir()) == ["export", "export.zip"]
 
     def test_a_taken_folder_which_stays_as_it_was(self, tmp_path, write_files):
         write_files(tmp_path, {f"export/{name}": content for name, content in export_with().items()})
         write_files(tmp_path, {"out/mine.txt": "precious"})
         with pytest.raises(UserError, match="out exists already: name a new folder with --output"):
-            import_cvat(tmp_path / "export", tmp_path / "out")
+            import_cvat([tmp_path / "export"], tmp_path / "out")
         assert [(p.name, p.read_text()) for p in (tmp_path / "out").iterdir()] == [("mine.txt", "precious")]

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from trainer.command import add_command
+from trainer.data import import_commands
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -21,15 +22,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     )
     drawn.add_argument("--seed", type=int, default=1, help="the same seed draws the same set (default: %(default)s)")
     drawn.add_argument("--scene", type=Path, help="also draw one large scene, on a photograph the set does not use")
-
-    cvat = add_command(commands, "import-cvat", _import_cvat, 'read CVAT\'s export "Segmentation mask 1.1"')
-    cvat.add_argument("export", type=Path, help="the zip, or the unpacked folder")
-    cvat.add_argument("--output", type=Path, required=True, help="the new data set's folder")
-    cvat.add_argument("--images", type=Path, help="the images' folder, when they were not exported too")
-    cvat.add_argument(
-        "--trust-unlabelled", action="store_true", help="take a class also where SegmentationObject has no object"
-    )
-    cvat.add_argument("--split-seed", type=int, default=0, help="another one divides otherwise (default: %(default)s)")
+    import_commands.add_commands(commands)
 
 
 def _synthesize(options: argparse.Namespace) -> None:
@@ -41,10 +34,3 @@ def _synthesize(options: argparse.Namespace) -> None:
     if options.scene:
         draw_scene(options.scene, 768, 1024, options.seed)
         print(f"drawn: {options.scene}")
-
-
-def _import_cvat(options: argparse.Namespace) -> None:
-    from trainer.data.cvat import import_cvat
-
-    print(import_cvat(options.export, options.output, options.images, options.split_seed, options.trust_unlabelled))
-    print(f"imported: {options.output}")
