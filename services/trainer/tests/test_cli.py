@@ -79,7 +79,7 @@ def test_a_model_name_that_cannot_be_is_a_mistake_like_any_other(trainer, run, t
 
 
 def test_what_was_stopped_by_hand_says_so(trainer, tmp_path, monkeypatch):
-    def interrupted(*_):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("trainer.data.cvat.import_cvat", interrupted)
