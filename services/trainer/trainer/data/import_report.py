@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from contract import IGNORE_ID, ClassInfo
 from trainer.data.dataset import SPLITS
+from trainer.data.listing import first_few
 
 
 @dataclass
@@ -54,5 +55,5 @@ class ImportReport:
             ("have a label but no image and were left out", self.without_image),
         ):
             if ids:
-                lines.append(f"{len(ids)} {what}: {', '.join(ids[:3])}{', …' if len(ids) > 3 else ''}")
+                lines.append(f"{len(ids)} {what}: {first_few(ids)}")
         return "\n".join([*lines, *self.notes])

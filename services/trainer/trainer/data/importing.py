@@ -119,7 +119,7 @@ def write_dataset(
             return error
 
     try:
-        with progress(None, "importing", "image", total=total) as bar, closing(_in_threads(write, images)) as results:
+        with progress(None, "importing", "image", total=total) as bar, closing(in_threads(write, images)) as results:
             for result in results:
                 bar.update()
                 if isinstance(result, UserError):
@@ -166,9 +166,14 @@ def png(image: NDArray[np.uint8]) -> bytes:
     return cv2.imencode(".png", image)[1].tobytes()
 
 
-def _in_threads(function: Callable[[Source], Result], sources: Iterable[Source]) -> Generator[Result]:
-    """``map(function, sources)``, in order, with a few at work and no more than those held; closing it stops it."""
-    workers = os.cpu_count() or 1
+def in_threads(
+    function: Callable[[Source], Result], sources: Iterable[Source], workers: int | None = None
+) -> Generator[Result]:
+    """``map(function, sources)``, in order, with a few at work and no more than those held; closing it stops it.
+
+    There are as many ``workers`` as cores unless said otherwise.
+    """
+    workers = workers or os.cpu_count() or 1
     waiting: deque[Future[Result]] = deque()
     remaining = iter(sources)
     executor = ThreadPoolExecutor(workers)
