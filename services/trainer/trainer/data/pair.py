@@ -28,7 +28,7 @@ def read_pair(dataset: Dataset, item: Item) -> Pair:
     Raises:
         UserError: a file is missing or damaged, the mask is not 8 bits of one channel, or the two differ in size.
     """
-    image = cv2.imread(str(dataset.root / item.image), cv2.IMREAD_COLOR_RGB)
+    image = cv2.imread(str(dataset.root / item.image), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
     mask = cv2.imread(str(dataset.root / item.mask), cv2.IMREAD_UNCHANGED)
     if image is None or mask is None:
         raise UserError(f"{dataset.root}: {item.image} or {item.mask} cannot be read: import the labels again")

@@ -12,10 +12,9 @@ from contract import IGNORE_ID
 from trainer.data.operations.operation import Change, Donors, register
 from trainer.data.operations.view import FILL, View
 from trainer.data.pair import Pair
+from trainer.data.pictures import IMAGE_SUFFIXES
 from trainer.errors import UserError
 from trainer.options import Fraction, PositiveRange
-
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 
 
 @register("cutout")
