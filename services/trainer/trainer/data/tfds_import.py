@@ -135,7 +135,8 @@ def _id_key(builder: Any, asked: str | None) -> str | None:
     """The feature that names an image; None for its position."""
     if asked == BY_POSITION:
         return None
-    named = [k for k, f in builder.info.features.items() if f.shape == () and not f.dtype.__name__.startswith("float")]
+    scalars = {k: f for k, f in builder.info.features.items() if f.shape == ()}
+    named = [k for k, f in scalars.items() if not np.issubdtype(f.np_dtype, np.floating)]
     if asked is None:
         return next((key for key in _ID_KEYS if key in named), None)
     if asked not in named:
