@@ -17,7 +17,7 @@ from trainer.data.dataset import INDEX_NAME, SPLITS, Dataset, Item
 from trainer.data.duplicates import identical_images, look_alikes
 from trainer.data.inspection import Fault, Inspection
 from trainer.data.inspections import inspect_all
-from trainer.data.validation_report import SplitLabels, ValidationReport
+from trainer.data.validation_report import SplitLabels, ValidationReport, counted
 from trainer.errors import UserError
 
 # So many faults of a data set are shown where a training refuses it.
@@ -35,11 +35,11 @@ def require_valid(dataset: Dataset) -> ValidationReport:
     if report.errors:
         shown = "".join(f"\n  {fault}" for fault in report.errors[:_SHOWN])
         raise UserError(
-            f"{dataset.root}: {_counted(len(report.errors), 'error')} in this data set; `python -m trainer data "
+            f"{dataset.root}: {counted(len(report.errors), 'error')} in this data set; `python -m trainer data "
             f"validate {dataset.root}` shows all. The first:{shown}"
         )
     if report.warnings:
-        said, them = _counted(len(report.warnings), "warning"), "it" if len(report.warnings) == 1 else "them"
+        said, them = counted(len(report.warnings), "warning"), "it" if len(report.warnings) == 1 else "them"
         print(f"{dataset.root}: {said}; `python -m trainer data validate {dataset.root}` shows {them}", file=sys.stderr)
     return report
 
@@ -174,10 +174,6 @@ def _orphans(dataset: Dataset) -> Iterator[Fault]:
         if strays:
             yield Fault(
                 folder,
-                f"holds {_counted(len(strays), 'file')} that {INDEX_NAME} does not name, for instance {strays[0]}",
+                f"holds {counted(len(strays), 'file')} that {INDEX_NAME} does not name, for instance {strays[0]}",
                 "remove them, or import the labels again",
             )
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

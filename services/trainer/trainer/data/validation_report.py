@@ -34,6 +34,14 @@ class ValidationReport:
     warnings: tuple[Fault, ...]
     labels: dict[str, SplitLabels]
 
+    def summary(self) -> str:
+        """How many images, errors and warnings."""
+        images = sum(len(labels.counts) for labels in self.labels.values())
+        return ", ".join(
+            counted(number, noun)
+            for number, noun in ((images, "image"), (len(self.errors), "error"), (len(self.warnings), "warning"))
+        )
+
     def class_weights(self) -> dict[str, list[float]]:
         """Suggestions by the name of their method, from the training images; none when nothing is labelled."""
         if "train" not in self.labels or not self.labels["train"].counts.any():
@@ -98,3 +106,8 @@ def _table(classes: Sequence[ClassInfo], labels: dict[str, SplitLabels]) -> str:
 
 def _rounded(weight: float) -> float:
     return float(f"{weight:.{_SIGNIFICANT_DIGITS}g}")
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 error``, ``2 errors``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
