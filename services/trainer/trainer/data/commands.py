@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from trainer.command import add_command
-from trainer.data import augment_command, import_commands
+from trainer.data import augment_command, import_commands, inspect_commands
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -24,6 +24,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     drawn.add_argument("--scene", type=Path, help="also draw one large scene, on a photograph the set does not use")
     import_commands.add_commands(commands)
     augment_command.add_commands(commands)
+    inspect_commands.add_commands(commands)
 
 
 def _synthesize(options: argparse.Namespace) -> None:
