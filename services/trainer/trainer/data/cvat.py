@@ -5,7 +5,7 @@ left out.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -33,6 +33,7 @@ def import_cvat(
     unlisted_blank: bool = False,
     subsets_as_splits: bool = False,
     merge_classes: bool = False,
+    ignored: Collection[str] = (),
     prefix: Prefix = "auto",
     division: Division = DIVISION_BY_ID,
 ) -> ImportReport:
@@ -47,6 +48,7 @@ def import_cvat(
         unlisted_blank: take an image that is neither listed nor drawn as all background.
         subsets_as_splits: a project's subsets Train, Validation and Test are the splits.
         merge_classes: also when the exports' labels differ; see :func:`merge_labelmaps`.
+        ignored: labels by which somebody marked what is no class; their pixels get the ignore id.
         prefix: ids start with the export's name: ``auto`` when there are several exports, whose frames CVAT numbers
             alike; ``always`` for a first export that others will join, so that no image moves to another split then.
         division: how the data set divides.
@@ -62,7 +64,7 @@ def import_cvat(
     prefixed = prefix == "always" or (prefix == "auto" and len(exports) > 1)
     opened = {name: open_export(path, _images_of(images, name), trust_unlabelled) for name, path in named.items()}
     _refuse_common_images(opened)
-    merged = merge_labelmaps({name: export.labelmap for name, export in opened.items()}, merge_classes)
+    merged = merge_labelmaps({name: export.labelmap for name, export in opened.items()}, merge_classes, ignored)
 
     report = ImportReport()
     labelled: dict[str, LabelledImage] = {}

@@ -8,6 +8,7 @@ from trainer.data.labelmap import LabelMap
 from trainer.data.mask_files import decode_mask, refuse_other_size
 from trainer.errors import UserError
 
+_PALETTE_COLORS = 256
 _CLASSES, _OBJECTS = "SegmentationClass/", "SegmentationObject/"
 
 
@@ -69,10 +70,16 @@ class Masks:
                 f"{without.shape[1]}x{without.shape[0]} (width x height): the export is damaged, so export it again"
             )
         stray = ids[without & (ids != 0)]
-        if stray.size:
+        if stray.size and not _numbers_wrapped(objects):
             label = self._labelmap.classes[int(np.bincount(stray).argmax())].name
             raise UserError(
                 f"{name}: {stray.size} pixels are {label!r} although no object is there: some exporters paint what is "
                 "unlabelled in the first label's colour. Export again with a current CVAT, or give --trust-unlabelled "
                 "if they are right"
             )
+
+
+def _numbers_wrapped(objects: NDArray[np.uint8]) -> bool:
+    """Whether every colour of the palette is in use, so that objects 256, 512, … are black as what is unlabelled."""
+    numbers = objects if objects.ndim == 2 else objects.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+    return np.unique(numbers).size >= _PALETTE_COLORS

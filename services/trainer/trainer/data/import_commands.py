@@ -36,6 +36,9 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         "--merge-classes", action="store_true", help="take the labels of all exports, where they have different ones"
     )
     cvat.add_argument(
+        "--ignore", action="append", default=[], metavar="LABEL", help="a label that is no class; may be repeated"
+    )
+    cvat.add_argument(
         "--prefix",
         choices=("auto", "always", "never"),
         default="auto",
@@ -166,6 +169,7 @@ def _import_cvat(options: argparse.Namespace) -> None:
         unlisted_blank=options.unlisted == "blank",
         subsets_as_splits=options.subsets_as_splits,
         merge_classes=options.merge_classes,
+        ignored=options.ignore,
         prefix=options.prefix,
         division=_division_of(options),
     )

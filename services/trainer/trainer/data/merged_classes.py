@@ -1,12 +1,12 @@
 """One class map for several exports: labels are the same when their names are."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from contract import ClassInfo
+from contract import IGNORE_ID, ClassInfo
 from trainer.data.labelmap import Color, LabelMap, voc_color
 from trainer.errors import UserError
 
@@ -19,7 +19,9 @@ class MergedClasses:
     id_of: Mapping[str, NDArray[np.uint8]]
 
 
-def merge_labelmaps(labelmaps: Mapping[str, LabelMap], union: bool) -> MergedClasses:
+def merge_labelmaps(
+    labelmaps: Mapping[str, LabelMap], union: bool = False, ignored: Collection[str] = ()
+) -> MergedClasses:
     """Background stays 0, whatever each export calls it; the others follow the first export, then as they turn up.
 
     The first export's colours hold; a later class whose colour is taken gets the next free one of the VOC palette.
@@ -27,9 +29,10 @@ def merge_labelmaps(labelmaps: Mapping[str, LabelMap], union: bool) -> MergedCla
     Args:
         labelmaps: by the export's name.
         union: also where the exports' labels differ. In an export that lacks a label, its objects are background.
+        ignored: labels that are no class: their pixels get the ignore id.
 
     Raises:
-        UserError: the labels differ, and ``union`` is not asked for.
+        UserError: the labels differ, and ``union`` is not asked for; or a label to ignore is not there.
     """
     first, *others = labelmaps
     expected = _names(labelmaps[first])
@@ -43,8 +46,15 @@ def merge_labelmaps(labelmaps: Mapping[str, LabelMap], union: bool) -> MergedCla
                 "of a label that a task lacks are rightly background there"
             )
 
+    everywhere = {name for labelmap in labelmaps.values() for name in _names(labelmap)}
+    for name in ignored:
+        if name not in everywhere:
+            raise UserError(f"--ignore {name}: there is no such label; there are {_listed(sorted(everywhere))}")
+    if everywhere <= set(ignored):
+        raise UserError("every label is ignored, so there is nothing to learn: leave out --ignore")
+
     classes = [labelmaps[first].classes[0]]
-    ids = {}
+    ids = dict.fromkeys(ignored, IGNORE_ID)
     for labelmap in labelmaps.values():
         for c in labelmap.classes[1:]:
             if c.name not in ids:
