@@ -8,19 +8,6 @@ import sys
 
 import pytest
 
-from trainer.cli import main
-
-
-@pytest.fixture
-def trainer(capsys):
-    """``trainer("data", …)``: exit status, standard output, standard error."""
-
-    def run(*words):
-        status = main([str(word) for word in words])
-        return status, *capsys.readouterr()
-
-    return run
-
 
 def test_a_set_is_drawn_and_imported(trainer, tmp_path):
     size = ["--size", 48, 64]

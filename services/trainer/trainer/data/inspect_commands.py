@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 from pathlib import Path
 
 from trainer.command import add_command
@@ -16,8 +17,8 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     density = frames.add_mutually_exclusive_group()
     density.add_argument("--fps", type=float, default=1.0, help="images a second (default: %(default)s)")
     density.add_argument("--every", type=int, metavar="N", help="each N-th frame instead")
-    frames.add_argument("--start", type=_seconds, default=0.0, metavar="TIME", help="seconds, or [H:]MM:SS")
-    frames.add_argument("--end", type=_seconds, metavar="TIME", help="likewise")
+    frames.add_argument("--start", type=_time, default=0.0, metavar="TIME", help="seconds, or [H:]MM:SS")
+    frames.add_argument("--end", type=_time, metavar="TIME", help="likewise")
     frames.add_argument(
         "--min-difference",
         type=float,
@@ -53,10 +54,12 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     )
 
 
-def _seconds(text: str) -> float:
+def _time(text: str) -> float:
     """Seconds of ``90``, ``1:30`` or ``0:01:30.5``."""
     total = 0.0
     for part in text.split(":"):
+        if not re.fullmatch(r"\d+(\.\d*)?", part):
+            raise argparse.ArgumentTypeError(f"{text!r}: expected seconds, or [H:]MM:SS")
         total = total * 60 + float(part)
     return total
 
