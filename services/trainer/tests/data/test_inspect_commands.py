@@ -124,7 +124,7 @@ def test_a_broken_video_is_one_sentence_and_ffmpeg_is_silent(tmp_path):
         (["frames", "nowhere.mp4", "--output", "frames"], "nowhere.mp4: no such file; expected a video"),
         (["frames", "set/dataset.json", "--output", "frames", "--every", "0"], "--every 0: expected 1 or more"),
     ],
-    ids=" ".join,
+    ids=lambda part: " ".join(part) if isinstance(part, list) else "",
 )
 def test_a_mistake_is_one_sentence_and_nothing_is_written(trainer, small_set, words, said):
     before = sorted(p for p in small_set.parent.rglob("*"))

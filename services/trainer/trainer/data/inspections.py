@@ -2,14 +2,12 @@
 
 import dataclasses
 import json
-import os
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 from contract.durable import replace_file
 from trainer.data.dataset import Dataset, Item
+from trainer.data.importing import in_threads
 from trainer.data.inspection import Inspection, inspect
 from trainer.progress import progress
 
@@ -39,23 +37,11 @@ def inspect_all(dataset: Dataset, afresh: bool = False) -> list[Inspection]:
     changed = [position for position in range(len(stamps)) if position not in found]
     if changed:
         items = [dataset.items[position] for position in changed]
-        with _threads() as pool, progress(None, "validating", "image", total=len(items)) as bar:
-            results = pool.map(lambda item: inspect(dataset.root, item), items)
-            for position, inspection in zip(changed, results, strict=True):
-                found[position] = inspection
-                bar.update()
+        results = in_threads(lambda item: inspect(dataset.root, item), items)
+        with closing(results), progress(results, "validating", "image", total=len(items)) as bar:
+            found.update(zip(changed, bar, strict=True))
         _save(dataset, stamps, found)
     return [found[position] for position in range(len(stamps))]
-
-
-@contextmanager
-def _threads() -> Iterator[ThreadPoolExecutor]:
-    """OpenCV and NumPy release the interpreter's lock. An interrupt does not wait for the images still queued."""
-    pool = ThreadPoolExecutor(os.cpu_count())
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _stamp(root: Path, item: Item) -> Stamp | None:
