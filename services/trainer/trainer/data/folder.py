@@ -1,5 +1,6 @@
 """``data import-folder``: images in one folder, masks in another, paired by name; ``rgb/`` and ``gt/`` by default."""
 
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -8,7 +9,15 @@ from numpy.typing import NDArray
 
 from trainer.data.archive import Archive, open_archive
 from trainer.data.import_report import ImportReport
-from trainer.data.importing import DIVISION_BY_ID, Division, LabelledImage, in_threads, refuse_taken, write_dataset
+from trainer.data.importing import (
+    DIVISION_BY_ID,
+    Division,
+    LabelledImage,
+    in_threads,
+    refuse_faults,
+    refuse_taken,
+    write_dataset,
+)
 from trainer.data.mask_files import MASK_SUFFIXES, refuse_other_size
 from trainer.data.mask_reader import MaskReader, Meaning, decode_ids, mask_reader, refuse_one_class
 from trainer.data.pictures import Picture, pictures_of
@@ -94,17 +103,26 @@ def pair_by_name(pictures: dict[str, Picture], masks: dict[str, Picture]) -> dic
 
 
 def _values(masks: list[Picture]) -> set[int]:
-    """Every value of every mask; a mask that cannot be read is left to the import, which says why."""
+    """Every value of every mask."""
 
-    def values_of(mask: Picture) -> NDArray[np.uint8]:
+    def values_of(mask: Picture) -> list[int] | UserError:
         try:
-            return np.unique(decode_ids(mask.read(), mask.name))
-        except UserError:
-            return np.empty(0, np.uint8)
+            return np.unique(decode_ids(mask.read(), mask.name)).tolist()
+        except UserError as error:
+            return error
 
-    found: set[int] = set()
-    for values in progress(in_threads(values_of, masks), "looking for classes", "mask", total=len(masks)):
-        found.update(values.tolist())
+    found, faults = set[int](), list[str]()
+    with (
+        progress(None, "looking for classes", "mask", total=len(masks)) as bar,
+        closing(in_threads(values_of, masks)) as results,
+    ):
+        for values in results:
+            bar.update()
+            if isinstance(values, UserError):
+                faults.append(str(values))
+            else:
+                found.update(values)
+    refuse_faults(faults, len(masks))
     return found
 
 

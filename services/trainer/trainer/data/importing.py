@@ -128,7 +128,7 @@ def write_dataset(
                 item, counts = result
                 items.append(item)
                 report.add(counts, classes, item.split or split_of(item.group or item.id, division.seed))
-        _refuse(faults, len(items) + len(faults))
+        refuse_faults(faults, len(items) + len(faults))
         _refuse_useless_groups(items, division)
         report.groups = len({item.group for item in items if item.group is not None})
         accept(report)
@@ -186,8 +186,8 @@ def in_threads(
         executor.shutdown(cancel_futures=True)
 
 
-def _refuse(faults: list[str], labels: int) -> None:
-    """Say how many labels are at fault and show the first few."""
+def refuse_faults(faults: list[str], labels: int) -> None:
+    """Raise UserError when there are faults: of how many labels, and the first few."""
     if len(faults) == 1:
         raise UserError(faults[0])
     if faults:
