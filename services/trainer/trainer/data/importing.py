@@ -128,6 +128,7 @@ def write_dataset(
                 item, counts = result
                 items.append(item)
                 report.add(counts, classes, item.split or split_of(item.group or item.id, division.seed))
+        _refuse_twins(items)
         refuse_faults(faults, len(items) + len(faults))
         _refuse_useless_groups(items, division)
         report.groups = len({item.group for item in items if item.group is not None})
@@ -193,6 +194,15 @@ def refuse_faults(faults: list[str], labels: int) -> None:
     if faults:
         shown = "".join(f"\n  {fault}" for fault in faults[:3])
         raise UserError(f"{len(faults)} of {labels} labels cannot be used; nothing was imported. The first:{shown}")
+
+
+def _refuse_twins(items: list[Item]) -> None:
+    """One of them has overwritten the other by now, which is why nothing may be kept."""
+    seen: set[str] = set()
+    for item in items:
+        if item.id in seen:
+            raise UserError(f"two images are called {item.id!r}: give each a name of its own")
+        seen.add(item.id)
 
 
 def _refuse_useless_groups(items: list[Item], division: Division) -> None:
