@@ -3,7 +3,8 @@
     tfds build services/trainer/trainer/data/full_semantic.py --manual_dir FOLDER --data_dir OUTPUT
 
 ``FOLDER`` holds ``full_semantic.zip`` and, where the classes have names and colours, ``classes.json``. What
-``data build full_semantic.zip --output OUTPUT`` makes is the same.
+``data build full_semantic.zip --output OUTPUT`` makes is the same, and needs nothing installed beside: the ``tfds`` of
+4.9.10 starts only where apache-beam is, for another of its commands.
 """
 
 import shutil
