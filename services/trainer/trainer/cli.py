@@ -47,13 +47,13 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = add_command(commands, "evaluate", _evaluate, "measure a published model on a split of a data set")
     evaluate.add_argument("--model", type=Path, required=True, help="models_repo/NAME, or models_repo/NAME/VERSION")
     evaluate.add_argument("--data", type=Path, required=True, help="the data set")
-    evaluate.add_argument("--split", default="test", help="train, validation or test (default: %(default)s)")
+    evaluate.add_argument("--split", help="train, validation or test (default: test; validation of a set without)")
 
     export = add_command(commands, "export", _export, "measure, freeze and publish a run's best network")
     export.add_argument("--run", type=Path, required=True, help="the run folder")
     export.add_argument("--name", required=True, help="the model's name in the repository")
     _models_root(export)
-    export.add_argument("--split", default="test", help="what the metrics are measured on (default: %(default)s)")
+    export.add_argument("--split", help="what the metrics are measured on (default: test; validation of a set without)")
     return parser
 
 
@@ -83,7 +83,7 @@ def _train(options: argparse.Namespace) -> None:
         raise
     print(f"trained: {options.run}, best validation mIoU {miou:.4f}")
     if options.publish:
-        _publish(options.run, options.publish, options.models_root, "test")
+        _publish(options.run, options.publish, options.models_root, None)
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -91,7 +91,8 @@ def _evaluate(options: argparse.Namespace) -> None:
     from trainer.data.dataset import load_dataset
     from trainer.evaluation import describe, evaluate_published
 
-    print(describe(evaluate_published(options.model, load_dataset(options.data), options.split)))
+    dataset = load_dataset(options.data)
+    print(describe(evaluate_published(options.model, dataset, options.split or dataset.splits[-1])))
 
 
 def _export(options: argparse.Namespace) -> None:
@@ -99,7 +100,7 @@ def _export(options: argparse.Namespace) -> None:
     _publish(options.run, options.name, options.models_root, options.split)
 
 
-def _publish(run: Path, name: str, models_root: Path, split: str) -> None:
+def _publish(run: Path, name: str, models_root: Path, split: str | None) -> None:
     from trainer.evaluation import describe
     from trainer.export.publish import export_run
     from trainer.training.run import load_run

@@ -6,6 +6,7 @@ import pytest
 
 from trainer.data.cityscapes import CLASSES, LABEL_IDS, import_cityscapes
 from trainer.data.dataset import load_dataset
+from trainer.data.validation import validate
 from trainer.errors import UserError
 
 IMAGE = np.full((5, 7, 3), 90, np.uint8)
@@ -60,6 +61,12 @@ def test_label_ids_become_train_ids_and_what_is_not_evaluated_is_ignored(importe
         np.testing.assert_array_equal(mask, np.array(TRAIN_ID, np.uint8)[LABELS])
     assert report.splits == {"train": 2, "validation": 1}
     assert "1 test images have no public labels and were left out" in str(report)
+
+
+def test_validation_images_stand_in_for_the_test_images(imported):
+    _, dataset, _ = imported(images() | labels())
+    assert dataset.splits == ("train", "validation")
+    assert not [fault for fault in validate(dataset).errors if "no image falls" in fault.what]
 
 
 def test_train_ids_are_taken_as_they_are(imported):

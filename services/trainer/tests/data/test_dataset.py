@@ -56,6 +56,13 @@ class TestSplits:
         dataset = Dataset(tmp_path, CLASSES, items)
         assert [item.id for item in dataset.split("test")] == [str(n) for n in range(2, 30, 3)]
 
+    def test_a_source_may_have_fixed_them_without_a_test_split(self, tmp_path):
+        def splits(*fixed):
+            return Dataset(tmp_path, CLASSES, tuple(Item(str(n), "", "", split=s) for n, s in enumerate(fixed))).splits
+
+        assert splits("validation", "train", "train") == ("train", "validation")
+        assert splits("validation", "train", None) == splits("test", "train", "validation") == splits() == SPLITS
+
     def test_where_the_source_keeps_only_its_test_images_the_others_divide(self, ids):
         shares = [train_or_validation(i, 0) for i in ids]
         assert set(shares) == {"train", "validation"}

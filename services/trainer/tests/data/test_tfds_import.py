@@ -202,7 +202,7 @@ class TestRefusals:
         for name in "ab":
             (tmp_path / name).mkdir()
             (tmp_path / name / "dataset_info.json").write_bytes((plain / "dataset_info.json").read_bytes())
-        with pytest.raises(UserError, match=r"expected the folder of one prepared TFDS set, found .*/a, .*/b: name one"):
+        with pytest.raises(UserError, match=r"the folder of one prepared TFDS set, found .*/a, .*/b: name one"):
             imported(tmp_path)
 
     @pytest.mark.parametrize("name", ["/etc/passwd", "../a", ""])

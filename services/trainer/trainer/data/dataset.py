@@ -55,6 +55,15 @@ class Dataset:
     items: tuple[Item, ...]
     split_seed: int = 0
 
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits there are, the one that figures are reported on last.
+
+        That is ``test``; where the source has fixed every split and labelled no test image, it is ``validation``.
+        """
+        fixed = {item.split for item in self.items}
+        return SPLITS if None in fixed or not fixed else tuple(name for name in SPLITS if name in fixed)
+
     def split(self, name: str) -> list[Item]:
         """The items of ``train``, ``validation`` or ``test``.
 

@@ -23,7 +23,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from contract import IGNORE_ID
-from trainer.data.dataset import INDEX_NAME, SPLITS, Dataset, Item, load_dataset
+from trainer.data.dataset import INDEX_NAME, Dataset, Item, load_dataset
 from trainer.data.folder import import_folder
 from trainer.data.mask_reader import Meaning
 from trainer.data.tfds_import import CLASSES_NAME
@@ -70,7 +70,7 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
         # TFDS renames the folder that it writes to when all is in it.
         text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
         Path(self.data_path, CLASSES_NAME).write_text(text, encoding="utf-8")
-        return {name: self._generate_examples(dataset, dataset.split(name), name) for name in SPLITS}
+        return {name: self._generate_examples(dataset, dataset.split(name), name) for name in dataset.splits}
 
     def _generate_examples(self, dataset: Dataset, items: Sequence[Item], split: str) -> Iterator[tuple[str, Any]]:
         with progress(items, f"building {split}", "image") as bar:

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from contract import IGNORE_ID
 from trainer.confusion import ConfusionMatrix
-from trainer.data.dataset import SPLITS, load_dataset
+from trainer.data.dataset import load_dataset
 from trainer.data.pipeline import evaluation_batches, training_batches
 from trainer.data.validation import require_valid
 from trainer.errors import UserError
@@ -40,8 +40,8 @@ def train(recipe: Recipe, folder: Path) -> float:
         raise UserError(f"{folder} is not empty: name a new folder with --run, or remove it first")
     keras.utils.set_random_seed(recipe.seed)
     dataset = load_dataset(recipe.data.path)
-    # The test split is not looked at here, but a training whose network cannot be measured should not start.
-    train_items, validation_items, _ = (dataset.split(name) for name in SPLITS)
+    # The last split is not looked at here, but a training whose network cannot be measured should not start.
+    train_items, validation_items, _ = (dataset.split(name) for name in ("train", "validation", dataset.splits[-1]))
     if len(train_items) < recipe.data.batch_size:
         raise UserError(
             f"{len(train_items)} training images do not fill one batch of {recipe.data.batch_size}: "
