@@ -137,6 +137,12 @@ class TestRefusals:
             extract_frames([video], tmp_path / "out", FrameChoice(every=15), "png")
         assert {p: p.read_bytes() for p in (tmp_path / "out").iterdir()} == before
 
+    def test_a_file_where_the_folder_should_be(self, video, tmp_path):
+        (tmp_path / "out").write_text("mine")
+        with pytest.raises(UserError, match=r"--output .*out: is a file; expected the name of a folder"):
+            extract_frames([video], tmp_path / "out", FrameChoice())
+        assert (tmp_path / "out").read_text() == "mine"
+
     def test_two_videos_of_one_name(self, video, tmp_path):
         (tmp_path / "b").mkdir()
         (tmp_path / "b" / video.name).write_bytes(video.read_bytes())

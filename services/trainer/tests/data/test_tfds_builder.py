@@ -187,4 +187,9 @@ class TestRefusals:
     def test_a_source_that_is_nothing_of_all_this(self, tmp_path):
         with pytest.raises(UserError, match="nowhere: no such file or folder"):
             build(tmp_path / "nowhere", tmp_path / "tfds")
+        (tmp_path / "photos").mkdir()
+        with pytest.raises(
+            UserError, match=r"photos: is neither a data set \(dataset\.json is missing\) nor holds images"
+        ):
+            build(tmp_path / "photos", tmp_path / "tfds")
         assert not list(tmp_path.rglob("*.tfrecord*"))

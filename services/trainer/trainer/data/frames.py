@@ -84,6 +84,8 @@ def extract_frames(
 
 def _check_names(videos: Sequence[Path], output: Path) -> None:
     """Refuse what would overwrite, before anything is written."""
+    if output.exists() and not output.is_dir():
+        raise UserError(f"--output {output}: is a file; expected the name of a folder")
     by_stem: dict[str, Path] = {}
     for video in videos:
         if not video.is_file():

@@ -116,6 +116,10 @@ def build(
     ours = source / INDEX_NAME
     if ours.is_file() and classes is not None:
         raise UserError(f"--classes {classes}: {ours} names the classes already; leave the option out")
+    if source.is_dir() and not ours.is_file() and not any(folder.is_dir() for folder in source.rglob("gt")):
+        raise UserError(
+            f"{source}: is neither a data set ({INDEX_NAME} is missing) nor holds images in rgb/, masks in gt/"
+        )
     beside = output / f".tmp-{name}-{os.getpid()}"
     tfds.disable_progress_bar()  # ours knows the time left
     try:
