@@ -34,12 +34,12 @@ def palette_png(indices, palette=COLORS):
 def imported(tmp_path, write_files):
     """``imported(files, **meaning)``: report, data set and masks by id; ``classes`` is the text of a class file."""
 
-    def run(files, classes=None, classes_name="classes.yaml", rgb="rgb", gt="gt", **meaning):
+    def run(files, classes=None, classes_name="classes.yaml", layout=None, **meaning):
         write_files(tmp_path / "mine", files)
         if classes is not None:
             meaning["classes"] = tmp_path / "mine" / classes_name
             meaning["classes"].write_text(classes)
-        report = import_folder(tmp_path / "mine", tmp_path / "out", Meaning(**meaning), rgb=rgb, gt=gt)
+        report = import_folder(tmp_path / "mine", tmp_path / "out", Meaning(**meaning), **(layout or {}))
         dataset = load_dataset(tmp_path / "out")
         masks = {i.id: cv2.imread(str(dataset.root / i.mask), cv2.IMREAD_UNCHANGED) for i in dataset.items}
         return report, dataset, masks
@@ -78,8 +78,24 @@ class TestPairs:
 
     def test_in_folders_of_other_names(self, imported):
         files = {"left/images/a.jpg": PHOTO, "labels/a.png": IDS}
-        _, _, masks = imported(files, rgb="left/images", gt="labels/")
+        _, _, masks = imported(files, layout={"rgb": "left/images", "gt": "labels/"})
         assert list(masks) == ["a"]
+
+    def test_whose_folders_are_the_splits(self, imported):
+        folders = ("train", "val", "test")
+        files = {f"rgb/{f}/a.jpg": PHOTO for f in folders} | {f"gt/{f}/a.png": IDS for f in folders}
+        _, dataset, _ = imported(files, layout={"folders_as_splits": True})
+        assert {i.id: i.split for i in dataset.items} == {
+            "train/a": "train",
+            "val/a": "validation",
+            "test/a": "test",
+        }
+
+    def test_whose_folders_are_no_splits(self, imported):
+        with pytest.raises(
+            UserError, match=r"rgb/a\.jpg: is in none of the folders train, training, .*: put it into one"
+        ):
+            imported(pair(IDS), layout={"folders_as_splits": True})
 
     def test_in_a_zip(self, tmp_path, write_files, zip_bytes):
         whole = zip_bytes(write_files(tmp_path / "mine", pair(IDS)), "full_semantic")

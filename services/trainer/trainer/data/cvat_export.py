@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 
 from trainer.data.archive import Archive, open_archive
 from trainer.data.cvat_masks import Masks
-from trainer.data.dataset import SPLITS
+from trainer.data.importing import SPLIT_CALLED
 from trainer.data.labelmap import LabelMap, parse_dataset_meta, parse_labelmap
 from trainer.data.pictures import Picture, pictures_of
 from trainer.errors import UserError
@@ -41,14 +41,14 @@ class CvatExport:
             UserError: the image is in another subset, in several, or in none.
         """
         subsets = self.subsets.get(item_id, [])
-        names = sorted(subset.casefold() for subset in subsets)
-        if len(names) != 1 or names[0] not in SPLITS:
+        splits = [SPLIT_CALLED.get(subset.casefold()) for subset in subsets]
+        if len(splits) != 1 or splits[0] is None:
             found = " and ".join(map(repr, sorted(subsets))) or "no subset"
             raise UserError(
                 f"{self.path}: {item_id} is in {found}: --subsets-as-splits expects each image in one of Train, "
                 "Validation, Test; set its task's subset in CVAT, or leave the option out"
             )
-        return names[0]
+        return splits[0]
 
 
 def open_export(path: Path, images: Path | None, trust_unlabelled: bool) -> CvatExport:

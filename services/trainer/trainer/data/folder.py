@@ -11,6 +11,7 @@ from trainer.data.archive import Archive, open_archive
 from trainer.data.import_report import ImportReport
 from trainer.data.importing import (
     DIVISION_BY_ID,
+    SPLIT_CALLED,
     Division,
     LabelledImage,
     in_threads,
@@ -34,12 +35,14 @@ def import_folder(
     *,
     rgb: str = "rgb",
     gt: str = "gt",
+    folders_as_splits: bool = False,
     division: Division = DIVISION_BY_ID,
 ) -> ImportReport:
     """Read the folders ``rgb`` and ``gt`` below ``source``, a folder or a zip, into the new data set ``output``.
 
     The mask of ``rgb/a.jpg`` is ``gt/a.png``, or one with a usual ending such as ``gt/a_mask.png``. An image without
-    mask is unlabelled and left out, a mask without image too; both are reported.
+    mask is unlabelled and left out, a mask without image too; both are reported. With ``folders_as_splits`` the images
+    lie in ``rgb/train``, ``rgb/val`` and ``rgb/test``, and those are the splits.
 
     Raises:
         UserError: anything that makes a label doubtful. Nothing is written then.
@@ -57,6 +60,7 @@ def import_folder(
             f"{source}: no mask has the name of an image. An image is called {next(iter(pictures))!r}, a mask "
             f"{next(iter(masks))!r}: they must be the same, the mask's with {', '.join(MASK_NAME_ENDINGS)} or without"
         )
+    splits = _splits(pictures, list(pairs), division) if folders_as_splits else {}
     reader = mask_reader(meaning, lambda: _values([masks[mask_id] for mask_id in pairs.values()]))
     report = ImportReport(
         unlabelled=sorted(pictures.keys() - pairs.keys()),
@@ -64,7 +68,7 @@ def import_folder(
         notes=list(reader.notes),
     )
     images = (
-        LabelledImage(item_id, pictures[item_id], partial(_read_mask, reader, masks[mask_id]))
+        LabelledImage(item_id, pictures[item_id], partial(_read_mask, reader, masks[mask_id]), splits.get(item_id))
         for item_id, mask_id in pairs.items()
     )
     return write_dataset(images, len(pairs), reader.classes, output, division, report, refuse_one_class)
@@ -100,6 +104,19 @@ def pair_by_name(pictures: dict[str, Picture], masks: dict[str, Picture]) -> dic
         if candidates:
             pairs[item_id] = candidates[0]
     return pairs
+
+
+def _splits(pictures: dict[str, Picture], ids: list[str], division: Division) -> dict[str, str]:
+    """The split of each image by the folder that it is in."""
+    called = {item_id: SPLIT_CALLED.get(item_id.split("/")[0].casefold()) for item_id in ids}
+    for item_id, split in called.items():
+        if split is None:
+            raise UserError(
+                f"{pictures[item_id].name}: is in none of the folders {', '.join(SPLIT_CALLED)}: put it into one, or "
+                "leave out --folders-as-splits"
+            )
+    found = set(called.values())
+    return {item_id: division.keep(item_id, split, found) for item_id, split in called.items() if split}
 
 
 def _values(masks: list[Picture]) -> set[int]:

@@ -57,6 +57,9 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         default="auto",
         help="what a mask holds: class ids, or the colours of the class file (default: whichever it can be)",
     )
+    folder.add_argument(
+        "--folders-as-splits", action="store_true", help="the images' folders train, val and test are the splits"
+    )
     _meaning(folder)
     _division(folder)
 
@@ -179,12 +182,16 @@ def _import_cvat(options: argparse.Namespace) -> None:
 def _import_folder(options: argparse.Namespace) -> None:
     from trainer.data.folder import import_folder
 
-    meaning = _meaning_of(options, options.masks_are)
-    division = _division_of(options)
-    _say(
-        import_folder(options.source, options.output, meaning, rgb=options.rgb, gt=options.gt, division=division),
-        options,
+    report = import_folder(
+        options.source,
+        options.output,
+        _meaning_of(options, options.masks_are),
+        rgb=options.rgb,
+        gt=options.gt,
+        folders_as_splits=options.folders_as_splits,
+        division=_division_of(options),
     )
+    _say(report, options)
 
 
 def _import_cityscapes(options: argparse.Namespace) -> None:

@@ -25,6 +25,17 @@ from trainer.data.pictures import KEPT_AS_THEY_ARE, Picture, decode_upright, is_
 from trainer.errors import UserError
 from trainer.progress import progress
 
+# What sources call their splits.
+SPLIT_CALLED = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+    "testing": "test",
+}
+
 Source = TypeVar("Source")
 Result = TypeVar("Result")
 

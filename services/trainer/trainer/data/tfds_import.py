@@ -12,20 +12,26 @@ from numpy.typing import NDArray
 
 from trainer.data.class_files import ClassFile, class_file_of_names, read_class_file
 from trainer.data.import_report import ImportReport
-from trainer.data.importing import DIVISION_BY_ID, Division, LabelledImage, refuse_taken, write_dataset
+from trainer.data.importing import (
+    DIVISION_BY_ID,
+    SPLIT_CALLED,
+    Division,
+    LabelledImage,
+    refuse_taken,
+    write_dataset,
+)
 from trainer.data.mask_files import decode_mask, refuse_other_size
 from trainer.data.mask_reader import MaskReader, Meaning, decode_ids, mask_reader, refuse_one_class
 from trainer.data.pictures import IMAGE_SUFFIXES, Picture
+from trainer.data.tfds_builder import CLASSES_NAME
 from trainer.data.tfds_prepared import prepared_builder
 from trainer.data.tfds_sources import SOURCES, TfdsSource
 from trainer.errors import UserError
 from trainer.progress import progress
 
-CLASSES_NAME = "classes.json"  # a class map beside the set, which `data build` writes
 BY_POSITION = "position"
 
 _ID_KEYS = ("id", "image_id", "file_name", "filename", "image/filename")
-_SPLITS = {"train": "train", "validation": "validation", "val": "validation", "valid": "validation", "test": "test"}
 
 
 def import_tfds(
@@ -71,15 +77,15 @@ def import_tfds(
     reader = _reader(builder, mask_key, known, meaning, lambda: examples.values(splits))
 
     report = ImportReport(notes=list(reader.notes))
-    fixed = {_SPLITS[s] for s in splits if s in _SPLITS}
+    fixed = {SPLIT_CALLED[s] for s in splits if s in SPLIT_CALLED}
     if len(fixed) > 1:
-        report.notes.extend(f"Its split {s!r} is left out" for s in splits if s not in _SPLITS)
-        splits = [s for s in splits if s in _SPLITS]
+        report.notes.extend(f"Its split {s!r} is left out" for s in splits if s not in SPLIT_CALLED)
+        splits = [s for s in splits if s in SPLIT_CALLED]
 
     def images() -> Iterator[LabelledImage]:
         for split in splits:
             for item_id, picture, mask in examples.of(split):
-                place = division.keep(item_id, _SPLITS[split], fixed) if len(fixed) > 1 else None
+                place = division.keep(item_id, SPLIT_CALLED[split], fixed) if len(fixed) > 1 else None
                 yield LabelledImage(item_id, picture, partial(_read_mask, reader, mask), place)
 
     total = sum(builder.info.splits[split].num_examples for split in splits)
