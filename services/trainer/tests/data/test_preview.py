@@ -89,7 +89,7 @@ class TestRefusals:
     def test_a_class_that_no_image_has(self, sheet, tmp_path, dataset, write_files):
         write_files(tmp_path / "set", {"i/a.png": np.zeros((9, 9, 3), np.uint8), "m/a.png": np.zeros((9, 9), np.uint8)})
         empty = Dataset(tmp_path / "set", dataset.classes, (Item("a", "i/a.png", "m/a.png"),))
-        with pytest.raises(UserError, match="no usable image that has apple in any split"):
+        with pytest.raises(UserError, match="the data set holds no usable images that have apple"):
             sheet(Sample(classes=["apple"]), dataset=empty)
 
     def test_a_width_too_small_to_see_anything(self, sheet):

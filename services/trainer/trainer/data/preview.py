@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from contract import IGNORE_ID, ClassInfo
-from trainer.data.dataset import SPLITS, Dataset, Item
+from trainer.data.dataset import Dataset, Item
 from trainer.data.drawing import Image
 from trainer.data.inspection import Inspection
 from trainer.data.inspections import inspect_all
@@ -57,26 +57,19 @@ def preview(dataset: Dataset, output: Path, sample: Sample, panel_width: int = 2
     Raises:
         UserError: the file exists, or the sample names what the data set does not have.
     """
-    if output.suffix.lower() != ".png":
-        raise UserError(f"--output {output}: expected a name that ends in .png")
-    if output.exists():
-        raise UserError(f"{output} exists already: name another file with --output, or remove it first")
-    if not 1 <= sample.images <= MAX_IMAGES:
-        raise UserError(f"--images {sample.images}: expected 1 to {MAX_IMAGES}")
-    if panel_width < _MIN_PANEL_WIDTH:
-        raise UserError(f"--width {panel_width}: expected {_MIN_PANEL_WIDTH} pixels or more")
+    _check(output, sample, panel_width)
     wanted = [_class_named(name, dataset.classes) for name in sample.classes]
     members = dataset.items if sample.split is None else dataset.split(sample.split)
     found = dict(zip((item.id for item in dataset.items), inspect_all(dataset), strict=True))
     usable = [item for item in members if not found[item.id].faults]
-    shown = _drawn_by_lot([i for i in usable if not wanted or _has(found[i.id], wanted)], sample)
+    candidates = [item for item in usable if not wanted or _has(found[item.id], wanted)]
+    shown = _drawn_by_lot(candidates, sample)
+    having = f" that have {' or '.join(c.name for c in wanted)}" if wanted else ""
     if not shown:
-        without = f" that has {' or '.join(c.name for c in wanted)}" if wanted else ""
-        raise UserError(f"{dataset.root}: no usable image{without} in {sample.split or 'any split'}")
+        raise UserError(f"{dataset.root}: {sample.split or 'the data set'} holds no usable images{having}")
 
-    title = f"{dataset.root.resolve().name}   {len(shown):,} of {len(usable):,} images, " + (
-        f"{sample.split} split" if sample.split else ", ".join(SPLITS)
-    )
+    title = f"{dataset.root.resolve().name}   {sample.split or 'all splits'}: "
+    title += f"{len(shown):,} of {len(candidates):,} images{having}"
     cells = [_cell(dataset, item, panel_width) for item in progress(shown, "drawing", "image")]
     rows = [beside(cells[start : start + _COLUMNS], 2 * GAP) for start in range(0, len(cells), _COLUMNS)]
     width = max(row.shape[1] for row in rows)
@@ -85,6 +78,17 @@ def preview(dataset: Dataset, output: Path, sample: Sample, panel_width: int = 2
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_bytes(cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))[1].tobytes())
     return shown
+
+
+def _check(output: Path, sample: Sample, panel_width: int) -> None:
+    if output.suffix.lower() != ".png":
+        raise UserError(f"--output {output}: expected a name that ends in .png")
+    if output.exists():
+        raise UserError(f"{output} exists already: name another file with --output, or remove it first")
+    if not 1 <= sample.images <= MAX_IMAGES:
+        raise UserError(f"--images {sample.images}: expected 1 to {MAX_IMAGES}")
+    if panel_width < _MIN_PANEL_WIDTH:
+        raise UserError(f"--width {panel_width}: expected {_MIN_PANEL_WIDTH} pixels or more")
 
 
 def _class_named(name: str, classes: Sequence[ClassInfo]) -> ClassInfo:

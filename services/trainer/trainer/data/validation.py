@@ -13,7 +13,7 @@ import numpy as np
 
 from contract import IGNORE_ID
 from trainer.data.archive import is_litter
-from trainer.data.dataset import INDEX_NAME, SPLITS, Dataset, Item
+from trainer.data.dataset import INDEX_NAME, Dataset, Item
 from trainer.data.duplicates import identical_images, look_alikes
 from trainer.data.inspection import Fault, Inspection
 from trainer.data.inspections import inspect_all
@@ -90,14 +90,15 @@ def _index_faults(dataset: Dataset) -> Iterator[Fault]:
 def _labels(dataset: Dataset, items: Sequence[Item], found: Sequence[Inspection]) -> dict[str, SplitLabels]:
     """Pixels of each class in each image, split by split."""
     values = range(len(dataset.classes))
-    rows: dict[str, list[list[int]]] = {name: [] for name in SPLITS}
-    ignored = dict.fromkeys(SPLITS, 0)
+    rows: dict[str, list[list[int]]] = {name: [] for name in dataset.splits}
+    ignored = dict.fromkeys(dataset.splits, 0)
     for item, inspection in zip(items, found, strict=True):
         split = dataset.split_of(item)
         rows[split].append([inspection.pixels.get(value, 0) for value in values])
         ignored[split] += inspection.pixels.get(IGNORE_ID, 0)
     return {
-        name: SplitLabels(np.array(rows[name], np.int64).reshape(-1, len(values)), ignored[name]) for name in SPLITS
+        name: SplitLabels(np.array(counts, np.int64).reshape(-1, len(values)), ignored[name])
+        for name, counts in rows.items()
     }
 
 
@@ -151,7 +152,7 @@ def _doubtful_masks(items: Sequence[Item], found: Sequence[Inspection]) -> Itera
 
 
 def _absent(dataset: Dataset, labels: dict[str, SplitLabels]) -> Iterator[Fault]:
-    filled = [name for name in SPLITS if len(labels[name].counts)]
+    filled = [name for name, of in labels.items() if len(of.counts)]
     for c in dataset.classes:
         without = [name for name in filled if not labels[name].counts[:, c.id].any()]
         if len(without) == len(filled):
