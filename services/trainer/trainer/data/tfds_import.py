@@ -23,12 +23,12 @@ from trainer.data.importing import (
 from trainer.data.mask_files import decode_mask, refuse_other_size
 from trainer.data.mask_reader import MaskReader, Meaning, decode_ids, mask_reader, refuse_one_class
 from trainer.data.pictures import IMAGE_SUFFIXES, Picture
-from trainer.data.tfds_builder import CLASSES_NAME
 from trainer.data.tfds_prepared import prepared_builder
 from trainer.data.tfds_sources import SOURCES, TfdsSource
 from trainer.errors import UserError
 from trainer.progress import progress
 
+CLASSES_NAME = "classes.json"  # a class map beside the set, which `data build` writes
 BY_POSITION = "position"
 
 _ID_KEYS = ("id", "image_id", "file_name", "filename", "image/filename")
