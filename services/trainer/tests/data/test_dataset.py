@@ -5,7 +5,7 @@ import json
 import pytest
 
 from contract import ClassInfo
-from trainer.data.dataset import SPLITS, Dataset, Item, load_dataset, paths, split_of, train_or_validation
+from trainer.data.dataset import SPLITS, Dataset, Item, load_dataset, split_of, train_or_validation
 from trainer.errors import UserError
 
 CLASSES = (ClassInfo(0, "background", (0, 0, 0)), ClassInfo(1, "äpple", (220, 40, 50)))
@@ -95,10 +95,6 @@ class TestIndex:
         path = tmp_path / "dataset.json"
         path.write_text(path.read_text().replace('"format_version": 2', '"format_version": 1'))
         assert load_dataset(tmp_path) == dataset
-
-    def test_paths_are_below_its_folder(self, tmp_path):
-        dataset = dataset_of(["b", "a"], tmp_path)
-        assert paths(dataset, dataset.items[:1]) == ([f"{tmp_path}/images/b.jpg"], [f"{tmp_path}/masks/b.png"])
 
     @pytest.mark.parametrize("root", ["nowhere", "file"])
     def test_what_is_no_data_set_is_refused(self, tmp_path, root):

@@ -1,7 +1,5 @@
 """From files to batches: what comes when, whatever the number of workers, from any step, and nothing is lost."""
 
-import itertools
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -145,9 +143,3 @@ def test_distributed_training_takes_them(dataset, data):
     batches = strategy.experimental_distribute_dataset(training_batches(dataset, dataset.items[:8], data, seed=1))
     images, labels = next(iter(batches))
     assert (images.shape, labels.shape) == ((4, 32, 48, 3), (4, 32, 48))
-
-
-def test_positions_of_all_shards_are_the_order_of_one():
-    shards = [Shard(index, 3) for index in range(3)]
-    positions = sorted(s.position(local, batch_size=6) for s, local in itertools.product(shards, range(8)))
-    assert positions == list(range(24))

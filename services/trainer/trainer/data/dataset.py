@@ -11,7 +11,6 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,8 +131,3 @@ def train_or_validation(key: str, seed: int) -> str:
 def _share(key: str, seed: int) -> float:
     digest = hashlib.sha256(f"{seed}:{key}".encode()).digest()
     return int.from_bytes(digest[:8]) / 2**64
-
-
-def paths(dataset: Dataset, items: Sequence[Item]) -> tuple[list[str], list[str]]:
-    """Absolute image and mask paths of ``items``."""
-    return [str(dataset.root / i.image) for i in items], [str(dataset.root / i.mask) for i in items]
