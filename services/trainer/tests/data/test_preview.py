@@ -62,14 +62,17 @@ class TestTheSheet:
 
     def test_a_tall_image_is_narrowed_and_a_large_one_shrunk(self, sheet, dataset, tmp_path, write_files):
         mask = np.zeros((900, 300), np.uint8)
-        mask[:450] = 1
-        mask[450:600] = 255
+        mask[:453] = 1
+        mask[453:600] = 3
         write_files(tmp_path / "tall", {"images/a.png": np.full((900, 300, 3), 90, np.uint8), "masks/a.png": mask})
         tall = Dataset(tmp_path / "tall", dataset.classes, (Item("日本/a", "images/a.png", "masks/a.png"),))
         _, picture = sheet(Sample(), 120, tall)
         height, width = 150, 50
-        apple = dataset.classes[1].color
-        assert pixels_of(picture[-height - 3 * MARGIN :], apple) == height // 2 * width
+        apple, between, leaf = (c.color for c in dataset.classes[1:4])
+        below_legend = picture[-height - 3 * MARGIN :]
+        assert pixels_of(below_legend, apple) == height // 2 * width
+        assert pixels_of(below_legend, leaf) == height // 6 * width
+        assert pixels_of(below_legend, between) == 0  # labels are never interpolated
         assert picture.shape[1] == 3 * 120 + 2 * GAP + 2 * MARGIN
 
 
