@@ -124,6 +124,12 @@ class TestTrainingBatches:
         with pytest.raises(UserError, match="batches of 4 cannot be divided among 3 workers"):
             training_batches(dataset, dataset.items, data, seed=1, shard=Shard(0, 3))
 
+    def test_what_an_operation_lacks_is_said_before_the_first_batch(self, dataset, still, tmp_path):
+        augmentation = [{"replace_background": {"folder": str(tmp_path)}}]
+        data = Data.model_validate(still.model_dump() | {"augmentation": augmentation})
+        with pytest.raises(UserError, match="holds no images"):
+            training_batches(dataset, dataset.items, data, seed=1)
+
     def test_a_cache_changes_nothing(self, dataset, data):
         cached = data.model_copy(update={"cache": True})
         plain, kept = (training_batches(dataset, dataset.items[:5], d, seed=1) for d in (data, cached))

@@ -81,8 +81,11 @@ def augment(
         workers: threads, by default one a core.
 
     Raises:
-        UserError: the folder holds something else, or an image cannot be read. Variants already made stay.
+        UserError: the folder holds something else, an operation lacks what it needs, or an image cannot be read.
+            Variants already made stay.
     """
+    for operation in variants.operations:
+        operation.require()
     _claim(output, classes, variants)
     wanted = [(image, number) for image in images for number in range(variants.copies)]
     missing = [

@@ -39,8 +39,10 @@ def training_batches(
         shard: this worker's part of every batch.
 
     Raises:
-        UserError: the batch cannot be divided among the workers.
+        UserError: the batch cannot be divided among the workers, or an operation lacks what it needs.
     """
+    for operation in data.augmentation:
+        operation.require()
     examples = _Examples(dataset, items, data)
     rows = shard.rows(data.batch_size)
 

@@ -124,6 +124,10 @@ class ReplaceBackground(Change):
     probability: Fraction = 0.5
     background: int = 0
 
+    def require(self) -> None:
+        """Raise UserError when the folder holds no images."""
+        _pictures(self.folder)
+
     def change(self, pair: Pair, rng: np.random.Generator, donors: Donors | None) -> Pair:
         """The pair before another background."""
         files = _pictures(self.folder)

@@ -18,11 +18,14 @@ from trainer.options import Fraction, Strict, describe
 Donors = Callable[[np.random.Generator], Pair]
 
 
-class Operation(Strict, abc.ABC):
+class Operation(Strict):
     """Something that happens to a pair with a ``probability``; all its chance comes from the generator it is given."""
 
     name: ClassVar[str]
     probability: Fraction = 1.0
+
+    def require(self) -> None:
+        """Raise UserError when something that it needs is missing, before a long work begins."""
 
 
 class Movement(Operation):
