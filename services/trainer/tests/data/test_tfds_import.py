@@ -146,6 +146,13 @@ class TestKnownSets:
         np.testing.assert_array_equal(masks["test_1"], np.array([0, 1, 255], np.uint8)[IDS[..., 0]])
         assert "border (3, not classified) is ignored" in str(report)
 
+    def test_as_a_person_types_it(self, trainer, prepare, tmp_path):
+        trimap = np.array([2, 1, 3], np.uint8)[IDS]
+        folder = prepare("oxford_iiit_pet", PLAIN, {"train": [example("a.jpg", trimap)]})
+        status, out, _ = trainer("data", "import-tfds", folder, "--output", tmp_path / "set")
+        assert (status, out.splitlines()[-1]) == (0, f"imported: {tmp_path}/set")
+        assert "  pet                   16.667% of the pixels" in out
+
     def test_scene_parse150_holds_things_in_red_and_their_numbers_in_green(self, imported, prepare):
         annotation = np.concatenate([IDS * 50, IDS + 7, IDS * 0], axis=2)
         features = {"image": IMAGE, "annotation": tfds.features.Image(encoding_format="png")}

@@ -149,7 +149,7 @@ def _value(text: str) -> int:
     return int(text)
 
 
-def _meaning_of(options: argparse.Namespace, kind: "Kind" = "ids") -> "Meaning":
+def _meaning_of(options: argparse.Namespace, kind: "Kind" = "auto") -> "Meaning":
     from trainer.data.mask_reader import Meaning
 
     return Meaning(options.classes, kind, dict(options.map), tuple(options.ignore))
