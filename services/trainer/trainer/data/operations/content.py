@@ -45,7 +45,7 @@ class Cutout(Change):
 
 @register("copy_paste")
 class CopyPaste(Change):
-    """Paste up to ``objects`` objects of other images, resized by ``scale``, at random places.
+    """Paste up to ``objects`` objects of another image, resized by ``scale``, at random places.
 
     Source: arXiv 2012.07177. An object is an instance where the donor knows them, else a connected part of one class
     other than background, of at least ``smallest`` of its image's area. ``classes`` are the ids to take, by default
@@ -60,12 +60,12 @@ class CopyPaste(Change):
     background: int = 0
 
     def change(self, pair: Pair, rng: np.random.Generator, donors: Donors | None) -> Pair:
-        """The pair with other images' objects before it; the same where there are none."""
+        """The pair with another image's objects before it; the same where there are none."""
         if donors is None:
             return pair
         image, mask = pair.image.copy(), pair.mask.copy()
+        donor = donors(rng)  # one for all, as it has to be decoded
         for _ in range(rng.integers(1, self.objects, endpoint=True)):
-            donor = donors(rng)
             taken = self._take(donor, rng)
             if taken is not None:
                 zoom = rng.uniform(*self.scale) * np.array(mask.shape) / donor.mask.shape
