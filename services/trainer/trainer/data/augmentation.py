@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from contract import ClassInfo
 from contract.durable import replace_file
-from trainer.data.importing import in_threads
+from trainer.data.importing import in_threads, png
 from trainer.data.labelled_source import Labelled
 from trainer.data.operations import Operation, apply, operation_to_recipe
 from trainer.data.pair import Pair
@@ -153,8 +153,11 @@ def _stable_number(item_id: str) -> int:
 def _write(path: Path, image: NDArray) -> None:
     """Write beside, then rename: a file that has its name is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    options = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY] if path.suffix == ".jpg" else []
-    _, data = cv2.imencode(path.suffix, image, options)
+    data = png(image) if path.suffix == ".png" else _jpeg(image)
     beside = path.with_name(f".tmp-{path.name}")
-    beside.write_bytes(data.tobytes())
+    beside.write_bytes(data)
     beside.replace(path)
+
+
+def _jpeg(image: NDArray) -> bytes:
+    return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1].tobytes()

@@ -175,7 +175,9 @@ def _write_one(image: LabelledImage, root: Path, division: Division) -> tuple[It
 
 def png(image: NDArray[np.uint8]) -> bytes:
     """The PNG of a BGR image [H, W, 3] or of a mask [H, W]."""
-    return cv2.imencode(".png", image)[1].tobytes()
+    # Regions of one value need no filter: without one they take half the time to decode, and less space.
+    options = [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE] if image.ndim == 2 else []
+    return cv2.imencode(".png", image, options)[1].tobytes()
 
 
 def in_threads(
