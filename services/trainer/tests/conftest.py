@@ -69,6 +69,18 @@ def zip_bytes():
     return pack
 
 
+@pytest.fixture
+def trainer(capsys):
+    """``trainer("data", …)``, a command as a person types it: exit status, standard output, standard error."""
+    from trainer.cli import main
+
+    def run(*words):
+        status = main([str(word) for word in words])
+        return status, *capsys.readouterr()
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory):
     """A drawn set as CVAT exports it: 96 images of 64x96."""
@@ -86,7 +98,7 @@ def dataset(drawn, tmp_path_factory):
     from trainer.data.dataset import load_dataset
 
     folder = tmp_path_factory.mktemp("dataset") / "drawn"
-    import_cvat(drawn, folder)
+    import_cvat([drawn], folder)
     return load_dataset(folder)
 
 

@@ -8,19 +8,6 @@ import sys
 
 import pytest
 
-from trainer.cli import main
-
-
-@pytest.fixture
-def trainer(capsys):
-    """``trainer("data", …)``: exit status, standard output, standard error."""
-
-    def run(*words):
-        status = main([str(word) for word in words])
-        return status, *capsys.readouterr()
-
-    return run
-
 
 def test_a_set_is_drawn_and_imported(trainer, tmp_path):
     size = ["--size", 48, 64]
@@ -79,7 +66,7 @@ def test_a_model_name_that_cannot_be_is_a_mistake_like_any_other(trainer, run, t
 
 
 def test_what_was_stopped_by_hand_says_so(trainer, tmp_path, monkeypatch):
-    def interrupted(*_):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("trainer.data.cvat.import_cvat", interrupted)

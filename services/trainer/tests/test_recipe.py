@@ -29,6 +29,10 @@ def refusal(path, *overrides):
     return message
 
 
+def operation(recipe, name):
+    return next(o for o in recipe.data.augmentation if o.name == name)
+
+
 def test_what_is_not_said_has_a_default(recipe_file):
     recipe = load_recipe(recipe_file)
     assert (recipe.network, recipe.epochs, recipe.auxiliary_weight, recipe.seed) == ("ddrnet23_slim", 8, 0.4, 0)
@@ -48,16 +52,23 @@ def test_the_recipes_that_come_with_the_trainer_load(path):
         ("optimizer.learning_rate=5e-3", lambda r: r.optimizer.learning_rate == 0.005),
         ("optimizer.name=adamw", lambda r: r.optimizer.name == "adamw"),
         ("data.path=/data/a b=c", lambda r: r.data.path == Path("/data/a b=c")),
-        ("data.augmentation.flip=false", lambda r: r.data.augmentation.flip is False),
-        ("data.augmentation.scale=[1, 1]", lambda r: r.data.augmentation.scale == (1, 1)),
-        (
-            "data.augmentation={flip: no}",
-            lambda r: not r.data.augmentation.flip and r.data.augmentation.contrast == 0.2,
-        ),
+        ("data.augmentation.flip.horizontal=0", lambda r: operation(r, "flip").horizontal == 0),
+        ("data.augmentation.random_scale.range=[1, 1]", lambda r: operation(r, "random_scale").range == (1, 1)),
+        ("data.augmentation.photometric={hue: 0.1}", lambda r: operation(r, "photometric").hue == 0.1),
+        ("data.augmentation=[]", lambda r: r.data.augmentation == ()),
+        ("data.augmentation=[flip, {rotate: }]", lambda r: [o.name for o in r.data.augmentation] == ["flip", "rotate"]),
     ],
 )
 def test_the_shell_can_set_every_value(recipe_file, override, read):
     assert read(load_recipe(recipe_file, [override]))
+
+
+def test_a_recipe_lists_operations_in_their_order_and_the_shell_changes_one(recipe_file):
+    recipe_file.write_text(SHORTEST.replace("256}", "256, augmentation: [shift, {flip: }, {blur: {sigma: [1, 2]}}]}"))
+    recipe = load_recipe(recipe_file, ["data.augmentation.shift.fraction=0.3", "data.augmentation.flip.vertical=1"])
+    assert [o.name for o in recipe.data.augmentation] == ["shift", "flip", "blur"]
+    assert (operation(recipe, "shift").fraction, operation(recipe, "flip").vertical) == (0.3, 1)
+    assert operation(recipe, "blur").sigma == (1, 2)
 
 
 def test_the_last_override_counts(recipe_file):
@@ -65,7 +76,7 @@ def test_the_last_override_counts(recipe_file):
 
 
 def test_a_saved_recipe_is_read_back_the_same(recipe_file, tmp_path):
-    recipe = load_recipe(recipe_file, ["data.augmentation.scale=[0.5, 2]", "optimizer.weight_decay=0"])
+    recipe = load_recipe(recipe_file, ["data.augmentation.random_scale.range=[0.5, 2]", "optimizer.weight_decay=0"])
     save_recipe(recipe, tmp_path / "saved.yaml")
     assert load_recipe(tmp_path / "saved.yaml") == recipe
 
@@ -83,10 +94,17 @@ def test_a_saved_recipe_is_read_back_the_same(recipe_file, tmp_path):
         ("optimizer.momentum=1.1", "optimizer.momentum: Input should be less than or equal to 1"),
         ("data.batch_size=0", "data.batch_size: Input should be greater than or equal to 1"),
         ("data.input_width=31", "data.input_width: Input should be greater than or equal to 32"),
-        ("data.augmentation.brightness=2", "data.augmentation.brightness: Input should be less than or equal to 1"),
-        ("data.augmentation.scale=[1]", "data.augmentation.scale.1: Field required"),
-        ("data.augmentation.scale=[0, 1]", "data.augmentation.scale.0: Input should be greater than 0"),
-        ("data.augmentation.scale=[2, 1]", "scale: Value error, from 2.0 to 1.0: expected the smaller factor first"),
+        ("data.augmentation=[turn]", "there is no operation 'turn': choose from blur, copy_paste, crop, cutout, flip"),
+        ("data.augmentation=[{flip: {p: 1}}]", "flip: p: there is no such value; there are probability, horizontal,"),
+        ("data.augmentation=[{flip: 1}]", "flip: expected options, for instance {probability: 0.5}, found 1"),
+        ("data.augmentation=[{flip: , shift: }]", "expected one operation and its options, for instance flip: {}"),
+        ("data.augmentation.rotate.degrees=3", "has no operation 'rotate', only random_scale, crop, flip, photometric"),
+        ("data.augmentation.photometric.brightness=2", "photometric: brightness: Input should be less than or equal"),
+        ("data.augmentation.random_scale.range=[1]", "random_scale: range.1: Field required"),
+        ("data.augmentation.random_scale.range=[0, 1]", "random_scale: range.0: Input should be greater than 0"),
+        ("data.augmentation.random_scale.range=[2, 1]", "from 2.0 to 1.0: expected the smaller one first"),
+        ("data.augmentation=[random_scale]", "random_scale changes the size: add crop after it"),
+        ("data.augmentation.crop.probability=0.5", "random_scale changes the size: add crop after it"),
         ("data=drawn", "data: Input should be"),
         ("epochs", "--set epochs: expected path.to=value"),
         ("=3", "--set =3: expected path.to=value"),

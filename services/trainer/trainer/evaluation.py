@@ -11,6 +11,7 @@ from contract import SERVING_DEFAULT, CardError, Metrics, ModelCard, versions
 from contract.repository import CARD_PATH
 from trainer.confusion import ConfusionMatrix
 from trainer.data.dataset import Dataset
+from trainer.data.pair import read_pair
 from trainer.errors import UserError
 from trainer.progress import progress
 
@@ -40,15 +41,12 @@ def evaluate(segment: MaskFunction, card: ModelCard, dataset: Dataset, split: st
     items = dataset.split(split)
     confusion = ConfusionMatrix(len(dataset.classes))
     for item in progress(items, f"evaluating on {split}", "image"):
-        image = cv2.imread(str(dataset.root / item.image), cv2.IMREAD_COLOR_RGB)
-        label = cv2.imread(str(dataset.root / item.mask), cv2.IMREAD_UNCHANGED)
-        if image is None or label is None:
-            raise UserError(f"{dataset.root}: {item.image} or {item.mask} cannot be read: import the labels again")
-        resized = cv2.resize(image, (card.input_width, card.input_height), interpolation=cv2.INTER_LINEAR)
+        pair = read_pair(dataset, item)
+        resized = cv2.resize(pair.image, (card.input_width, card.input_height), interpolation=cv2.INTER_LINEAR)
         mask = segment(np.asarray(resized, np.uint8)[None])[0]
         # INTER_NEAREST_EXACT has half-pixel centres; INTER_NEAREST has not, and would shift the mask.
-        mask = cv2.resize(mask, label.shape[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
-        confusion.add(label, mask)
+        mask = cv2.resize(mask, pair.mask.shape[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+        confusion.add(pair.mask, mask)
     iou = confusion.iou()
     per_class = {c.name: None if np.isnan(iou[c.id]) else round(float(iou[c.id]), 4) for c in card.classes}
     return Metrics(round(confusion.miou(), 4), per_class, split, len(items))

@@ -2,50 +2,52 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
+from trainer.data.operations import Operation, RecipeOperation, create_operation, operation_to_recipe
 from trainer.errors import UserError
+from trainer.options import Fraction, Strict, describe
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 
-Fraction = Annotated[float, Field(ge=0, le=1)]
+
+def _default_augmentation() -> tuple[Operation, ...]:
+    scale = create_operation("random_scale", range=(0.75, 1.5))
+    return scale, create_operation("crop"), create_operation("flip"), create_operation("photometric")
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Data(Strict):
+    """Which images, at what size (pixels), in batches of how many, and what happens to a training image.
 
-
-class Augmentation(_Strict):
-    """What happens to a training image; labels follow by nearest neighbour, pixels from outside become ignored."""
-
-    flip: bool = True
-    scale: tuple[PositiveFloat, PositiveFloat] = (0.75, 1.5)
-    brightness: Fraction = 0.2
-    contrast: Fraction = 0.2
-    saturation: Fraction = 0.2
-
-    @field_validator("scale")
-    @classmethod
-    def _ascending(cls, scale: tuple[float, float]) -> tuple[float, float]:
-        if scale[0] > scale[1]:
-            raise ValueError(f"from {scale[0]} to {scale[1]}: expected the smaller factor first")
-        return scale
-
-
-class Data(_Strict):
-    """Which images, at what size (pixels), in batches of how many."""
+    Every image counts as stretched to the input size, as clients stretch it; ``augmentation`` starts from there.
+    ``cache`` keeps decoded images in memory: for sets that are small beside it.
+    """
 
     path: Path
     input_height: int = Field(ge=32)
     input_width: int = Field(ge=32)
     batch_size: int = Field(8, ge=1)
-    augmentation: Augmentation = Augmentation()
+    cache: bool = False
+    augmentation: tuple[RecipeOperation, ...] = Field(default_factory=_default_augmentation)
+
+    @field_validator("augmentation")
+    @classmethod
+    def _ends_at_input_size(cls, augmentation: tuple[Operation, ...]) -> tuple[Operation, ...]:
+        is_canvas = True
+        for operation in augmentation:
+            if operation.name == "random_scale":
+                is_canvas = False
+            elif operation.name == "crop" and operation.probability == 1:
+                is_canvas = True
+        if not is_canvas:
+            raise ValueError("random_scale changes the size: add crop after it, with probability 1")
+        return augmentation
 
 
-class Optimizer(_Strict):
+class Optimizer(Strict):
     """Poly decay per iteration after a linear warm-up; weight decay skips biases and normalisation."""
 
     name: Literal["sgd", "adamw"] = "sgd"
@@ -56,7 +58,7 @@ class Optimizer(_Strict):
     warmup_steps: int = Field(100, ge=0)
 
 
-class Recipe(_Strict):
+class Recipe(Strict):
     """Everything that decides how a network is trained."""
 
     network: str
@@ -64,7 +66,7 @@ class Recipe(_Strict):
     optimizer: Optimizer = Optimizer()
     epochs: int = Field(ge=1)
     auxiliary_weight: float = Field(0.4, ge=0)
-    seed: int = 0
+    seed: int = Field(0, ge=0, lt=2**32)
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -88,7 +90,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         return Recipe.model_validate(content)
     except ValidationError as error:
         where = f"{path} with {', '.join(overrides)}" if overrides else str(path)
-        raise UserError(f"{where}: {'; '.join(_problem(e['loc'], e['msg']) for e in error.errors())}") from None
+        raise UserError(f"{where}: {describe(error, Recipe)}") from None
 
 
 def save_recipe(recipe: Recipe, path: Path) -> None:
@@ -99,26 +101,41 @@ def save_recipe(recipe: Recipe, path: Path) -> None:
 def _override(content: dict[str, Any], override: str) -> None:
     key, equals, value = override.partition("=")
     *parents, last = key.split(".")
+    if not equals or not last:
+        raise _no_override(override)
+    if parents[:2] == ["data", "augmentation"] and isinstance(content.get("data"), dict):
+        content["data"].setdefault("augmentation", [operation_to_recipe(o) for o in _default_augmentation()])
     node: Any = content
     for parent in parents:
-        node = node.setdefault(parent, {}) if isinstance(node, dict) else None
-    if not equals or not last or not isinstance(node, dict):
-        raise UserError(f"--set {override}: expected path.to=value, for instance optimizer.learning_rate=0.005")
+        holder = _holder(node, parent, override)
+        if holder.get(parent) is None:
+            holder[parent] = {}
+        node = holder[parent]
     try:
-        node[last] = yaml.safe_load(value)
+        _holder(node, last, override)[last] = yaml.safe_load(value)
     except yaml.YAMLError as error:
         raise UserError(f"--set {override}: {value!r} is not a YAML value ({_one_line(error)})") from None
 
 
-def _problem(location: tuple[int | str, ...], message: str) -> str:
-    *parents, _value = location
-    model: Any = Recipe
-    for parent in parents:
-        fields = getattr(model, "model_fields", {})
-        model = fields[parent].annotation if parent in fields else None
-    if message.startswith("Extra inputs") and hasattr(model, "model_fields"):
-        message = f"there is no such value; there are {', '.join(model.model_fields)}"
-    return f"{'.'.join(map(str, location))}: {message}"
+def _holder(node: Any, key: str, override: str) -> dict[str, Any]:
+    """Where ``key`` stands or is to stand: the mapping itself, or in a list of operations the one of that name."""
+    if isinstance(node, list):
+        entries = [{entry: {}} if isinstance(entry, str) else entry for entry in node]
+        node[:] = entries
+        for entry in entries:
+            if isinstance(entry, dict) and key in entry:
+                return entry
+        there = ", ".join(name for entry in entries if isinstance(entry, dict) for name in entry)
+        raise UserError(
+            f"--set {override}: the recipe has no operation {key!r}, only {there or 'none'}: add it to the list there"
+        )
+    if not isinstance(node, dict):
+        raise _no_override(override)
+    return node
+
+
+def _no_override(override: str) -> UserError:
+    return UserError(f"--set {override}: expected path.to=value, for instance optimizer.learning_rate=0.005")
 
 
 def _one_line(error: Exception) -> str:

@@ -31,7 +31,7 @@ def zip_of(tmp_path):
 
 
 def contents(path):
-    archive = open_archive(path, "labelmap.txt")
+    archive = open_archive(path, ["labelmap.txt"], "an export")
     return {name: archive.read(name) for name in archive.names}
 
 
@@ -62,20 +62,20 @@ def test_what_macos_adds_is_passed_over(folder, write_files, tmp_path, zip_bytes
 
 def test_several_exports_in_one_place_are_refused_by_name(zip_of):
     with pytest.raises(UserError, match=r"export\.zip: holds 2 exports \(good/, old/\): name one of them"):
-        open_archive(zip_of({"good/labelmap.txt": "one", "old/labelmap.txt": "another"}), "labelmap.txt")
+        open_archive(zip_of({"good/labelmap.txt": "one", "old/labelmap.txt": "another"}), ["labelmap.txt"], "an export")
 
 
 @pytest.mark.parametrize("name", ["../evil.png", "a/../../evil.png", "/etc/evil.png", "..\\evil.png"])
 def test_a_path_that_leaves_the_archive_is_refused(zip_of, name):
     with pytest.raises(UserError, match=r"export\.zip: holds the path .*evil\.png', which leaves the archive"):
-        open_archive(zip_of({**FILES, name: b""}), "labelmap.txt")
+        open_archive(zip_of({**FILES, name: b""}), ["labelmap.txt"], "an export")
 
 
 def test_half_a_zip_is_refused(folder, tmp_path, zip_bytes):
     whole = zip_bytes(folder)
     (tmp_path / "half.zip").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match=r"half\.zip: is not a whole zip .*download the export again"):
-        open_archive(tmp_path / "half.zip", "labelmap.txt")
+        open_archive(tmp_path / "half.zip", ["labelmap.txt"], "an export")
 
 
 @pytest.mark.parametrize("damaged", [slice(60, 64), slice(-200, -196)], ids=["deflate", "checksum"])
@@ -92,7 +92,7 @@ def test_a_damaged_member_is_refused_when_it_is_read(tmp_path, damaged):
 
 def test_what_is_no_export_is_refused(tmp_path, write_files):
     with pytest.raises(UserError, match=r"nowhere\.zip: no such file or folder"):
-        open_archive(tmp_path / "nowhere.zip", "labelmap.txt")
+        open_archive(tmp_path / "nowhere.zip", ["labelmap.txt"], "an export")
     write_files(tmp_path, {"coco/annotations.json": "{}"})
-    with pytest.raises(UserError, match=r'coco: has no labelmap\.txt; expected .*"Segmentation mask 1\.1"'):
-        open_archive(tmp_path / "coco", "labelmap.txt")
+    with pytest.raises(UserError, match=r"coco: has no labelmap\.txt or classes; expected an export"):
+        open_archive(tmp_path / "coco", ["labelmap.txt", "classes/"], "an export")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from contract import ClassInfo
-from trainer.data.dataset import SPLITS, Dataset, Item, load_dataset, paths, split_of
+from trainer.data.dataset import SPLITS, Dataset, Item, load_dataset, split_of, train_or_validation
 from trainer.errors import UserError
 
 CLASSES = (ClassInfo(0, "background", (0, 0, 0)), ClassInfo(1, "äpple", (220, 40, 50)))
@@ -45,6 +45,29 @@ class TestSplits:
             "train", "train", "train", "train", "train", "validation", "test", "test",
         ]  # fmt: skip
 
+    def test_images_of_one_group_stay_together(self, tmp_path):
+        frames = [Item(f"v{v}_{n}", "", "", group=f"v{v}") for v in range(40) for n in range(25)]
+        dataset = Dataset(tmp_path, CLASSES, tuple(frames))
+        videos = {name: {item.group for item in dataset.split(name)} for name in SPLITS}
+        assert sum(map(len, videos.values())) == len(set().union(*videos.values())) == 40
+
+    def test_the_source_s_own_goes_before_the_hash(self, tmp_path):
+        items = tuple(Item(str(n), "", "", group="g", split=SPLITS[n % 3]) for n in range(30))
+        dataset = Dataset(tmp_path, CLASSES, items)
+        assert [item.id for item in dataset.split("test")] == [str(n) for n in range(2, 30, 3)]
+
+    def test_a_source_may_have_fixed_them_without_a_test_split(self, tmp_path):
+        def splits(*fixed):
+            return Dataset(tmp_path, CLASSES, tuple(Item(str(n), "", "", split=s) for n, s in enumerate(fixed))).splits
+
+        assert splits("validation", "train", "train") == ("train", "validation")
+        assert splits("validation", "train", None) == splits("test", "train", "validation") == splits() == SPLITS
+
+    def test_where_the_source_keeps_only_its_test_images_the_others_divide(self, ids):
+        shares = [train_or_validation(i, 0) for i in ids]
+        assert set(shares) == {"train", "validation"}
+        assert shares.count("validation") / len(ids) == pytest.approx(0.10, abs=0.03)
+
     def test_one_that_does_not_exist(self, ids, tmp_path):
         with pytest.raises(UserError, match="there is no split 'val': choose one of train, validation, test"):
             dataset_of(ids, tmp_path).split("val")
@@ -61,9 +84,17 @@ class TestIndex:
         dataset.save()
         assert load_dataset(tmp_path) == dataset
 
-    def test_paths_are_below_its_folder(self, tmp_path):
-        dataset = dataset_of(["b", "a"], tmp_path)
-        assert paths(dataset, dataset.items[:1]) == ([f"{tmp_path}/images/b.jpg"], [f"{tmp_path}/masks/b.png"])
+    def test_groups_and_fixed_splits_are_kept(self, tmp_path):
+        items = (Item("a", "images/a.jpg", "masks/a.png", "v1", "test"), Item("b", "images/b.jpg", "masks/b.png"))
+        Dataset(tmp_path, CLASSES, items).save()
+        assert load_dataset(tmp_path).items == items
+
+    def test_an_index_of_the_first_format_is_still_read(self, tmp_path):
+        dataset = dataset_of(["a"], tmp_path)
+        dataset.save()
+        path = tmp_path / "dataset.json"
+        path.write_text(path.read_text().replace('"format_version": 2', '"format_version": 1'))
+        assert load_dataset(tmp_path) == dataset
 
     @pytest.mark.parametrize("root", ["nowhere", "file"])
     def test_what_is_no_data_set_is_refused(self, tmp_path, root):
@@ -76,9 +107,10 @@ class TestIndex:
         [
             (lambda index: index[:-20], "cannot be read"),
             (lambda index: "[]", "cannot be read"),
-            (lambda index: json.dumps(json.loads(index) | {"format_version": 2}), "format_version 2, this trainer re"),
+            (lambda index: json.dumps(json.loads(index) | {"format_version": 3}), "format_version 3, this trainer re"),
             (lambda index: index.replace('"items"', '"images"'), "cannot be read .'items'"),
             (lambda index: index.replace('"mask"', '"label"'), "cannot be read"),
+            (lambda index: index.replace('"mask"', '"split": "val", "mask"'), "in split 'val', expected one of train"),
             (lambda index: index.replace("220", "2200"), "expected R, G, B, each 0 to 255"),
         ],
     )

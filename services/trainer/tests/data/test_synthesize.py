@@ -64,7 +64,7 @@ class TestLayout:
 
 
 def test_importing_it_loses_no_pixel(drawn, tmp_path):
-    assert import_cvat(drawn, tmp_path / "out").pixels == class_pixels(drawn)
+    assert import_cvat([drawn], tmp_path / "out").pixels == class_pixels(drawn)
 
 
 def test_the_same_seed_draws_the_same_bytes(tmp_path):

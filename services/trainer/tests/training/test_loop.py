@@ -4,6 +4,7 @@ The training itself is the fixture ``run``: one epoch over the drawn set, on whi
 """
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -61,6 +62,18 @@ def test_a_split_without_images_is_refused_before_training(recipe_with, dataset,
     untestable.save()
     with pytest.raises(UserError, match="none falls into the test split"):
         train(recipe_with(f"data.path={untestable.root}"), tmp_path / "run")
+
+
+def test_a_data_set_that_validation_refuses_is_not_trained_on(recipe_with, dataset, tmp_path, write_files):
+    for folder in ("images", "masks"):
+        shutil.copytree(dataset.root / folder, tmp_path / "set" / folder)
+    dataclasses.replace(dataset, root=tmp_path / "set").save()
+    write_files(tmp_path / "set", {dataset.items[0].mask: np.full((64, 96), 200, np.uint8)})
+    with pytest.raises(
+        UserError, match=r"1 error in this data set; .*\n  masks/frame_000000\.png: 6,144 pixels have v"
+    ):
+        train(recipe_with(f"data.path={tmp_path / 'set'}"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_training_stopped_in_its_first_epoch_leaves_no_folder(recipe_with, tmp_path, monkeypatch):

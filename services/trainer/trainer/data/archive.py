@@ -1,7 +1,8 @@
-"""A labelling tool's export, whether it is a zip or an unpacked folder, read the same way."""
+"""A folder or a zip of files, read the same way: a labelling tool's export, an official archive, a folder of images."""
 
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -9,8 +10,9 @@ from trainer.errors import UserError
 
 
 class Archive(Protocol):
-    """The files of an export by their POSIX path relative to its top."""
+    """Files by their POSIX path relative to the archive's top. Several threads may read at once."""
 
+    path: Path
     names: list[str]
 
     def read(self, name: str) -> bytes:
@@ -18,27 +20,31 @@ class Archive(Protocol):
         ...
 
 
-def open_archive(path: Path, marker: str) -> Archive:
-    """Open an export whose top is where the file ``marker`` lies.
+def open_archive(path: Path, markers: Sequence[str] = (), expected: str = "") -> Archive:
+    """Open a folder or zip whose top is where any of ``markers`` lies; people zip the folder as often as its contents.
+
+    Args:
+        path: the folder or zip.
+        markers: files, or folders by a trailing slash, that lie at the top; none for ``path`` itself.
+        expected: what should have been there, for the message when no marker is.
 
     Raises:
         UserError: no such path, not a zip, half a zip, a path in it that leaves it, or no marker in it.
     """
     if path.is_dir():
-        return _Folder(path, marker)
+        return _Folder(path, markers, expected)
     if not path.is_file():
-        raise UserError(f"{path}: no such file or folder; expected an export, zipped or unpacked")
-    return _Zip(path, marker)
+        raise UserError(f"{path}: no such file or folder; expected {expected or 'a folder or a zip'}")
+    return _Zip(path, markers, expected)
 
 
-def _top(names: list[str], marker: str, path: Path) -> str:
-    """The folder prefix under which ``marker`` lies; people zip the folder as often as its contents."""
-    tops = sorted({name[: -len(marker)] for name in names if PurePosixPath(name).name == marker})
+def _top(names: list[str], markers: Sequence[str], path: Path, expected: str) -> str:
+    """The folder prefix under which the markers lie."""
+    if not markers:
+        return ""
+    tops = sorted({name[:at] for name in names for marker in markers if (at := _position(name, marker)) >= 0})
     if not tops:
-        raise UserError(
-            f'{path}: has no {marker}; expected an export in CVAT\'s format "Segmentation mask 1.1" '
-            "(Menu > Export job dataset)"
-        )
+        raise UserError(f"{path}: has no {' or '.join(m.rstrip('/') for m in markers)}; expected {expected}")
     if len(tops) > 1:
         raise UserError(
             f"{path}: holds {len(tops)} exports ({', '.join(t or '.' for t in tops[:4])}): name one of them"
@@ -46,17 +52,25 @@ def _top(names: list[str], marker: str, path: Path) -> str:
     return tops[0]
 
 
-def _is_litter(name: str) -> bool:
+def _position(name: str, marker: str) -> int:
+    """Where a marker stands in a path as a whole component; -1 where it does not."""
+    if marker.endswith("/"):
+        return f"/{name}".find(f"/{marker}")
+    return len(name) - len(marker) if PurePosixPath(name).name == marker else -1
+
+
+def is_litter(name: str) -> bool:
     """What operating systems leave in folders and zips."""
     last = PurePosixPath(name).name
     return name.startswith("__MACOSX/") or last.startswith("._") or last in {".DS_Store", "Thumbs.db", "desktop.ini"}
 
 
 class _Folder:
-    def __init__(self, path: Path, marker: str) -> None:
+    def __init__(self, path: Path, markers: Sequence[str], expected: str) -> None:
         files = [p.relative_to(path).as_posix() for p in sorted(path.rglob("*")) if p.is_file()]
-        files = [name for name in files if not _is_litter(name)]
-        top = _top(files, marker, path)
+        files = [name for name in files if not is_litter(name)]
+        top = _top(files, markers, path, expected)
+        self.path = path
         self._root = path / top
         self.names = [name[len(top) :] for name in files if name.startswith(top)]
 
@@ -65,21 +79,21 @@ class _Folder:
 
 
 class _Zip:
-    def __init__(self, path: Path, marker: str) -> None:
+    def __init__(self, path: Path, markers: Sequence[str], expected: str) -> None:
         try:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError) as error:
             raise UserError(f"{path}: is not a whole zip ({error}): download the export again") from None
-        files = [i.filename for i in self._zip.infolist() if not i.is_dir() and not _is_litter(i.filename)]
+        files = [i.filename for i in self._zip.infolist() if not i.is_dir() and not is_litter(i.filename)]
         for name in files:
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:
                 raise UserError(f"{path}: holds the path {name!r}, which leaves the archive; nothing was read")
-        self._path = path
-        self._prefix = _top(files, marker, path)
+        self.path = path
+        self._prefix = _top(files, markers, path, expected)
         self.names = [name[len(self._prefix) :] for name in files if name.startswith(self._prefix)]
 
     def read(self, name: str) -> bytes:
         try:
             return self._zip.read(self._prefix + name)
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
-            raise UserError(f"{self._path}: {name} cannot be unpacked ({error}): download the export again") from None
+            raise UserError(f"{self.path}: {name} cannot be unpacked ({error}): download the export again") from None

@@ -1,181 +1,143 @@
-"""``data import-cvat``: CVAT's "Segmentation mask 1.1" export to a data set that can be trusted.
+"""``data import-cvat``: CVAT's "Segmentation mask 1.1" exports to a data set that can be trusted.
 
 A frame that is listed and has no mask is all background; an image that is neither listed nor drawn is unlabelled and
-left out. Everything is read and checked in a folder beside the target, which appears only when all of it is right.
+left out.
 """
 
-import os
-import shutil
 from collections import Counter
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.data.archive import Archive, open_archive
+from trainer.data.cvat_export import CvatExport, open_export
 from trainer.data.cvat_masks import Masks
-from trainer.data.dataset import Dataset, Item, split_of
 from trainer.data.import_report import ImportReport
-from trainer.data.labelmap import parse_labelmap
+from trainer.data.importing import DIVISION_BY_ID, Division, LabelledImage, refuse_taken, write_dataset
+from trainer.data.merged_classes import merge_labelmaps
 from trainer.errors import UserError
-from trainer.progress import progress
 
-_LISTS, _IMAGES = "ImageSets/Segmentation/", "JPEGImages/"
-_KEPT_AS_THEY_ARE = {".jpg", ".jpeg", ".png"}
-_IMAGE_SUFFIXES = {*_KEPT_AS_THEY_ARE, ".bmp", ".webp", ".tif", ".tiff"}
+Prefix = Literal["auto", "always", "never"]
 
 
 def import_cvat(
-    export: Path,
+    exports: Sequence[Path],
     output: Path,
+    *,
     images: Path | None = None,
-    split_seed: int = 0,
     trust_unlabelled: bool = False,
+    unlisted_blank: bool = False,
+    subsets_as_splits: bool = False,
+    merge_classes: bool = False,
+    ignored: Collection[str] = (),
+    prefix: Prefix = "auto",
+    division: Division = DIVISION_BY_ID,
 ) -> ImportReport:
-    """Read a CVAT export (zip or folder) into the new data set ``output``.
+    """Read CVAT exports (zips or folders) into the new data set ``output``.
 
     Args:
-        export: the zip or folder that holds ``labelmap.txt``.
+        exports: zips or folders that hold ``labelmap.txt``, or ``dataset_meta.json`` in its place.
         output: a folder that does not exist yet.
-        images: where the images are, when the export does not hold them.
-        split_seed: which of the possible divisions into train, validation and test.
+        images: where the images are, when the exports do not hold them: in a sub-folder with the export's name, if
+            there is one.
         trust_unlabelled: take a class where SegmentationObject has no object; see :class:`Masks`.
+        unlisted_blank: take an image that is neither listed nor drawn as all background.
+        subsets_as_splits: a project's subsets Train, Validation and Test are the splits.
+        merge_classes: also when the exports' labels differ; see :func:`merge_labelmaps`.
+        ignored: labels by which somebody marked what is no class; their pixels get the ignore id.
+        prefix: ids start with the export's name: ``auto`` when there are several exports, whose frames CVAT numbers
+            alike; ``always`` for a first export that others will join, so that no image moves to another split then.
+        division: how the data set divides.
 
     Raises:
-        UserError: anything about the export that makes a label doubtful. Nothing is written then.
+        UserError: anything about the exports that makes a label doubtful. Nothing is written then.
     """
-    if output.exists():
-        raise UserError(f"{output} exists already: name a new folder with --output, or remove it first")
-    archive = open_archive(export, "labelmap.txt")
-    labelmap = parse_labelmap(_text(archive, "labelmap.txt"), f"{export}: labelmap.txt")
-    listed = _listed_ids(archive)
-    masks = Masks(archive, labelmap, export, trust_unlabelled)
-    pictures = _pictures(archive, images)
-    if not pictures:
-        raise UserError(f'{export}: holds no images. Export again with "Save images" ticked, or give --images FOLDER')
+    refuse_taken(output)
+    named = {_name(path): path for path in exports}
+    if len(named) < len(exports):
+        twice = next(name for name, count in Counter(map(_name, exports)).items() if count > 1)
+        raise UserError(f"two exports are called {twice!r}, and their images are told apart by that: rename one")
+    prefixed = prefix == "always" or (prefix == "auto" and len(exports) > 1)
+    opened = {name: open_export(path, _images_of(images, name), trust_unlabelled) for name, path in named.items()}
+    _refuse_common_images(opened)
+    merged = merge_labelmaps({name: export.labelmap for name, export in opened.items()}, merge_classes, ignored)
 
-    report = ImportReport(
-        unlabelled=sorted(pictures.keys() - listed.keys() - masks.names.keys()),
-        unlisted=sorted(masks.names.keys() - listed.keys()),
-        without_image=sorted((listed.keys() | masks.names.keys()) - pictures.keys()),
-        pixels=Counter({c.name: 0 for c in labelmap.classes}),
+    report = ImportReport()
+    labelled: dict[str, LabelledImage] = {}
+    claimed = {e.pictures[i].name for e in opened.values() for i in e.labelled if i in e.pictures}
+    for name, export in opened.items():
+        start = f"{name}/" if prefixed else ""
+        for item_id in _usable_ids(export, start, claimed, unlisted_blank, report):
+            if start + item_id in labelled:
+                raise UserError(
+                    f"{item_id} is in two exports, the second is {export.path}: leave out --prefix never, and every "
+                    "id starts with its export's name"
+                )
+            labelled[start + item_id] = LabelledImage(
+                start + item_id,
+                export.pictures[item_id],
+                partial(_read_mask, export.masks, merged.id_of[name], item_id),
+                export.split(item_id) if subsets_as_splits else None,
+            )
+    splits = {image.split for image in labelled.values()}
+    divided = (
+        replace(image, split=image.split and division.keep(image.id, image.split, splits))
+        for image in labelled.values()
     )
-    ids = [i for i in [*listed, *report.unlisted] if i in pictures]
-    if not ids:
+    return write_dataset(divided, len(labelled), merged.classes, output, division, report)
+
+
+def _name(path: Path) -> str:
+    return path.resolve().name if path.is_dir() else path.stem
+
+
+def _images_of(images: Path | None, name: str) -> Path | None:
+    """The export's own folder below the images' folder, or all of it."""
+    return images / name if images and (images / name).is_dir() else images
+
+
+def _refuse_common_images(exports: dict[str, CvatExport]) -> None:
+    """One image cannot be of two exports: frame_000000 is a picture of its own in each."""
+    owner: dict[str, str] = {}
+    for name, export in exports.items():
+        for item_id in export.labelled:
+            picture = export.pictures.get(item_id)
+            if picture and owner.setdefault(picture.name, name) != name:
+                raise UserError(
+                    f"{picture.name} is labelled in {owner[picture.name]} and in {name}: put each export's images "
+                    f"into a folder of its name, such as {name}/, below --images"
+                )
+
+
+def _usable_ids(
+    export: CvatExport, start: str, claimed: set[str], unlisted_blank: bool, report: ImportReport
+) -> list[str]:
+    """The ids to import; what they leave out goes into the report, its ids beginning with ``start``.
+
+    ``claimed`` names the pictures that need not be reported as unlabelled, because they are labelled in some export
+    or have been reported.
+    """
+    usable = [i for i in export.labelled if i in export.pictures]
+    if not usable:
+        label, image = next(iter([*export.labelled, None])), next(iter(export.pictures))
         raise UserError(
-            f"{export}: no image belongs to any of its {len(listed) + len(report.unlisted)} labels. The names must "
-            f"agree: a label is called {next(iter([*listed, *masks.names]), None)!r}, an image {next(iter(pictures))!r}"
+            f"{export.path}: no image belongs to any of its {len(export.labelled)} labels. The names must agree: a "
+            f"label is called {label!r}, an image {image!r}"
         )
-
-    output.parent.mkdir(parents=True, exist_ok=True)
-    beside = output.with_name(f".tmp-{output.name}-{os.getpid()}")
-    try:
-        items, faults = [], []
-        with progress(ids, "importing", "image") as bar:
-            for item_id in bar:
-                try:
-                    item, class_ids = _import_one(item_id, pictures[item_id], masks, beside)
-                    items.append(item)
-                    report.add(class_ids, labelmap.classes, split_of(item_id, split_seed))
-                except UserError as error:
-                    faults.append(str(error))
-        _refuse(faults, len(ids))
-        Dataset(beside, labelmap.classes, tuple(items), split_seed).save()
-        beside.rename(output)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-    return report
+    unlabelled = sorted(i for i, picture in export.pictures.items() if picture.name not in claimed)
+    claimed.update(export.pictures[i].name for i in unlabelled)
+    for ids, found in (
+        (report.taken_as_blank if unlisted_blank else report.unlabelled, unlabelled),
+        (report.unlisted, export.unlisted),
+        (report.without_image, [i for i in export.labelled if i not in export.pictures]),
+    ):
+        ids.extend(start + i for i in found)
+    return [*usable, *unlabelled] if unlisted_blank else usable
 
 
-def _refuse(faults: list[str], labels: int) -> None:
-    """Say how many labels are at fault and show the first few."""
-    if len(faults) == 1:
-        raise UserError(faults[0])
-    if faults:
-        shown = "".join(f"\n  {fault}" for fault in faults[:3])
-        raise UserError(f"{len(faults)} of {labels} labels cannot be used; nothing was imported. The first:{shown}")
-
-
-def _import_one(item_id: str, picture: "_Picture", masks: Masks, root: Path) -> tuple[Item, NDArray[np.uint8]]:
-    data = picture.read()
-    upright = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
-    if upright is None:
-        raise UserError(f"{picture.name}: cannot be decoded as an image: replace it, or remove its label")
-    height, width = upright.shape[:2]
-    ids = masks.read(item_id, height, width)
-
-    suffix = PurePosixPath(picture.name).suffix.lower()
-    as_it_is = suffix in _KEPT_AS_THEY_ARE and not _is_turned(data, upright)
-    item = Item(item_id, f"images/{item_id}{suffix if as_it_is else '.png'}", f"masks/{item_id}.png")
-    _write(root / item.image, data if as_it_is else _png(upright))
-    _write(root / item.mask, _png(ids))
-    return item, ids
-
-
-@dataclass(frozen=True)
-class _Picture:
-    name: str
-    source: Archive | Path
-
-    def read(self) -> bytes:
-        return self.source.read_bytes() if isinstance(self.source, Path) else self.source.read(self.name)
-
-
-def _pictures(archive: Archive, folder: Path | None) -> dict[str, _Picture]:
-    """Every image by its id: its path without the suffix (an id may hold folders, dots and spaces)."""
-    if folder is not None:
-        if not folder.is_dir():
-            raise UserError(f"--images {folder}: no such folder")
-        files = [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in _IMAGE_SUFFIXES]
-        found = [(p.relative_to(folder).as_posix(), _Picture(str(p), p)) for p in files]
-    else:
-        names = [n for n in archive.names if n.startswith(_IMAGES)]
-        found = [(n[len(_IMAGES) :], _Picture(n, archive)) for n in names]
-    pictures: dict[str, _Picture] = {}
-    for name, picture in found:
-        suffix = PurePosixPath(name).suffix
-        if suffix.lower() not in _IMAGE_SUFFIXES:
-            continue
-        item_id = name.removesuffix(suffix)
-        if item_id in pictures:
-            raise UserError(f"{picture.name} and {pictures[item_id].name} share one id: remove or rename one")
-        pictures[item_id] = picture
-    return pictures
-
-
-def _listed_ids(archive: Archive) -> dict[str, None]:
-    """The ids of every subset file, in order, each once."""
-    ids: dict[str, None] = {}
-    for name in archive.names:
-        if name.startswith(_LISTS) and name.endswith(".txt"):
-            for line in _text(archive, name).splitlines():
-                item_id = line.strip()
-                if item_id and (PurePosixPath(item_id).is_absolute() or ".." in PurePosixPath(item_id).parts):
-                    raise UserError(f"{name}: lists {item_id!r}, which leaves the export; nothing was written")
-                if item_id:
-                    ids[item_id] = None
-    return ids
-
-
-def _text(archive: Archive, name: str) -> str:
-    try:
-        return archive.read(name).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{name}: is not UTF-8 text ({error})") from None
-
-
-def _is_turned(data: bytes, upright: NDArray) -> bool:
-    """Whether the file's EXIF orientation changes how it is seen."""
-    raw = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    return raw is None or not np.array_equal(raw, upright)
-
-
-def _png(image: NDArray) -> bytes:
-    return cv2.imencode(".png", image)[1].tobytes()
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
+def _read_mask(masks: Masks, table: NDArray[np.uint8], item_id: str, height: int, width: int) -> NDArray[np.uint8]:
+    return table[masks.read(item_id, height, width)]

@@ -1,15 +1,14 @@
 """The masks of a CVAT export: which there are, and whether their pixels can be trusted."""
 
-from pathlib import Path
-
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from trainer.data.archive import Archive
 from trainer.data.labelmap import LabelMap
+from trainer.data.mask_files import decode_mask, refuse_other_size
 from trainer.errors import UserError
 
+_PALETTE_COLORS = 256
 _CLASSES, _OBJECTS = "SegmentationClass/", "SegmentationObject/"
 
 
@@ -24,7 +23,8 @@ class Masks:
         UserError: files that are not PNG, or no mask at all, which would make every image background.
     """
 
-    def __init__(self, archive: Archive, labelmap: LabelMap, export: Path, trust_unlabelled: bool) -> None:
+    def __init__(self, archive: Archive, labelmap: LabelMap, trust_unlabelled: bool) -> None:
+        export = archive.path
         self._archive, self._labelmap, self._trust_unlabelled = archive, labelmap, trust_unlabelled
         files = [name for name in archive.names if name.startswith(_CLASSES)]
         others = [name for name in files if not name.endswith(".png")]
@@ -51,16 +51,16 @@ class Masks:
         if item_id not in self.names:
             return np.zeros((height, width), np.uint8)
         name = self.names[item_id]
-        ids = self._labelmap.ids(_decode(self._archive.read(name), name), name)
-        if ids.shape != (height, width):
-            raise UserError(
-                f"{name}: is {ids.shape[1]}x{ids.shape[0]} but its image is {width}x{height} (width x height, turned "
-                "as its EXIF orientation says): they must be equal; never resize or turn one without the other"
-            )
+        where = self._where(name)
+        ids = self._labelmap.ids(decode_mask(self._archive.read(name), where), where)
+        refuse_other_size(ids, height, width, where)
         objects = name.replace(_CLASSES, _OBJECTS, 1)
         if not self._trust_unlabelled and objects in self._objects:
-            self._check_objects(ids, _decode(self._archive.read(objects), objects), name)
+            self._check_objects(ids, decode_mask(self._archive.read(objects), self._where(objects)), where)
         return ids
+
+    def _where(self, name: str) -> str:
+        return f"{self._archive.path}: {name}"
 
     def _check_objects(self, ids: NDArray[np.uint8], objects: NDArray[np.uint8], name: str) -> None:
         without = ~(objects.any(axis=2) if objects.ndim == 3 else objects.astype(bool))
@@ -70,7 +70,7 @@ class Masks:
                 f"{without.shape[1]}x{without.shape[0]} (width x height): the export is damaged, so export it again"
             )
         stray = ids[without & (ids != 0)]
-        if stray.size:
+        if stray.size and not _numbers_wrapped(objects):
             label = self._labelmap.classes[int(np.bincount(stray).argmax())].name
             raise UserError(
                 f"{name}: {stray.size} pixels are {label!r} although no object is there: some exporters paint what is "
@@ -79,11 +79,7 @@ class Masks:
             )
 
 
-def _decode(data: bytes, name: str) -> NDArray[np.uint8]:
-    """RGB [H, W, 3], or [H, W] for a single-channel PNG."""
-    mask = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
-    if mask is None:
-        raise UserError(f"{name}: cannot be decoded as a PNG: export it again")
-    if mask.dtype != np.uint8:
-        raise UserError(f"{name}: has 16 bits a channel: expected an 8-bit PNG of label colours or indices")
-    return np.asarray(mask if mask.ndim == 2 else mask[..., 2::-1], np.uint8)
+def _numbers_wrapped(objects: NDArray[np.uint8]) -> bool:
+    """Whether every colour of the palette is in use, so that objects 256, 512, … are black as what is unlabelled."""
+    numbers = objects if objects.ndim == 2 else objects.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+    return np.unique(numbers).size >= _PALETTE_COLORS

@@ -1,28 +1,36 @@
-"""``labelmap.txt`` of CVAT's "Segmentation mask 1.1": which colour, or which index, is which class.
+"""``labelmap.txt`` of CVAT's "Segmentation mask 1.1", or the ``dataset_meta.json`` that may stand in for it: which
+colour, or which index, is which class.
 
 Source: CVAT's format documentation and datumaro's VOC writer. CVAT sorts labels by name, so background can stand on
 any line, and a user's own coloured ``background`` paints every unlabelled pixel.
 """
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from contract import ClassInfo
+from contract import IGNORE_ID, ClassInfo
 from trainer.errors import UserError
 
 BACKGROUND = "background"
 _BLACK = (0, 0, 0)
+Color = tuple[int, int, int]
 _REMEDY = "Mend the file, or export again from CVAT"
 
 
 @dataclass(frozen=True)
 class LabelMap:
-    """The classes, background first, and how a mask's colours and indices become their ids."""
+    """The classes, background first, and how a mask's colours and indices become their ids.
+
+    Pixels of an ``ignored`` colour get the ignore id.
+    """
 
     classes: tuple[ClassInfo, ...]
     class_of_index: tuple[int, ...]
+    ignored: tuple[Color, ...] = ()
 
     def ids(self, mask: NDArray[np.uint8], where: str) -> NDArray[np.uint8]:
         """Class ids [H, W] of a mask that is RGB [H, W, 3], or indices into the label map's lines [H, W].
@@ -31,13 +39,14 @@ class LabelMap:
             UserError: a colour or index that is not in the map; ``where`` names the file in the message.
         """
         if mask.ndim == 2:
-            known = len(self.class_of_index)
-            if int(mask.max(initial=0)) >= known:
+            lines = len(self.class_of_index)
+            if int(mask.max(initial=0)) >= lines:
                 raise UserError(
-                    f"{where}: holds index {int(mask.max())}, but the label map has {known} lines (0 to {known - 1})"
+                    f"{where}: holds index {int(mask.max())}, but the label map has {lines} lines (0 to {lines - 1})"
                 )
             return np.asarray(self.class_of_index, np.uint8)[mask]
-        table = sorted((_packed(np.array(c.color)), c.id) for c in self.classes)
+        known = [(c.color, c.id) for c in self.classes] + [(color, IGNORE_ID) for color in self.ignored]
+        table = sorted((_packed(np.array(color)), class_id) for color, class_id in known)
         colors = np.array([color for color, _ in table])
         ids = np.array([class_id for _, class_id in table], np.uint8)
         pixels = _packed(mask)
@@ -74,7 +83,31 @@ def parse_labelmap(text: str, where: str = "labelmap.txt") -> LabelMap:
     Raises:
         UserError: a line of other than four fields, a bad colour, a name or colour that stands twice.
     """
-    labels = _lines(text, where)
+    return _labelmap_of(_lines(text, where), where)
+
+
+def parse_dataset_meta(text: str, where: str = "dataset_meta.json") -> LabelMap:
+    """Read datumaro's JSON for the same: the names in ``labels``, the colours of those in ``label_map``, in its order.
+
+    Raises:
+        UserError: no such JSON, or what :func:`parse_labelmap` refuses.
+    """
+    try:
+        content = json.loads(text.removeprefix("\ufeff"))
+        colored = list(content.get("label_map", {}).values())
+        colors = [c and (int(c[0]), int(c[1]), int(c[2])) for c in content.get("segmentation_colors", [])]
+        names = [*content.get("labels", []), *(name for name in colored if name not in content.get("labels", []))]
+    except (ValueError, TypeError, AttributeError, LookupError) as error:
+        raise UserError(f"{where}: is no label map in datumaro's JSON ({error}). {_REMEDY}") from None
+    if colors and len(colors) != len(colored):
+        raise UserError(f"{where}: has {len(colors)} segmentation_colors for {len(colored)} in label_map. {_REMEDY}")
+    if not names:
+        raise UserError(f"{where}: holds no label. {_REMEDY}")
+    color_of = dict(zip(colored, colors, strict=True)) if colors else {}
+    return _labelmap_of([(str(name), color_of.get(name)) for name in names], where)
+
+
+def _labelmap_of(labels: list[tuple[str, Color | None]], where: str) -> LabelMap:
     background = next((name for name, color in labels if color == _BLACK), None)
     if background is None and any(name == BACKGROUND for name, _ in labels):
         background = BACKGROUND
@@ -83,7 +116,7 @@ def parse_labelmap(text: str, where: str = "labelmap.txt") -> LabelMap:
     if background is None:
         colored.append((BACKGROUND, _BLACK))
         background = BACKGROUND
-    _refuse_twins(colored, where)
+    refuse_twins(colored, where)
 
     ordered = sorted(colored, key=lambda label: label[0] != background)
     classes = tuple(ClassInfo(class_id, name, color) for class_id, (name, color) in enumerate(ordered))
@@ -93,7 +126,7 @@ def parse_labelmap(text: str, where: str = "labelmap.txt") -> LabelMap:
     return LabelMap(classes, tuple(id_of[name] for name, _ in labels))
 
 
-def _lines(text: str, where: str) -> list[tuple[str, tuple[int, int, int] | None]]:
+def _lines(text: str, where: str) -> list[tuple[str, Color | None]]:
     labels = []
     for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), start=1):
         line = line.strip()
@@ -105,30 +138,36 @@ def _lines(text: str, where: str) -> list[tuple[str, tuple[int, int, int] | None
                 f"{where}, line {number}: expected name:R,G,B:parts:actions, found {line!r}. A label's name cannot "
                 f"hold a colon. {_REMEDY}"
             )
-        labels.append((fields[0].strip(), _color(fields[1].strip(), f"{where}, line {number}")))
+        color = fields[1].strip()
+        labels.append((fields[0].strip(), parse_color(color, f"{where}, line {number}") if color else None))
     if not labels:
         raise UserError(f"{where}: holds no label. {_REMEDY}")
     return labels
 
 
-def _color(text: str, where: str) -> tuple[int, int, int] | None:
-    if not text:
-        return None
+def parse_color(text: str, where: str) -> Color:
+    """``R,G,B``.
+
+    Raises:
+        UserError: anything else.
+    """
     try:
         red, green, blue = (int(part) for part in text.split(","))
     except ValueError:
         red = -1
     if red < 0 or not all(0 <= channel <= 255 for channel in (red, green, blue)):
-        raise UserError(f"{where}: expected a colour R,G,B with values 0 to 255, found {text!r}. {_REMEDY}")
+        raise UserError(f"{where}: expected a colour R,G,B with values 0 to 255, found {text!r}")
     return red, green, blue
 
 
-def _refuse_twins(labels: list[tuple[str, tuple[int, int, int]]], where: str) -> None:
-    for position, (name, color) in enumerate(labels):
-        for other_name, other_color in labels[:position]:
-            if name == other_name:
-                raise UserError(f"{where}: the name {name!r} stands twice: give each label its own in CVAT")
-            if color == other_color:
-                raise UserError(
-                    f"{where}: {other_name!r} and {name!r} share the colour {color}: give each its own in CVAT"
-                )
+def refuse_twins(labels: Iterable[tuple[str, Color]], where: str) -> None:
+    """Raise UserError when two labels share their name or their colour."""
+    names: set[str] = set()
+    name_of: dict[Color, str] = {}
+    for name, color in labels:
+        if name in names:
+            raise UserError(f"{where}: the name {name!r} stands twice: give each label its own")
+        if color in name_of:
+            raise UserError(f"{where}: {name_of[color]!r} and {name!r} share the colour {color}: give each its own")
+        names.add(name)
+        name_of[color] = name

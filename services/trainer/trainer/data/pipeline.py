@@ -1,84 +1,111 @@
 """tf.data pipelines from a data set on disk to batches.
 
 Images are resized bilinearly with half-pixel centres and no antialias, as the contract says every client does; labels
-only ever by nearest neighbour.
+only ever by nearest neighbour. Pictures are decoded and augmented in Python by OpenCV, which leaves the interpreter's
+lock while it works, one example a thread; what is shuffled are numbers, so no buffer holds pictures.
 """
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import cv2
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
-from contract import IGNORE_ID
-from trainer.data.dataset import Dataset, Item, paths
-from trainer.recipe import Augmentation, Data
+from trainer.data.dataset import Dataset, Item
+from trainer.data.operations import Operation, apply
+from trainer.data.pair import Pair, read_pair
+from trainer.data.sampling import ALONE, Shard, example_at, example_generator
+from trainer.recipe import Data
 
+_ENDLESS = 2**62
 
-def training_batches(dataset: Dataset, items: Sequence[Item], data: Data, seed: int) -> tf.data.Dataset:
-    """An endless, shuffled, augmented stream of (uint8 image [B,H,W,3], uint8 label [B,H,W]), repeatable by seed."""
-    pairs = tf.data.Dataset.from_tensor_slices(paths(dataset, items))
-    pairs = pairs.shuffle(len(items), seed=seed, reshuffle_each_iteration=True).repeat()
-    seeds = tf.data.Dataset.random(seed=seed).batch(2, drop_remainder=True)
-
-    def load(files: tuple[tf.Tensor, tf.Tensor], key: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        image, label = _read(*files, data.input_height, data.input_width)
-        return augment(image, label, key, data.augmentation)
-
-    batches = tf.data.Dataset.zip(pairs, seeds).map(load, num_parallel_calls=tf.data.AUTOTUNE)
-    return batches.batch(data.batch_size, drop_remainder=True).prefetch(2)
+Arrays = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
-def evaluation_batches(dataset: Dataset, items: Sequence[Item], data: Data) -> tf.data.Dataset:
-    """Every item once, in order, the smaller last batch included."""
-    pairs = tf.data.Dataset.from_tensor_slices(paths(dataset, items))
-    loaded = pairs.map(
-        lambda image, label: _read(image, label, data.input_height, data.input_width),
-        num_parallel_calls=tf.data.AUTOTUNE,
-    )
-    return loaded.batch(data.batch_size).prefetch(2)
-
-
-def augment(image: tf.Tensor, label: tf.Tensor, key: tf.Tensor, options: Augmentation) -> tuple[tf.Tensor, tf.Tensor]:
-    """Scale, crop or pad back to size, mirror, and change the light of one pair.
+def training_batches(
+    dataset: Dataset, items: Sequence[Item], data: Data, seed: int, start_step: int = 0, shard: Shard = ALONE
+) -> tf.data.Dataset:
+    """An endless, shuffled, augmented stream of (uint8 image [B,H,W,3], uint8 label [B,H,W]), repeatable by seed.
 
     Args:
-        image: uint8 [H, W, 3].
-        label: uint8 [H, W].
-        key: two integers; the same key gives the same result.
+        dataset: where the files lie.
+        items: which of them.
+        data: sizes, the batch size over all workers, and what happens to an example.
+        seed: another one shuffles and augments otherwise.
+        start_step: the first batch's number, to go on with a training exactly where it was.
+        shard: this worker's part of every batch.
 
-    Returns:
-        The pair, same shapes and dtypes; pixels from outside are black in the image and ignored in the label.
+    Raises:
+        UserError: the batch cannot be divided among the workers, or an operation lacks what it needs.
     """
-    keys = tf.random.split(tf.cast(key, tf.int32), 6)
-    height, width = image.shape[:2]
-    label = label[..., None]
+    for operation in data.augmentation:
+        operation.require()
+    examples = _Examples(dataset, items, data)
+    rows = shard.rows(data.batch_size)
 
-    factor = tf.random.stateless_uniform([], keys[0], *options.scale)
-    size = [tf.cast(tf.round(factor * side), tf.int32) for side in (height, width)]
-    image = tf.image.resize(image, size)
-    label = tf.image.resize(label, size, method="nearest")
-    # Padding carries an ignored label, so that one crop serves both larger and smaller pictures.
-    below, right = (tf.maximum(side - have, 0) for side, have in zip((height, width), size, strict=True))
-    image = tf.pad(image, [[0, below], [0, right], [0, 0]])
-    label = tf.pad(label, [[0, below], [0, right], [0, 0]], constant_values=IGNORE_ID)
-    corner = tf.random.stateless_uniform([2], keys[1]) * tf.cast(tf.shape(label)[:2] - [height, width] + 1, tf.float32)
-    top, left = tf.unstack(tf.cast(corner, tf.int32))
-    image = tf.ensure_shape(image[top : top + height, left : left + width], [height, width, 3])
-    label = tf.ensure_shape(label[top : top + height, left : left + width], [height, width, 1])
+    def load(local: NDArray[np.int64]) -> Arrays:
+        epoch, item = example_at(shard.position(int(local), data.batch_size), len(items), seed)
+        return examples.augmented(item, data.augmentation, example_generator(seed, epoch, item))
 
-    if options.flip and tf.random.stateless_uniform([], keys[2]) < 0.5:
-        image, label = image[:, ::-1], label[:, ::-1]
-    image = image / 255.0
-    image = tf.image.stateless_random_brightness(image, options.brightness, keys[3]) if options.brightness else image
-    if options.contrast:
-        image = tf.image.stateless_random_contrast(image, 1 - options.contrast, 1 + options.contrast, keys[4])
-    if options.saturation:
-        image = tf.image.stateless_random_saturation(image, 1 - options.saturation, 1 + options.saturation, keys[5])
-    return tf.image.convert_image_dtype(tf.clip_by_value(image, 0.0, 1.0), tf.uint8), label[..., 0]
+    positions = tf.data.Dataset.range(start_step * rows, _ENDLESS)
+    return _batches(positions, load, data, rows, drop_remainder=True)
 
 
-def _read(image_path: tf.Tensor, label_path: tf.Tensor, height: int, width: int) -> tuple[tf.Tensor, tf.Tensor]:
-    image = tf.io.decode_image(tf.io.read_file(image_path), channels=3, expand_animations=False)
-    label = tf.io.decode_png(tf.io.read_file(label_path), channels=1)
-    image = tf.image.resize(image, [height, width])
-    label = tf.image.resize(label, [height, width], method="nearest")
-    return tf.cast(tf.round(image), tf.uint8), label[..., 0]
+def evaluation_batches(dataset: Dataset, items: Sequence[Item], data: Data, shard: Shard = ALONE) -> tf.data.Dataset:
+    """Every item once, in order, the smaller last batch included; of several workers each takes its share."""
+    examples = _Examples(dataset, items, data)
+    rows = shard.rows(data.batch_size)
+    mine = [i for i in range(len(items)) if i % data.batch_size // rows == shard.index]
+
+    def load(item: NDArray[np.int64]) -> Arrays:
+        return examples.plain(int(item))
+
+    return _batches(tf.data.Dataset.from_tensor_slices(np.array(mine, np.int64)), load, data, rows)
+
+
+class _Examples:
+    """The items at input size, as they are or augmented; safe to ask from many threads."""
+
+    def __init__(self, dataset: Dataset, items: Sequence[Item], data: Data) -> None:
+        self._dataset, self._items = dataset, items
+        self._size = data.input_height, data.input_width
+        self._cache: dict[int, Pair] | None = {} if data.cache else None
+        # tf.data runs as many examples at a time as there are cores; OpenCV's own threads would only wait for them.
+        cv2.setNumThreads(0)
+
+    def plain(self, item: int) -> Arrays:
+        return self.augmented(item, (), np.random.default_rng(0))
+
+    def augmented(self, item: int, operations: Sequence[Operation], rng: np.random.Generator) -> Arrays:
+        pair = apply(operations, self._read(item), rng, self._size, self._donor)
+        return pair.image, pair.mask
+
+    def _donor(self, rng: np.random.Generator) -> Pair:
+        return self._read(int(rng.integers(len(self._items))))
+
+    def _read(self, item: int) -> Pair:
+        if self._cache is None:
+            return read_pair(self._dataset, self._items[item])
+        if item not in self._cache:
+            self._cache[item] = read_pair(self._dataset, self._items[item])
+        return self._cache[item]
+
+
+def _batches(
+    numbers: tf.data.Dataset, load: Callable[[Any], Arrays], data: Data, rows: int, drop_remainder: bool = False
+) -> tf.data.Dataset:
+    height, width = data.input_height, data.input_width
+
+    def loaded(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        image, label = tf.numpy_function(load, [number], (tf.uint8, tf.uint8))
+        return tf.ensure_shape(image, (height, width, 3)), tf.ensure_shape(label, (height, width))
+
+    return numbers.map(loaded, num_parallel_calls=threads()).batch(rows, drop_remainder=drop_remainder).prefetch(2)
+
+
+def threads() -> int:
+    """How many examples are prepared at a time: as many as there are cores for this process."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

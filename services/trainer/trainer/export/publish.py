@@ -24,10 +24,10 @@ from trainer.preprocessing import IMAGENET
 from trainer.training.run import Run
 
 
-def export_run(run: Run, name: str, models_root: Path, split: str) -> tuple[int, ModelCard]:
+def export_run(run: Run, name: str, models_root: Path, split: str | None = None) -> tuple[int, ModelCard]:
     """Publish a run's best network as the next version of the model ``name``.
 
-    The card's metrics are measured on ``split`` with the very graph that is saved.
+    The card's metrics are measured on ``split``, by default the data set's last, with the very graph that is saved.
 
     Returns:
         The version and its card.
@@ -53,7 +53,7 @@ def export_run(run: Run, name: str, models_root: Path, split: str) -> tuple[int,
 
     card = dataclasses.replace(
         card,
-        metrics=evaluate(segment, card, dataset, split),
+        metrics=evaluate(segment, card, dataset, split or dataset.splits[-1]),
         flops=_flops(graph.freeze(model, height, width, images=1)),
         parameters=sum(weight.numpy().size for weight in model.trainable_weights),
         frameworks={"tensorflow": tf.__version__, "keras": keras.__version__},

@@ -14,8 +14,9 @@ import tensorflow as tf
 
 from contract import IGNORE_ID
 from trainer.confusion import ConfusionMatrix
-from trainer.data.dataset import SPLITS, load_dataset
+from trainer.data.dataset import load_dataset
 from trainer.data.pipeline import evaluation_batches, training_batches
+from trainer.data.validation import require_valid
 from trainer.errors import UserError
 from trainer.losses import cross_entropy
 from trainer.models import create_model
@@ -33,14 +34,14 @@ def train(recipe: Recipe, folder: Path) -> float:
     """Train as ``recipe`` says into the new run folder ``folder``; return the best validation mIoU.
 
     Raises:
-        UserError: the folder is taken, the data set cannot be used, or the loss became NaN.
+        UserError: the folder is taken, validation refuses the data set, or the loss became NaN.
     """
     if folder.is_file() or (folder.exists() and any(folder.iterdir())):
         raise UserError(f"{folder} is not empty: name a new folder with --run, or remove it first")
     keras.utils.set_random_seed(recipe.seed)
     dataset = load_dataset(recipe.data.path)
-    # The test split is not looked at here, but a training whose network cannot be measured should not start.
-    train_items, validation_items, _ = (dataset.split(name) for name in SPLITS)
+    # The last split is not looked at here, but a training whose network cannot be measured should not start.
+    train_items, validation_items, _ = (dataset.split(name) for name in ("train", "validation", dataset.splits[-1]))
     if len(train_items) < recipe.data.batch_size:
         raise UserError(
             f"{len(train_items)} training images do not fill one batch of {recipe.data.batch_size}: "
@@ -51,6 +52,7 @@ def train(recipe: Recipe, folder: Path) -> float:
     optimizer = create_optimizer(recipe.optimizer, steps * recipe.epochs)
     train_step = _train_step(model, optimizer, recipe)
     predict = _predict(model, recipe)
+    require_valid(dataset)  # last, as it reads every file when it is asked for the first time
 
     print(_announcement(recipe, len(train_items), steps), file=sys.stderr)
     folder.mkdir(parents=True, exist_ok=True)

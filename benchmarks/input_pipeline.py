@@ -1,0 +1,200 @@
+"""Images a second of the training pipeline on two cores, beside albumentations and Keras's own layers.
+
+make bench, or .venv/bin/python benchmarks/input_pipeline.py [--rounds 9]
+"""
+
+import argparse
+import hashlib
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import tensorflow as tf
+from keras import layers
+
+from trainer.data.cvat import import_cvat
+from trainer.data.dataset import Dataset, load_dataset
+from trainer.data.pipeline import training_batches
+from trainer.data.synthesize import synthesize
+from trainer.recipe import Data
+
+ROOT = Path(__file__).resolve().parent.parent
+PEER = Path(__file__).with_name("input_pipeline_albumentations.py")
+LOCK = Path(__file__).with_name("requirements-albumentations.lock")
+ENVIRONMENT = ROOT / ".venv" / "albumentations"
+
+SIZE, BATCH, CORES = 512, 8, 2
+# Height, width, images on disk, images a round.
+SOURCES = [(1024, 2048, 8, 32), (480, 640, 32, 64)]
+# What albumentations can do too; see STYLES in the peer.
+SHARED: list[Any] = [
+    {"random_scale": {"range": [0.5, 2]}},
+    "crop",
+    "flip",
+    {"rotate": {"degrees": 10}},
+    {"photometric": {"brightness": 0.2, "contrast": 0.2, "saturation": 0.2, "hue": 0.02}},
+    {"cutout": {"holes": 3, "size": 0.2}},
+    {"jpeg": {"quality": [40, 95]}},
+    {"blur": {"sigma": [0.1, 2]}},
+]
+EVERYTHING: list[Any] = [
+    SHARED[0], {"crop": {"max_class_share": 0.75}}, *SHARED[2:5], {"shift": {}}, "copy_paste", *SHARED[5:],
+]  # fmt: skip
+
+# Prepares so many images and says how many seconds that took, and how many CPU seconds.
+Contender = Callable[[int], tuple[float, float]]
+
+
+def ours(dataset: Dataset, augmentation: list[Any]) -> Contender:
+    """The pipeline as a training uses it."""
+    data = Data.model_validate(
+        {"path": dataset.root, "input_height": SIZE, "input_width": SIZE, "batch_size": BATCH}
+        | {"augmentation": augmentation}
+    )
+    return taking(training_batches(dataset, dataset.items, data, seed=1))
+
+
+def keras_layers(dataset: Dataset) -> Contender:
+    """What Keras's layers have of it: scale, flip, rotation, colours. TensorFlow decodes."""
+    moves = [
+        layers.Resizing(SIZE, SIZE, data_format="channels_last"),
+        layers.RandomZoom((-0.5, 1.0), fill_mode="constant", data_format="channels_last"),
+        layers.RandomFlip("horizontal", data_format="channels_last"),
+        layers.RandomRotation(10 / 360, fill_mode="constant", data_format="channels_last"),
+        layers.RandomColorJitter((0, 255), 0.2, 0.2, 0.2, 0.02, data_format="channels_last"),
+    ]
+
+    def load(image: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        pair = {
+            "images": tf.io.decode_jpeg(tf.io.read_file(image), channels=3),
+            "segmentation_masks": tf.io.decode_png(tf.io.read_file(mask), channels=1),
+        }
+        for layer in moves:
+            pair = layer(pair, training=True)
+        return tf.cast(pair["images"], tf.uint8), pair["segmentation_masks"]
+
+    files = tf.data.Dataset.from_tensor_slices(tuple(zip(*paths(dataset), strict=True))).repeat()
+    return taking(files.map(load, num_parallel_calls=CORES).batch(BATCH).prefetch(2))
+
+
+def paths(dataset: Dataset) -> list[tuple[str, str]]:
+    """Image and mask of every item."""
+    return [(str(dataset.root / item.image), str(dataset.root / item.mask)) for item in dataset.items]
+
+
+def taking(batches: tf.data.Dataset) -> Contender:
+    """The first batches, started anew: nothing is prepared while others have their turn."""
+
+    def seconds(images: int) -> tuple[float, float]:
+        started, cpu = time.perf_counter(), time.process_time()
+        for _ in batches.take(images // BATCH):
+            pass
+        return time.perf_counter() - started, time.process_time() - cpu
+
+    return seconds
+
+
+@contextmanager
+def albumentations(dataset: Dataset, folder: Path) -> Iterator[dict[str, Contender]]:
+    """Its styles on threads and on processes, in a process of their own."""
+    listing = folder / "pairs.tsv"
+    listing.write_text("".join(f"{image}\t{mask}\n" for image, mask in paths(dataset)))
+    command: list[str | Path] = [environment() / "bin" / "python", PEER, listing]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        requests, answers = process.stdin, process.stdout
+
+        def contender(loader: str, style: str) -> Contender:
+            def seconds(images: int) -> tuple[float, float]:
+                requests.write(f"{loader} {style} {images}\n")
+                requests.flush()
+                wall, cpu = map(float, answers.readline().split())
+                return wall, cpu
+
+            return seconds
+
+        yield {
+            f"albumentations {style}, {loader}": contender(loader, style)
+            for style in ("steps", "one-warp")
+            for loader in ("threads", "processes")
+        }
+        requests.close()
+
+
+def environment() -> Path:
+    """The peer's environment, made anew when its lock has changed."""
+    stamp, wanted = ENVIRONMENT / "lock.sha256", hashlib.sha256(LOCK.read_bytes()).hexdigest()
+    if not stamp.exists() or stamp.read_text() != wanted:
+        uv = Path(sys.executable).with_name("uv")
+        create: list[str | Path] = [uv, "venv", "--quiet", "--clear", "--python", sys.executable, ENVIRONMENT]
+        install: list[str | Path] = [uv, "pip", "install", "--quiet", "--no-deps", "--require-hashes", "-r", LOCK]
+        subprocess.run(create, check=True)
+        subprocess.run([*install, "--python", ENVIRONMENT], check=True)
+        stamp.write_text(wanted)
+    return ENVIRONMENT
+
+
+def measure(contenders: dict[str, Contender], images: int, rounds: int) -> dict[str, list[tuple[float, float]]]:
+    """Wall and CPU seconds an image of each contender in each round, after one that loads everything."""
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in contenders}
+    for number in range(rounds + 1):
+        for name, prepare in contenders.items():
+            wall, cpu = prepare(images)
+            if number:
+                seconds[name].append((wall / images, cpu / images))
+    return seconds
+
+
+def report(seconds: dict[str, list[tuple[float, float]]]) -> bool:
+    """Print each contender beside ours; whether none of albumentations' was faster."""
+    fastest = True
+    for name, values in seconds.items():
+        wall, cpu = (
+            statistics.median(theirs[i] / ours[i] for theirs, ours in zip(values, seconds["ours"], strict=True))
+            for i in range(2)
+        )
+        rate = 1 / statistics.median(wall for wall, _ in values)
+        milliseconds = 1000 * statistics.median(cpu for _, cpu in values)
+        print(f"  {name:<36}{rate:8.1f} images/s {milliseconds:8.1f} CPU ms   {wall:5.2f} {cpu:5.2f}")
+        fastest &= not name.startswith("albumentations") or wall >= 1
+    return fastest
+
+
+def main() -> int:
+    """Print a table for each size of source; 1 when albumentations was faster in one of them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--rounds", type=int, default=9, help="rounds in which every contender takes its turn")
+    options = parser.parse_args()
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
+    fastest = True
+    for height, width, images, images_a_round in SOURCES:
+        with tempfile.TemporaryDirectory() as folder:
+            synthesize(Path(folder, "drawn"), images, height, width, seed=1)
+            import_cvat([Path(folder, "drawn")], Path(folder, "set"))
+            dataset = load_dataset(Path(folder, "set"))
+            with albumentations(dataset, Path(folder)) as peers:
+                contenders = {
+                    "ours": ours(dataset, SHARED),
+                    **peers,
+                    "Keras layers (fewer operations)": keras_layers(dataset),
+                }
+                contenders["ours, everything"] = ours(dataset, EVERYTHING)
+                print(
+                    f"{height}x{width} to {SIZE}x{SIZE}, {CORES} cores, medians of {options.rounds} rounds", flush=True
+                )
+                fastest &= report(measure(contenders, images_a_round, options.rounds))
+    return int(not fastest)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,16 @@
+"""What every command of the command line has in common."""
+
+import argparse
+from collections.abc import Callable
+
+
+def add_command(
+    commands: argparse._SubParsersAction,
+    name: str,
+    run: Callable[[argparse.Namespace], None],
+    help_text: str,
+) -> argparse.ArgumentParser:
+    """A command that calls ``run`` with its options; ``help_text`` is its line in the list of commands."""
+    parser = commands.add_parser(name, help=help_text, description=help_text[0].upper() + help_text[1:] + ".")
+    parser.set_defaults(run_command=run)
+    return parser

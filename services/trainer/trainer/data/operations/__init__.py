@@ -1,0 +1,26 @@
+"""Named operations on image-mask pairs, for the training pipeline and for augmentation on disk.
+
+Images are moved with bilinear interpolation, labels only ever with nearest neighbour; what comes from outside the
+image is filled with the mean colour and ignored.
+"""
+
+from trainer.data.operations import appearance, content, movements  # noqa: F401 - each registers its operations
+from trainer.data.operations.operation import (
+    Donors,
+    Operation,
+    RecipeOperation,
+    apply,
+    create_operation,
+    operation_names,
+    operation_to_recipe,
+)
+
+__all__ = [
+    "Donors",
+    "Operation",
+    "RecipeOperation",
+    "apply",
+    "create_operation",
+    "operation_names",
+    "operation_to_recipe",
+]
