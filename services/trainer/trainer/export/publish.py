@@ -10,8 +10,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
-from tensorflow.python.profiler.model_analyzer import profile
-from tensorflow.python.profiler.option_builder import ProfileOptionBuilder
 
 from contract import ModelCard
 from contract import publish as publish_version
@@ -20,6 +18,7 @@ from trainer.errors import UserError
 from trainer.evaluation import evaluate
 from trainer.export import graph
 from trainer.export.check import check_saved_model
+from trainer.export.flops import count_flops
 from trainer.preprocessing import IMAGENET
 from trainer.training.run import Run
 
@@ -54,7 +53,7 @@ def export_run(run: Run, name: str, models_root: Path, split: str) -> tuple[int,
     card = dataclasses.replace(
         card,
         metrics=evaluate(segment, card, dataset, split),
-        flops=_flops(graph.freeze(model, height, width, images=1)),
+        flops=count_flops(graph.freeze(model, height, width, images=1).logits),
         parameters=sum(weight.numpy().size for weight in model.trainable_weights),
         frameworks={"tensorflow": tf.__version__, "keras": keras.__version__},
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -68,13 +67,6 @@ def export_run(run: Run, name: str, models_root: Path, split: str) -> tuple[int,
         check=lambda folder: check_saved_model(str(folder), card),
     )
     return version, card
-
-
-def _flops(one_image: graph.SegmentationModule) -> int:
-    """Floating-point operations of one image through a graph frozen for one, a multiply-add as two."""
-    options = ProfileOptionBuilder.float_operation()
-    options["output"] = "none"
-    return int(profile(one_image.logits.graph, options=options).total_float_ops)
 
 
 def _sha256(model: keras.Model) -> str:
