@@ -1,0 +1,25 @@
+"""Importing TensorFlow without its chatter on standard error."""
+
+import importlib
+import os
+from pathlib import Path
+
+
+def import_tensorflow() -> None:
+    """Import TensorFlow without its greetings, unless the person asked for them by setting its log level.
+
+    Its C++ runtime writes them to file descriptor 2 before any of its log levels counts.
+    """
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    standard_error = os.dup(2)
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        tensorflow = importlib.import_module("tensorflow")
+    finally:
+        os.dup2(standard_error, 2)
+        os.close(standard_error)
+    # The v1 loader, which checks an export as TensorFlow Serving would, is deprecated and says so.
+    tensorflow.get_logger().setLevel("ERROR")
