@@ -148,7 +148,7 @@ BREAKAGES = {
     "a ReLU at the end of stages": ("_stage", relu_after_every_block(ddrnet._stage)),
     "no ReLU": ("_relu", lambda x: x),
     "another epsilon": ("_bn", lambda x, name: keras.layers.BatchNormalization(epsilon=1e-3, name=name)(x)),
-    "nearest neighbour": ("_resize", lambda x, like: keras.ops.image.resize(x, like.shape[1:3], "nearest")),
+    "nearest neighbour": ("resize_like", lambda x, like: keras.ops.image.resize(x, like.shape[1:3], "nearest")),
     "a pool too small": ("_DAPPM_POOLS", {"scale1": (3, 2), "scale2": (9, 4), "scale3": (17, 8)}),
 }
 
