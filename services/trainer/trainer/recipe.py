@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 
 from trainer.errors import UserError
+from trainer.losses.options import AnyLoss, CrossEntropy
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 
@@ -62,9 +64,18 @@ class Recipe(_Strict):
     network: str
     data: Data
     optimizer: Optimizer = Optimizer()
-    epochs: int = Field(ge=1)
+    # Summed, each times its weight; an auxiliary head has the same ones, all times auxiliary_weight.
+    losses: tuple[AnyLoss, ...] = (CrossEntropy(),)
     auxiliary_weight: float = Field(0.4, ge=0)
+    epochs: int = Field(ge=1)
     seed: int = 0
+
+    @field_validator("losses")
+    @classmethod
+    def _some(cls, losses: tuple[AnyLoss, ...]) -> tuple[AnyLoss, ...]:
+        if not losses:
+            raise ValueError("expected at least one, for instance [{name: cross_entropy}]")
+        return losses
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -88,7 +99,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         return Recipe.model_validate(content)
     except ValidationError as error:
         where = f"{path} with {', '.join(overrides)}" if overrides else str(path)
-        raise UserError(f"{where}: {'; '.join(_problem(e['loc'], e['msg']) for e in error.errors())}") from None
+        raise UserError(f"{where}: {'; '.join(_problem(e) for e in error.errors())}") from None
 
 
 def save_recipe(recipe: Recipe, path: Path) -> None:
@@ -110,15 +121,33 @@ def _override(content: dict[str, Any], override: str) -> None:
         raise UserError(f"--set {override}: {value!r} is not a YAML value ({_one_line(error)})") from None
 
 
-def _problem(location: tuple[int | str, ...], message: str) -> str:
-    *parents, _value = location
-    model: Any = Recipe
-    for parent in parents:
-        fields = getattr(model, "model_fields", {})
-        model = fields[parent].annotation if parent in fields else None
-    if message.startswith("Extra inputs") and hasattr(model, "model_fields"):
-        message = f"there is no such value; there are {', '.join(model.model_fields)}"
-    return f"{'.'.join(map(str, location))}: {message}"
+def _problem(error: ErrorDetails) -> str:
+    message, context = error["msg"].removeprefix("Value error, "), error.get("ctx", {})
+    match error["type"]:
+        case "extra_forbidden":
+            message = f"there is no such value; there are {', '.join(_model_at(error['loc'][:-1]).model_fields)}"
+        case "union_tag_invalid":
+            message = f"there is no {context['tag']!r}; choose one of {context['expected_tags'].replace(chr(39), '')}"
+        case "union_tag_not_found":
+            message = f"{context['discriminator'].strip(chr(39))} is missing: it says which one is meant"
+    return f"{'.'.join(map(str, error['loc']))}: {message}"
+
+
+def _model_at(location: tuple[int | str, ...]) -> type[BaseModel]:
+    """The model an error's location leads to: by its fields' names, list positions and, in a union, members' names."""
+    models: list[type[BaseModel]] = [Recipe]
+    for step in location:
+        if step in models[0].model_fields:
+            models = _models_in(models[0].model_fields[str(step)].annotation)
+        elif isinstance(step, str):
+            models = [model for model in models if model.model_fields["name"].default == step]
+    return models[0]
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for argument in get_args(annotation) for model in _models_in(argument)]
 
 
 def _one_line(error: Exception) -> str:

@@ -12,12 +12,11 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from contract import IGNORE_ID
 from trainer.confusion import ConfusionMatrix
 from trainer.data.dataset import SPLITS, load_dataset
 from trainer.data.pipeline import evaluation_batches, training_batches
 from trainer.errors import UserError
-from trainer.losses import cross_entropy
+from trainer.losses.total import total_loss
 from trainer.models import create_model
 from trainer.preprocessing import normalize, upsample
 from trainer.progress import progress
@@ -117,6 +116,8 @@ def _nothing_left_unless_trained(folder: Path) -> Iterator[None]:
 
 def _build(recipe: Recipe, classes: int) -> keras.Model:
     try:
+        # One pixel finds out now, not in the first step, whether the losses' options fit the classes.
+        total_loss(recipe.losses, tf.zeros([1, 1, 1], tf.uint8), tf.zeros([1, 1, 1, classes]))
         return create_model(
             recipe.network,
             recipe.data.input_height,
@@ -137,7 +138,7 @@ def _train_step(model: keras.Model, optimizer: keras.optimizers.Optimizer, recip
         with tf.GradientTape() as tape:
             outputs = model(normalize(images), training=True)
             loss = sum(
-                weights[name] * cross_entropy(labels, upsample(logits, *labels.shape[1:]), IGNORE_ID)
+                weights[name] * total_loss(recipe.losses, labels, upsample(logits, *labels.shape[1:]))
                 for name, logits in outputs.items()
             )
         gradients = tape.gradient(loss, model.trainable_variables)
