@@ -80,15 +80,7 @@ def entries_of(model):
     return entries
 
 
-def trainable(model):
-    return sum(int(np.prod(v.shape)) for v in model.trainable_variables)
-
-
 class TestArchitecture:
-    def test_its_parameters_are_the_paper_s(self):
-        assert trainable(create_model("ddrnet23_slim", 64, 64, classes=19)) == 5_695_987
-        assert trainable(create_model("ddrnet23_slim", 64, 64, classes=19, auxiliary=True)) == 5_734_342
-
     def test_its_layers_are_the_authors_state_dict(self):
         assert entries_of(create_model("ddrnet23_slim", 64, 64, classes=19, auxiliary=True)) == state_dict_entries()
 
@@ -96,15 +88,6 @@ class TestArchitecture:
         model = create_model("ddrnet23_slim", 64, 64, classes=19, auxiliary=True)
         settings = {(b.momentum, b.epsilon) for b in model.layers if isinstance(b, keras.layers.BatchNormalization)}
         assert settings == {(0.9, 1e-5)}
-
-    def test_under_mixed_precision_logits_stay_float32(self):
-        policy = keras.config.dtype_policy()
-        keras.config.set_dtype_policy("mixed_float16")
-        try:
-            outputs = create_model("ddrnet23_slim", 64, 64, classes=19, auxiliary=True).output
-        finally:
-            keras.config.set_dtype_policy(policy)
-        assert {output.dtype for output in outputs.values()} == {"float32"}
 
 
 def random_of(name):
