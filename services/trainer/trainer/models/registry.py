@@ -1,11 +1,13 @@
 """Networks by name. A network's file registers its builders; nothing else needs to know the file."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import keras
+
+from trainer.models import hub
+from trainer.models.sizes import check_size
 
 Builder = Callable[..., keras.Model]
 
@@ -40,15 +42,15 @@ def model_names() -> list[str]:
 
 
 def create_model(
-    name: str, height: int, width: int, classes: int, auxiliary: bool = False, pretrained: bool | Path = False
+    name: str, height: int, width: int, classes: int | None, auxiliary: bool = False, pretrained: bool | Path = False
 ) -> keras.Model:
     """Build a network.
 
     Args:
-        name: one of :func:`model_names`.
+        name: one of :func:`model_names`, or ``keras_hub:<preset>`` for one that KerasHub has trained.
         height: of the input, in pixels.
         width: of the input, in pixels.
-        classes: how many there are, the background included.
+        classes: how many there are, the background included; None, for a preset alone, is what it was trained on.
         auxiliary: with an auxiliary head, for training.
         pretrained: start the backbone from ImageNet's weights, which ``keras.applications`` downloads once, or from
             those in a file; everything else, and all without it, starts at random.
@@ -62,8 +64,14 @@ def create_model(
         ValueError: no such network, an input size it cannot take, or no pretrained backbone; the message names what
             can be.
     """
+    if name.startswith(hub.PREFIX):
+        return hub.create_hub_model(name, height, width, classes, auxiliary)
     if name not in _REGISTRY:
-        raise ValueError(f"there is no network {name!r}: choose one of {', '.join(model_names())}")
+        raise ValueError(
+            f"there is no network {name!r}: choose one of {', '.join(model_names())}, or keras_hub:<preset>"
+        )
+    if classes is None:
+        raise ValueError(f"{name} has no classes of its own: say how many there are")
     entry = _REGISTRY[name]
     check_size(name, height, width, entry.multiple_of)
     if entry.backbone:
@@ -73,17 +81,3 @@ def create_model(
         with_backbone = ", ".join(other for other in model_names() if _REGISTRY[other].backbone)
         raise ValueError(f"{name} has no pretrained backbone: these have one: {with_backbone}")
     return entry.build(height, width, classes, auxiliary)
-
-
-def check_size(name: str, height: int, width: int, multiple_of: int) -> None:
-    """Refuse a size that is no multiple, naming the next one that is.
-
-    Raises:
-        ValueError: it is none.
-    """
-    if height < 1 or width < 1 or height % multiple_of or width % multiple_of:
-        padded = [max(1, math.ceil(side / multiple_of)) * multiple_of for side in (height, width)]
-        raise ValueError(
-            f"{name} takes heights and widths that are multiples of {multiple_of}, not {height}x{width}: "
-            f"the next size is {padded[0]}x{padded[1]} (height x width)"
-        )
