@@ -6,10 +6,12 @@ from pathlib import Path
 
 from contract import CardError, ModelsConfigError, PublishError
 from contract.card import check_model_name
+from trainer import models_command
 from trainer.command import add_command, add_models_root
 from trainer.errors import UserError
 from trainer.export import commands as export_commands
 from trainer.quiet import import_tensorflow
+from trainer.weights import commands as weights_commands
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -66,6 +68,8 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--split", default="test", help="train, validation or test (default: %(default)s)")
 
     export_commands.add_commands(commands)
+    weights_commands.add_commands(commands)
+    models_command.add_commands(commands)
     return parser
 
 

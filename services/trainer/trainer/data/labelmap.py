@@ -105,13 +105,14 @@ def _lines(text: str, where: str) -> list[tuple[str, tuple[int, int, int] | None
                 f"{where}, line {number}: expected name:R,G,B:parts:actions, found {line!r}. A label's name cannot "
                 f"hold a colon. {_REMEDY}"
             )
-        labels.append((fields[0].strip(), _color(fields[1].strip(), f"{where}, line {number}")))
+        labels.append((fields[0].strip(), parse_color(fields[1].strip(), f"{where}, line {number}")))
     if not labels:
         raise UserError(f"{where}: holds no label. {_REMEDY}")
     return labels
 
 
-def _color(text: str, where: str) -> tuple[int, int, int] | None:
+def parse_color(text: str, where: str) -> tuple[int, int, int] | None:
+    """``R,G,B``, each 0 to 255; None for no text. ``where`` opens the error."""
     if not text:
         return None
     try:

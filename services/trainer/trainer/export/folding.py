@@ -2,8 +2,8 @@
 
 At inference BatchNorm is a factor and an addend for each channel. Behind a convolution the factor is one of its filters
 and the addend its bias: the arithmetic is gone, and kernels that fuse convolution, bias and ReLU find them in a row.
-Behind anything else (a ReLU, a pool, a sum) it stays, and so it does before a convolution, whose zero padding would have to
-become another number.
+Behind anything else (a ReLU, a pool, a sum) it stays, and so it does before a convolution, whose zero padding would
+have to become another number.
 
 Done on the graph and not on Keras's layers, because there it is one rule for every network: those of
 ``keras.applications`` and KerasHub, nested models, and SavedModels that were never Keras.
@@ -80,7 +80,7 @@ class _Constants:
         return np.asarray(self._session.run(tensor))
 
     def channels(self, tensor: Any, count: int) -> NDArray | None:
-        """The tensor as one number a channel, when it is constant and channels, the last axis, are all it tells apart."""
+        """The tensor as one number a channel, when it is constant and tells only channels, the last axis, apart."""
         if not self.has(tensor.op.name) or not tensor.shape.is_fully_defined():
             return None
         size = tensor.shape.num_elements()
@@ -141,7 +141,9 @@ def _fold(chain: _Chain, kernel: NDArray, nodes: dict[str, Any], definition: Any
         scale = chain.scale[:, None]
     else:  # [height, width, in, out]; depthwise [height, width, in, multiplier], and in * multiplier channels
         scale = chain.scale.reshape((kernel.shape[2], -1) if convolution.type.startswith("Depthwise") else -1)
-    nodes[convolution.name].input[1] = _constant(definition, f"{convolution.name}/folded_filter", kernel * scale, kernel)
+    nodes[convolution.name].input[1] = _constant(
+        definition, f"{convolution.name}/folded_filter", kernel * scale, kernel
+    )
     bias = _constant(definition, f"{convolution.name}/folded_bias", chain.shift, kernel)
 
     *steps, last = chain.steps
@@ -153,10 +155,15 @@ def _fold(chain: _Chain, kernel: NDArray, nodes: dict[str, Any], definition: Any
     node = nodes[last.name]
     dtype = node.attr["T"].type
     node.Clear()
-    node.name, node.op = last.name, "BiasAdd"
+    # TensorFlow fuses convolution, BiasAdd, sum and ReLU even where something else needs the sum too; it then finds the
+    # graph broken and leaves all of it unfused (its remapper, seen in 2.21). An AddV2 it does not take that far.
+    sums = [op for op in last.outputs[0].consumers() if op.type in ("AddV2", "Add")]
+    shared_sum = any(len(op.outputs[0].consumers()) > 1 for op in sums)
+    node.name, node.op = last.name, "AddV2" if shared_sum else "BiasAdd"
     node.input.extend([before, bias])
     node.attr["T"].type = dtype
-    node.attr["data_format"].s = b"NHWC"
+    if node.op == "BiasAdd":
+        node.attr["data_format"].s = b"NHWC"
 
 
 def _constant(definition: Any, name: str, value: NDArray, like: NDArray) -> str:

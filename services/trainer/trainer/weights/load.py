@@ -24,7 +24,7 @@ _BEST = "best.keras"  # of a run folder
 
 @dataclass(frozen=True)
 class Report:
-    """What became of every tensor: names that were loaded; names in the file alone, and in the network alone, with why."""
+    """What became of every tensor; ``skipped`` are in the file alone, ``fresh`` in the network alone, each with why."""
 
     loaded: tuple[str, ...]
     skipped: Mapping[str, str]
@@ -99,7 +99,7 @@ def _load_keras(model: "keras.Model", path: Path) -> Report:
         raise UserError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
     if saved.name != model.name:
         raise UserError(f"{path} holds the weights of {saved.name}, not of {model.name}")
-    found = {variable.path: np.asarray(variable) for variable in saved.weights}
+    found = {variable.path: variable.numpy() for variable in saved.weights}
     wanted = {variable.path: variable for variable in model.weights}
     has, wants = set(saved.output), set(model.output)
     skipped = dict.fromkeys(found.keys() - wanted.keys(), "the auxiliary head, which this network was built without")
