@@ -1,6 +1,6 @@
 """A network from elsewhere made one of ours: preprocessed RGB images in, logits of every class out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,7 +90,7 @@ def adapt(foreign: ForeignNetwork, facts: Facts) -> Adapted:
     return Adapted(network, height, width, preprocessing)
 
 
-def _input(foreign: ForeignNetwork, size: tuple[int, int] | None) -> tuple[bool, int, int]:
+def _input(foreign: ForeignNetwork, size: Sequence[int] | None) -> tuple[bool, int, int]:
     """Whether channels come first, and the size in pixels."""
     shape = foreign.input_shape
     takes = (
@@ -109,7 +109,7 @@ def _input(foreign: ForeignNetwork, size: tuple[int, int] | None) -> tuple[bool,
             raise UserError(f"{takes}, any {name}: name the size to serve it at with --size HEIGHT WIDTH")
         if None not in (side, wish) and side != wish:
             raise UserError(f"{takes}: its {name} is fixed at {side}, so --size cannot ask for {wish}")
-    height, width = (wish if side is None else side for side, wish in zip(fixed, size or (None, None), strict=True))
+    height, width = size or fixed
     return channels_first, int(height), int(width)
 
 
@@ -128,7 +128,7 @@ def _preprocessing(foreign: ForeignNetwork, wish: Preprocessing | None) -> Prepr
     return wish
 
 
-def _answer(foreign: ForeignNetwork, run: Network, height: int, width: int) -> np.ndarray:
+def _answer(foreign: ForeignNetwork, run: Callable[[tf.Tensor], tf.Tensor], height: int, width: int) -> np.ndarray:
     """The network's output for two images of noise."""
     noise = np.random.default_rng(0).standard_normal((2, height, width, 3)).astype(np.float32)
     try:

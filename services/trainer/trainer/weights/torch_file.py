@@ -11,7 +11,7 @@ import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from numpy.typing import NDArray
 
@@ -72,7 +72,7 @@ def _stranger(start: bytes) -> str | None:
     return next((what for magic, what in _STRANGERS.items() if start.lstrip().startswith(magic)), None)
 
 
-def _read_zip(file: BinaryIO) -> dict[str, NDArray]:
+def _read_zip(file: IO[bytes]) -> dict[str, NDArray]:
     with zipfile.ZipFile(file) as archive:
         members = {info.filename: info for info in archive.infolist()}
         pickles = [name for name in members if name.split("/")[1:] == ["data.pkl"]]
@@ -94,7 +94,7 @@ def _read_zip(file: BinaryIO) -> dict[str, NDArray]:
         return _arrays(_state_dict(content), lambda storage: archive.read(f"{folder}data/{storage.key}"))
 
 
-def _read_legacy(file: BinaryIO) -> dict[str, NDArray]:
+def _read_legacy(file: IO[bytes]) -> dict[str, NDArray]:
     (magic, _), (protocol, _) = torch_pickle.load(file), torch_pickle.load(file)
     if (magic, protocol) != (_LEGACY_MAGIC, _LEGACY_PROTOCOL):
         raise ValueError("its first bytes are others")

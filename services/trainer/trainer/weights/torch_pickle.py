@@ -10,7 +10,7 @@ import pickle
 import pickletools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from trainer.errors import UserError
 
 # Storages by PyTorch's name; always little-endian here. NumPy has no bfloat16: the upper half of a float32.
 _BFLOAT16 = "BFloat16Storage"
-_DTYPES = {
+_DTYPES: dict[str, np.dtype[Any]] = {
     "FloatStorage": np.dtype("<f4"),
     "DoubleStorage": np.dtype("<f8"),
     "HalfStorage": np.dtype("<f2"),
@@ -56,7 +56,7 @@ class Storage:
     elements: int
 
     @property
-    def dtype(self) -> np.dtype:
+    def dtype(self) -> np.dtype[Any]:
         """Of the numbers in the file."""
         return _DTYPES[self.type.name]
 
@@ -113,7 +113,7 @@ _ALLOWED: dict[tuple[str, str], Callable | StorageType] = {
 
 
 class _Unpickler(pickle.Unpickler):
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         super().__init__(file)
         self.storages: dict[str, Storage] = {}
 
@@ -136,7 +136,7 @@ class _Unpickler(pickle.Unpickler):
         return storage
 
 
-def load(file: BinaryIO) -> tuple[Any, dict[str, Storage]]:
+def load(file: IO[bytes]) -> tuple[Any, dict[str, Storage]]:
     """The pickle that starts here, its tensors as :class:`Tensor`, and every storage that it names, by key.
 
     The file then stands behind the pickle.
