@@ -1,4 +1,4 @@
-"""Do imported weights give the authors' own logits? For whoever has a checkpoint and what the authors' code makes of it.
+"""Do imported weights give the authors' own logits? For whoever has a checkpoint and what their code makes of it.
 
 ::
 
