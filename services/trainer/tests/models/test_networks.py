@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from trainer.export import graph
 from trainer.models import create_model, model_names
+from trainer.preprocessing import normalize, upsample
+from trainer.weights import load_into
 
 CLASSES = 19
 HEIGHT, WIDTH = 64, 96
@@ -103,6 +106,29 @@ def test_its_weights_fit_a_new_one(row, model, images, outputs, tmp_path):
     other = create_model(row.name, HEIGHT, WIDTH, CLASSES, auxiliary=True)
     other.load_weights(tmp_path / "model.weights.h5")
     np.testing.assert_array_equal(answers(other, images)["logits"], outputs["logits"])
+
+
+def test_another_size_without_auxiliary_head_takes_its_weights(row, model, tmp_path):
+    model.save(tmp_path / "whole.keras")
+    other = create_model(row.name, 32, 32, CLASSES)
+    report = load_into(other, tmp_path / "whole.keras")
+    assert not report.fresh
+    theirs = {variable.path: variable.numpy() for variable in model.weights}
+    for variable in other.weights:
+        np.testing.assert_array_equal(variable.numpy(), theirs[variable.path])
+
+
+def test_frozen_and_folded_it_gives_the_same_logits_from_its_own_weights_alone(model):
+    pixels = np.random.default_rng(2).integers(0, 256, (2, HEIGHT, WIDTH, 3), np.uint8)
+    frozen = graph.freeze(model, HEIGHT, WIDTH).logits
+    expected = np.asarray(upsample(model(normalize(pixels), training=False)["logits"], HEIGHT, WIDTH))
+    difference = np.abs(frozen(tf.constant(pixels))[0].numpy() - expected)
+    assert difference.mean() < 1e-5 * expected.std()
+    assert difference.max() < 1e-4 * np.abs(expected).max()  # where rounding adds up through a whole network
+    constants = [node for node in frozen.graph.as_graph_def().node if node.op == "Const"]
+    served = keras.Model(model.input, model.output["logits"])  # without the auxiliary head
+    size = sum(tf.make_ndarray(node.attr["value"].tensor).size for node in constants)
+    assert size < sum(variable.numpy().size for variable in served.weights) + 1000
 
 
 def test_an_image_is_answered_alike_in_any_batch(model, images, outputs):
