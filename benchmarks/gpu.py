@@ -73,7 +73,7 @@ def jax_contenders(name: str, options: argparse.Namespace) -> dict[str, Contende
         losses = keras.ops.sparse_categorical_crossentropy(labels, found, from_logits=True)
         return keras.ops.mean(losses), fixed
 
-    infer = jax.jit(lambda *arguments: logits(*arguments, False)[0])
+    infer = jax.jit(lambda trainable, fixed, image: logits(trainable, fixed, image, False)[0])
     train = jax.jit(jax.value_and_grad(loss, has_aux=True))
     return {
         f"{name} infer": timed(lambda: infer(trainable, fixed, image), jax.block_until_ready, options.calls),

@@ -31,8 +31,8 @@ class Backbone:
     """
 
     build: Callable[..., keras.Model]
-    scale: tuple[float, float, float]
-    offset: tuple[float, float, float]
+    scale: tuple[float, ...]
+    offset: tuple[float, ...]
     low: str
     middle: str
     high: str

@@ -38,17 +38,24 @@ class DDRNetConfig:
     layer3_parts: tuple[str, ...] = ("",)
 
 
+def _name(name: str) -> str:
+    """The state dict's name, but for Keras's PyTorch backend, whose parameters cannot have a dot in theirs."""
+    return name.replace(".", ":") if keras.config.backend() == "torch" else name
+
+
 def _conv(x: KerasTensor, filters: int, kernel: int, name: str, stride: int = 1, bias: bool = False) -> KerasTensor:
     """A convolution padded by ``kernel // 2`` on every side, as PyTorch pads it (Keras's SAME differs at stride 2)."""
     padding = "same"
     if stride > 1 and kernel > 1:
         x = layers.ZeroPadding2D(kernel // 2)(x)
         padding = "valid"
-    return layers.Conv2D(filters, kernel, stride, padding, use_bias=bias, kernel_initializer=he_normal(), name=name)(x)
+    return layers.Conv2D(
+        filters, kernel, stride, padding, use_bias=bias, kernel_initializer=he_normal(), name=_name(name)
+    )(x)
 
 
 def _bn(x: KerasTensor, name: str) -> KerasTensor:
-    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x)
+    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=_name(name))(x)
 
 
 def _relu(x: KerasTensor) -> KerasTensor:
@@ -64,14 +71,14 @@ def _shortcut(x: KerasTensor, filters: int, stride: int, name: str) -> KerasTens
 def _basic_block(x: KerasTensor, filters: int, stride: int, name: str) -> KerasTensor:
     y = _relu(_bn(_conv(x, filters, 3, f"{name}.conv1", stride), f"{name}.bn1"))
     y = _bn(_conv(y, filters, 3, f"{name}.conv2"), f"{name}.bn2")
-    return layers.Add(name=f"{name}.add")([y, _shortcut(x, filters, stride, name)])
+    return layers.Add(name=_name(f"{name}.add"))([y, _shortcut(x, filters, stride, name)])
 
 
 def _bottleneck(x: KerasTensor, filters: int, stride: int, name: str) -> KerasTensor:
     y = _relu(_bn(_conv(x, filters, 1, f"{name}.conv1"), f"{name}.bn1"))
     y = _relu(_bn(_conv(y, filters, 3, f"{name}.conv2", stride), f"{name}.bn2"))
     y = _bn(_conv(y, 2 * filters, 1, f"{name}.conv3"), f"{name}.bn3")
-    return layers.Add(name=f"{name}.add")([y, _shortcut(x, 2 * filters, stride, name)])
+    return layers.Add(name=_name(f"{name}.add"))([y, _shortcut(x, 2 * filters, stride, name)])
 
 
 def _stage(x: KerasTensor, filters: int, blocks: int, stride: int, name: str) -> KerasTensor:
@@ -104,7 +111,7 @@ def _dappm(x: KerasTensor, branch: int, out: int) -> KerasTensor:
 
 def _head(x: KerasTensor, planes: int, classes: int, name: str) -> KerasTensor:
     x = _conv(_relu(_bn(x, f"{name}.bn1")), planes, 3, f"{name}.conv1")
-    return class_logits(_relu(_bn(x, f"{name}.bn2")), classes, f"{name}.conv2")
+    return class_logits(_relu(_bn(x, f"{name}.bn2")), classes, _name(f"{name}.conv2"))
 
 
 def _ddrnet(config: DDRNetConfig, name: str, height: int, width: int, classes: int, auxiliary: bool) -> keras.Model:
