@@ -1,6 +1,6 @@
 """DDRNet-23-slim in PyTorch and ONNX Runtime, timed on request: the other side of benchmarks/inference.py.
 
-It runs in an environment of its own (benchmarks/torch.lock). Each line on standard input names a contender, which is
+It runs in an environment of its own (benchmarks/torch.in). Each line on standard input names a contender, which is
 called once; the milliseconds are the answer. Before the first, one line of JSON tells the versions.
 """
 
