@@ -10,7 +10,7 @@ medians of the ratios within a round. PyTorch's module is our own, held to the a
 
 Learned so far from eight rounds on two cores with several other loads on them, where only ratios mean anything, and
 those of runtimes that wait for their slowest thread little: to ddrnet23_slim in TensorFlow (median 87 ms, least 60),
-deeplabv3plus_mobilenetv3_small 0.85, PyTorch eager 1.36, channels_last 1.15, ONNX Runtime 1.62. An idle machine is owed.
+deeplabv3plus_mobilenetv3_small 0.85, PyTorch eager 1.36, channels_last 1.15, ONNX Runtime 1.62.
 """
 
 import argparse
