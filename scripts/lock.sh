@@ -28,6 +28,7 @@ services services/serving/requirements.lock services/serving/pyproject.toml --ex
 services services/trainer/requirements.lock services/trainer/pyproject.toml --extra synthesize --extra hub --overrides "$cpu"
 services services/trainer/requirements-gpu.lock services/trainer/pyproject.toml --extra synthesize --extra hub --overrides "$gpu"
 services tests/browser/requirements.lock tests/browser/requirements.in
+services services/trainer/tests/models/backends/requirements.lock services/trainer/tests/models/backends/requirements.in
 # Installed into .venv by `make bench`, so it keeps to what is there.
 services benchmarks/requirements.lock benchmarks/requirements.in --constraints requirements-dev.lock
 # TensorFlow Serving 2.6.2's image, in which the converter runs, has Python 3.8.

@@ -1,7 +1,8 @@
 """What the trainer publishes with today's TensorFlow is read by 2.6.2, the one of TensorFlow Serving 2.6 and TF-TRT.
 
-A small network is trained and published through the command line; then one and the same script runs its five
-signatures in a TensorFlow 1 session, here and in an environment with TensorFlow 2.6.2, and the answers are compared.
+A small network is trained and published through the command line, and every registered network exported as it is
+built; then one and the same script runs their five signatures in a TensorFlow 1 session, here and in an environment
+with TensorFlow 2.6.2, and the answers are compared.
 """
 
 import sys
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from contract import ModelCard
+from trainer.models import model_names
 
 ROOT = Path(__file__).parents[1]
 UV = Path(sys.executable).with_name("uv")
@@ -28,7 +30,7 @@ import pathlib, sys
 import numpy as np
 import tensorflow as tf
 
-model, inputs, answers = map(pathlib.Path, sys.argv[1:])
+models, inputs, answers = map(pathlib.Path, sys.argv[1:])
 files = [path.read_bytes() for path in sorted(inputs.glob("encoded_*"))]
 feeds = {
     "image": np.load(str(inputs / "images.npy")),
@@ -36,14 +38,34 @@ feeds = {
     "query": np.array([b"", b"?"], object),
 }
 found = {"tensorflow": tf.__version__}
-with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-    signatures = tf.compat.v1.saved_model.load(session, ["serve"], str(model)).signature_def
-    for name in ["serving_default", "scores", "probabilities", "encoded", "describe"]:
-        ((alias, info),) = signatures[name].inputs.items()
-        outputs = {name + "/" + output: tensor.name for output, tensor in signatures[name].outputs.items()}
-        found.update(session.run(outputs, {info.name: feeds[alias]}))
-found["describe/model_card"] = found["describe/model_card"].astype("S")
+for model in sorted(models.glob("*/1")):
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        signatures = tf.compat.v1.saved_model.load(session, ["serve"], str(model)).signature_def
+        for name in ["serving_default", "scores", "probabilities", "encoded", "describe"]:
+            ((alias, info),) = signatures[name].inputs.items()
+            outputs = {
+                "/".join([model.parent.name, name, output]): tensor.name
+                for output, tensor in signatures[name].outputs.items()
+            }
+            found.update(session.run(outputs, {info.name: feeds[alias]}))
+    card = model.parent.name + "/describe/model_card"
+    found[card] = found[card].astype("S")
 np.savez(str(answers), **found)
+"""
+
+EXPORT_NETWORKS = """
+import pathlib, sys
+from contract import ClassInfo, ModelCard
+from trainer.export import graph
+from trainer.models import create_model, model_names
+
+models, height, width = pathlib.Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+classes = tuple(ClassInfo(number, str(number), (number, 0, 0)) for number in range(5))
+for name in model_names():
+    network = create_model(name, height, width, len(classes), auxiliary=True)
+    module = graph.freeze(network, height, width)
+    functions = graph.signatures(module, ModelCard(name, name, height, width, classes))
+    graph.save(module, functions, str(models / name / "1"))
 """
 
 pytestmark = [pytest.mark.other_python, pytest.mark.timeout(600)]
@@ -83,6 +105,14 @@ def published(run_apart, folder):
 
 
 @pytest.fixture(scope="module")
+def models(run_apart, published, folder):
+    """That version, and every network, at one size."""
+    models = published.parents[1]
+    run_apart(sys.executable, "-c", EXPORT_NETWORKS, models, HEIGHT, WIDTH)
+    return models
+
+
+@pytest.fixture(scope="module")
 def inputs(published, folder):
     """Drawn images and noise as pixels; and as JPEG and PNG, at the card's size and at others."""
     inputs = folder / "inputs"
@@ -99,43 +129,45 @@ def inputs(published, folder):
 
 
 @pytest.fixture(scope="module")
-def ours(run_apart, published, inputs, folder):
-    return answers_of(run_apart, sys.executable, published, inputs, folder / "ours.npz")
+def ours(run_apart, models, inputs, folder):
+    return answers_of(run_apart, sys.executable, models, inputs, folder / "ours.npz")
 
 
 @pytest.fixture(scope="module")
-def theirs(run_apart, old_python, published, inputs, folder):
-    return answers_of(run_apart, old_python, published, inputs, folder / "theirs.npz")
+def theirs(run_apart, old_python, models, inputs, folder):
+    return answers_of(run_apart, old_python, models, inputs, folder / "theirs.npz")
 
 
-def answers_of(run, python, model, inputs, answers):
-    run(python, "-c", RUN_SIGNATURES, model, inputs, answers)
+def answers_of(run, python, models, inputs, answers):
+    run(python, "-c", RUN_SIGNATURES, models, inputs, answers)
     with np.load(answers) as arrays:
         return dict(arrays)
 
 
-def test_all_five_signatures_run_in_it(theirs, ours):
+@pytest.mark.parametrize("model", ["small", *model_names()])
+def test_all_five_signatures_run_in_it(theirs, ours, model):
     assert str(theirs["tensorflow"]) == "2.6.2"
     assert str(ours["tensorflow"]) != "2.6.2"
     assert theirs.keys() == ours.keys()
-    assert {name.split("/")[0] for name in theirs} - {"tensorflow"} == {
+    assert {name.split("/")[1] for name in theirs if name.startswith(f"{model}/")} == {
         "serving_default", "scores", "probabilities", "encoded", "describe",
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("output", ["serving_default/mask", "scores/mask", "encoded/mask"])
+@pytest.mark.parametrize("output", ["small/serving_default/mask", "small/scores/mask", "small/encoded/mask"])
 def test_masks_are_equal_on_every_pixel(theirs, ours, output):
     assert len(np.unique(ours[output])) > 1  # of one class alone, the comparison would say nothing
     np.testing.assert_array_equal(theirs[output], ours[output])
 
 
-def test_probabilities_are_equal_to_float32_s_accuracy(theirs, ours):
+@pytest.mark.parametrize("model", ["small", *model_names()])
+def test_probabilities_are_equal_to_float32_s_accuracy(theirs, ours, model):
     """TensorFlow 2.21 alone differs by 2e-5 here, with and without oneDNN: the sums are taken in another order."""
-    name = "probabilities/probabilities"
+    name = f"{model}/probabilities/probabilities"
     np.testing.assert_allclose(theirs[name], ours[name], rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize("output", ["scores/confidence", "scores/entropy"])
+@pytest.mark.parametrize("output", ["small/scores/confidence", "small/scores/entropy"])
 def test_scores_differ_by_a_grey_level_at_most(theirs, ours, output):
     difference = np.abs(theirs[output].astype(int) - ours[output])
     assert difference.max() <= 1
@@ -144,5 +176,5 @@ def test_scores_differ_by_a_grey_level_at_most(theirs, ours, output):
 
 def test_the_card_is_the_same(theirs, ours, published):
     beside = (published / "assets.extra/model_card.json").read_bytes()
-    assert list(theirs["describe/model_card"]) == list(ours["describe/model_card"]) == [beside] * 2
+    assert list(theirs["small/describe/model_card"]) == list(ours["small/describe/model_card"]) == [beside] * 2
     assert ModelCard.from_json(beside).name == "small"

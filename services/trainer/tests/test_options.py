@@ -25,7 +25,7 @@ class Outer(Strict):
         ({"name": "a", "inner": {"share": 2}}, "inner.share: Input should be less than or equal to 1"),
         (
             {"name": "a", "inner": {"scale": [2, 1]}},
-            "inner.scale: Value error, from 2.0 to 1.0: expected the smaller one first",
+            "inner.scale: from 2.0 to 1.0: expected the smaller one first",
         ),
         ({"inner": {"share": -1}}, "name: Field required; inner.share: Input should be greater than or equal to 0"),
     ],

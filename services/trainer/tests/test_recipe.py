@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from trainer.errors import UserError
+from trainer.losses.options import CrossEntropy, Dice, Focal, OhemCrossEntropy
 from trainer.recipe import RECIPES, load_recipe, save_recipe
 
 SHORTEST = """
@@ -57,6 +58,15 @@ def test_the_recipes_that_come_with_the_trainer_load(path):
         ("data.augmentation.photometric={hue: 0.1}", lambda r: operation(r, "photometric").hue == 0.1),
         ("data.augmentation=[]", lambda r: r.data.augmentation == ()),
         ("data.augmentation=[flip, {rotate: }]", lambda r: [o.name for o in r.data.augmentation] == ["flip", "rotate"]),
+        (
+            "losses=[{focal: {gamma: 3}}, {dice: {weight: 0.5}}]",
+            lambda r: r.losses == (Focal(gamma=3), Dice(weight=0.5)),
+        ),
+        ("pretrained=true", lambda r: r.pretrained is True),
+        ("pretrained=weights/b0.h5", lambda r: r.pretrained == Path("weights/b0.h5")),
+        ("weights=runs/first", lambda r: r.weights == Path("runs/first")),
+        ("losses=[ohem_cross_entropy]", lambda r: r.losses == (OhemCrossEntropy(),)),
+        ("losses.cross_entropy.label_smoothing=0.1", lambda r: r.losses == (CrossEntropy(label_smoothing=0.1),)),
     ],
 )
 def test_the_shell_can_set_every_value(recipe_file, override, read):
@@ -87,7 +97,19 @@ def test_a_saved_recipe_is_read_back_the_same(recipe_file, tmp_path):
         ("epochs=0", "epochs: Input should be greater than or equal to 1"),
         ("epochs=many", "epochs: Input should be a valid integer"),
         ("epochs=", "epochs: Input should be a valid integer"),
-        ("epoch=3", "epoch: there is no such value; there are network, data, optimizer, epochs,"),
+        (
+            "epoch=3",
+            "epoch: there is no such value; there are network, pretrained, weights, data, optimizer, losses,",
+        ),
+        ("pretrained=2", "pretrained"),
+        ("losses=[]", "losses: expected at least one, for instance [cross_entropy]"),
+        (
+            "losses=[hinge]",
+            "losses.0: there is no loss 'hinge': choose from binary_cross_entropy, binary_focal,",
+        ),
+        ("losses=[{dice: {gamma: 2}}]", "losses.0: dice: gamma: there is no such value; there are weight, smooth"),
+        ("losses=[{boundary: {tolerance: 4}}]", "boundary: tolerance: 4 is even: expected an odd number of pixels"),
+        ("losses.dice.weight=2", "the recipe's list has no 'dice', only cross_entropy: add it to the list there"),
         ("optimizer.name=lion", "optimizer.name: Input should be 'sgd' or 'adamw'"),
         ("optimizer.learning_rate=0", "optimizer.learning_rate: Input should be greater than 0"),
         ("optimizer.learning_rate=.nan", "optimizer.learning_rate: Input should be greater than 0"),
@@ -96,9 +118,9 @@ def test_a_saved_recipe_is_read_back_the_same(recipe_file, tmp_path):
         ("data.input_width=31", "data.input_width: Input should be greater than or equal to 32"),
         ("data.augmentation=[turn]", "there is no operation 'turn': choose from blur, copy_paste, crop, cutout, flip"),
         ("data.augmentation=[{flip: {p: 1}}]", "flip: p: there is no such value; there are probability, horizontal,"),
-        ("data.augmentation=[{flip: 1}]", "flip: expected options, for instance {probability: 0.5}, found 1"),
-        ("data.augmentation=[{flip: , shift: }]", "expected one operation and its options, for instance flip: {}"),
-        ("data.augmentation.rotate.degrees=3", "has no operation 'rotate', only random_scale, crop, flip, photometric"),
+        ("data.augmentation=[{flip: 1}]", "flip: expected options, for instance {}, found 1"),
+        ("data.augmentation=[{flip: , shift: }]", "expected one operation and its options, for instance "),
+        ("data.augmentation.rotate.degrees=3", "has no 'rotate', only random_scale, crop, flip, photometric"),
         ("data.augmentation.photometric.brightness=2", "photometric: brightness: Input should be less than or equal"),
         ("data.augmentation.random_scale.range=[1]", "random_scale: range.1: Field required"),
         ("data.augmentation.random_scale.range=[0, 1]", "random_scale: range.0: Input should be greater than 0"),

@@ -6,10 +6,13 @@ from pathlib import Path
 
 from contract import CardError, ModelsConfigError, PublishError
 from contract.card import check_model_name
-from trainer.command import add_command
+from trainer import models_command
+from trainer.command import add_command, add_models_root
 from trainer.data import commands as data_commands
 from trainer.errors import UserError
+from trainer.export import commands as export_commands
 from trainer.quiet import import_tensorflow
+from trainer.weights import commands as weights_commands
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -42,23 +45,17 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     train.add_argument("--publish", metavar="NAME", help="then export and publish it as this model")
-    _models_root(train)
+    add_models_root(train)
 
     evaluate = add_command(commands, "evaluate", _evaluate, "measure a published model on a split of a data set")
     evaluate.add_argument("--model", type=Path, required=True, help="models_repo/NAME, or models_repo/NAME/VERSION")
     evaluate.add_argument("--data", type=Path, required=True, help="the data set")
     evaluate.add_argument("--split", help="train, validation or test (default: test; validation of a set without)")
 
-    export = add_command(commands, "export", _export, "measure, freeze and publish a run's best network")
-    export.add_argument("--run", type=Path, required=True, help="the run folder")
-    export.add_argument("--name", required=True, help="the model's name in the repository")
-    _models_root(export)
-    export.add_argument("--split", help="what the metrics are measured on (default: test; validation of a set without)")
+    export_commands.add_commands(commands)
+    weights_commands.add_commands(commands)
+    models_command.add_commands(commands)
     return parser
-
-
-def _models_root(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--models-root", type=Path, default=Path("models_repo"), help="default: %(default)s")
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -83,7 +80,7 @@ def _train(options: argparse.Namespace) -> None:
         raise
     print(f"trained: {options.run}, best validation mIoU {miou:.4f}")
     if options.publish:
-        _publish(options.run, options.publish, options.models_root, None)
+        export_commands.publish_run(options.run, options.publish, options.models_root)
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -93,19 +90,3 @@ def _evaluate(options: argparse.Namespace) -> None:
 
     dataset = load_dataset(options.data)
     print(describe(evaluate_published(options.model, dataset, options.split or dataset.splits[-1])))
-
-
-def _export(options: argparse.Namespace) -> None:
-    import_tensorflow()
-    _publish(options.run, options.name, options.models_root, options.split)
-
-
-def _publish(run: Path, name: str, models_root: Path, split: str | None) -> None:
-    from trainer.evaluation import describe
-    from trainer.export.publish import export_run
-    from trainer.training.run import load_run
-
-    version, card = export_run(load_run(run), name, models_root, split)
-    if card.metrics:
-        print(describe(card.metrics))
-    print(f"published: {models_root / name / str(version)}")

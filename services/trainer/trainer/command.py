@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 
 
 def add_command(
@@ -14,3 +15,8 @@ def add_command(
     parser = commands.add_parser(name, help=help_text, description=help_text[0].upper() + help_text[1:] + ".")
     parser.set_defaults(run_command=run)
     return parser
+
+
+def add_models_root(parser: argparse.ArgumentParser) -> None:
+    """``--models-root``: where models are published."""
+    parser.add_argument("--models-root", type=Path, default=Path("models_repo"), help="default: %(default)s")

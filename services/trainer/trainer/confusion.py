@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract import IGNORE_ID
+from trainer.ignore import counted
 
 
 class ConfusionMatrix:
@@ -20,8 +21,8 @@ class ConfusionMatrix:
         """
         if labels.shape != predictions.shape:
             raise ValueError(f"labels are {labels.shape}, predictions {predictions.shape}: expected the same shape")
-        counted = labels != IGNORE_ID
-        truth, guess = labels[counted].astype(np.int64), predictions[counted].astype(np.int64)
+        valid = counted(labels, IGNORE_ID)
+        truth, guess = labels[valid].astype(np.int64), predictions[valid].astype(np.int64)
         classes = len(self.counts)
         for what, ids in (("label", truth), ("prediction", guess)):
             if ids.size and not 0 <= ids.min() <= ids.max() < classes:

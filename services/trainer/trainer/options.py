@@ -1,7 +1,7 @@
 """What a person may write in a recipe: strict models, and their mistakes in one line."""
 
-from collections.abc import Iterator
-from typing import Annotated, Any
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, ValidationError
 
@@ -10,6 +10,53 @@ class Strict(BaseModel):
     """A part of a recipe: unknown names are refused, and nothing changes once it is read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Named(Strict):
+    """An entry of a recipe's list, which says it as ``name`` or ``{name: {option: value}}``."""
+
+    name: ClassVar[str]
+
+
+_Kind = TypeVar("_Kind", bound=Named)
+
+
+def create(kinds: Mapping[str, type[_Kind]], what: str, name: str, options: Mapping[str, Any]) -> _Kind:
+    """An entry by name; ``what`` is what ``kinds`` are called.
+
+    Raises:
+        ValueError: no such name or option, or a value out of its range; the message says what there is.
+    """
+    if name not in kinds:
+        raise ValueError(f"there is no {what} {name!r}: choose from {', '.join(sorted(kinds))}")
+    try:
+        return kinds[name].model_validate(dict(options))
+    except ValidationError as error:
+        raise ValueError(f"{name}: {describe(error, kinds[name])}") from None
+
+
+def from_recipe(kinds: Mapping[str, type[_Kind]], what: str, entry: Any) -> _Kind:
+    """An entry as a recipe writes it.
+
+    Raises:
+        ValueError: as :func:`create`, or neither of the two forms.
+    """
+    if isinstance(entry, Named):
+        return cast(_Kind, entry)
+    if isinstance(entry, str):
+        return create(kinds, what, entry, {})
+    example = next(iter(kinds))
+    if not isinstance(entry, dict) or len(entry) != 1:
+        raise ValueError(f"expected one {what} and its options, for instance {example}: {{}}, found {entry!r}")
+    ((name, options),) = entry.items()
+    if not isinstance(options, dict | None):
+        raise ValueError(f"{name}: expected options, for instance {{}}, found {options!r}")
+    return create(kinds, what, str(name), {str(option): value for option, value in (options or {}).items()})
+
+
+def to_recipe(entry: Named) -> dict[str, Any]:
+    """``{name: {option: value}}``, every option written out."""
+    return {entry.name: entry.model_dump(mode="json")}
 
 
 def _ascending(bounds: tuple[float, float]) -> tuple[float, float]:
@@ -30,7 +77,7 @@ def describe(error: ValidationError, model: type[BaseModel]) -> str:
 def _problems(error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
     for problem in error.errors():
         *parents, _value = location = problem["loc"]
-        message, part = problem["msg"], _part(model, parents)
+        message, part = problem["msg"].removeprefix("Value error, "), _part(model, parents)
         if message.startswith("Extra inputs") and part is not None:
             message = f"there is no such value; there are {', '.join(part.model_fields)}"
         yield f"{'.'.join(map(str, location))}: {message}"

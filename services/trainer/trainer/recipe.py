@@ -7,9 +7,10 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, ValidationError, field_validator
 
-from trainer.data.operations import Operation, RecipeOperation, create_operation, operation_to_recipe
+from trainer.data.operations import Operation, RecipeOperation, create_operation
 from trainer.errors import UserError
-from trainer.options import Fraction, Strict, describe
+from trainer.losses.options import CrossEntropy, Loss, RecipeLoss
+from trainer.options import Fraction, Strict, describe, to_recipe
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 
@@ -62,11 +63,24 @@ class Recipe(Strict):
     """Everything that decides how a network is trained."""
 
     network: str
+    # Backbones of keras.applications: ImageNet's weights, downloaded once, or those in a file.
+    pretrained: bool | Path = False
+    # Where to go on from: a run folder, a .keras file of ours, or an authors' checkpoint of DDRNet.
+    weights: Path | None = None
     data: Data
     optimizer: Optimizer = Optimizer()
-    epochs: int = Field(ge=1)
+    # Summed, each times its weight; an auxiliary head has the same ones, all times auxiliary_weight.
+    losses: tuple[RecipeLoss, ...] = (CrossEntropy(),)
     auxiliary_weight: float = Field(0.4, ge=0)
+    epochs: int = Field(ge=1)
     seed: int = Field(0, ge=0, lt=2**32)
+
+    @field_validator("losses")
+    @classmethod
+    def _some(cls, losses: tuple[Loss, ...]) -> tuple[Loss, ...]:
+        if not losses:
+            raise ValueError("expected at least one, for instance [cross_entropy]")
+        return losses
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -103,8 +117,10 @@ def _override(content: dict[str, Any], override: str) -> None:
     *parents, last = key.split(".")
     if not equals or not last:
         raise _no_override(override)
+    if parents[:1] == ["losses"]:
+        content.setdefault("losses", [to_recipe(CrossEntropy())])
     if parents[:2] == ["data", "augmentation"] and isinstance(content.get("data"), dict):
-        content["data"].setdefault("augmentation", [operation_to_recipe(o) for o in _default_augmentation()])
+        content["data"].setdefault("augmentation", [to_recipe(o) for o in _default_augmentation()])
     node: Any = content
     for parent in parents:
         holder = _holder(node, parent, override)
@@ -118,7 +134,7 @@ def _override(content: dict[str, Any], override: str) -> None:
 
 
 def _holder(node: Any, key: str, override: str) -> dict[str, Any]:
-    """Where ``key`` stands or is to stand: the mapping itself, or in a list of operations the one of that name."""
+    """Where ``key`` stands or is to stand: the mapping itself, or in a list the entry of that name."""
     if isinstance(node, list):
         entries = [{entry: {}} if isinstance(entry, str) else entry for entry in node]
         node[:] = entries
@@ -127,7 +143,7 @@ def _holder(node: Any, key: str, override: str) -> dict[str, Any]:
                 return entry
         there = ", ".join(name for entry in entries if isinstance(entry, dict) for name in entry)
         raise UserError(
-            f"--set {override}: the recipe has no operation {key!r}, only {there or 'none'}: add it to the list there"
+            f"--set {override}: the recipe's list has no {key!r}, only {there or 'none'}: add it to the list there"
         )
     if not isinstance(node, dict):
         raise _no_override(override)

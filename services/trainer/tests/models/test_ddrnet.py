@@ -80,15 +80,7 @@ def entries_of(model):
     return entries
 
 
-def trainable(model):
-    return sum(int(np.prod(v.shape)) for v in model.trainable_variables)
-
-
 class TestArchitecture:
-    def test_its_parameters_are_the_paper_s(self):
-        assert trainable(create_model("ddrnet23_slim", 64, 64, classes=19)) == 5_695_987
-        assert trainable(create_model("ddrnet23_slim", 64, 64, classes=19, auxiliary=True)) == 5_734_342
-
     def test_its_layers_are_the_authors_state_dict(self):
         assert entries_of(create_model("ddrnet23_slim", 64, 64, classes=19, auxiliary=True)) == state_dict_entries()
 
@@ -96,15 +88,6 @@ class TestArchitecture:
         model = create_model("ddrnet23_slim", 64, 64, classes=19, auxiliary=True)
         settings = {(b.momentum, b.epsilon) for b in model.layers if isinstance(b, keras.layers.BatchNormalization)}
         assert settings == {(0.9, 1e-5)}
-
-    def test_under_mixed_precision_logits_stay_float32(self):
-        policy = keras.config.dtype_policy()
-        keras.config.set_dtype_policy("mixed_float16")
-        try:
-            outputs = create_model("ddrnet23_slim", 64, 64, classes=19, auxiliary=True).output
-        finally:
-            keras.config.set_dtype_policy(policy)
-        assert {output.dtype for output in outputs.values()} == {"float32"}
 
 
 def random_of(name):
@@ -148,7 +131,7 @@ BREAKAGES = {
     "a ReLU at the end of stages": ("_stage", relu_after_every_block(ddrnet._stage)),
     "no ReLU": ("_relu", lambda x: x),
     "another epsilon": ("_bn", lambda x, name: keras.layers.BatchNormalization(epsilon=1e-3, name=name)(x)),
-    "nearest neighbour": ("_resize", lambda x, like: keras.ops.image.resize(x, like.shape[1:3], "nearest")),
+    "nearest neighbour": ("resize_like", lambda x, like: keras.ops.image.resize(x, like.shape[1:3], "nearest")),
     "a pool too small": ("_DAPPM_POOLS", {"scale1": (3, 2), "scale2": (9, 4), "scale3": (17, 8)}),
 }
 

@@ -44,9 +44,13 @@ def test_a_taken_folder_is_refused(recipe_with, tmp_path, write_files, taken):
     ("override", "said"),
     [
         ("data.path=nowhere", r"nowhere is not a data set: dataset\.json is missing"),
-        ("network=unet", "there is no network 'unet': choose one of ddrnet23_slim"),
+        ("network=segnet", "there is no network 'segnet': choose one of .*ddrnet23_slim"),
         ("data.input_width=100", "multiples of 32, not 64x100: the next size is 64x128"),
         ("data.batch_size=500", "training images do not fill one batch of 500"),
+        (
+            "losses.cross_entropy.class_weights=[1, 2]",
+            "class_weights has 2 values for . classes: give one per class, in id order",
+        ),
     ],
 )
 def test_what_cannot_be_trained_is_refused_and_leaves_no_folder(recipe_with, tmp_path, override, said):
@@ -80,7 +84,7 @@ def test_a_training_stopped_in_its_first_epoch_leaves_no_folder(recipe_with, tmp
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(loop, "cross_entropy", stop)  # called when the first step is traced
+    monkeypatch.setattr(loop, "total_loss", stop)  # called when the first step is traced
     with pytest.raises(KeyboardInterrupt):
         train(recipe_with(), tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -20,11 +20,12 @@ from contract import ClassInfo
 from contract.durable import replace_file
 from trainer.data.importing import in_threads, png
 from trainer.data.labelled_source import Labelled
-from trainer.data.operations import Operation, apply, operation_to_recipe
+from trainer.data.operations import Operation, apply
 from trainer.data.pair import Pair
 from trainer.data.sampling import example_generator
 from trainer.data.visualize import colorize
 from trainer.errors import UserError
+from trainer.options import to_recipe
 from trainer.progress import progress
 
 # Beside the variants: what they were made with. It also is a class file, which `data import-folder --classes` reads.
@@ -105,7 +106,7 @@ def _claim(output: Path, classes: tuple[ClassInfo, ...], variants: Variants) -> 
     """Say in the output what it is made with; refuse what was made with something else."""
     facts: dict[str, Any] = {
         "classes": [asdict(c) for c in classes],
-        "operations": [operation_to_recipe(operation) for operation in variants.operations],
+        "operations": [to_recipe(operation) for operation in variants.operations],
         "seed": variants.seed,
     }
     text = json.dumps(facts, indent=1, ensure_ascii=False) + "\n"

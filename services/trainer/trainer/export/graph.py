@@ -5,15 +5,18 @@ Frozen, because a Keras 3 model's variables are lost in a TensorFlow 1 session a
 function is called by every signature, so the weights are stored once.
 """
 
+from collections.abc import Callable
 from typing import Any
 
-import keras
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from contract import DESCRIBE, ENCODED, PROBABILITIES, SCORES, SERVING_DEFAULT, ModelCard
-from trainer.preprocessing import normalize, upsample
+from contract import DESCRIBE, ENCODED, PROBABILITIES, SCORES, SERVING_DEFAULT, ModelCard, Preprocessing
+from trainer.export.folding import fold_batch_norms
+from trainer.preprocessing import IMAGENET, normalize, upsample
 
+# A network as `trainer.models` builds them: preprocessed images to logits of any size, under "logits".
+Network = Callable[..., dict[str, tf.Tensor]]
 Signatures = dict[str, tf.types.experimental.ConcreteFunction]
 
 
@@ -25,17 +28,22 @@ class SegmentationModule(tf.Module):
         self.logits = logits
 
 
-def freeze(model: keras.Model, height: int, width: int, images: int | None = None) -> SegmentationModule:
-    """Freeze ``model`` from uint8 RGB [N, height, width, 3] to float32 logits [N, height, width, C]; N = ``images``."""
+def freeze(
+    network: Network, height: int, width: int, images: int | None = None, preprocessing: Preprocessing = IMAGENET
+) -> SegmentationModule:
+    """Freeze from uint8 RGB [N, height, width, 3] to float32 logits [N, height, width, C]; N = ``images``.
+
+    Of the network's outputs ``logits`` alone is kept, and what it needs; BatchNorm is folded into convolutions.
+    """
 
     @tf.function(input_signature=[tf.TensorSpec([images, height, width, 3], tf.uint8, name="image")])
     def logits(image: tf.Tensor) -> tf.Tensor:
-        low = model(normalize(image), training=False)["logits"]
-        return tf.cast(upsample(low, height, width), tf.float32)
+        low = network(normalize(image, preprocessing), training=False)["logits"]
+        full = low if low.shape[1:3] == (height, width) else upsample(low, height, width)
+        return tf.cast(full, tf.float32)
 
-    return SegmentationModule(
-        convert_variables_to_constants_v2(logits.get_concrete_function(), lower_control_flow=False)
-    )
+    frozen = convert_variables_to_constants_v2(logits.get_concrete_function(), lower_control_flow=False)
+    return SegmentationModule(fold_batch_norms(frozen))
 
 
 def signatures(module: SegmentationModule, card: ModelCard) -> Signatures:

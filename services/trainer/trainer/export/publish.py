@@ -3,23 +3,27 @@
 import dataclasses
 import hashlib
 import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
-from tensorflow.python.profiler.model_analyzer import profile
-from tensorflow.python.profiler.option_builder import ProfileOptionBuilder
 
 from contract import ModelCard
 from contract import publish as publish_version
-from trainer.data.dataset import load_dataset
+from contract.card import check_model_name
+from trainer.data.dataset import Dataset, load_dataset
 from trainer.errors import UserError
 from trainer.evaluation import evaluate
 from trainer.export import graph
+from trainer.export.adapt import Facts, adapt
 from trainer.export.check import check_saved_model
+from trainer.export.flops import count_flops
+from trainer.export.foreign import ForeignNetwork
 from trainer.preprocessing import IMAGENET
 from trainer.training.run import Run
 
@@ -45,21 +49,61 @@ def export_run(run: Run, name: str, models_root: Path, split: str | None = None)
         raise UserError(f"{run.weights} cannot be read ({str(error).splitlines()[0]}): train again") from None
     # Without the auxiliary head, which only training needs.
     model = keras.Model(trained.input, {"logits": trained.output["logits"]})
-    module = graph.freeze(model, height, width)
+    return _publish(model, model.weights, card, models_root, dataset, split)
+
+
+def export_foreign(
+    foreign: ForeignNetwork,
+    facts: Facts,
+    name: str,
+    models_root: Path,
+    dataset: Dataset | None = None,
+    split: str | None = None,
+) -> tuple[int, ModelCard]:
+    """Publish a network from elsewhere as the next version of the model ``name``, measured where there is a data set.
+
+    Returns:
+        The version and its card.
+
+    Raises:
+        UserError: the network does not fit ``facts``.
+    """
+    check_model_name(name)
+    adapted = adapt(foreign, facts)
+    classes = tuple(facts.classes)
+    card = ModelCard(name, foreign.name, adapted.height, adapted.width, classes, adapted.preprocessing)
+    return _publish(adapted.network, foreign.weights, card, models_root, dataset, split)
+
+
+def _publish(
+    network: graph.Network,
+    weights: Sequence[Any],
+    card: ModelCard,
+    models_root: Path,
+    dataset: Dataset | None,
+    split: str | None,
+) -> tuple[int, ModelCard]:
+    """Freeze ``network``, complete its card (name, size, classes and preprocessing are there), check and publish it.
+
+    ``weights`` are none where the network had been frozen before.
+    """
+    height, width, preprocessing = card.input_height, card.input_width, card.preprocessing
+    module = graph.freeze(network, height, width, preprocessing=preprocessing)
     mask_function = graph.signatures(module, card)["serving_default"]
 
     def segment(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return mask_function(image=tf.constant(image))["mask"].numpy()
 
+    one_image = graph.freeze(network, height, width, images=1, preprocessing=preprocessing)
     card = dataclasses.replace(
         card,
-        metrics=evaluate(segment, card, dataset, split or dataset.splits[-1]),
-        flops=_flops(graph.freeze(model, height, width, images=1)),
-        parameters=sum(weight.numpy().size for weight in model.trainable_weights),
+        metrics=evaluate(segment, card, dataset, split or dataset.splits[-1]) if dataset else None,
+        flops=count_flops(one_image.logits),
+        parameters=sum(weight.numpy().size for weight in weights if weight.trainable) or None,
         frameworks={"tensorflow": tf.__version__, "keras": keras.__version__},
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         git_revision=_git_revision(),
-        weights_sha256=_sha256(model),
+        weights_sha256=_sha256(weights) if weights else None,
     )
     version = publish_version(
         models_root,
@@ -70,17 +114,10 @@ def export_run(run: Run, name: str, models_root: Path, split: str | None = None)
     return version, card
 
 
-def _flops(one_image: graph.SegmentationModule) -> int:
-    """Floating-point operations of one image through a graph frozen for one, a multiply-add as two."""
-    options = ProfileOptionBuilder.float_operation()
-    options["output"] = "none"
-    return int(profile(one_image.logits.graph, options=options).total_float_ops)
-
-
-def _sha256(model: keras.Model) -> str:
+def _sha256(weights: Sequence[Any]) -> str:
     """Over the weights' bytes in the network's order: equal weights have equal sums however they are saved."""
     digest = hashlib.sha256()
-    for weight in model.weights:
+    for weight in weights:
         digest.update(np.ascontiguousarray(weight.numpy()).tobytes())
     return digest.hexdigest()
 

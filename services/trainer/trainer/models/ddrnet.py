@@ -10,11 +10,10 @@ DAPPM, ``high`` stays at 1/8, and they exchange features after each stage.
 from dataclasses import dataclass
 
 import keras
-from keras import KerasTensor, layers, ops
+from keras import KerasTensor, layers
 
+from trainer.models.blocks import class_logits, he_normal, resize_like
 from trainer.models.registry import register
-
-_INIT = keras.initializers.VarianceScaling(2.0, mode="fan_out", distribution="untruncated_normal")
 
 # Pyramid pooling branches: kernel, stride; padding equals the stride.
 _DAPPM_POOLS = {"scale1": (5, 2), "scale2": (9, 4), "scale3": (17, 8)}
@@ -22,11 +21,26 @@ _DAPPM_POOLS = {"scale1": (5, 2), "scale2": (9, 4), "scale3": (17, 8)}
 
 @dataclass(frozen=True)
 class DDRNetConfig:
-    """Widths of one member of the family: stem, pyramid pooling branch, segmentation head."""
+    """One member of the family.
+
+    Args:
+        planes: width of the stem; everything else but the three below is a multiple of it.
+        spp_planes: width of a pyramid pooling branch.
+        head_planes: width of the segmentation heads.
+        blocks: residual blocks of stages 1 to 4.
+        layer3_parts: what the parts of stage 3 add to its layers' names; the paths exchange features after each part.
+    """
 
     planes: int
     spp_planes: int
     head_planes: int
+    blocks: tuple[int, int, int, int] = (2, 2, 2, 2)
+    layer3_parts: tuple[str, ...] = ("",)
+
+
+def _name(name: str) -> str:
+    """The state dict's name, but for Keras's PyTorch backend, whose parameters cannot have a dot in theirs."""
+    return name.replace(".", ":") if keras.config.backend() == "torch" else name
 
 
 def _conv(x: KerasTensor, filters: int, kernel: int, name: str, stride: int = 1, bias: bool = False) -> KerasTensor:
@@ -35,27 +49,17 @@ def _conv(x: KerasTensor, filters: int, kernel: int, name: str, stride: int = 1,
     if stride > 1 and kernel > 1:
         x = layers.ZeroPadding2D(kernel // 2)(x)
         padding = "valid"
-    return layers.Conv2D(filters, kernel, stride, padding, use_bias=bias, kernel_initializer=_clone(_INIT), name=name)(
-        x
-    )
-
-
-def _clone(initializer: keras.Initializer) -> keras.Initializer:
-    """A fresh copy: one unseeded initializer would give equal kernels to every layer of one shape."""
-    return initializer.__class__.from_config(initializer.get_config())
+    return layers.Conv2D(
+        filters, kernel, stride, padding, use_bias=bias, kernel_initializer=he_normal(), name=_name(name)
+    )(x)
 
 
 def _bn(x: KerasTensor, name: str) -> KerasTensor:
-    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x)
+    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=_name(name))(x)
 
 
 def _relu(x: KerasTensor) -> KerasTensor:
     return layers.ReLU()(x)
-
-
-def _resize(x: KerasTensor, like: KerasTensor) -> KerasTensor:
-    """Bilinear, half-pixel centres (``align_corners=False``), to the height and width of ``like``."""
-    return ops.image.resize(x, like.shape[1:3], interpolation="bilinear")
 
 
 def _shortcut(x: KerasTensor, filters: int, stride: int, name: str) -> KerasTensor:
@@ -67,20 +71,22 @@ def _shortcut(x: KerasTensor, filters: int, stride: int, name: str) -> KerasTens
 def _basic_block(x: KerasTensor, filters: int, stride: int, name: str) -> KerasTensor:
     y = _relu(_bn(_conv(x, filters, 3, f"{name}.conv1", stride), f"{name}.bn1"))
     y = _bn(_conv(y, filters, 3, f"{name}.conv2"), f"{name}.bn2")
-    return layers.Add(name=f"{name}.add")([y, _shortcut(x, filters, stride, name)])
+    return layers.Add(name=_name(f"{name}.add"))([y, _shortcut(x, filters, stride, name)])
 
 
 def _bottleneck(x: KerasTensor, filters: int, stride: int, name: str) -> KerasTensor:
     y = _relu(_bn(_conv(x, filters, 1, f"{name}.conv1"), f"{name}.bn1"))
     y = _relu(_bn(_conv(y, filters, 3, f"{name}.conv2", stride), f"{name}.bn2"))
     y = _bn(_conv(y, 2 * filters, 1, f"{name}.conv3"), f"{name}.bn3")
-    return layers.Add(name=f"{name}.add")([y, _shortcut(x, 2 * filters, stride, name)])
+    return layers.Add(name=_name(f"{name}.add"))([y, _shortcut(x, 2 * filters, stride, name)])
 
 
-def _stage(x: KerasTensor, filters: int, stride: int, name: str) -> KerasTensor:
-    """Two basic blocks; the last ends without ReLU, because what follows adds to it first."""
-    x = _relu(_basic_block(x, filters, stride, f"{name}.0"))
-    return _basic_block(x, filters, 1, f"{name}.1")
+def _stage(x: KerasTensor, filters: int, blocks: int, stride: int, name: str) -> KerasTensor:
+    """Basic blocks; the last ends without ReLU, because what follows adds to it first."""
+    x = _basic_block(x, filters, stride, f"{name}.0")
+    for number in range(1, blocks):
+        x = _basic_block(_relu(x), filters, 1, f"{name}.{number}")
+    return x
 
 
 def _dappm(x: KerasTensor, branch: int, out: int) -> KerasTensor:
@@ -98,47 +104,46 @@ def _dappm(x: KerasTensor, branch: int, out: int) -> KerasTensor:
 
     ys = [bn_relu_conv(x, branch, 1, "spp.scale0", 0)]
     for number, context in enumerate(contexts, start=1):
-        ys.append(bn_relu_conv(_resize(context, x) + ys[-1], branch, 3, f"spp.process{number}", 0))
+        ys.append(bn_relu_conv(resize_like(context, x) + ys[-1], branch, 3, f"spp.process{number}", 0))
     merged = bn_relu_conv(layers.Concatenate()(ys), out, 1, "spp.compression", 0)
     return merged + bn_relu_conv(x, out, 1, "spp.shortcut", 0)
 
 
 def _head(x: KerasTensor, planes: int, classes: int, name: str) -> KerasTensor:
     x = _conv(_relu(_bn(x, f"{name}.bn1")), planes, 3, f"{name}.conv1")
-    # Logits stay float32 under mixed precision.
-    last = layers.Conv2D(classes, 1, kernel_initializer=_clone(_INIT), dtype="float32", name=f"{name}.conv2")
-    return last(_relu(_bn(x, f"{name}.bn2")))
+    return class_logits(_relu(_bn(x, f"{name}.bn2")), classes, _name(f"{name}.conv2"))
 
 
-def _ddrnet23(config: DDRNetConfig, name: str, height: int, width: int, classes: int, auxiliary: bool) -> keras.Model:
-    planes, high_planes = config.planes, 2 * config.planes
+def _ddrnet(config: DDRNetConfig, name: str, height: int, width: int, classes: int, auxiliary: bool) -> keras.Model:
+    planes, high_planes, blocks = config.planes, 2 * config.planes, config.blocks
     image = keras.Input((height, width, 3), name="image")
 
     x = _relu(_bn(_conv(image, planes, 3, "conv1.0", 2, bias=True), "conv1.1"))
     x = _relu(_bn(_conv(x, planes, 3, "conv1.3", 2, bias=True), "conv1.4"))
-    x = _relu(_stage(x, planes, 1, "layer1"))
-    x = _relu(_stage(x, 2 * planes, 2, "layer2"))
+    x = _relu(_stage(x, planes, blocks[0], 1, "layer1"))
+    low = high = _relu(_stage(x, 2 * planes, blocks[1], 2, "layer2"))
 
-    low = _stage(x, 4 * planes, 2, "layer3")
-    high = _stage(x, high_planes, 1, "layer3_")
-    down = _bn(_conv(_relu(high), 4 * planes, 3, "down3.0", 2), "down3.1")
-    up = _bn(_conv(_relu(low), high_planes, 1, "compression3.0"), "compression3.1")
-    low, high = low + down, high + _resize(up, high)
-    auxiliary_tap = high
+    for number, part in enumerate(config.layer3_parts):
+        part_blocks = blocks[2] // len(config.layer3_parts)
+        low = _stage(low, 4 * planes, part_blocks, 2 if number == 0 else 1, f"layer3{part}")
+        high = _stage(high, high_planes, part_blocks, 1, f"layer3{part}_")
+        down = _bn(_conv(_relu(high), 4 * planes, 3, f"down3{part}.0", 2), f"down3{part}.1")
+        up = _bn(_conv(_relu(low), high_planes, 1, f"compression3{part}.0"), f"compression3{part}.1")
+        auxiliary_tap = high + resize_like(up, high)
+        low, high = _relu(low + down), _relu(auxiliary_tap)
 
-    low = _stage(_relu(low), 8 * planes, 2, "layer4")
-    high = _stage(_relu(high), high_planes, 1, "layer4_")
+    low = _stage(low, 8 * planes, blocks[3], 2, "layer4")
+    high = _stage(high, high_planes, blocks[3], 1, "layer4_")
     down = _relu(_bn(_conv(_relu(high), 4 * planes, 3, "down4.0", 2), "down4.1"))
     down = _bn(_conv(down, 8 * planes, 3, "down4.3", 2), "down4.4")
     up = _bn(_conv(_relu(low), high_planes, 1, "compression4.0"), "compression4.1")
-    low, high = low + down, high + _resize(up, high)
+    low, high = low + down, high + resize_like(up, high)
 
     high = _bottleneck(_relu(high), high_planes, 1, "layer5_.0")
     low = _bottleneck(_relu(low), 8 * planes, 2, "layer5.0")
-    merged = high + _resize(_dappm(low, config.spp_planes, 4 * planes), high)
+    merged = high + resize_like(_dappm(low, config.spp_planes, 4 * planes), high)
 
-    logits = _head(merged, config.head_planes, classes, "final_layer")
-    outputs = {"logits": logits}
+    outputs = {"logits": _head(merged, config.head_planes, classes, "final_layer")}
     if auxiliary:
         outputs["auxiliary"] = _head(auxiliary_tap, config.head_planes, classes, "seghead_extra")
     return keras.Model(image, outputs, name=name)
@@ -148,4 +153,18 @@ def _ddrnet23(config: DDRNetConfig, name: str, height: int, width: int, classes:
 def ddrnet23_slim(height: int, width: int, classes: int, auxiliary: bool) -> keras.Model:
     """DDRNet-23-slim: 5,695,987 trainable parameters with 19 classes, 77.8 mIoU on Cityscapes val (authors)."""
     config = DDRNetConfig(planes=32, spp_planes=128, head_planes=64)
-    return _ddrnet23(config, "ddrnet23_slim", height, width, classes, auxiliary)
+    return _ddrnet(config, "ddrnet23_slim", height, width, classes, auxiliary)
+
+
+@register("ddrnet23", multiple_of=32)
+def ddrnet23(height: int, width: int, classes: int, auxiliary: bool) -> keras.Model:
+    """DDRNet-23: 20,148,947 trainable parameters with 19 classes."""
+    config = DDRNetConfig(planes=64, spp_planes=128, head_planes=128)
+    return _ddrnet(config, "ddrnet23", height, width, classes, auxiliary)
+
+
+@register("ddrnet39", multiple_of=32)
+def ddrnet39(height: int, width: int, classes: int, auxiliary: bool) -> keras.Model:
+    """DDRNet-39: 32,360,275 trainable parameters with 19 classes."""
+    config = DDRNetConfig(planes=64, spp_planes=128, head_planes=256, blocks=(3, 4, 6, 3), layer3_parts=("_1", "_2"))
+    return _ddrnet(config, "ddrnet39", height, width, classes, auxiliary)

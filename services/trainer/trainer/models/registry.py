@@ -1,28 +1,36 @@
 """Networks by name. A network's file registers its builders; nothing else needs to know the file."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import keras
 
-Builder = Callable[[int, int, int, bool], keras.Model]
+from trainer.models import hub
+from trainer.models.sizes import check_size
+
+Builder = Callable[..., keras.Model]
 
 
 @dataclass(frozen=True)
 class _Entry:
     build: Builder
     multiple_of: int
+    backbone: bool
 
 
 _REGISTRY: dict[str, _Entry] = {}
 
 
-def register(name: str, multiple_of: int) -> Callable[[Builder], Builder]:
-    """Decorate a builder ``(height, width, classes, auxiliary) -> keras.Model`` to make it known by ``name``."""
+def register(name: str, multiple_of: int, backbone: bool = False) -> Callable[[Builder], Builder]:
+    """Decorate a builder to make it known by ``name``.
+
+    It is called with (height, width, classes, auxiliary), and one with a backbone from ``keras.applications`` also
+    with that backbone's weights: ``"imagenet"``, the path of a file, or None.
+    """
 
     def decorate(build: Builder) -> Builder:
-        _REGISTRY[name] = _Entry(build, multiple_of)
+        _REGISTRY[name] = _Entry(build, multiple_of, backbone)
         return build
 
     return decorate
@@ -33,24 +41,43 @@ def model_names() -> list[str]:
     return sorted(_REGISTRY)
 
 
-def create_model(name: str, height: int, width: int, classes: int, auxiliary: bool = False) -> keras.Model:
-    """Build a network with fresh weights.
+def create_model(
+    name: str, height: int, width: int, classes: int | None, auxiliary: bool = False, pretrained: bool | Path = False
+) -> keras.Model:
+    """Build a network.
+
+    Args:
+        name: one of :func:`model_names`, or ``keras_hub:<preset>`` for one that KerasHub has trained.
+        height: of the input, in pixels.
+        width: of the input, in pixels.
+        classes: how many there are, the background included; None, for a preset alone, is what it was trained on.
+        auxiliary: with an auxiliary head, for training.
+        pretrained: start the backbone from ImageNet's weights, which ``keras.applications`` downloads once, or from
+            those in a file; everything else, and all without it, starts at random.
 
     Returns:
         A model from float32 [N, height, width, 3], RGB normalised as :mod:`trainer.preprocessing` does, to
         ``{"logits": float32 [N, height / s, width / s, classes]}`` with s the network's output stride, and
-        ``"auxiliary"``, of the same kind, when asked for.
+        ``"auxiliary"``, of the same kind with a stride of its own, when asked for.
 
     Raises:
-        ValueError: no such network, or an input size it cannot take; the message names what can be.
+        ValueError: no such network, an input size it cannot take, or no pretrained backbone; the message names what
+            can be.
     """
+    if name.startswith(hub.PREFIX):
+        return hub.create_hub_model(name, height, width, classes, auxiliary)
     if name not in _REGISTRY:
-        raise ValueError(f"there is no network {name!r}: choose one of {', '.join(model_names())}")
-    entry = _REGISTRY[name]
-    if height < 1 or width < 1 or height % entry.multiple_of or width % entry.multiple_of:
-        padded = [max(1, math.ceil(side / entry.multiple_of)) * entry.multiple_of for side in (height, width)]
         raise ValueError(
-            f"{name} takes heights and widths that are multiples of {entry.multiple_of}, not {height}x{width}: "
-            f"the next size is {padded[0]}x{padded[1]} (height x width)"
+            f"there is no network {name!r}: choose one of {', '.join(model_names())}, or keras_hub:<preset>"
         )
+    if classes is None:
+        raise ValueError(f"{name} has no classes of its own: say how many there are")
+    entry = _REGISTRY[name]
+    check_size(name, height, width, entry.multiple_of)
+    if entry.backbone:
+        weights = "imagenet" if pretrained is True else str(pretrained) if pretrained else None
+        return entry.build(height, width, classes, auxiliary, weights)
+    if pretrained:
+        with_backbone = ", ".join(other for other in model_names() if _REGISTRY[other].backbone)
+        raise ValueError(f"{name} has no pretrained backbone: these have one: {with_backbone}")
     return entry.build(height, width, classes, auxiliary)

@@ -12,19 +12,19 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from contract import IGNORE_ID
 from trainer.confusion import ConfusionMatrix
 from trainer.data.dataset import load_dataset
 from trainer.data.pipeline import evaluation_batches, training_batches
 from trainer.data.validation import require_valid
 from trainer.errors import UserError
-from trainer.losses import cross_entropy
+from trainer.losses.total import total_loss
 from trainer.models import create_model
 from trainer.preprocessing import normalize, upsample
 from trainer.progress import progress
 from trainer.recipe import RECIPES, Recipe, save_recipe
 from trainer.training.optimizers import create_optimizer
 from trainer.training.run import save_run_facts, save_weights, weights_path
+from trainer.weights.load import load_into
 
 # The largest input that two CPU cores train in minutes.
 _CPU_PIXELS = 256 * 256
@@ -119,15 +119,21 @@ def _nothing_left_unless_trained(folder: Path) -> Iterator[None]:
 
 def _build(recipe: Recipe, classes: int) -> keras.Model:
     try:
-        return create_model(
+        # One pixel finds out now, not in the first step, whether the losses' options fit the classes.
+        total_loss(recipe.losses, tf.zeros([1, 1, 1], tf.uint8), tf.zeros([1, 1, 1, classes]))
+        model = create_model(
             recipe.network,
             recipe.data.input_height,
             recipe.data.input_width,
             classes,
             auxiliary=recipe.auxiliary_weight > 0,
+            pretrained=recipe.pretrained,
         )
     except ValueError as error:
         raise UserError(str(error)) from None
+    if recipe.weights:
+        print(f"{recipe.weights}: {load_into(model, recipe.weights)}", file=sys.stderr)
+    return model
 
 
 def _train_step(model: keras.Model, optimizer: keras.optimizers.Optimizer, recipe: Recipe) -> Callable[..., tf.Tensor]:
@@ -139,7 +145,7 @@ def _train_step(model: keras.Model, optimizer: keras.optimizers.Optimizer, recip
         with tf.GradientTape() as tape:
             outputs = model(normalize(images), training=True)
             loss = sum(
-                weights[name] * cross_entropy(labels, upsample(logits, *labels.shape[1:]), IGNORE_ID)
+                weights[name] * total_loss(recipe.losses, labels, upsample(logits, *labels.shape[1:]))
                 for name, logits in outputs.items()
             )
         gradients = tape.gradient(loss, model.trainable_variables)

@@ -6,7 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contract import IGNORE_ID
-from trainer.data.operations import apply, create_operation, operation_names, operation_to_recipe
+from trainer.data.operations import apply, create_operation, operation_names
+from trainer.options import to_recipe
 
 SEEDS = range(12)
 
@@ -53,7 +54,7 @@ class TestEveryOperation:
 
     def test_is_read_back_from_what_a_recipe_writes(self, name, operations_of):
         operation = operations_of(name)[0]
-        ((written, options),) = operation_to_recipe(operation).items()
+        ((written, options),) = to_recipe(operation).items()
         assert written == name
         assert create_operation(name, **options) == operation
 

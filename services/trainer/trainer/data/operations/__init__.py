@@ -12,7 +12,6 @@ from trainer.data.operations.operation import (
     apply,
     create_operation,
     operation_names,
-    operation_to_recipe,
 )
 
 __all__ = [
@@ -22,5 +21,4 @@ __all__ = [
     "apply",
     "create_operation",
     "operation_names",
-    "operation_to_recipe",
 ]

@@ -5,23 +5,22 @@ An operation is its options: a strict model that a recipe writes as ``{name: {op
 
 import abc
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
-from pydantic import BeforeValidator, PlainSerializer, SerializeAsAny, ValidationError
+from pydantic import BeforeValidator, PlainSerializer, SerializeAsAny
 
 from trainer.data.operations.view import View
 from trainer.data.pair import Pair
-from trainer.options import Fraction, Strict, describe
+from trainer.options import Fraction, Named, create, from_recipe, to_recipe
 
 # Another labelled image, chosen with the generator that it is given.
 Donors = Callable[[np.random.Generator], Pair]
 
 
-class Operation(Strict):
+class Operation(Named):
     """Something that happens to a pair with a ``probability``; all its chance comes from the generator it is given."""
 
-    name: ClassVar[str]
     probability: Fraction = 1.0
 
     def require(self) -> None:
@@ -65,40 +64,15 @@ def operation_names() -> list[str]:
 
 
 def create_operation(name: str, **options: Any) -> Operation:
-    """An operation by name.
-
-    Raises:
-        ValueError: no such operation or option, or a value out of its range; the message says what there is.
-    """
-    if name not in _REGISTRY:
-        raise ValueError(f"there is no operation {name!r}: choose from {', '.join(operation_names())}")
-    try:
-        return _REGISTRY[name].model_validate(options)
-    except ValidationError as error:
-        raise ValueError(f"{name}: {describe(error, _REGISTRY[name])}") from None
-
-
-def _from_recipe(entry: Any) -> Operation:
-    if isinstance(entry, Operation):
-        return entry
-    if isinstance(entry, str):
-        return create_operation(entry)
-    if not isinstance(entry, dict) or len(entry) != 1:
-        raise ValueError(f"expected one operation and its options, for instance flip: {{}}, found {entry!r}")
-    ((name, options),) = entry.items()
-    if not isinstance(options, dict | None):
-        raise ValueError(f"{name}: expected options, for instance {{probability: 0.5}}, found {options!r}")
-    return create_operation(str(name), **{str(option): value for option, value in (options or {}).items()})
-
-
-def operation_to_recipe(operation: Operation) -> dict[str, Any]:
-    """``{name: {option: value}}``, every option written out."""
-    return {operation.name: operation.model_dump(mode="json")}
+    """An operation by name; ValueError as :func:`trainer.options.create` raises it."""
+    return create(_REGISTRY, "operation", name, options)
 
 
 # As a recipe writes it: ``flip``, or ``{flip: {horizontal: 0.5}}``.
 RecipeOperation = Annotated[
-    SerializeAsAny[Operation], BeforeValidator(_from_recipe), PlainSerializer(operation_to_recipe, return_type=dict)
+    SerializeAsAny[Operation],
+    BeforeValidator(lambda entry: from_recipe(_REGISTRY, "operation", entry)),
+    PlainSerializer(to_recipe, return_type=dict),
 ]
 
 

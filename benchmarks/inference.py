@@ -1,0 +1,132 @@
+"""Every network through TensorFlow, frozen as `export` does, and ddrnet23_slim beside PyTorch and ONNX Runtime.
+
+    .venv/bin/uv venv .venv/torch && .venv/bin/uv pip install --python .venv/torch -r benchmarks/requirements-torch.in
+    .venv/bin/python benchmarks/inference.py [--rounds 20] [--size 480 640] [--networks ddrnet23_slim unet …]
+
+One 480x640 image, 19 classes, two threads, random weights; from the image to logits at its size. PyTorch and ONNX
+Runtime run in their own environment and process, which sleeps while others are timed. Every contender is called twice
+in a round, the first call to wake it; the order moves on by one a round. Figures are medians over rounds, ratios are
+medians of the ratios within a round. PyTorch's module is our own, held to the authors' number of parameters.
+
+Learned so far from eight rounds on two cores with several other loads on them, where only ratios mean anything, and
+those of runtimes that wait for their slowest thread little: to ddrnet23_slim in TensorFlow (median 87 ms, least 60),
+deeplabv3plus_mobilenetv3_small 0.85, PyTorch eager 1.36, channels_last 1.15, ONNX Runtime 1.62.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import tensorflow as tf
+
+from trainer.export import graph
+from trainer.models import create_model, model_names
+from trainer.progress import progress
+
+CLASSES, THREADS = 19, 2
+REFERENCE = "ddrnet23_slim"
+PEERS = ["pytorch eager", "pytorch channels_last", "onnxruntime"]
+PEER = Path(__file__).with_name("torch_peer.py")
+TORCH_PYTHON = Path(sys.prefix) / "torch/bin/python"
+
+Contender = Callable[[], float]  # calls once, answers in milliseconds
+
+
+def frozen(name: str, height: int, width: int) -> Contender:
+    """A network in TensorFlow."""
+    function = graph.freeze(create_model(name, height, width, CLASSES), height, width, images=1).logits
+    image = tf.constant(np.random.default_rng(0).integers(0, 256, (1, height, width, 3), np.uint8))
+
+    def call() -> float:
+        started = time.perf_counter()
+        function(image)[0].numpy()
+        return 1000 * (time.perf_counter() - started)
+
+    return call
+
+
+class Peer:
+    """The process that holds PyTorch and ONNX Runtime."""
+
+    def __init__(self, python: Path, height: int, width: int) -> None:
+        words = [str(python), str(PEER), str(height), str(width), str(THREADS)]
+        environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}  # its threads must not spin while others are timed
+        self._process = subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
+        self.versions = json.loads(self._line())
+
+    def _line(self) -> str:
+        assert self._process.stdout
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{PEER.name} ended: its own words stand above")
+        return line
+
+    def contender(self, name: str) -> Contender:
+        """One of PEERS."""
+
+        def call() -> float:
+            assert self._process.stdin
+            self._process.stdin.write(f"{name}\n")
+            self._process.stdin.flush()
+            return float(self._line())
+
+        return call
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate()
+
+
+def measure(contenders: dict[str, Contender], rounds: int) -> dict[str, list[float]]:
+    """Milliseconds of each contender in each round."""
+    taken: dict[str, list[float]] = {name: [] for name in contenders}
+    names = list(contenders)
+    with progress(range(rounds), "measuring", "round") as bar:
+        for round_ in bar:
+            for name in names[round_ % len(names) :] + names[: round_ % len(names)]:
+                contenders[name]()
+                taken[name].append(contenders[name]())
+    return taken
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--size", type=int, nargs=2, default=(480, 640), metavar=("HEIGHT", "WIDTH"))
+    parser.add_argument("--networks", nargs="*", default=model_names(), help="besides ddrnet23_slim")
+    parser.add_argument("--torch-python", type=Path, default=TORCH_PYTHON, help="default: %(default)s")
+    options = parser.parse_args()
+    if not options.torch_python.exists():
+        parser.error(f"there is no {options.torch_python}: the docstring says how to make PyTorch's environment")
+    tf.config.threading.set_intra_op_parallelism_threads(THREADS)
+    tf.config.threading.set_inter_op_parallelism_threads(THREADS)
+
+    peer = Peer(options.torch_python, *options.size)
+    try:
+        contenders = {name: frozen(name, *options.size) for name in dict.fromkeys([REFERENCE, *options.networks])}
+        contenders |= {name: peer.contender(name) for name in PEERS}
+        measure(contenders, 2)  # warm
+        taken = measure(contenders, options.rounds)
+    finally:
+        peer.close()
+    print({"tensorflow": tf.__version__, **peer.versions})
+    print(f"{'':34}{'median':>10}{'least':>10}{'/ ' + REFERENCE:>18}")
+    for name, times in taken.items():
+        ratio = statistics.median(mine / base for mine, base in zip(times, taken[REFERENCE], strict=True))
+        print(f"{name:34}{statistics.median(times):7.1f} ms{min(times):7.1f} ms{ratio:18.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""Networks from elsewhere: a Keras file or a SavedModel, as one function from its images to its output."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from contract import SERVING_DEFAULT
+from trainer.errors import UserError
+
+# What a network of `trainer.models` calls its output, and what is taken of several without being asked for.
+LOGITS = "logits"
+
+
+@dataclass(frozen=True)
+class ForeignNetwork:
+    """A network as its file has it; nothing has been checked but that it has one input and the output exists."""
+
+    path: Path
+    name: str
+    call: Callable[[tf.Tensor], tf.Tensor]
+    input_shape: tf.TensorShape
+    input_dtype: tf.DType
+    weights: Sequence[Any]
+    owner: Any  # of the weights; without it a SavedModel's are gone
+
+
+def open_network(path: Path, output: str | None = None) -> ForeignNetwork:
+    """Load a ``.keras`` file or the folder of a SavedModel; of several outputs take the one called ``output``.
+
+    Raises:
+        UserError: there is neither at ``path``, it cannot be loaded, or input or output are not clear.
+    """
+    if (path / "saved_model.pb").is_file():
+        return _open_saved_model(path, output)
+    if path.is_file() and path.suffix in (".keras", ".h5", ".hdf5"):
+        return _open_keras(path, output)
+    raise UserError(
+        f"{path} is no network: expected a .keras file, or the folder of a SavedModel (with saved_model.pb)"
+    )
+
+
+def _open_keras(path: Path, output: str | None) -> ForeignNetwork:
+    try:
+        model = keras.models.load_model(path, compile=False)
+    except Exception as error:  # layers deserialise themselves, and raise what they like
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise UserError(
+            f"{path} cannot be loaded ({reason}). A network with layers or functions of its own is saved by "
+            "model.export(folder) where these are defined; --from takes that folder"
+        ) from None
+    return of_keras(model, path, output)
+
+
+def of_keras(model: keras.Model, path: Path, output: str | None = None) -> ForeignNetwork:
+    """A Keras model as it is in memory; layers that the chosen output does without (auxiliary heads) are left out.
+
+    Raises:
+        UserError: input or output are not clear; ``path`` says whose.
+    """
+    if not getattr(model, "inputs", None):
+        raise UserError(f"{path} does not say what its input is: save it by model.export(folder) and name the folder")
+    if len(model.inputs) != 1:
+        raise UserError(f"{path} takes {len(model.inputs)} inputs: expected one, the image")
+    outputs = model.output
+    if not isinstance(outputs, Mapping):
+        outputs = dict(zip(model.output_names, model.outputs, strict=True))
+    network = keras.Model(model.inputs[0], outputs[_choose(outputs, output, path)])
+    (image,) = model.inputs
+    return ForeignNetwork(
+        path,
+        model.name,
+        lambda images: network(images, training=False),
+        tf.TensorShape(image.shape),
+        tf.as_dtype(image.dtype),
+        network.weights,
+        network,
+    )
+
+
+def _open_saved_model(path: Path, output: str | None) -> ForeignNetwork:
+    try:
+        loaded = tf.saved_model.load(str(path))
+    except Exception as error:  # TensorFlow's loader raises errors of many kinds
+        raise UserError(f"{path} cannot be loaded: {' '.join(str(error).split())}") from None
+    if not loaded.signatures:
+        raise UserError(
+            f"{path} has no signature: save it by model.export(folder), or tf.saved_model.save with signatures"
+        )
+    name = SERVING_DEFAULT if SERVING_DEFAULT in loaded.signatures else next(iter(loaded.signatures))
+    function = loaded.signatures[name]
+    inputs = function.structured_input_signature[1]
+    if len(inputs) != 1:
+        raise UserError(f"{path}: {name} takes {', '.join(inputs) or 'nothing'}: expected one input, the image")
+    ((alias, image),) = inputs.items()
+    chosen = _choose(function.structured_outputs, output, path)
+
+    def call(images: tf.Tensor) -> tf.Tensor:
+        return function(**{alias: images})[chosen]
+
+    return ForeignNetwork(path, path.resolve().name, call, image.shape, image.dtype, function.variables, loaded)
+
+
+def _choose(outputs: Mapping[str, Any], output: str | None, path: Path) -> str:
+    if output in outputs:
+        return str(output)
+    if output is None and (len(outputs) == 1 or LOGITS in outputs):
+        return LOGITS if LOGITS in outputs else next(iter(outputs))
+    wish = f"has no output {output!r}" if output else "has several outputs"
+    raise UserError(f"{path} {wish}: choose with --output one of {', '.join(outputs)}")
