@@ -1,7 +1,7 @@
 """DDRNet-23-slim in PyTorch and ONNX Runtime, timed on request: the other side of benchmarks/inference.py.
 
-It runs in an environment of its own (benchmarks/requirements-torch.in). Each line on standard input names a contender, which is
-called once; the milliseconds are the answer. Before the first, one line of JSON tells the versions.
+It runs in an environment of its own (benchmarks/requirements-torch.in). Each line on standard input names a contender,
+which is called once; the milliseconds are the answer. Before the first, one line of JSON tells the versions.
 """
 
 import io
