@@ -50,6 +50,11 @@ def keep(mask: Mask, class_ids: Collection[int], ignore_id: int) -> Mask:
     return np.asarray(cv2.LUT(mask, table), np.uint8)
 
 
+def confident(mask: Mask, confidence: Mask, at_least: float, ignore_id: int) -> Mask:
+    """``mask`` with ``ignore_id`` where ``confidence``, uint8 [H,W] in 255ths, is below ``at_least``, 0 to 1."""
+    return np.where(confidence >= at_least * 255, mask, np.uint8(ignore_id))
+
+
 def colorize(mask: Mask, palette: Palette) -> Image:
     """Class colours, uint8 [H,W,3] in OpenCV's BGR; black where no class is."""
     return np.asarray(cv2.applyColorMap(mask, np.ascontiguousarray(palette.rgb[:, None, ::-1])), np.uint8)

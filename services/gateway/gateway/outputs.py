@@ -3,14 +3,12 @@
 from dataclasses import dataclass
 
 from gateway import images, masks, png
-from gateway.errors import InvalidParameter
 from gateway.images import Image
 from gateway.masks import Mask
 from gateway.palette import TEXT_KEY, Palette, is_background
-from gateway.schemas import ClassRegion, Output, OutputFormat, Segmentation, SegmentParameters
-from gateway.serving_replies import ServedModel
-
-_DEFAULT_FORMAT: dict[Output, OutputFormat] = {"mask": "png", "color": "png", "overlay": "jpeg"}
+from gateway.parameters import ImageFormat, SegmentParameters
+from gateway.schemas import ClassRegion, Segmentation
+from gateway.serving_replies import Prediction, ServedModel
 
 
 @dataclass(frozen=True)
@@ -21,36 +19,22 @@ class Encoded:
     media_type: str
 
 
-def choose_format(output: Output, wanted: OutputFormat | None) -> OutputFormat | None:
-    """The image format of ``output``; None for JSON.
-
-    Raises:
-        InvalidParameter: one that ``output`` cannot have.
-    """
-    if output == "mask" and wanted == "jpeg":
-        raise InvalidParameter(
-            "format=jpeg: JPEG blurs class ids into others, so a mask is PNG only; use format=png, or output=color",
-            parameter="format",
-        )
-    if output == "json" and wanted:
-        raise InvalidParameter(f"format={wanted}: output=json is no image; leave format out", parameter="format")
-    return wanted or _DEFAULT_FORMAT.get(output)
-
-
-def encode(photo: Image, mask: Mask, served: ServedModel, parameters: SegmentParameters) -> Encoded:
+def encode(photo: Image, prediction: Prediction, parameters: SegmentParameters) -> Encoded:
     """What the caller asked for.
 
     Args:
         photo: uint8 [H,W,3], RGB, as sent.
-        mask: uint8 [h,w], at the model's input size.
-        served: the version that made the mask.
-        parameters: output, format, size, classes and alpha.
+        prediction: of the model's input size; with ``confidence`` where ``min_confidence`` asks for it.
+        parameters: checked against each other.
 
     Raises:
-        InvalidParameter: a class the model lacks, or a format the output cannot have.
+        InvalidParameter: a class the model lacks, or an image too long for the format.
     """
-    kind = choose_format(parameters.output, parameters.format)
+    served, mask, kind = prediction.served, prediction.mask, parameters.image_format
     palette = Palette.of(served.card)
+    if parameters.min_confidence is not None:
+        assert prediction.confidence is not None
+        mask = masks.confident(mask, prediction.confidence, parameters.min_confidence, palette.ignore_id)
     if parameters.classes is not None:
         mask = masks.keep(mask, palette.select(parameters.classes), palette.ignore_id)
     if parameters.size == "original":
@@ -99,5 +83,5 @@ def _describe(mask: Mask, served: ServedModel) -> bytes:
     return reply.model_dump_json().encode()
 
 
-def _encode_image(bgr: Image, kind: OutputFormat | None) -> bytes:
+def _encode_image(bgr: Image, kind: ImageFormat | None) -> bytes:
     return images.encode_jpeg(bgr) if kind == "jpeg" else images.encode_png(bgr)

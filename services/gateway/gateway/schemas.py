@@ -4,48 +4,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Output = Literal["mask", "color", "overlay", "json"]
-OutputFormat = Literal["png", "jpeg"]
-Size = Literal["original", "model"]
-
-
-class SegmentParameters(BaseModel):
-    """What ``POST /segment`` can be asked for."""
-
-    model: Annotated[str | None, Field(description="A name from `/models`. Default: the default model.")] = None
-    version: Annotated[
-        int | None,
-        Field(ge=1, le=2**63 - 1, description="A version from `/models/{model}`. Default: the newest loaded."),
-    ] = None
-    output: Annotated[
-        Output,
-        Field(
-            description="`mask`: an indexed PNG; pixel value = class id, palette = class colours, 255 = ignored and "
-            "transparent, class names as JSON in the text chunk `segstack-classes`. `color`: class colours as RGB. "
-            "`overlay`: the photo with class colours laid over it. `json`: area, box and runs of each class."
-        ),
-    ] = "mask"
-    format: Annotated[
-        OutputFormat | None,
-        Field(
-            description="Default: `png` for mask and color, `jpeg` for overlay. A mask is never JPEG, which would blur "
-            "class ids; `json` has no format."
-        ),
-    ] = None
-    alpha: Annotated[
-        float, Field(ge=0, le=1, description="Overlay only: opacity of the colours, 0 to 1.", examples=[0.5])
-    ] = 0.5
-    size: Annotated[
-        Size, Field(description="`original`: as large as the image sent. `model`: as large as the model's input.")
-    ] = "original"
-    classes: Annotated[
-        str | None,
-        Field(
-            description="Names or ids to keep, separated by commas; all else becomes 255, ignored.",
-            examples=["person,car"],
-        ),
-    ] = None
-
 
 class ErrorBody(BaseModel):
     """What was wrong, what was expected and what to do."""

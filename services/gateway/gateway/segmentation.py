@@ -11,7 +11,7 @@ from gateway.deadline import Deadline
 from gateway.images import Image
 from gateway.outputs import Encoded
 from gateway.palette import Palette
-from gateway.schemas import SegmentParameters
+from gateway.parameters import SegmentParameters
 from gateway.serving_client import ServingClient
 from gateway.serving_replies import ServedModel
 from gateway.timings import Timings
@@ -57,5 +57,5 @@ class Segmenter:
             with timings.measure("infer"):
                 prediction = await self._serving.segment(model, parameters.version, prepare, deadline)
             with timings.measure("encode"):
-                encoded = await self._codecs.run(outputs.encode, photo, prediction.mask, prediction.served, parameters)
+                encoded = await self._codecs.run(outputs.encode, photo, prediction, parameters)
             return Result(encoded, prediction.served)

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from gateway.app import create_app
+from gateway.parameters import SegmentParameters
 from gateway.settings import Settings
 
 
@@ -41,7 +42,7 @@ def test_the_body_and_every_reply_type_are_documented(openapi):
     assert set(operation["requestBody"]["content"]) == {"image/jpeg", "image/png", "image/webp", "multipart/form-data"}
     assert set(operation["responses"]["200"]["content"]) == {"image/png", "image/jpeg", "application/json"}
     names = [parameter["name"] for parameter in operation["parameters"]]
-    assert names == ["model", "version", "output", "format", "alpha", "size", "classes"]
+    assert names == list(SegmentParameters.model_fields)
     assert all(parameter["description"] for parameter in operation["parameters"])
 
 

@@ -1,14 +1,14 @@
 """``POST /segment``: an image in, a mask, colours, an overlay or JSON out."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
-from gateway import errors, outputs
+from gateway import errors
 from gateway.deadline import Deadline
-from gateway.deps import State, only_query
+from gateway.deps import Parameters, State
 from gateway.error_docs import error_responses
-from gateway.schemas import Segmentation, SegmentParameters
+from gateway.schemas import Segmentation
 from gateway.timings import Timings
 from gateway.uploads import FIELD, read_image
 
@@ -65,15 +65,13 @@ _REPLY: dict[int | str, dict[str, Any]] = {
         ),
     },
     openapi_extra=_BODY,
-    dependencies=[Depends(only_query(*SegmentParameters.model_fields))],
 )
-async def segment(request: Request, parameters: Annotated[SegmentParameters, Query()], state: State) -> Response:
+async def segment(request: Request, parameters: Parameters, state: State) -> Response:
     """Segment one image.
 
     By default the answer is an indexed PNG of the image's own size whose pixel value is the class id:
     `curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg' localhost:8000/segment -o mask.png`
     """
-    outputs.choose_format(parameters.output, parameters.format)
     model = state.catalog.resolve(parameters.model)
     with state.admission.enter():
         data = await read_image(request, state.settings)
