@@ -31,7 +31,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[LifespanState]:
         admission = Admission(settings.max_in_flight, settings.max_waiting)
         codecs = CodecPool(settings.codec_threads)
-        async with ServingClient(settings.serving_address) as serving:
+        async with ServingClient(settings.serving_address, codecs, settings.cards) as serving:
             yield {
                 "gateway": AppState(
                     settings=settings,

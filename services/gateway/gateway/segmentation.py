@@ -14,6 +14,7 @@ from gateway.palette import Palette
 from gateway.parameters import SegmentParameters
 from gateway.serving_client import ServingClient
 from gateway.serving_replies import ServedModel
+from gateway.targets import Target
 from gateway.timings import Timings
 
 
@@ -35,7 +36,7 @@ class Segmenter:
         self._max_pixels = max_pixels
 
     async def segment(
-        self, data: bytes, model: str, parameters: SegmentParameters, deadline: Deadline, timings: Timings
+        self, data: bytes, target: Target, parameters: SegmentParameters, deadline: Deadline, timings: Timings
     ) -> Result:
         """Segment one encoded image and encode the answer.
 
@@ -55,7 +56,9 @@ class Segmenter:
                     return await self._codecs.run(images.resize, photo, card.input_height, card.input_width)
 
             with timings.measure("infer"):
-                prediction = await self._serving.segment(model, parameters.version, prepare, deadline)
+                prediction = await self._serving.segment(
+                    target, prepare, deadline, want_confidence=parameters.min_confidence is not None
+                )
             with timings.measure("encode"):
                 encoded = await self._codecs.run(outputs.encode, photo, prediction, parameters)
             return Result(encoded, prediction.served)

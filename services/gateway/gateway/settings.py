@@ -26,13 +26,15 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     allow_anonymous: bool = False
 
-    # TensorFlow Serving's own gRPC port.
-    serving_address: str = "localhost:8500"
+    # TensorFlow Serving's own gRPC port. Several, and every address of a name that has several, are taken in turn.
+    serving_address: Annotated[tuple[str, ...], NoDecode] = ("localhost:8500",)
     # Which models there are, by name; or the file serving itself polls, which then says so.
     models: Annotated[tuple[str, ...], NoDecode] = ()
     models_config: Path | None = None
     # Answers when a request names no model; the first of the models when unset.
     default_model: str | None = None
+    # A folder of <model>.json for models that do not describe themselves (gateway.card_files).
+    cards: Path | None = None
 
     # From the body's last byte to the reply, shared by every step. A cold model on two cores answers within
     # 2 s, and nobody looks at a reply that took longer than 10.
@@ -53,7 +55,7 @@ class Settings(BaseSettings):
     # Threads that decode and encode: 5-10 ms of work a photo each, so more than the cores only contend.
     codec_threads: Annotated[int, Field(ge=1, le=64)] = Field(default_factory=lambda: min(4, os.cpu_count() or 1))
 
-    @field_validator("models", mode="before")
+    @field_validator("serving_address", "models", mode="before")
     @classmethod
     def _split_names(cls, value: object) -> object:
         """``a,b`` to ``("a", "b")``: environment variables have no lists."""
@@ -63,11 +65,12 @@ class Settings(BaseSettings):
 
     @field_validator("serving_address")
     @classmethod
-    def _check_address(cls, value: str) -> str:
-        host, _, port = value.rpartition(":")
-        if not host or not port.isdigit():
-            raise ValueError("expected host:port, for instance localhost:8500")
-        return value
+    def _check_addresses(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        for value in values or ("",):
+            host, _, port = value.rpartition(":")
+            if not host or not port.isdigit():
+                raise ValueError("expected host:port, for instance localhost:8500, or several separated by commas")
+        return values
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:

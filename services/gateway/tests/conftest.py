@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import ssl
 import threading
 import time
 from collections import defaultdict
@@ -14,14 +15,14 @@ import grpc
 import httpx
 import numpy as np
 import pytest
-import uvicorn
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.wrappers_pb2 import Int64Value
 from PIL import Image
 
 from contract import ClassInfo, Metrics, ModelCard, signatures
-from gateway.app import create_app
+from gateway.codecs import CodecPool
 from gateway.protocol import serving_pb2 as pb
+from gateway.server import server
 from gateway.settings import Settings
 
 CARD = ModelCard(
@@ -195,30 +196,37 @@ def serving() -> Iterator[FakeServing]:
 
 
 @pytest.fixture
+def codecs() -> Iterator[CodecPool]:
+    pool = CodecPool(2)
+    yield pool
+    pool.close()
+
+
+@pytest.fixture
 def make_client(serving: FakeServing) -> Iterator[Callable[..., httpx.Client]]:
     """Starts a gateway with the given settings in front of ``serving`` and gives an HTTP client for it."""
     with ExitStack() as running:
 
-        def make(**settings: Any) -> httpx.Client:
-            values = {"serving_address": serving.address, "models": ("shapes",), "codec_threads": 2, **settings}
-            return running.enter_context(_served(Settings(**values)))
+        def make(verify: ssl.SSLContext | bool = True, **settings: Any) -> httpx.Client:
+            values = {"serving_address": serving.address, "models": ("shapes",), "port": 0, "codec_threads": 2}
+            return running.enter_context(_served(Settings(**{**values, **settings}), verify))
 
         yield make
 
 
 @contextmanager
-def _served(settings: Settings) -> Iterator[httpx.Client]:
-    config = uvicorn.Config(create_app(settings), port=0, http="httptools", log_level="warning")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
+def _served(settings: Settings, verify: ssl.SSLContext | bool) -> Iterator[httpx.Client]:
+    gateway = server(settings)
+    thread = threading.Thread(target=gateway.run)
     thread.start()
-    while not server.started:
+    while not gateway.started:
         assert thread.is_alive()
         time.sleep(0.005)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+    port = gateway.servers[0].sockets[0].getsockname()[1]
+    scheme = "https" if settings.tls_certificate else "http"
+    with httpx.Client(base_url=f"{scheme}://127.0.0.1:{port}", timeout=30, verify=verify) as client:
         yield client
-    server.should_exit = True
+    gateway.should_exit = True
     thread.join()
 
 

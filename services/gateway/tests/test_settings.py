@@ -8,7 +8,7 @@ from gateway.settings import Settings, SettingsError, load_settings
 
 def test_defaults_serve_loopback_alone():
     settings = load_settings()
-    assert (settings.host, settings.port, settings.serving_address) == ("127.0.0.1", 8000, "localhost:8500")
+    assert (settings.host, settings.port, settings.serving_address) == ("127.0.0.1", 8000, ("localhost:8500",))
     assert settings.models == ()
 
 

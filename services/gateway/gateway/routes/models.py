@@ -11,6 +11,7 @@ from gateway.error_docs import error_responses
 from gateway.palette import is_background
 from gateway.schemas import ClassSummary, ModelList, ModelReply, Quality, VersionState
 from gateway.serving_replies import available
+from gateway.targets import Target
 
 router = APIRouter(tags=["models"], dependencies=[Depends(only_query())])
 
@@ -42,7 +43,7 @@ async def get_model(model: str, state: State) -> ModelReply:
     name = state.catalog.resolve(model)
     deadline = Deadline(state.settings.deadline_ms)
     versions = await state.serving.versions(name, deadline)
-    served = await state.serving.describe(name, available(name, versions)[0], deadline)
+    served = await state.serving.describe(Target(name, available(name, versions)[0]), deadline)
     card = served.card
     return ModelReply(
         name=name,

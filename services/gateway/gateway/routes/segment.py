@@ -9,6 +9,7 @@ from gateway.deadline import Deadline
 from gateway.deps import Parameters, State
 from gateway.error_docs import error_responses
 from gateway.schemas import Segmentation
+from gateway.targets import Target
 from gateway.timings import Timings
 from gateway.uploads import FIELD, read_image
 
@@ -72,12 +73,12 @@ async def segment(request: Request, parameters: Parameters, state: State) -> Res
     By default the answer is an indexed PNG of the image's own size whose pixel value is the class id:
     `curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg' localhost:8000/segment -o mask.png`
     """
-    model = state.catalog.resolve(parameters.model)
+    target = Target(state.catalog.resolve(parameters.model), parameters.version, parameters.label)
     with state.admission.enter():
         data = await read_image(request, state.settings)
         timings = Timings()
         deadline = Deadline(state.settings.deadline_ms)
-        result = await state.segmenter.segment(data, model, parameters, deadline, timings)
+        result = await state.segmenter.segment(data, target, parameters, deadline, timings)
     for stage, seconds in timings.seconds.items():
         state.metrics.stage_seconds.labels(stage).observe(seconds)
     return Response(
