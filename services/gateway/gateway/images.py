@@ -9,6 +9,9 @@ from gateway.image_headers import check_complete, read_header
 
 Image = NDArray[np.uint8]
 
+# What each format's encoder takes, in pixels: libpng's own limit, libjpeg's, and 14 bits.
+LONGEST_SIDE = {"png": 1_000_000, "jpeg": 65_500, "webp": 16_383}
+
 # One photo is decoded by one thread; the pool in gateway.codecs spreads photos over the cores.
 cv2.setNumThreads(1)
 # OpenCV explains broken files on standard error; the caller is told instead.
@@ -64,6 +67,11 @@ def encode_png(bgr: Image) -> bytes:
 def encode_jpeg(bgr: Image) -> bytes:
     """A JPEG of uint8 [H,W,3] BGR, quality 85: the eye sees no difference and it is a third of 95's size."""
     return _encode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 85])
+
+
+def encode_webp(bgr: Image, *, lossless: bool) -> bytes:
+    """A WebP of uint8 [H,W,3] BGR: every colour kept, or quality 80, which is smaller than a JPEG of 85."""
+    return _encode(".webp", bgr, [cv2.IMWRITE_WEBP_QUALITY, 101 if lossless else 80])
 
 
 def _encode(extension: str, bgr: Image, options: list[int]) -> bytes:

@@ -2,12 +2,18 @@
 
 from dataclasses import dataclass
 
-from gateway import images, masks, png
+import numpy as np
+
+from contract import ModelCard
+from gateway import images, masks, png, rle
+from gateway.errors import InvalidParameter
 from gateway.images import Image
 from gateway.masks import Mask
 from gateway.palette import TEXT_KEY, Palette, is_background
 from gateway.parameters import ImageFormat, SegmentParameters
-from gateway.schemas import ClassRegion, Segmentation
+from gateway.polygons import polygons
+from gateway.regions import regions
+from gateway.schemas import ClassRegion, CocoRle, Segmentation
 from gateway.serving_replies import Prediction, ServedModel
 
 
@@ -19,6 +25,24 @@ class Encoded:
     media_type: str
 
 
+def check(photo: Image, card: ModelCard, parameters: SegmentParameters) -> None:
+    """Refuse before inference what :func:`encode` cannot give.
+
+    Raises:
+        InvalidParameter: a class the model lacks, or an image longer than its format can hold.
+    """
+    if parameters.classes is not None:
+        Palette.of(card).select(parameters.classes)
+    kind = parameters.image_format
+    height, width = photo.shape[:2] if parameters.size == "original" else (card.input_height, card.input_width)
+    if kind is not None and max(height, width) > images.LONGEST_SIDE[kind]:
+        raise InvalidParameter(
+            f"format={kind} holds at most {images.LONGEST_SIDE[kind]} pixels a side and the reply would have "
+            f"{width}x{height}; use format=png, or size=model",
+            parameter="format",
+        )
+
+
 def encode(photo: Image, prediction: Prediction, parameters: SegmentParameters) -> Encoded:
     """What the caller asked for.
 
@@ -28,7 +52,7 @@ def encode(photo: Image, prediction: Prediction, parameters: SegmentParameters) 
         parameters: checked against each other.
 
     Raises:
-        InvalidParameter: a class the model lacks, or an image too long for the format.
+        InvalidParameter: as :func:`check`.
     """
     served, mask, kind = prediction.served, prediction.mask, parameters.image_format
     palette = Palette.of(served.card)
@@ -43,22 +67,39 @@ def encode(photo: Image, prediction: Prediction, parameters: SegmentParameters) 
         case "mask":
             body = png.encode_indexed(mask, palette.rgb, palette.alpha, {TEXT_KEY: palette.text})
         case "color":
-            body = _encode_image(masks.colorize(mask, palette), kind)
+            body = _encode_image(masks.colorize(mask, palette), kind, flat=True)
         case "overlay":
             body = _encode_image(
                 masks.overlay(images.resize(photo, *mask.shape), mask, palette, parameters.alpha), kind
             )
         case "json":
-            body = _describe(mask, served)
+            body = _describe(mask, served, parameters)
     return Encoded(body, f"image/{kind}" if kind else "application/json")
 
 
-def _describe(mask: Mask, served: ServedModel) -> bytes:
-    """Area, box and runs of every class present."""
+def _describe(mask: Mask, served: ServedModel, parameters: SegmentParameters) -> bytes:
+    """Area, box and runs of every class present, and its outlines where they are asked for."""
     card = served.card
+    height, width = mask.shape
+    coco = rle.coco(mask) if parameters.rle == "coco" else {}
     found = []
-    for region in masks.regions(mask, card.ignore_id):
+    for region in regions(mask, card.ignore_id):
         c = card.classes[region.class_id]
+        runs: list[int] | CocoRle
+        match parameters.rle:
+            case "runs":
+                runs = rle.interleaved(region.runs)
+            case "coco":
+                runs = CocoRle(size=(height, width), counts=coco[c.id])
+            case "cvat":
+                runs = rle.cvat(region.runs, region.bounding_box, width)
+            case "labelstudio":
+                runs = rle.label_studio(region.runs, mask.size)
+        outlines = None
+        if parameters.polygons is not None:
+            x, y, box_width, box_height = region.bounding_box
+            inside = mask[y : y + box_height, x : x + box_width] == c.id
+            outlines = polygons(inside.view(np.uint8), parameters.polygons, x, y)
         found.append(
             ClassRegion(
                 id=c.id,
@@ -68,10 +109,10 @@ def _describe(mask: Mask, served: ServedModel) -> bytes:
                 pixels=region.pixels,
                 area=region.area,
                 bounding_box=region.bounding_box,
-                rle=region.runs,
+                rle=runs,
+                polygons=outlines,
             )
         )
-    height, width = mask.shape
     reply = Segmentation(
         model=served.name,
         version=served.version,
@@ -80,8 +121,15 @@ def _describe(mask: Mask, served: ServedModel) -> bytes:
         ignore_id=card.ignore_id,
         classes=found,
     )
-    return reply.model_dump_json().encode()
+    return reply.model_dump_json(exclude_none=True).encode()
 
 
-def _encode_image(bgr: Image, kind: ImageFormat | None) -> bytes:
-    return images.encode_jpeg(bgr) if kind == "jpeg" else images.encode_png(bgr)
+def _encode_image(bgr: Image, kind: ImageFormat | None, *, flat: bool = False) -> bytes:
+    """``flat``: of few colours, each of which means something."""
+    match kind:
+        case "jpeg":
+            return images.encode_jpeg(bgr)
+        case "webp":
+            return images.encode_webp(bgr, lossless=flat)
+        case _:
+            return images.encode_png(bgr)

@@ -28,6 +28,13 @@ class ClassSummary(BaseModel):
     background: Annotated[bool, Field(description="Class 0 where it is named so: overlays leave it unpainted.")]
 
 
+class CocoRle(BaseModel):
+    """COCO's compressed run-length encoding, column by column."""
+
+    size: Annotated[tuple[int, int], Field(description="Height, width.", examples=[[480, 640]])]
+    counts: Annotated[str, Field(examples=["PPYo1"])]
+
+
 class ClassRegion(ClassSummary):
     """Where one class is in the image."""
 
@@ -37,14 +44,25 @@ class ClassRegion(ClassSummary):
         tuple[int, int, int, int], Field(description="x, y, width, height in pixels.", examples=[[12, 40, 96, 64]])
     ]
     rle: Annotated[
-        list[int],
+        list[int] | CocoRle,
         Field(
-            description="Run-length encoding, row-major: start, length, start, length, … A start is the zero-based "
-            "pixel index y * width + x; starts rise; a run goes on over the end of a row. In NumPy: "
-            "`mask.reshape(-1)[start : start + length] = id`.",
+            description="As `rle` asks. `runs`: start, length, start, length, … A start is the zero-based pixel index "
+            "y * width + x; starts rise; a run goes on over the end of a row. In NumPy: "
+            "`mask.reshape(-1)[start : start + length] = id`. `coco`: for pycocotools.mask.decode. `cvat`: the "
+            "`points` of a shape of type mask, for cvat_sdk.masks.decode_mask. `labelstudio`: the `rle` of a brush "
+            "with `format: rle`, for label_studio_sdk.converter.brush.decode_rle.",
             examples=[[412, 3, 1052, 5]],
         ),
     ]
+    polygons: Annotated[
+        list[list[list[tuple[int, int]]]] | None,
+        Field(
+            description="There when `polygons` asks. One polygon for each connected part: its outline, then the holes "
+            "in it, each a list of x, y. They follow the pixels' edges, so one pixel is a square of four points; "
+            "fill by the even-odd rule.",
+            examples=[[[[[12, 40], [108, 40], [108, 104], [12, 104]]]]],
+        ),
+    ] = None
 
 
 class Segmentation(BaseModel):

@@ -10,7 +10,6 @@ from gateway.codecs import CodecPool
 from gateway.deadline import Deadline
 from gateway.images import Image
 from gateway.outputs import Encoded
-from gateway.palette import Palette
 from gateway.parameters import SegmentParameters
 from gateway.serving_client import ServingClient
 from gateway.serving_replies import ServedModel
@@ -50,8 +49,7 @@ class Segmenter:
                 photo = await self._codecs.run(images.decode, data, self._max_pixels)
 
             async def prepare(card: contract.ModelCard) -> Image:
-                if parameters.classes is not None:
-                    Palette.of(card).select(parameters.classes)  # refused before inference, not after
+                outputs.check(photo, card, parameters)
                 with timings.measure("decode"):
                     return await self._codecs.run(images.resize, photo, card.input_height, card.input_width)
 

@@ -40,7 +40,12 @@ def test_every_error_of_segment_is_documented_with_an_example(openapi):
 def test_the_body_and_every_reply_type_are_documented(openapi):
     operation = openapi["paths"]["/segment"]["post"]
     assert set(operation["requestBody"]["content"]) == {"image/jpeg", "image/png", "image/webp", "multipart/form-data"}
-    assert set(operation["responses"]["200"]["content"]) == {"image/png", "image/jpeg", "application/json"}
+    assert set(operation["responses"]["200"]["content"]) == {
+        "image/png",
+        "image/jpeg",
+        "image/webp",
+        "application/json",
+    }
     names = [parameter["name"] for parameter in operation["parameters"]]
     assert names == list(SegmentParameters.model_fields)
     assert all(parameter["description"] for parameter in operation["parameters"])

@@ -29,7 +29,7 @@ _REPLY: dict[int | str, dict[str, Any]] = {
     200: {
         "model": Segmentation,
         "description": "By `output` and `format`.",
-        "content": {"image/png": _BINARY, "image/jpeg": _BINARY},
+        "content": {"image/png": _BINARY, "image/jpeg": _BINARY, "image/webp": _BINARY},
         "headers": {
             "X-Model-Name": {"description": "The model that answered.", "schema": {"type": "string"}},
             "X-Model-Version": {"description": "The version that answered.", "schema": {"type": "integer"}},
