@@ -14,6 +14,14 @@ _EXAMPLES: dict[type[errors.GatewayError], tuple[str, dict[str, Any]]] = {
         "the JPEG is cut off: it has no end after 20480 bytes; send the whole file",
         {},
     ),
+    errors.Unauthorized: (
+        "an API key is needed; send it as `Authorization: Bearer <key>` or `X-API-Key: <key>`",
+        {},
+    ),
+    errors.Forbidden: (
+        "this API key is not, or no longer, valid; ask for a new one whoever runs the gateway",
+        {},
+    ),
     errors.UnknownModel: (
         "there is no model 'raod'; there is road, shapes",
         {"model": "raod", "available": ["road", "shapes"]},
@@ -41,6 +49,10 @@ _EXAMPLES: dict[type[errors.GatewayError], tuple[str, dict[str, Any]]] = {
             "parameter": "outptu",
             "available": ["model", "version", "output", "format", "alpha", "size", "classes"],
         },
+    ),
+    errors.RateLimited: (
+        "key 'fleet' may send 20 requests a second; try again in 1 s",
+        {"requests_per_s": 20.0},
     ),
     errors.Overloaded: (
         "36 requests are being worked on or waiting, which is the most; try again in a moment",
