@@ -1,6 +1,7 @@
 """``python -m gateway``: serve HTTP until told to stop; and what is needed beside it, API keys and certificates."""
 
 import argparse
+import contextlib
 import getpass
 import os
 import sys
@@ -86,10 +87,8 @@ def _serve(settings: Settings) -> int:
         except tracing.TracingError as error:
             return _refuse(error)
     gateway = server(settings)
-    try:
+    with contextlib.suppress(KeyboardInterrupt):  # raised again by uvicorn once it has shut down
         gateway.run()
-    except KeyboardInterrupt:  # raised again by uvicorn once it has shut down
-        pass
     return 0 if gateway.started else _STARTUP_FAILURE
 
 

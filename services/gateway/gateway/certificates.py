@@ -80,16 +80,17 @@ def own_names() -> list[str]:
     names = ["localhost", "127.0.0.1", "::1", host]
     if "." not in host:
         names.append(f"{host}.local")  # multicast DNS, as phones and laptops find each other
-    found = {str(info[4][0]) for info in _resolve(host)} | {_address_of_default_route()}
+    found = _addresses(host) | {_address_of_default_route()}
     names += sorted(address for address in found if address and not ipaddress.ip_address(address).is_loopback)
     return names
 
 
-def _resolve(host: str) -> list[tuple[object, object, object, str, tuple[str | int, ...]]]:
+def _addresses(host: str) -> set[str]:
     try:
-        return [info for info in socket.getaddrinfo(host, None) if "%" not in str(info[4][0])]
+        found = {str(info[4][0]) for info in socket.getaddrinfo(host, None)}
     except OSError:
-        return []
+        return set()
+    return {address for address in found if "%" not in address}  # link-local, of use with an interface's name only
 
 
 def _address_of_default_route() -> str | None:

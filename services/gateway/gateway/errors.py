@@ -2,7 +2,6 @@
 
 GatewayError
 ├── BadRequest            400  no image, a body that is no multipart
-├── ClientGone            400  nobody reads it, metrics and log count it
 ├── UndecodableImage      400  truncated or corrupt
 ├── Unauthorized          401  no API key
 ├── Forbidden             403  not a key of ours
@@ -58,12 +57,6 @@ class BadRequest(GatewayError):
     """The request carries no image where one was expected."""
 
     status, code = 400, "bad_request"
-
-
-class ClientGone(GatewayError):
-    """The client hung up; nothing more is done for it."""
-
-    status, code = 400, "client_gone"
 
 
 class UndecodableImage(GatewayError):

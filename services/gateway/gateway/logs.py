@@ -6,7 +6,7 @@ come out alike. Image content and API keys never do.
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -56,6 +56,7 @@ def configure(settings: Settings) -> None:
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 
-def _add_bound(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+def _add_bound(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     event.pop("color_message", None)  # uvicorn's own text once more, with escape codes
-    return event | (_bound.get() or {})
+    event.update(_bound.get() or {})
+    return event

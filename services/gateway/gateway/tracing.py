@@ -66,7 +66,7 @@ def joined(headers: Headers) -> Iterator[str]:
 
 
 def trace_metadata() -> tuple[tuple[str, str], ...]:
-    """gRPC metadata that joins a call to the request it is made for: ``traceparent``, and ``tracestate`` if there is."""
+    """gRPC metadata that joins a call to the request it is made for: ``traceparent`` and ``tracestate``, if any."""
     carrier: dict[str, str] = {}
     _W3C.inject(carrier)
     return tuple(carrier.items())
