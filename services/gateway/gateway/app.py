@@ -29,7 +29,9 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[LifespanState]:
-        admission = Admission(settings.max_in_flight, settings.max_waiting)
+        admission = Admission(
+            settings.max_in_flight, settings.max_waiting, settings.max_held_bytes, settings.max_pixels
+        )
         codecs = CodecPool(settings.codec_threads)
         async with ServingClient(settings.serving_address, codecs, settings.cards) as serving:
             yield {

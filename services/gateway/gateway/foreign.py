@@ -181,7 +181,7 @@ def _channels(classes: int) -> tuple[int, ...]:
     return (2, 1) if classes == 2 else (classes,)
 
 
-def _in_255(probability: NDArray[np.float32]) -> NDArray[np.uint8]:
+def _in_255(probability: NDArray[np.floating]) -> NDArray[np.uint8]:
     return np.asarray(np.rint(255 * np.clip(probability, 0, 1)), np.uint8)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.errors import ImageTooLarge, UndecodableImage
-from gateway.image_headers import check_complete, read_header
+from gateway.image_headers import ImageHeader, check_complete, read_header
 
 Image = NDArray[np.uint8]
 
@@ -28,15 +28,7 @@ def decode(data: bytes, max_pixels: int) -> Image:
         UndecodableImage: cut off or corrupt.
         ImageTooLarge: more than ``max_pixels``, by its header alone: nothing has been decoded then.
     """
-    header = read_header(data)
-    if header.width * header.height > max_pixels:
-        raise ImageTooLarge(
-            f"the image is {header.width}x{header.height} = {header.width * header.height} pixels; "
-            f"at most {max_pixels} are accepted, so scale it down",
-            width=header.width,
-            height=header.height,
-            max_pixels=max_pixels,
-        )
+    header = check_size(data, max_pixels)
     check_complete(data, header.format)
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
@@ -50,6 +42,26 @@ def decode(data: bytes, max_pixels: int) -> Image:
             f"{image.shape[1]}x{image.shape[0]} are in it; send another copy"
         )
     return np.asarray(image, np.uint8)
+
+
+def check_size(data: bytes, max_pixels: int) -> ImageHeader:
+    """The header of an image that may be decoded.
+
+    Raises:
+        UnsupportedImage: neither JPEG, PNG nor WebP.
+        UndecodableImage: no usable size.
+        ImageTooLarge: more than ``max_pixels``.
+    """
+    header = read_header(data)
+    if header.width * header.height > max_pixels:
+        raise ImageTooLarge(
+            f"the image is {header.width}x{header.height} = {header.width * header.height} pixels; "
+            f"at most {max_pixels} are accepted, so scale it down",
+            width=header.width,
+            height=header.height,
+            max_pixels=max_pixels,
+        )
+    return header
 
 
 def resize(image: Image, height: int, width: int) -> Image:

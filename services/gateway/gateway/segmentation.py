@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import contract
 from gateway import images, outputs
 from gateway.admission import Admission
+from gateway.callers import Caller
 from gateway.codecs import CodecPool
 from gateway.deadline import Deadline
 from gateway.images import Image
@@ -35,21 +36,33 @@ class Segmenter:
         self._max_pixels = max_pixels
 
     async def segment(
-        self, data: bytes, target: Target, parameters: SegmentParameters, deadline: Deadline, timings: Timings
+        self,
+        data: bytes,
+        target: Target,
+        parameters: SegmentParameters,
+        deadline: Deadline,
+        timings: Timings,
+        caller: Caller,
     ) -> Result:
         """Segment one encoded image and encode the answer.
 
         Raises:
             GatewayError: any of the image, parameter, serving and deadline errors.
+            ClientGone: the caller hung up before inference began, or before its mask was encoded.
         """
         async with deadline.enforced(), AsyncExitStack() as held:
+            with timings.measure("decode"):
+                header = await self._codecs.run(images.check_size, data, self._max_pixels)
             with timings.measure("queue"):
-                await held.enter_async_context(self._admission.slot())
+                async with caller.waits():
+                    await held.enter_async_context(self._admission.slot(header.width * header.height))
             with timings.measure("decode"):
                 photo = await self._codecs.run(images.decode, data, self._max_pixels)
 
             async def prepare(card: contract.ModelCard) -> Image:
                 outputs.check(photo, card, parameters)
+                # Serving goes on with what it has begun, whoever hangs up, and so must the slot: the last moment to ask.
+                caller.check()
                 with timings.measure("decode"):
                     return await self._codecs.run(images.resize, photo, card.input_height, card.input_width)
 
@@ -57,6 +70,7 @@ class Segmenter:
                 prediction = await self._serving.segment(
                     target, prepare, deadline, want_confidence=parameters.min_confidence is not None
                 )
+            caller.check()
             with timings.measure("encode"):
                 encoded = await self._codecs.run(outputs.encode, photo, prediction, parameters)
             return Result(encoded, prediction.served)

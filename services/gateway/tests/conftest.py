@@ -7,7 +7,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -233,6 +233,37 @@ def _served(settings: Settings, verify: ssl.SSLContext | bool) -> Iterator[httpx
 @pytest.fixture
 def client(make_client: Callable[..., httpx.Client]) -> httpx.Client:
     return make_client()
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Future]]:
+    """``start(function, …)`` calls it in a thread and gives the future of its result."""
+    with ThreadPoolExecutor(32) as threads:
+        yield threads.submit
+
+
+@pytest.fixture(scope="session")
+def wait_for() -> Callable[..., None]:
+    """``wait_for(condition)`` asks until it holds; half a minute without is a failure."""
+
+    def wait(condition: Callable[[], bool]) -> None:
+        until = time.monotonic() + 30
+        while not condition():
+            assert time.monotonic() < until
+            time.sleep(0.005)
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def metric() -> Callable[[httpx.Client, str], float]:
+    """``metric(client, name)``: a sample without labels, as /metrics says it."""
+
+    def value(client: httpx.Client, name: str) -> float:
+        line = next(line for line in client.get("/metrics").text.splitlines() if line.startswith(f"{name} "))
+        return float(line.split()[-1])
+
+    return value
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import time
 import pytest
 from starlette.requests import Request
 
+from gateway.admission import Admission
 from gateway.errors import ImageTooLarge
 from gateway.settings import Settings
 from gateway.uploads import read_image
@@ -42,8 +43,8 @@ def test_of_a_body_without_end_no_more_is_taken_than_allowed(content_type):
 
     headers = [(b"content-type", content_type.encode())]
     request = Request({"type": "http", "method": "POST", "headers": headers}, endless)
-    with pytest.raises(ImageTooLarge):
-        asyncio.run(read_image(request, Settings(max_image_bytes=2**20)))
+    with Admission(1, 0, 2**30, 1).enter() as place, pytest.raises(ImageTooLarge):
+        asyncio.run(read_image(request, Settings(max_image_bytes=2**20), place))
     assert taken < 1.2 * 2**20
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from gateway import errors
+from gateway.callers import Caller
 from gateway.deadline import Deadline
 from gateway.deps import Parameters, State
 from gateway.error_docs import error_responses
@@ -74,11 +75,12 @@ async def segment(request: Request, parameters: Parameters, state: State) -> Res
     `curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg' localhost:8000/segment -o mask.png`
     """
     target = Target(state.catalog.resolve(parameters.model), parameters.version, parameters.label)
-    with state.admission.enter():
-        data = await read_image(request, state.settings)
+    with state.admission.enter() as place:
+        data = await read_image(request, state.settings, place)
         timings = Timings()
         deadline = Deadline(state.settings.deadline_ms)
-        result = await state.segmenter.segment(data, target, parameters, deadline, timings)
+        async with Caller(request.receive) as caller:
+            result = await state.segmenter.segment(data, target, parameters, deadline, timings, caller)
     for stage, seconds in timings.seconds.items():
         state.metrics.stage_seconds.labels(stage).observe(seconds)
     return Response(

@@ -15,6 +15,7 @@ import grpc.aio
 
 from gateway.deadline import Deadline
 from gateway.errors import ServingUnavailable
+from gateway.tracing import trace_metadata
 
 _OPTIONS = (
     # A 12-megapixel mask in int_val is up to 24 MB; gRPC's default stops at 4.
@@ -58,7 +59,7 @@ class Replica:
         return self
 
     async def call(self, name: str, request: Any, reply: Any, timeout_s: float) -> Any:
-        """One unary call, as ``PredictionService/Predict``; None for bytes that are no ``reply``.
+        """One unary call, as ``PredictionService/Predict``, within the caller's trace; None for bytes no ``reply``.
 
         Raises:
             grpc.aio.AioRpcError: whatever went wrong.
@@ -69,7 +70,7 @@ class Replica:
                 request_serializer=lambda message: message.SerializeToString(),
                 response_deserializer=reply.FromString,
             )
-        return await self._methods[name](request, timeout=timeout_s)
+        return await self._methods[name](request, timeout=timeout_s, metadata=trace_metadata())
 
     async def watch(self, lost: Callable[[], None]) -> None:
         """Call ``lost`` whenever the connection ends; for ever."""
