@@ -46,7 +46,7 @@ def new_key() -> str:
 
 def digest_of(key: str) -> bytes:
     """What the file keeps of ``key``."""
-    return hashlib.sha256(key.encode()).digest()
+    return hashlib.sha256(key.encode(errors="surrogatepass")).digest()  # JSON, too, may bring keys
 
 
 def line_of(name: str, key: str) -> str:

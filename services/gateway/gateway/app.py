@@ -4,16 +4,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.routing import APIRoute
 
+from gateway.access import Access
 from gateway.admission import Admission
+from gateway.api_keys import KeyRing
 from gateway.codecs import CodecPool
 from gateway.deps import AppState, LifespanState
 from gateway.errors import install_error_handlers
+from gateway.hosts import host_check
 from gateway.metrics import Metrics
-from gateway.middleware import RequestMiddleware
+from gateway.middleware import PROBES, REQUEST_ID, RequestMiddleware
 from gateway.models import Catalog
-from gateway.routes import health, models, pages, segment
+from gateway.routes import health, metrics, models, pages, segment
 from gateway.segmentation import Segmenter
 from gateway.serving_client import ServingClient
 from gateway.settings import Settings
@@ -25,7 +29,12 @@ every reply `X-Request-Id`."""
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The gateway for these settings. Serving may be away; it is looked for at the first request that needs it."""
+    """The gateway for these settings. Serving may be away; it is looked for at the first request that needs it.
+
+    Raises:
+        ApiKeysError: the file of API keys cannot be used.
+    """
+    access = Access(KeyRing(settings.api_keys_file) if settings.api_keys_file else None, settings.requests_per_s)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[LifespanState]:
@@ -33,6 +42,7 @@ def create_app(settings: Settings) -> FastAPI:
             settings.max_in_flight, settings.max_waiting, settings.max_held_bytes, settings.max_pixels
         )
         codecs = CodecPool(settings.codec_threads)
+        measured = Metrics(admission)
         async with ServingClient(settings.serving_address, codecs, settings.cards) as serving:
             yield {
                 "gateway": AppState(
@@ -40,8 +50,8 @@ def create_app(settings: Settings) -> FastAPI:
                     catalog=Catalog(settings),
                     serving=serving,
                     admission=admission,
-                    segmenter=Segmenter(serving, codecs, admission, settings.max_pixels),
-                    metrics=Metrics(admission),
+                    segmenter=Segmenter(serving, codecs, admission, measured, settings.max_pixels),
+                    metrics=measured,
                 )
             }
         codecs.close()
@@ -54,10 +64,29 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=_operation_id,
+        # FastAPI's own spans, where gateway.tracing has said whereto; figures and logs are ours.
+        telemetry={
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "auto_configure": False,
+            "exclude": lambda scope: scope["path"] in PROBES,
+        },
     )
-    app.add_middleware(RequestMiddleware)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "X-API-Key", REQUEST_ID],
+            expose_headers=["Retry-After", "Server-Timing", "X-Model-Name", "X-Model-Version", REQUEST_ID],
+        )
+    app.add_middleware(RequestMiddleware, check_host=host_check(settings))
     install_error_handlers(app)
-    for router in (segment.router, models.router, health.router, pages.router):
+    app.include_router(segment.router, dependencies=access.metered, responses=access.responses)
+    for router in (models.router, metrics.router):
+        app.include_router(router, dependencies=access.known, responses=access.responses)
+    for router in (health.router, pages.router):
         app.include_router(router)
     app.mount("/static", pages.assets)
     return app

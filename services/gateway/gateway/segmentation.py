@@ -10,6 +10,7 @@ from gateway.callers import Caller
 from gateway.codecs import CodecPool
 from gateway.deadline import Deadline
 from gateway.images import Image
+from gateway.metrics import Metrics
 from gateway.outputs import Encoded
 from gateway.parameters import SegmentParameters
 from gateway.serving_client import ServingClient
@@ -29,10 +30,13 @@ class Result:
 class Segmenter:
     """Joins the pure functions to serving, the codec threads and the admission limit."""
 
-    def __init__(self, serving: ServingClient, codecs: CodecPool, admission: Admission, max_pixels: int) -> None:
+    def __init__(
+        self, serving: ServingClient, codecs: CodecPool, admission: Admission, metrics: Metrics, max_pixels: int
+    ) -> None:
         self._serving = serving
         self._codecs = codecs
         self._admission = admission
+        self._metrics = metrics
         self._max_pixels = max_pixels
 
     async def segment(
@@ -73,4 +77,5 @@ class Segmenter:
             caller.check()
             with timings.measure("encode"):
                 encoded = await self._codecs.run(outputs.encode, photo, prediction, parameters)
+            self._metrics.segmented(prediction.served, prediction.mask, timings)
             return Result(encoded, prediction.served)

@@ -1,7 +1,6 @@
-"""For whoever looks after the process: alive, ready, metrics."""
+"""For whoever looks after the process: alive, ready. Open to everyone, for probes carry no keys."""
 
-from fastapi import APIRouter, Depends, Response
-from prometheus_client import CONTENT_TYPE_LATEST
+from fastapi import APIRouter, Depends
 
 from gateway import errors
 from gateway.deadline import Deadline
@@ -41,13 +40,3 @@ async def readyz(state: State) -> Ready:
     except errors.UnknownModel as error:  # an unready gateway, not a wrong address
         raise errors.ModelUnavailable(error.message, **error.detail) from None
     return Ready(model=model, version=available(model, versions)[0])
-
-
-@router.get(
-    "/metrics",
-    response_class=Response,
-    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
-)
-async def metrics(state: State) -> Response:
-    """Prometheus text format."""
-    return Response(state.metrics.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})

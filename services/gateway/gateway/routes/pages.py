@@ -13,7 +13,8 @@ _STATIC = Path(__file__).parent.parent / "static"
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
     "frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
+    # The camera for the page itself; nothing else that a browser asks its user for.
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=(), display-capture=()",
     "Cache-Control": "no-cache",
 }
 

@@ -58,6 +58,7 @@ _REPLY: dict[int | str, dict[str, Any]] = {
             errors.ImageTooLarge,
             errors.UnsupportedImage,
             errors.InvalidParameter,
+            errors.RateLimited,
             errors.Overloaded,
             errors.BadServingReply,
             errors.NoModel,
@@ -81,8 +82,6 @@ async def segment(request: Request, parameters: Parameters, state: State) -> Res
         deadline = Deadline(state.settings.deadline_ms)
         async with Caller(request.receive) as caller:
             result = await state.segmenter.segment(data, target, parameters, deadline, timings, caller)
-    for stage, seconds in timings.seconds.items():
-        state.metrics.stage_seconds.labels(stage).observe(seconds)
     return Response(
         result.encoded.body,
         media_type=result.encoded.media_type,
