@@ -82,7 +82,7 @@ class Admission:
         """
         if count and self.held_bytes + count > self._max_held_bytes:
             raise Overloaded(
-                f"the images being sent or waiting hold {self.held_bytes} bytes, and with {count} more it would be over "
+                f"the images being sent or waiting hold {self.held_bytes} bytes, and {count} more would be over "
                 f"{self._max_held_bytes}, which is the most; try again in a moment",
                 limit_bytes=self._max_held_bytes,
             )

@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import socket
 import ssl
 import threading
 import time
@@ -9,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -19,7 +21,8 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.wrappers_pb2 import Int64Value
 from PIL import Image
 
-from contract import ClassInfo, Metrics, ModelCard, signatures
+from contract import ClassInfo, Metrics, ModelCard, Signature, signatures
+from gateway.certificates import make_certificates
 from gateway.codecs import CodecPool
 from gateway.protocol import serving_pb2 as pb
 from gateway.server import server
@@ -45,7 +48,16 @@ CARD = ModelCard(
     parameters=1000,
 )
 
-_DTYPES = {"uint8": pb.DT_UINT8, "string": pb.DT_STRING, "float32": pb.DT_FLOAT}
+_DTYPES = {"uint8": pb.DT_UINT8, "string": pb.DT_STRING, "float32": pb.DT_FLOAT, "int64": pb.DT_INT64}
+_FIELDS = {"uint8": "int_val", "float32": "float_val", "int64": "int64_val"}
+
+
+def to_tensor(values: np.ndarray) -> Any:
+    """As TensorFlow Serving answers: in the field of the type."""
+    name = values.dtype.name
+    tensor = pb.Tensor(dtype=_DTYPES[name], tensor_shape={"dim": [{"size": size} for size in values.shape]})
+    getattr(tensor, _FIELDS[name]).extend(values.reshape(-1).tolist())
+    return tensor
 
 
 def threshold(image: np.ndarray) -> np.ndarray:
@@ -58,6 +70,8 @@ class FakeServing:
 
     def __init__(self) -> None:
         self.cards: dict[str, dict[int, ModelCard]] = defaultdict(dict)
+        self.foreign: dict[str, tuple[Signature, Callable[[np.ndarray], np.ndarray]]] = {}
+        self.labels: dict[tuple[str, str], int] = {}
         self.states: dict[tuple[str, int], tuple[int, str]] = {}
         self.network: Callable[[np.ndarray], np.ndarray] = threshold
         self.before_predict: Callable[[Any, grpc.ServicerContext], None] = lambda request, context: None
@@ -75,6 +89,12 @@ class FakeServing:
     @property
     def address(self) -> str:
         return f"127.0.0.1:{self.port}"
+
+    def publish_foreign(self, model: str, signature: Signature, answer: Callable[[np.ndarray], np.ndarray]) -> None:
+        """A model that does not keep the contract: ``answer`` maps its one input to its one output."""
+        self.cards[model][1] = CARD
+        self.states[model, 1] = (pb.ModelVersionStatus.AVAILABLE, "")
+        self.foreign[model] = (signature, answer)
 
     def publish(self, model: str, version: int, card: ModelCard = CARD, **changes: Any) -> None:
         self.cards[model][version] = dataclasses.replace(card, **changes)
@@ -113,7 +133,11 @@ class FakeServing:
             for version in self.cards.get(spec.name, {})
             if self.states[spec.name, version][0] == pb.ModelVersionStatus.AVAILABLE
         ]
-        wanted = spec.version.value if spec.HasField("version") else max(loaded, default=0)
+        if spec.version_label and (spec.name, spec.version_label) not in self.labels:
+            reason = f"Unrecognized servable version label: {spec.version_label}"
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, reason)
+        by_label = self.labels.get((spec.name, spec.version_label))
+        wanted = spec.version.value if spec.HasField("version") else by_label or max(loaded, default=0)
         if wanted not in loaded:
             context.abort(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: {spec.name}")
         return wanted
@@ -130,15 +154,19 @@ class FakeServing:
             text = card.to_json().encode()
             reply.outputs["model_card"].CopyFrom(pb.Tensor(dtype=pb.DT_STRING, tensor_shape=shape, string_val=[text]))
             self.change_card(reply)
+        elif name in self.foreign:
+            signature, answer = self.foreign[name]
+            (tensor,), (output,) = request.inputs.values(), signature.outputs
+            sizes = [dim.size for dim in tensor.tensor_shape.dim]
+            pixels = np.frombuffer(tensor.tensor_content, np.float32 if tensor.dtype == pb.DT_FLOAT else np.uint8)
+            reply.outputs[output].CopyFrom(to_tensor(answer(pixels.reshape(sizes))))
         else:
             tensor = request.inputs["image"]
             sizes = [dim.size for dim in tensor.tensor_shape.dim]
             if self.checks_shapes and sizes[1:3] != [card.input_height, card.input_width]:
                 context.abort(grpc.StatusCode.INVALID_ARGUMENT, "Incompatible shapes")
             mask = self.network(np.frombuffer(tensor.tensor_content, np.uint8).reshape(sizes[1:]))
-            shape = pb.TensorShape(dim=[pb.TensorShape.Dim(size=size) for size in (1, *mask.shape)])
-            answer = pb.Tensor(dtype=pb.DT_UINT8, tensor_shape=shape, int_val=mask.reshape(-1).tolist())
-            reply.outputs["mask"].CopyFrom(answer)
+            reply.outputs["mask"].CopyFrom(to_tensor(mask[None]))
             self.change_mask(reply)
         return reply
 
@@ -146,7 +174,9 @@ class FakeServing:
         self.metadata_requests += 1
         version = self._resolve(request.model_spec, context)
         found = pb.SignatureDefMap()
-        for name, signature in signatures(self.cards[request.model_spec.name][version]).items():
+        model = request.model_spec.name
+        foreign = {"serving_default": self.foreign[model][0]} if model in self.foreign else None
+        for name, signature in (foreign or signatures(self.cards[model][version])).items():
             for ours, theirs in (
                 (signature.inputs, found.signature_def[name].inputs),
                 (signature.outputs, found.signature_def[name].outputs),
@@ -187,12 +217,33 @@ def card() -> ModelCard:
 
 
 @pytest.fixture
-def serving() -> Iterator[FakeServing]:
+def make_serving() -> Iterator[Callable[[], FakeServing]]:
+    """Starts a server like ``serving``."""
+    started: list[FakeServing] = []
+
+    def make() -> FakeServing:
+        fake = FakeServing()
+        fake.start()
+        started.append(fake)
+        return fake
+
+    yield make
+    for fake in started:
+        fake.stop()
+
+
+@pytest.fixture
+def serving(make_serving: Callable[[], FakeServing]) -> FakeServing:
     """Serving with model ``shapes``, version 1: class 1 where red leads, 2 green, 3 blue, 0 where dark."""
-    fake = FakeServing()
-    fake.start()
-    yield fake
-    fake.stop()
+    return make_serving()
+
+
+@pytest.fixture
+def unused_address() -> Iterator[str]:
+    """Where nobody listens: the port is taken, so that nobody else can begin to."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{holder.getsockname()[1]}"
 
 
 @pytest.fixture
@@ -228,6 +279,13 @@ def _served(settings: Settings, verify: ssl.SSLContext | bool) -> Iterator[httpx
         yield client
     gateway.should_exit = True
     thread.join()
+
+
+@pytest.fixture
+def certificates(tmp_path: Path) -> Path:
+    """A folder as ``make cert`` leaves it, for 127.0.0.1 and localhost."""
+    make_certificates(tmp_path / "certs", ["127.0.0.1", "localhost"])
+    return tmp_path / "certs"
 
 
 @pytest.fixture

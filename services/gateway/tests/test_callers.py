@@ -24,9 +24,9 @@ def test_a_wait_ends_when_the_caller_hangs_up():
     async def run():
         connection = Connection()
         async with Caller(connection.receive) as caller:
+            connection.closed.set()
             with pytest.raises(ClientGone):
                 async with asyncio.timeout(5), caller.waits():
-                    connection.closed.set()
                     await asyncio.Event().wait()
             with pytest.raises(ClientGone):
                 caller.check()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gateway.deadline import Deadline
-from gateway.errors import BadServingReply, ServingUnavailable
+from gateway.errors import BadServingReply, ServingUnavailable, UnknownVersion
 from gateway.images import resize
 from gateway.protocol import serving_pb2 as pb
 from gateway.serving_client import ServingClient
@@ -163,3 +163,24 @@ def test_masks_of_many_megapixels_fit(serving, segment):
     serving.publish("shapes", 2, input_height=2400, input_width=2400)
     [prediction] = segment()
     assert prediction.mask.shape == (2400, 2400)
+
+
+def test_a_label_is_asked_for_by_name_and_answered_by_number(serving, segment):
+    serving.publish("shapes", 2)
+    serving.labels["shapes", "stable"] = 1
+    [prediction] = segment(label="stable")
+    assert prediction.served.version == 1
+    assert serving.predictions[-1].model_spec.version_label == "stable"
+
+
+def test_a_label_that_moves_is_followed(serving, segment):
+    serving.publish("shapes", 2, input_height=24, input_width=80)
+    serving.labels["shapes", "stable"] = 1
+    first, second = segment(2, label="stable", between=lambda: serving.labels.update({("shapes", "stable"): 2}))
+    assert (first.served.version, second.served.version) == (1, 2)
+    assert second.mask.shape == (24, 80)
+
+
+def test_a_label_that_no_version_has(segment):
+    with pytest.raises(UnknownVersion, match="no version labelled 'best'"):
+        segment(label="best")
