@@ -12,6 +12,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.errors import RETRY_AFTER_S
+from gateway.metrics import Metrics
 from gateway.settings import Settings
 
 # Ten times what browsers send with a full jar of cookies, and far below what would be felt in memory.
@@ -31,6 +32,7 @@ class ImpatientProtocol(HttpToolsProtocol):
     def __init__(self, settings: Settings, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._settings = settings
+        self._metrics: Metrics = self.app_state["gateway"].metrics
         self._header_deadline: asyncio.TimerHandle | None = None
         self._header_bytes = 0
         self._reply_deadline: asyncio.TimerHandle | None = None
@@ -38,6 +40,7 @@ class ImpatientProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start waiting for headers, or refuse: too many others are here."""
         super().connection_made(transport)
+        self._metrics.connections.set(len(self.connections))
         if len(self.connections) > self._settings.max_connections:
             self._refuse(503, "overloaded", "too many connections are open; try again in a moment")
         else:
@@ -83,6 +86,7 @@ class ImpatientProtocol(HttpToolsProtocol):
         self._stop_awaiting_headers()
         self._stop_expecting_reading()
         super().connection_lost(exc)
+        self._metrics.connections.set(len(self.connections))
 
     def _await_headers(self) -> None:
         self._header_bytes = 0
@@ -115,7 +119,7 @@ class ImpatientProtocol(HttpToolsProtocol):
         self._stop_awaiting_headers()
         if self.transport.is_closing():
             return
-        self.app_state["gateway"].metrics.errors.labels(code).inc()
+        self._metrics.errors.labels(code).inc()
         body = json.dumps({"error": {"code": code, "message": message, "detail": {}}})
         lines = [f"HTTP/1.1 {status} ", "Content-Type: application/json", f"Content-Length: {len(body)}"]
         if status == 503:

@@ -68,6 +68,9 @@ class Metrics:
             ["model", "class"],
             registry=self._registry,
         )
+        self.connections = Gauge(
+            "segstack_gateway_connections", "Connections open, idle ones included", registry=self._registry
+        )
         in_flight = Gauge("segstack_gateway_in_flight", "Segmentations being worked on", registry=self._registry)
         in_flight.set_function(lambda: admission.in_flight)
         entered = Gauge(

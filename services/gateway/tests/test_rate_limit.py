@@ -45,7 +45,7 @@ def test_two_seconds_worth_at_once_then_the_rate(limiter, clock):
 
 def test_less_than_one_a_second(limiter, clock):
     assert allowed(limiter, "fleet", 0.1, 5) == 1
-    with pytest.raises(RateLimited, match="fleet may send 0.1 requests a second; try again in 10 s") as error:
+    with pytest.raises(RateLimited, match=r"fleet may send 0\.1 requests a second; try again in 10 s") as error:
         limiter.take("fleet", 0.1)
     assert error.value.retry_after_s == 10
     clock.now += 9.9
