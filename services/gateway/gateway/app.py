@@ -17,7 +17,7 @@ from gateway.hosts import host_check
 from gateway.metrics import Metrics
 from gateway.middleware import PROBES, REQUEST_ID, RequestMiddleware
 from gateway.models import Catalog
-from gateway.routes import health, metrics, models, pages, segment
+from gateway.routes import batch, health, metrics, models, pages, segment
 from gateway.segmentation import Segmenter
 from gateway.serving_client import ServingClient
 from gateway.settings import Settings
@@ -83,7 +83,8 @@ def create_app(settings: Settings) -> FastAPI:
         )
     app.add_middleware(RequestMiddleware, check_host=host_check(settings))
     install_error_handlers(app)
-    app.include_router(segment.router, dependencies=access.metered, responses=access.responses)
+    for router in (segment.router, batch.router):
+        app.include_router(router, dependencies=access.metered, responses=access.responses)
     for router in (models.router, metrics.router):
         app.include_router(router, dependencies=access.known, responses=access.responses)
     for router in (health.router, pages.router):

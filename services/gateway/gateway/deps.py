@@ -1,7 +1,7 @@
 """What routes are given: the application's state, and query strings held to what is documented."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Annotated, TypedDict
@@ -37,7 +37,8 @@ class LifespanState(TypedDict):
     gateway: AppState
 
 
-def app_state(request: Request) -> AppState:
+# async, though nothing is waited for: FastAPI runs plain functions in a thread, which costs more than these do.
+async def app_state(request: Request) -> AppState:
     """The state the lifespan made."""
     state: AppState = request.state.gateway
     return state
@@ -46,13 +47,13 @@ def app_state(request: Request) -> AppState:
 State = Annotated[AppState, Depends(app_state)]
 
 
-def only_query(*known: str) -> Callable[[Request], None]:
+def only_query(*known: str) -> Callable[[Request], Awaitable[None]]:
     """A dependency that refuses query parameters other than ``known``, and any given twice.
 
     A misspelt one must not pass unnoticed, nor one value hide another.
     """
 
-    def check(request: Request) -> None:
+    async def check(request: Request) -> None:
         for name, times in Counter(name for name, _ in request.query_params.multi_items()).items():
             if times > 1:
                 raise InvalidParameter(f"{name} is given {times} times; give it once", parameter=name)
@@ -69,7 +70,7 @@ def only_query(*known: str) -> Callable[[Request], None]:
     return check
 
 
-def segment_parameters(
+async def segment_parameters(
     _: Annotated[None, Depends(only_query(*SegmentParameters.model_fields))],
     parameters: Annotated[SegmentParameters, Query()],
 ) -> SegmentParameters:

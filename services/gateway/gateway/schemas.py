@@ -76,6 +76,22 @@ class Segmentation(BaseModel):
     classes: list[ClassRegion]
 
 
+class BatchImage(BaseModel):
+    """What became of one image of a batch."""
+
+    file: Annotated[str, Field(description="Its name as sent.", examples=["photo.jpg"])]
+    entry: Annotated[str, Field(description="Its result's name in the zip.", examples=["photo.png"])]
+    status: Annotated[int, Field(description="What `/segment` would have answered with.", examples=[200])]
+    model: Annotated[str | None, Field(description="Who answered; null for an error.", examples=["shapes"])]
+    version: Annotated[int | None, Field(examples=[1])]
+
+
+class BatchManifest(BaseModel):
+    """``manifest.json``, a zip's last entry: the images in the order in which they were sent."""
+
+    images: list[BatchImage]
+
+
 class ModelList(BaseModel):
     """The models configured, whether loaded or not."""
 

@@ -82,6 +82,9 @@ class Settings(BaseSettings):
     max_waiting: Annotated[int, Field(ge=0)] = 32
     # Bodies of all of them together, as sent; as many of the largest as there are places would be 900 MB.
     max_held_bytes: Annotated[int, Field(ge=1024)] = 256 * 2**20
+    # One batch: its images, and their bytes as sent.
+    max_batch_images: Annotated[int, Field(ge=1, le=1000)] = 100
+    max_batch_bytes: Annotated[int, Field(ge=1024)] = 100 * 2**20
     # Threads that decode and encode: 5-10 ms of work a photo each, so more than the cores only contend.
     codec_threads: Annotated[int, Field(ge=1, le=64)] = Field(default_factory=lambda: min(4, os.cpu_count() or 1))
 

@@ -20,6 +20,7 @@ def test_operation_ids_are_stable(openapi):
     }
     assert ids == {
         "post /segment": "segment",
+        "post /segment/batch": "segment_batch",
         "get /models": "list_models",
         "get /models/{model}": "get_model",
         "get /livez": "livez",
