@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import getpass
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -87,7 +88,10 @@ def _serve(settings: Settings) -> int:
         except tracing.TracingError as error:
             return _refuse(error)
     gateway = server(settings)
-    with contextlib.suppress(KeyboardInterrupt):  # raised again by uvicorn once it has shut down
+    # Once it has shut down, uvicorn raises the signal that told it to once more. It must not kill the process, which
+    # has spans to send when it ends.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with contextlib.suppress(KeyboardInterrupt):
         gateway.run()
     return 0 if gateway.started else _STARTUP_FAILURE
 

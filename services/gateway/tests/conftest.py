@@ -2,8 +2,11 @@
 
 import dataclasses
 import io
+import os
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 import time
 from collections import defaultdict
@@ -11,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import grpc
@@ -74,6 +78,7 @@ class FakeServing:
         self.labels: dict[tuple[str, str], int] = {}
         self.states: dict[tuple[str, int], tuple[int, str]] = {}
         self.network: Callable[[np.ndarray], np.ndarray] = threshold
+        self.networks: dict[tuple[str, int], Callable[[np.ndarray], np.ndarray]] = {}
         self.before_predict: Callable[[Any, grpc.ServicerContext], None] = lambda request, context: None
         self.change_mask: Callable[[Any], None] = lambda reply: None
         self.change_card: Callable[[Any], None] = lambda reply: None
@@ -165,7 +170,8 @@ class FakeServing:
             sizes = [dim.size for dim in tensor.tensor_shape.dim]
             if self.checks_shapes and sizes[1:3] != [card.input_height, card.input_width]:
                 context.abort(grpc.StatusCode.INVALID_ARGUMENT, "Incompatible shapes")
-            mask = self.network(np.frombuffer(tensor.tensor_content, np.uint8).reshape(sizes[1:]))
+            network = self.networks.get((name, version), self.network)
+            mask = network(np.frombuffer(tensor.tensor_content, np.uint8).reshape(sizes[1:]))
             reply.outputs["mask"].CopyFrom(to_tensor(mask[None]))
             self.change_mask(reply)
         return reply
@@ -279,6 +285,45 @@ def _served(settings: Settings, verify: ssl.SSLContext | bool) -> Iterator[httpx
         yield client
     gateway.should_exit = True
     thread.join()
+
+
+@pytest.fixture
+def run_gateway(serving: FakeServing, wait_for: Callable[..., None]) -> Callable[..., Any]:
+    """``with run_gateway(**settings) as running``: ``python -m gateway``, with ``client`` and ``process``.
+
+    It is told to stop at the end of the block; from then on ``stderr`` is what it wrote.
+    """
+
+    @contextmanager
+    def run(**settings: Any) -> Iterator[SimpleNamespace]:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        values = {"port": port, "serving_address": serving.address, "models": "shapes", **settings}
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
+        environment |= {f"GATEWAY_{name.upper()}": str(value) for name, value in values.items()}
+        with (
+            subprocess.Popen(
+                [sys.executable, "-m", "gateway"], env=environment, stderr=subprocess.PIPE, text=True
+            ) as process,
+            httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False) as client,
+        ):
+            wait_for(lambda: _answers(client))
+            running = SimpleNamespace(client=client, process=process, stderr="")
+            try:
+                yield running
+            finally:
+                process.terminate()
+                _, running.stderr = process.communicate(timeout=30)
+
+    return run
+
+
+def _answers(client: httpx.Client) -> bool:
+    try:
+        return client.get("/livez").status_code == 200
+    except httpx.ConnectError:
+        return False
 
 
 @pytest.fixture

@@ -37,7 +37,13 @@ def test_settings_are_frozen():
         ({"GATEWAY_MODELS": "a", "GATEWAY_MODELS_CONFIG": "b"}, "both set"),
         ({"GATEWAY_MODELS": "a", "GATEWAY_DEFAULT_MODEL": "b"}, "not one of GATEWAY_MODELS: a"),
         ({"GATEWAY_HOST": "0.0.0.0"}, "GATEWAY_ALLOW_ANONYMOUS=1"),
-        ({"GATEWAY_HOST": "example.org"}, "GATEWAY_ALLOW_ANONYMOUS=1"),
+        ({"GATEWAY_HOST": "example.org"}, "GATEWAY_API_KEYS_FILE"),
+        ({"GATEWAY_TLS_KEY": "a.key"}, "GATEWAY_TLS_CERTIFICATE and GATEWAY_TLS_KEY go together"),
+        ({"GATEWAY_TLS_KEY": "no.key", "GATEWAY_TLS_CERTIFICATE": "no.pem"}, "cannot be used: [Errno 2]"),
+        ({"GATEWAY_CORS_ORIGINS": "https://a.example/page"}, "'https://a.example/page' is no origin"),
+        ({"GATEWAY_CORS_ORIGINS": "*"}, "'*' is no origin"),
+        ({"GATEWAY_REQUESTS_PER_S": "0"}, "GATEWAY_REQUESTS_PER_S=0: "),
+        ({"GATEWAY_LOG_FORMAT": "xml"}, "GATEWAY_LOG_FORMAT=xml: "),
     ],
 )
 def test_a_bad_setting_is_one_sentence(monkeypatch, environment, says):
@@ -54,7 +60,8 @@ def test_loopback_needs_no_leave(host):
     assert Settings(host=host).host == host
 
 
-def test_other_hosts_need_it(monkeypatch):
+def test_other_hosts_need_keys_or_leave(monkeypatch, tmp_path):
+    assert Settings(host="0.0.0.0", api_keys_file=tmp_path).host == "0.0.0.0"
     monkeypatch.setenv("GATEWAY_HOST", "0.0.0.0")
     monkeypatch.setenv("GATEWAY_ALLOW_ANONYMOUS", "1")
     assert load_settings().host == "0.0.0.0"
