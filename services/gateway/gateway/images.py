@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.errors import ImageTooLarge, UndecodableImage
+from gateway.exif import upright
 from gateway.image_headers import ImageHeader, check_complete, read_header
 
 Image = NDArray[np.uint8]
@@ -21,7 +22,9 @@ cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 def decode(data: bytes, max_pixels: int) -> Image:
     """Decode a JPEG, PNG or WebP to uint8 [H,W,3] RGB, turned as its EXIF orientation says.
 
-    Alpha is dropped, grey and palette become RGB, 16 bits become 8, and of an animation the first frame counts.
+    What is not 8-bit RGB becomes it: of 16 bits the upper 8 count; grey fills all three channels; a palette and CMYK
+    are looked up and converted (without the colour profile); alpha is dropped, so a transparent pixel has the colour
+    stored beneath. Of an animated PNG or WebP the first picture stored counts.
 
     Raises:
         UnsupportedImage: neither JPEG, PNG nor WebP.
@@ -31,17 +34,17 @@ def decode(data: bytes, max_pixels: int) -> Image:
     header = check_size(data, max_pixels)
     check_complete(data, header.format)
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error:  # its own pixel limit, or a header it finds absurd
         image = None
     if image is None:
         raise UndecodableImage(f"the {header.format.upper()} is damaged and does not decode; send another copy")
-    if sorted(image.shape[:2]) != sorted((header.height, header.width)):
+    if image.shape[:2] != (header.height, header.width):
         raise UndecodableImage(
             f"the {header.format.upper()} header says {header.width}x{header.height} pixels, but "
             f"{image.shape[1]}x{image.shape[0]} are in it; send another copy"
         )
-    return np.asarray(image, np.uint8)
+    return upright(np.asarray(image, np.uint8), data, header.format)
 
 
 def check_size(data: bytes, max_pixels: int) -> ImageHeader:
