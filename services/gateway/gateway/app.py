@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from gateway.access import Access
 from gateway.admission import Admission
 from gateway.api_keys import KeyRing
+from gateway.canary import Canary
 from gateway.codecs import CodecPool
 from gateway.deps import AppState, LifespanState
 from gateway.errors import install_error_handlers
@@ -17,10 +18,11 @@ from gateway.hosts import host_check
 from gateway.metrics import Metrics
 from gateway.middleware import PROBES, REQUEST_ID, RequestMiddleware
 from gateway.models import Catalog
-from gateway.routes import batch, health, metrics, models, pages, segment
+from gateway.routes import agreement, batch, health, metrics, models, pages, segment
 from gateway.segmentation import Segmenter
 from gateway.serving_client import ServingClient
 from gateway.settings import Settings
+from gateway.shadow import Shadow
 
 _DESCRIPTION = """\
 Images in, semantic masks out. A mask pixel is a class id; 255 is ignored. Every error is
@@ -43,17 +45,23 @@ def create_app(settings: Settings) -> FastAPI:
         )
         codecs = CodecPool(settings.codec_threads)
         measured = Metrics(admission)
+        catalog = Catalog(settings)
         async with ServingClient(settings.serving_address, codecs, settings.cards) as serving:
+            shadow = Shadow(settings.shadow, catalog, serving, codecs, admission, measured, settings.deadline_ms)
+            measured.watch(shadow.agreements)
             yield {
                 "gateway": AppState(
                     settings=settings,
-                    catalog=Catalog(settings),
+                    catalog=catalog,
                     serving=serving,
                     admission=admission,
-                    segmenter=Segmenter(serving, codecs, admission, measured, settings.max_pixels),
+                    segmenter=Segmenter(serving, codecs, admission, measured, shadow, settings.max_pixels),
+                    canary=Canary(settings.canary, catalog),
+                    shadow=shadow,
                     metrics=measured,
                 )
             }
+            await shadow.close()
         codecs.close()
 
     app = FastAPI(
@@ -85,7 +93,7 @@ def create_app(settings: Settings) -> FastAPI:
     install_error_handlers(app)
     for router in (segment.router, batch.router):
         app.include_router(router, dependencies=access.metered, responses=access.responses)
-    for router in (models.router, metrics.router):
+    for router in (models.router, agreement.router, metrics.router):
         app.include_router(router, dependencies=access.known, responses=access.responses)
     for router in (health.router, pages.router):
         app.include_router(router)

@@ -10,6 +10,7 @@ from fastapi import Depends, Query
 from starlette.requests import Request
 
 from gateway.admission import Admission
+from gateway.canary import Canary
 from gateway.errors import InvalidParameter
 from gateway.metrics import Metrics
 from gateway.models import Catalog
@@ -17,6 +18,7 @@ from gateway.parameters import SegmentParameters
 from gateway.segmentation import Segmenter
 from gateway.serving_client import ServingClient
 from gateway.settings import Settings
+from gateway.shadow import Shadow
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class AppState:
     serving: ServingClient
     admission: Admission
     segmenter: Segmenter
+    canary: Canary
+    shadow: Shadow
     metrics: Metrics
 
 

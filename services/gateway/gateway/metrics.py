@@ -1,5 +1,7 @@
 """What Prometheus sees. Labels are route templates, models, classes and codes, never what a caller can make up."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from prometheus_client import (
     CollectorRegistry,
@@ -12,8 +14,11 @@ from prometheus_client import (
     Summary,
     generate_latest,
 )
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from gateway.admission import Admission
+from gateway.agreement import Agreements
 from gateway.masks import Mask
 from gateway.serving_replies import ServedModel
 from gateway.timings import Timings
@@ -71,6 +76,17 @@ class Metrics:
         self.connections = Gauge(
             "segstack_gateway_connections", "Connections open, idle ones included", registry=self._registry
         )
+        self._shadow_images = Counter(
+            "segstack_gateway_shadow_images",
+            "Images that fell to the shadow: compared, dropped as there was no slot to spare, failed",
+            ["outcome"],
+            registry=self._registry,
+        )
+        self.canary_absent = Counter(
+            "segstack_gateway_canary_absent",
+            "Images answered by the default model, since the canary's version is not loaded",
+            registry=self._registry,
+        )
         in_flight = Gauge("segstack_gateway_in_flight", "Segmentations being worked on", registry=self._registry)
         in_flight.set_function(lambda: admission.in_flight)
         entered = Gauge(
@@ -90,6 +106,33 @@ class Metrics:
         for c in served.card.classes:
             self._class_area.labels(name, c.name).observe(counts[c.id] / sample.size)
 
+    def shadowed(self, outcome: str) -> None:
+        """Count one image that fell to the shadow."""
+        self._shadow_images.labels(outcome).inc()
+
+    def watch(self, agreements: Agreements) -> None:
+        """Show how far two versions' masks have agreed over the last images."""
+        self._registry.register(_AgreementCollector(agreements))
+
     def exposition(self) -> bytes:
         """Everything, in Prometheus's text format."""
         return generate_latest(self._registry)
+
+
+class _AgreementCollector(Collector):
+    def __init__(self, agreements: Agreements) -> None:
+        self._agreements = agreements
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        family = GaugeMetricFamily(
+            "segstack_gateway_agreement_ratio",
+            "How far the shadow's masks agree with the answered ones over the last images, 0 to 1: miou, pixels",
+            labels=["measure", "model", "version", "shadow_model", "shadow_version"],
+        )
+        for pair in self._agreements:
+            versions = [pair.first.name, str(pair.first.version), pair.second.name, str(pair.second.version)]
+            window = pair.window
+            for measure, ratio in (("miou", window.miou), ("pixels", window.pixel_agreement)):
+                if ratio is not None:
+                    family.add_metric([measure, *versions], ratio)
+        yield family

@@ -36,6 +36,11 @@ class Catalog:
         """
         return self.resolve(None)
 
+    def is_default(self, name: str) -> bool:
+        """Whether ``name`` is the model that answers when none is asked for; False where that one is missing."""
+        names = self.names()
+        return name in names and name == (self._default or names[0])
+
     def resolve(self, name: str | None) -> str:
         """``name`` if there is such a model; the default model for None.
 

@@ -2,6 +2,7 @@
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 
 import contract
 from gateway import images, outputs
@@ -9,12 +10,14 @@ from gateway.admission import Admission
 from gateway.callers import Caller
 from gateway.codecs import CodecPool
 from gateway.deadline import Deadline
+from gateway.errors import ModelUnavailable, UnknownVersion
 from gateway.images import Image
 from gateway.metrics import Metrics
 from gateway.outputs import Encoded
 from gateway.parameters import SegmentParameters
 from gateway.serving_client import ServingClient
 from gateway.serving_replies import ServedModel
+from gateway.shadow import Shadow
 from gateway.targets import Target
 from gateway.timings import Timings
 
@@ -31,12 +34,13 @@ class Segmenter:
     """Joins the pure functions to serving, the codec threads and the admission limit."""
 
     def __init__(
-        self, serving: ServingClient, codecs: CodecPool, admission: Admission, metrics: Metrics, max_pixels: int
+        self, serving: ServingClient, codecs: CodecPool, admission: Admission, metrics: Metrics, shadow: Shadow, max_pixels: int
     ) -> None:
         self._serving = serving
         self._codecs = codecs
         self._admission = admission
         self._metrics = metrics
+        self._shadow = shadow
         self._max_pixels = max_pixels
 
     async def segment(
@@ -47,8 +51,11 @@ class Segmenter:
         deadline: Deadline,
         timings: Timings,
         caller: Caller,
+        canary: Target | None = None,
     ) -> Result:
         """Segment one encoded image and encode the answer.
+
+        ``canary`` answers in ``target``'s place, unless it is not loaded: its caller did not ask for it.
 
         Raises:
             GatewayError: any of the image, parameter, serving and deadline errors.
@@ -71,11 +78,23 @@ class Segmenter:
                     return await self._codecs.run(images.resize, photo, card.input_height, card.input_width)
 
             with timings.measure("infer"):
-                prediction = await self._serving.segment(
-                    target, prepare, deadline, want_confidence=parameters.min_confidence is not None
+                ask = partial(
+                    self._serving.segment,
+                    prepare=prepare,
+                    deadline=deadline,
+                    want_confidence=parameters.min_confidence is not None,
                 )
+                try:
+                    prediction = await ask(canary or target)
+                except (UnknownVersion, ModelUnavailable):
+                    if canary is None:
+                        raise
+                    self._metrics.canary_absent.inc()
+                    canary, prediction = None, await ask(target)
             caller.check()
             with timings.measure("encode"):
                 encoded = await self._codecs.run(outputs.encode, photo, prediction, parameters)
-            self._metrics.segmented(prediction.served, prediction.mask, timings)
-            return Result(encoded, prediction.served)
+        self._metrics.segmented(prediction.served, prediction.mask, timings)
+        if canary is None:
+            self._shadow.offer(photo, target, prediction)
+        return Result(encoded, prediction.served)

@@ -10,6 +10,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from gateway.targets import ShareSetting
+
 # Separated by commas in the environment.
 Names = Annotated[tuple[str, ...], NoDecode]
 
@@ -54,6 +56,11 @@ class Settings(BaseSettings):
     models_config: Path | None = None
     # Answers when a request names no model; the first of the models when unset.
     default_model: str | None = None
+    # The default model's next version, or another model, on trial: `road:4=0.1` or `road@next=0.1` is a tenth. The
+    # shadow is given that share of the images as well, unseen, and GET /models/road/agreement says how its masks differ.
+    shadow: ShareSetting | None = None
+    # The canary answers that share of the callers: always the same, by X-Session-Id, API key or address.
+    canary: ShareSetting | None = None
     # A folder of <model>.json for models that do not describe themselves (gateway.card_files).
     cards: Path | None = None
 

@@ -23,6 +23,7 @@ def test_operation_ids_are_stable(openapi):
         "post /segment/batch": "segment_batch",
         "get /models": "list_models",
         "get /models/{model}": "get_model",
+        "get /models/{model}/agreement": "get_agreement",
         "get /livez": "livez",
         "get /readyz": "readyz",
         "get /metrics": "metrics",

@@ -76,12 +76,13 @@ async def segment(request: Request, parameters: Parameters, state: State) -> Res
     `curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg' localhost:8000/segment -o mask.png`
     """
     target = Target(state.catalog.resolve(parameters.model), parameters.version, parameters.label)
+    canary = state.canary.choose(request, target, model_named=parameters.model is not None)
     with state.admission.enter() as place:
         data = await read_image(request, state.settings, place)
         timings = Timings()
         deadline = Deadline(state.settings.deadline_ms)
         async with Caller(request.receive) as caller:
-            result = await state.segmenter.segment(data, target, parameters, deadline, timings, caller)
+            result = await state.segmenter.segment(data, target, parameters, deadline, timings, caller, canary)
     return Response(
         result.encoded.body,
         media_type=result.encoded.media_type,
