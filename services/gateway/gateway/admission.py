@@ -42,6 +42,7 @@ class Admission:
         self.in_flight = 0
         self.entered = 0
         self.held_bytes = 0
+        self.is_closing = False
         self._places = max_in_flight + max_waiting
         self._max_in_flight = max_in_flight
         self._max_held_bytes = max_held_bytes

@@ -74,6 +74,10 @@ _EXAMPLES: dict[type[errors.GatewayError], tuple[str, dict[str, Any]]] = {
         "serving at localhost:8500 is away: failed to connect to all addresses",
         {},
     ),
+    errors.ShuttingDown: (
+        "the gateway is shutting down; it finishes what it has taken on, and new requests belong elsewhere",
+        {},
+    ),
     errors.DeadlineExceeded: (
         "no answer within 10000 ms; try again when there is less load, or raise GATEWAY_DEADLINE_MS",
         {"deadline_ms": 10000},

@@ -20,6 +20,7 @@ GatewayError
 ├── NoModel               503  with Retry-After
 ├── ModelUnavailable      503  with Retry-After
 ├── ServingUnavailable    503  with Retry-After
+├── ShuttingDown          503  with Retry-After
 └── DeadlineExceeded      504
 """
 
@@ -159,6 +160,12 @@ class ServingUnavailable(GatewayError):
     """Serving cannot be reached, or refuses work."""
 
     status, code, retry_after_s = 503, "serving_unavailable", RETRY_AFTER_S
+
+
+class ShuttingDown(GatewayError):
+    """The gateway has been told to stop."""
+
+    status, code, retry_after_s = 503, "shutting_down", RETRY_AFTER_S
 
 
 class DeadlineExceeded(GatewayError):

@@ -1,18 +1,35 @@
-"""How uvicorn is set up to serve the gateway."""
+"""How uvicorn is set up to serve the gateway, and how it ends."""
 
+import asyncio
+import socket
 from functools import partial
 from typing import Any, cast
 
 import uvicorn
 
 from gateway.app import create_app
+from gateway.deps import AppState
 from gateway.http_protocol import ImpatientProtocol
 from gateway.settings import Settings
 
 
-def server(settings: Settings) -> uvicorn.Server:
+class GracefulServer(uvicorn.Server):
+    """On SIGTERM not ready any more; after ``shutdown_delay_ms`` closed to new requests, while those taken on finish.
+
+    All of it within the delay and the deadline of one request: what has not even arrived by then is given up.
+    """
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say so on /readyz first, for whoever sends requests here, and give them time to look."""
+        state: AppState = self.lifespan.state["gateway"]
+        state.admission.is_closing = True
+        await asyncio.sleep(state.settings.shutdown_delay_ms / 1000)
+        await super().shutdown(sockets)
+
+
+def server(settings: Settings) -> GracefulServer:
     """A server for these settings; its ``run`` serves until SIGINT or SIGTERM."""
-    return uvicorn.Server(
+    return GracefulServer(
         uvicorn.Config(
             create_app(settings),
             host=settings.host,

@@ -73,6 +73,9 @@ class Settings(BaseSettings):
     header_timeout_ms: Annotated[int, Field(ge=1, le=600_000)] = 10_000
     # The same photo's overlay on its way back over such a link.
     reply_timeout_ms: Annotated[int, Field(ge=1, le=600_000)] = 30_000
+    # From SIGTERM, when /readyz says no, until no request is taken on any more: as long as a load balancer takes to
+    # look (its period and a second). Without one, none.
+    shutdown_delay_ms: Annotated[int, Field(ge=0, le=600_000)] = 0
     # Open at once, idle ones included; below the 1024 files that a process is usually allowed.
     max_connections: Annotated[int, Field(ge=1)] = 800
 

@@ -29,11 +29,16 @@ async def livez() -> Alive:
         errors.NoModel,
         errors.ModelUnavailable,
         errors.ServingUnavailable,
+        errors.ShuttingDown,
         errors.DeadlineExceeded,
     ),
 )
 async def readyz(state: State) -> Ready:
-    """The default model is AVAILABLE in serving; otherwise 503 with the reason."""
+    """The default model is AVAILABLE in serving, and the gateway stays; otherwise 503 with the reason."""
+    if state.admission.is_closing:
+        raise errors.ShuttingDown(
+            "the gateway is shutting down; it finishes what it has taken on, and new requests belong elsewhere"
+        )
     try:
         model = state.catalog.default()
         versions = await state.serving.versions(model, Deadline(min(_PROBE_MS, state.settings.deadline_ms)))
