@@ -4,29 +4,32 @@ import ipaddress
 import os
 import re
 import ssl
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from gateway.targets import ShareSetting
 
 # Separated by commas in the environment.
-Names = Annotated[tuple[str, ...], NoDecode]
+Names = tuple[str, ...]
+
+_PREFIX = "GATEWAY_"
 
 
 class SettingsError(ValueError):
     """A setting that cannot be used; the message is one sentence for the person who set it."""
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """What can be set, with units in the names.
 
     Field ``deadline_ms`` is set by ``GATEWAY_DEADLINE_MS``, and so on.
     """
 
-    model_config = SettingsConfigDict(env_prefix="GATEWAY_", env_ignore_empty=True, frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     # Loopback: without API keys nobody else may reach it unless that is asked for.
     host: str = "127.0.0.1"
@@ -50,14 +53,14 @@ class Settings(BaseSettings):
     tls_key: Path | None = None
 
     # TensorFlow Serving's own gRPC port. Several, and every address of a name that has several, are taken in turn.
-    serving_address: Annotated[tuple[str, ...], NoDecode] = ("localhost:8500",)
+    serving_address: Names = ("localhost:8500",)
     # Which models there are, by name; or the file serving itself polls, which then says so.
     models: Names = ()
     models_config: Path | None = None
     # Answers when a request names no model; the first of the models when unset.
     default_model: str | None = None
     # The default model's next version, or another model, on trial: `road:4=0.1` or `road@next=0.1` is a tenth. The
-    # shadow is given that share of the images as well, unseen, and GET /models/road/agreement says how its masks differ.
+    # shadow is given that share of the images as well, unseen; GET /models/road/agreement says how its masks differ.
     shadow: ShareSetting | None = None
     # The canary answers that share of the callers: always the same, by X-Session-Id, API key or address.
     canary: ShareSetting | None = None
@@ -159,23 +162,29 @@ class Settings(BaseSettings):
 
 def variables() -> list[str]:
     """The environment variables that are read."""
-    return [f"GATEWAY_{name.upper()}" for name in Settings.model_fields]
+    return [_PREFIX + name.upper() for name in Settings.model_fields]
 
 
-def load_settings() -> Settings:
-    """Settings from the environment.
+def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Settings from environment variables; an empty one counts as not set.
 
     Raises:
-        SettingsError: a value cannot be used; the message is one sentence naming the variable.
+        SettingsError: a variable cannot be used or is misspelt; the message is one sentence naming it.
     """
+    known = variables()
+    # Other GATEWAY_… variables are left alone: Kubernetes, for one, sets some for a service of that name.
+    for name in environment:
+        if name.startswith(_PREFIX) and name not in known and (near := get_close_matches(name, known, 1, cutoff=0.85)):
+            raise SettingsError(f"{name} is no setting of the gateway; did you mean {near[0]}?")
+    given = {name: environment[name] for name in known if environment.get(name)}
     try:
-        return Settings()
+        return Settings.model_validate({name.removeprefix(_PREFIX).lower(): value for name, value in given.items()})
     except ValidationError as error:
         first = error.errors()[0]
         message = first["msg"].removeprefix("Value error, ")
         if not first["loc"]:
             raise SettingsError(message) from None
-        raise SettingsError(f"GATEWAY_{str(first['loc'][0]).upper()}={first['input']}: {message}") from None
+        raise SettingsError(f"{_PREFIX}{str(first['loc'][0]).upper()}={first['input']}: {message}") from None
 
 
 def is_loopback(host: str) -> bool:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Annotated, Self
 
 from pydantic import BeforeValidator
-from pydantic_settings import NoDecode
 
 
 @dataclass(frozen=True)
@@ -59,4 +58,4 @@ def _to_share(value: object) -> object:
 
 
 # How a setting has one.
-ShareSetting = Annotated[Share, NoDecode, BeforeValidator(_to_share)]
+ShareSetting = Annotated[Share, BeforeValidator(_to_share)]

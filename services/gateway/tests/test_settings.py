@@ -23,6 +23,13 @@ def test_an_empty_variable_is_one_that_is_not_set(monkeypatch):
     assert (load_settings().models_config, load_settings().port) == (None, 8000)
 
 
+def test_variables_that_are_no_misspelling_are_not_the_gateways(monkeypatch):
+    # Kubernetes sets these in every container beside a service called gateway.
+    monkeypatch.setenv("GATEWAY_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv("GATEWAY_PORT_8000_TCP_ADDR", "10.0.0.1")
+    assert load_settings().port == 8000
+
+
 def test_settings_are_frozen():
     with pytest.raises(ValidationError):
         Settings().port = 1
@@ -31,6 +38,10 @@ def test_settings_are_frozen():
 @pytest.mark.parametrize(
     ("environment", "says"),
     [
+        (
+            {"GATEWAY_API_KEY_FILE": "keys"},
+            "GATEWAY_API_KEY_FILE is no setting of the gateway; did you mean GATEWAY_API_KEYS_FILE?",
+        ),
         ({"GATEWAY_PORT": "http"}, "GATEWAY_PORT=http: "),
         ({"GATEWAY_DEADLINE_MS": "0"}, "GATEWAY_DEADLINE_MS=0: "),
         ({"GATEWAY_SERVING_ADDRESS": "serving"}, "GATEWAY_SERVING_ADDRESS=serving: expected host:port"),
