@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 PYTHON_TESTS := .venv/bin/python -m pytest
 # What `make test` leaves to `make test-all`: it needs more than .venv, or many minutes.
-SLOW := other_python or browser or containers or demo
+SLOW := other_python or browser or containers or gateway or demo
 
 # A training: make train DATA=data/mine NAME=mymodel CONFIG=…; a conversion: make convert MODEL=models_repo/mymodel
 CONFIG ?= services/trainer/recipes/ddrnet23_slim.yaml
