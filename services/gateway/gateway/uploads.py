@@ -143,18 +143,19 @@ async def _files(
     parser.spool_max_size = max_bytes
     try:
         form = await parser.parse()
-    except MultiPartException as error:
-        fields = f"one file field {FIELD!r}, or several to /segment/batch" if max_files == 1 else f"fields {FIELD!r}"
-        raise BadRequest(f"the multipart body cannot be read: {error.message}; send {fields}") from None
-    try:
         _check_fields(form)
         return [
             Upload(upload.filename or "", await upload.read())
             for upload in form.getlist(FIELD)
             if isinstance(upload, UploadFile)
         ]
+    except MultiPartException as error:
+        fields = f"one file field {FIELD!r}, or several to /segment/batch" if max_files == 1 else f"fields {FIELD!r}"
+        raise BadRequest(f"the multipart body cannot be read: {error.message}; send {fields}") from None
     finally:
-        await form.close()
+        # The form has only those that came to their end.
+        for file in parser._files_to_close_on_error:
+            file.close()
 
 
 def _check_fields(form: FormData) -> None:
@@ -172,4 +173,6 @@ def _check_fields(form: FormData) -> None:
                 f"the query string: ?{name}=…"
             )
     if set(form) != {FIELD}:
-        raise BadRequest(f"the multipart body needs file fields {FIELD!r} and no others; it has {sorted(set(form))}")
+        raise BadRequest(
+            f"the multipart body needs file fields {FIELD!r}, complete, and no others; it has {sorted(set(form))}"
+        )

@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import defaultdict
@@ -303,9 +304,8 @@ def run_gateway(serving: FakeServing, wait_for: Callable[..., None]) -> Callable
         environment = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
         environment |= {f"GATEWAY_{name.upper()}": str(value) for name, value in values.items()}
         with (
-            subprocess.Popen(
-                [sys.executable, "-m", "gateway"], env=environment, stderr=subprocess.PIPE, text=True
-            ) as process,
+            tempfile.TemporaryFile("w+") as log,  # not a pipe, which would be full after a while
+            subprocess.Popen([sys.executable, "-m", "gateway"], env=environment, stderr=log) as process,
             httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False) as client,
         ):
             wait_for(lambda: _answers(client))
@@ -314,7 +314,9 @@ def run_gateway(serving: FakeServing, wait_for: Callable[..., None]) -> Callable
                 yield running
             finally:
                 process.terminate()
-                _, running.stderr = process.communicate(timeout=30)
+                process.wait(timeout=30)
+                log.seek(0)
+                running.stderr = log.read()
 
     return run
 
