@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import gc
 import getpass
 import os
 import signal
@@ -78,6 +79,9 @@ def _serve(settings: Settings) -> int:
     # Late imports, so that --help and a wrong setting are answered at once; and OpenCV reads this when it is loaded:
     # a second lock on the door that gateway.images closes before decoding.
     os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(settings.max_pixels)
+    # What is loaded now stays: collecting garbage among it would cost a tenth of the start, and later, again and
+    # again, a pause in the middle of a request.
+    gc.disable()
     from gateway import logs, tracing
     from gateway.server import server
 
@@ -88,6 +92,8 @@ def _serve(settings: Settings) -> int:
         except tracing.TracingError as error:
             return _refuse(error)
     gateway = server(settings)
+    gc.freeze()
+    gc.enable()
     # Once it has shut down, uvicorn raises the signal that told it to once more. It must not kill the process, which
     # has spans to send when it ends.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
