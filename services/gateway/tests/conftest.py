@@ -26,7 +26,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.wrappers_pb2 import Int64Value
 from PIL import Image
 
-from contract import ClassInfo, Metrics, ModelCard, Signature, signatures
+from contract import SCORES, ClassInfo, Metrics, ModelCard, Signature, signatures
 from gateway.certificates import make_certificates
 from gateway.codecs import CodecPool
 from gateway.protocol import serving_pb2 as pb
@@ -172,8 +172,10 @@ class FakeServing:
             if self.checks_shapes and sizes[1:3] != [card.input_height, card.input_width]:
                 context.abort(grpc.StatusCode.INVALID_ARGUMENT, "Incompatible shapes")
             network = self.networks.get((name, version), self.network)
-            mask = network(np.frombuffer(tensor.tensor_content, np.uint8).reshape(sizes[1:]))
-            reply.outputs["mask"].CopyFrom(to_tensor(mask[None]))
+            image = np.frombuffer(tensor.tensor_content, np.uint8).reshape(sizes[1:])
+            reply.outputs["mask"].CopyFrom(to_tensor(network(image)[None]))
+            if request.model_spec.signature_name == SCORES:
+                reply.outputs["confidence"].CopyFrom(to_tensor(image.max(2)[None]))  # the brighter, the surer
             self.change_mask(reply)
         return reply
 

@@ -200,7 +200,7 @@ def types() -> Files:
     """What is no JPEG, PNG or WebP, whatever it is called."""
     for kind in ("GIF", "BMP", "TIFF", "ICO", "PPM", "TGA", "PCX", "JPEG2000", "PDF", "DDS", "ICNS"):
         yield kind.lower(), saved(kind)
-    for name, start in {
+    yield from {
         "empty": b"",
         "byte": b"\xff",
         "text": b"hello, world",
@@ -216,8 +216,7 @@ def types() -> Files:
         "url": b"https://example.com/photo.jpg",
         "mng": b"\x8aMNG\r\n\x1a\n" + bytes(40),
         "jpeg-ls": b"\xff\xd8\xff\xf7" + bytes(40),
-    }.items():
-        yield name, start
+    }.items()
 
 
 def polyglots() -> Files:

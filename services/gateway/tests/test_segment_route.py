@@ -93,6 +93,12 @@ def test_classes_keeps_some_and_ignores_the_rest(client, jpeg, wanted):
     assert np.array_equal(mask, np.where(np.isin(QUARTERS, (1, 2)), QUARTERS, 255))
 
 
+@pytest.mark.parametrize(("at_least", "kept"), [(0, (0, 1, 2, 3)), (0.5, (1, 2, 3)), (0.9, ())])
+def test_min_confidence_ignores_what_the_model_is_not_sure_of(client, jpeg, at_least, kept):
+    mask = ids(client.post(f"/segment?min_confidence={at_least}", content=jpeg).content)
+    assert np.array_equal(mask, np.where(np.isin(QUARTERS, kept), QUARTERS, 255))
+
+
 @pytest.mark.parametrize("query", ["", "&format=png", "&format=jpeg", "&format=webp"])
 def test_color_is_class_colours(client, jpeg, card, query):
     reply = client.post(f"/segment?output=color{query}", content=jpeg)
