@@ -67,6 +67,13 @@ def test_pages_load_nothing_from_elsewhere(client, path):
             assert client.get(link).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/", "/docs", "/livez", "/readyz", "/static/app.js"])
+def test_head_is_get_without_the_body(client, path):
+    head, get = client.head(path), client.get(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == get.headers["content-length"]
+
+
 def test_scripts_import_only_what_is_there(client):
     for name in ("app.js", "docs.js"):
         script = client.get(f"/static/{name}")

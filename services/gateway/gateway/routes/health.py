@@ -15,12 +15,14 @@ router = APIRouter(tags=["health"], dependencies=[Depends(only_query())])
 _PROBE_MS = 1000
 
 
+@router.head("/livez", include_in_schema=False)
 @router.get("/livez", responses=error_responses(errors.InvalidParameter))
 async def livez() -> Alive:
     """The process answers; says nothing of serving."""
     return Alive()
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get(
     "/readyz",
     responses=error_responses(

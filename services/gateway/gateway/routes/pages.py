@@ -33,13 +33,13 @@ class _Assets(StaticFiles):
 assets = _Assets(directory=_STATIC)
 
 
-@router.get("/")
+@router.api_route("/", methods=["GET", "HEAD"])
 async def page() -> FileResponse:
     """The page that takes an image and shows the overlay."""
     return FileResponse(_STATIC / "index.html", headers=_HEADERS)
 
 
-@router.get("/docs")
+@router.api_route("/docs", methods=["GET", "HEAD"])
 async def docs() -> FileResponse:
     """The API reference, drawn from /openapi.json by a script of ours: the usual ones come from a CDN."""
     return FileResponse(_STATIC / "docs.html", headers=_HEADERS)
