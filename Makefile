@@ -1,6 +1,6 @@
 # The table of contents. Targets that need .venv make it first when it is missing (`make setup`).
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint lock train evaluate convert serve gateway up down images bench
+.PHONY: help setup demo test test-all lint lock train evaluate convert serve gateway cert up down images bench
 SHELL := /bin/bash
 
 PYTHON_TESTS := .venv/bin/python -m pytest
@@ -61,6 +61,9 @@ serve: setup ## embedded serving on gRPC port 8500, without Docker
 
 gateway: setup ## the gateway on http://localhost:8000, without Docker
 	GATEWAY_MODELS_CONFIG=models_repo/models.config .venv/bin/python -m gateway
+
+cert: setup ## NAMES="…": a certificate for a home network, so that browsers there give the gateway their cameras
+	.venv/bin/python -m gateway cert --output certs $(NAMES)
 
 up: ## serving and gateway in containers
 	scripts/run.sh compose up --build serving gateway
