@@ -1,6 +1,6 @@
 """The gateway's weight: seconds to import it and to its first answer, and resident memory after a thousand requests.
 
-    .venv/bin/python benchmarks/gateway_footprint.py
+    .venv/bin/python -m benchmarks.gateway_footprint
 
 A gateway process answers real HTTP requests, with serving behind it played by a gRPC server in this process that
 replies as TensorFlow Serving does. Exits 1 when a bound is exceeded.

@@ -1,4 +1,4 @@
-"""Serving killed and started again while the gateway is under load: what callers see, and when it is over."""
+"""The gateway under load: serving killed and started again meanwhile, and far more callers than it has places for."""
 
 import shutil
 import threading
@@ -12,6 +12,8 @@ import pytest
 pytestmark = pytest.mark.gateway
 
 CLIENTS = 4
+# The gateway has 36 places.
+CROWD = 60
 BACK_WITHIN_S = 3
 
 
@@ -29,11 +31,11 @@ def road(lay_road, small_models_root: Path, tmp_path_factory: pytest.TempPathFac
 class Load:
     """Callers who ask again as soon as they have an answer, with every answer's time and status."""
 
-    def __init__(self, url: str, image: bytes) -> None:
+    def __init__(self, url: str, image: bytes, clients: int = CLIENTS) -> None:
         self._url = url
         self._image = image
         self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._ask) for _ in range(CLIENTS)]
+        self._threads = [threading.Thread(target=self._ask) for _ in range(clients)]
         self.answers: list[tuple[float, int, bool]] = []
 
     def __enter__(self) -> "Load":
@@ -83,3 +85,14 @@ def test_serving_killed_and_restarted_under_load(road, photo: Path, wait_for) ->
     assert set(settled) <= {200}
     assert road.gateway is gateway
     assert gateway.poll() is None
+
+
+def test_more_callers_than_places_are_told_to_come_again_and_the_rest_are_served(road, photo: Path, wait_for) -> None:
+    road.wait_until_ready()
+    with Load(road.url, photo.read_bytes(), CROWD) as load:
+        wait_for(lambda: len(load.answers) > 10 * CROWD, "answers")
+    statuses = Counter(status for _, status, _ in load.answers)
+    assert set(statuses) == {200, 429}, statuses
+    assert all(retry_after for _, status, retry_after in load.answers if status == 429)
+    assert road.segment(photo.read_bytes()).status_code == 200
+    assert "segstack_gateway_entered 0.0" in road.http.get("/metrics").text
