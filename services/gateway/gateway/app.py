@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from gateway.access import Access
 from gateway.admission import Admission
 from gateway.api_keys import KeyRing
-from gateway.canary import Canary
+from gateway.canary import SESSION_ID, Canary
 from gateway.codecs import CodecPool
 from gateway.deps import AppState, LifespanState
 from gateway.errors import install_error_handlers
@@ -86,7 +86,7 @@ def create_app(settings: Settings) -> FastAPI:
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type", "X-API-Key", REQUEST_ID],
+            allow_headers=["Authorization", "Content-Type", "X-API-Key", REQUEST_ID, SESSION_ID],
             expose_headers=["Retry-After", "Server-Timing", "X-Model-Name", "X-Model-Version", REQUEST_ID],
         )
     app.add_middleware(RequestMiddleware, check_host=host_check(settings))

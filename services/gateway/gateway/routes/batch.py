@@ -84,6 +84,7 @@ async def _place(state: State) -> AsyncIterator[Place]:
             errors.BodyTimeout,
             errors.ImageTooLarge,
             errors.InvalidParameter,
+            errors.RateLimited,
             errors.Overloaded,
             errors.BadServingReply,
             errors.NoModel,
