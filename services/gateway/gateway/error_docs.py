@@ -3,11 +3,15 @@
 from typing import Any
 
 from gateway import errors
+from gateway.parameters import SegmentParameters
 from gateway.schemas import ErrorReply
+
+_PARAMETERS = list(SegmentParameters.model_fields)
 
 _EXAMPLES: dict[type[errors.GatewayError], tuple[str, dict[str, Any]]] = {
     errors.BadRequest: (
-        "the body is empty; send an image, as the raw body or as multipart field 'image'",
+        "the body is empty; send an image, as the raw body (curl --data-binary @photo.jpg) or as multipart field "
+        "'image' (curl -F image=@photo.jpg)",
         {},
     ),
     errors.UndecodableImage: (
@@ -43,12 +47,8 @@ _EXAMPLES: dict[type[errors.GatewayError], tuple[str, dict[str, Any]]] = {
         {"first_bytes": "47 49 46 38 39 61 01 00 01 00 80 00"},
     ),
     errors.InvalidParameter: (
-        "/segment has no query parameter 'outptu'; did you mean 'output'? "
-        "it takes model, version, output, format, alpha, size, classes",
-        {
-            "parameter": "outptu",
-            "available": ["model", "version", "output", "format", "alpha", "size", "classes"],
-        },
+        f"/segment has no query parameter 'outptu'; did you mean 'output'? it takes {', '.join(_PARAMETERS)}",
+        {"parameter": "outptu", "available": _PARAMETERS},
     ),
     errors.RateLimited: (
         "key 'fleet' may send 20 requests a second; try again in 1 s",
@@ -67,7 +67,7 @@ _EXAMPLES: dict[type[errors.GatewayError], tuple[str, dict[str, Any]]] = {
         {},
     ),
     errors.ModelUnavailable: (
-        "no version of model 'road' is loaded: {3: 'LOADING'}",
+        "no version of model 'road' is loaded: {'3': 'LOADING'}",
         {"model": "road", "versions": {"3": "LOADING"}},
     ),
     errors.ServingUnavailable: (

@@ -1,6 +1,7 @@
 """``POST /segment/batch``: several images in, one zip of results out."""
 
 import asyncio
+import json
 import logging
 from collections import deque
 from collections.abc import AsyncIterator
@@ -10,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
 
-from gateway import errors
+from gateway import errors, reply_docs
 from gateway.admission import Place
 from gateway.callers import Caller
 from gateway.deadline import Deadline
@@ -73,7 +74,7 @@ async def _place(state: State) -> AsyncIterator[Place]:
         200: {
             "description": "A zip with one entry for each image, in order and named after its file: `photo.png` holds "
             "what `/segment` would have answered, `photo.error.json` why there is no answer. The last entry, "
-            f"`{MANIFEST}`, says which is which.",
+            f"`{MANIFEST}`, says which is which: `{json.dumps(reply_docs.MANIFEST)}`",
             "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
             "headers": {"X-Request-Id": {"description": "As for `/segment`.", "schema": {"type": "string"}}},
         },

@@ -9,6 +9,7 @@ from gateway.callers import Caller
 from gateway.deadline import Deadline
 from gateway.deps import Parameters, State
 from gateway.error_docs import error_responses
+from gateway.reply_docs import segmentation_examples
 from gateway.schemas import Segmentation
 from gateway.targets import Target
 from gateway.timings import Timings
@@ -30,7 +31,12 @@ _REPLY: dict[int | str, dict[str, Any]] = {
     200: {
         "model": Segmentation,
         "description": "By `output` and `format`.",
-        "content": {"image/png": _BINARY, "image/jpeg": _BINARY, "image/webp": _BINARY},
+        "content": {
+            "image/png": _BINARY,
+            "image/jpeg": _BINARY,
+            "image/webp": _BINARY,
+            "application/json": {"examples": segmentation_examples()},
+        },
         "headers": {
             "X-Model-Name": {"description": "The model that answered.", "schema": {"type": "string"}},
             "X-Model-Version": {"description": "The version that answered.", "schema": {"type": "integer"}},

@@ -74,6 +74,8 @@ function responseRow([status, response]) {
     for (const { summary, value } of Object.values(json.examples)) parts.push(shown(summary, value));
   } else if (json?.schema) {
     parts.push(shown("JSON example", example(json.schema)));
+  }
+  if (json?.schema && status === "200") {
     const documented = fields(json.schema);
     if (documented.length) {
       const details = make("details");
