@@ -59,13 +59,14 @@ class Road:
             )
         )
 
-    def start_gateway(self) -> None:
+    def start_gateway(self, **settings: str) -> None:
         self.gateway = self._stack.enter_context(
             _running(
                 "gateway",
                 GATEWAY_PORT=str(self._gateway_port),
                 GATEWAY_SERVING_ADDRESS=f"127.0.0.1:{self._serving_port}",
                 GATEWAY_MODELS_CONFIG=str(self._models_config),
+                **settings,
             )
         )
         _wait_for(lambda: self._status("/livez") == 200, "the gateway's first answer")
