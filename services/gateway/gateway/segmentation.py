@@ -34,7 +34,13 @@ class Segmenter:
     """Joins the pure functions to serving, the codec threads and the admission limit."""
 
     def __init__(
-        self, serving: ServingClient, codecs: CodecPool, admission: Admission, metrics: Metrics, shadow: Shadow, max_pixels: int
+        self,
+        serving: ServingClient,
+        codecs: CodecPool,
+        admission: Admission,
+        metrics: Metrics,
+        shadow: Shadow,
+        max_pixels: int,
     ) -> None:
         self._serving = serving
         self._codecs = codecs
@@ -72,7 +78,7 @@ class Segmenter:
 
             async def prepare(card: contract.ModelCard) -> Image:
                 outputs.check(photo, card, parameters)
-                # Serving goes on with what it has begun, whoever hangs up, and so must the slot: the last moment to ask.
+                # The last moment to ask: serving goes on with what it has begun, whoever hangs up, and so must the slot.
                 caller.check()
                 with timings.measure("decode"):
                     return await self._codecs.run(images.resize, photo, card.input_height, card.input_width)
