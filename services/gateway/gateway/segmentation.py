@@ -78,7 +78,7 @@ class Segmenter:
 
             async def prepare(card: contract.ModelCard) -> Image:
                 outputs.check(photo, card, parameters)
-                # The last moment to ask: serving goes on with what it has begun, whoever hangs up, and so must the slot.
+                # The last moment to ask: what serving has begun goes on, whoever hangs up, and so must the slot.
                 caller.check()
                 with timings.measure("decode"):
                     return await self._codecs.run(images.resize, photo, card.input_height, card.input_width)
