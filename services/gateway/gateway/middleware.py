@@ -23,6 +23,9 @@ _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # Asked for every few seconds by machines; a line each would drown the rest.
 PROBES = frozenset({"/livez", "/readyz", "/metrics"})
 
+# Kubernetes and health checks ask by whatever address they know, and no page gains by what these say.
+_FOR_ANY_HOST = frozenset({"/livez", "/readyz"})
+
 # For whatever has no headers of its own; pages have (gateway.routes.pages).
 _SAFE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -50,7 +53,7 @@ class RequestMiddleware:
         exchange = _Exchange(scope, receive, send, request_id)
         with tracing.joined(headers) as trace_id, logs.bound(request_id=request_id, trace_id=trace_id):
             try:
-                if self._check_host:
+                if self._check_host and scope["path"] not in _FOR_ANY_HOST:
                     self._check_host(headers.get("host", ""))
                 await self._app(scope, exchange.receive, exchange.send)
             except GatewayError as error:

@@ -46,3 +46,8 @@ def test_a_rebound_name_gets_a_403_and_nothing_else(client, jpeg, serving):
     reply = client.post("/segment", content=jpeg, headers={"Host": "attacker.example"})
     assert (reply.status_code, reply.json()["error"]["code"]) == (403, "forbidden_host")
     assert serving.predictions == []
+
+
+def test_probes_may_ask_by_any_name(client):
+    for path, status in (("/livez", 200), ("/readyz", 200), ("/metrics", 403), ("/models", 403)):
+        assert client.get(path, headers={"Host": "10.0.0.7:8000"}).status_code == status, path
