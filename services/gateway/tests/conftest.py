@@ -128,6 +128,11 @@ class FakeServing:
         self.port = self._server.add_insecure_port(self.address)
         self._server.start()
 
+    def hang_up(self) -> None:
+        """Ends every call without an answer, and takes no more, as a process that dies does."""
+        assert self._server
+        self._server.stop(None)
+
     def stop(self) -> None:
         if self._server:
             self._server.stop(None).wait()

@@ -1,7 +1,5 @@
 """Serving at its worst: whatever it does, the caller gets the documented answer, and the next request a good one."""
 
-import threading
-
 import grpc
 import pytest
 
@@ -21,7 +19,7 @@ def is_slow(serving, gate, monkeypatch):
 
 def dies_during_the_call(serving, gate, monkeypatch):
     def die(request, context):
-        threading.Thread(target=serving.stop).start()
+        serving.hang_up()
         gate.wait(30)
 
     serving.before_predict = die
