@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from contract import ModelCard
 from gateway import images, masks, png, rle
 from gateway.errors import InvalidParameter
@@ -82,6 +80,7 @@ def _describe(mask: Mask, served: ServedModel, parameters: SegmentParameters) ->
     card = served.card
     height, width = mask.shape
     coco = rle.coco(mask) if parameters.rle == "coco" else {}
+    outlines = {} if parameters.polygons is None else polygons(mask, card.ignore_id, parameters.polygons)
     found = []
     for region in regions(mask, card.ignore_id):
         c = card.classes[region.class_id]
@@ -95,11 +94,6 @@ def _describe(mask: Mask, served: ServedModel, parameters: SegmentParameters) ->
                 runs = rle.cvat(region.runs, region.bounding_box, width)
             case "labelstudio":
                 runs = rle.label_studio(region.runs, mask.size)
-        outlines = None
-        if parameters.polygons is not None:
-            x, y, box_width, box_height = region.bounding_box
-            inside = mask[y : y + box_height, x : x + box_width] == c.id
-            outlines = polygons(inside.view(np.uint8), parameters.polygons, x, y)
         found.append(
             ClassRegion(
                 id=c.id,
@@ -110,7 +104,7 @@ def _describe(mask: Mask, served: ServedModel, parameters: SegmentParameters) ->
                 area=region.area,
                 bounding_box=region.bounding_box,
                 rle=runs,
-                polygons=outlines,
+                polygons=outlines.get(c.id),
             )
         )
     reply = Segmentation(

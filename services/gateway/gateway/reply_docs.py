@@ -1,4 +1,4 @@
-"""Replies as OpenAPI shows them, each as it really was for a photo of 8x4 pixels: the quarters car, tree and no class."""
+"""Replies as OpenAPI shows them, each as it really was for a photo of 8x4 pixels with a car and a tree."""
 
 from typing import Any
 

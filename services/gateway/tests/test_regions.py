@@ -1,7 +1,7 @@
 """Where every class is."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -12,6 +12,7 @@ SMALL_MASKS = arrays.arrays(
 )
 
 
+@settings(deadline=None)
 @given(SMALL_MASKS)
 def test_regions_say_where_every_class_is(mask):
     found = regions(mask, 255)

@@ -6,7 +6,7 @@ by theirs (tests/labelling).
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from pycocotools import mask as pycocotools
@@ -74,6 +74,7 @@ def check_all(mask):
         assert np.array_equal(starts_and_lengths.sum(1), region.runs.ends)
 
 
+@settings(deadline=None)
 @given(SMALL)
 def test_every_encoding_gives_every_class_back(mask):
     check_all(mask)

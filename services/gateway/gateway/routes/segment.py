@@ -78,9 +78,9 @@ _REPLY: dict[int | str, dict[str, Any]] = {
 async def segment(request: Request, parameters: Parameters, state: State) -> Response:
     """Segment one image.
 
-    By default the answer is an indexed PNG of the image's own size whose pixel value is the class id. The image is the
-    body itself, `curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg' http://localhost:8000/segment -o mask.png`,
-    or a form's file, `curl -F image=@photo.jpg http://localhost:8000/segment -o mask.png`.
+    By default the answer is an indexed PNG of the image's own size whose pixel value is the class id. The image is a
+    form's file, `curl -F image=@photo.jpg http://localhost:8000/segment -o mask.png`, or the body itself, which is
+    quicker: `curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg' http://localhost:8000/segment -o mask.png`.
     """
     target = Target(state.catalog.resolve(parameters.model), parameters.version, parameters.label)
     canary = state.canary.choose(request, target, model_named=parameters.model is not None)
