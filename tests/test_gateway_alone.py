@@ -11,7 +11,7 @@ SERVICES = ROOT / "services"
 UV = Path(sys.executable).with_name("uv")
 TEST_TOOLS = ["httpx", "hypothesis", "pillow", "pycocotools", "pytest", "pytest-timeout", "trustme"]
 
-pytestmark = [pytest.mark.other_python, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.other_python, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

@@ -113,6 +113,10 @@ class VersionState(BaseModel):
         ),
     ]
     error: Annotated[str, Field(description="Why it failed to load; empty when it did not.", examples=[""])]
+    labels: Annotated[
+        list[str],
+        Field(description="What `label` may ask for it by, as far as models.config says.", examples=[["stable"]]),
+    ]
 
 
 class Quality(BaseModel):

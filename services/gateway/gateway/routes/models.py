@@ -44,11 +44,13 @@ async def get_model(model: str, state: State) -> ModelReply:
     deadline = Deadline(state.settings.deadline_ms)
     versions = await state.serving.versions(name, deadline)
     served = await state.serving.describe(Target(name, available(name, versions)[0]), deadline)
-    card = served.card
+    card, labels = served.card, state.catalog.labels(name)
     return ModelReply(
         name=name,
         version=served.version,
-        versions=[VersionState(**dataclasses.asdict(status)) for status in versions],
+        versions=[
+            VersionState(**dataclasses.asdict(status), labels=labels.get(status.version, [])) for status in versions
+        ],
         architecture=card.architecture,
         input_width=card.input_width,
         input_height=card.input_height,
