@@ -155,15 +155,14 @@ def wait_until_it_answers(address: str, body: Path, content_type: str, log: Path
     raise TimeoutError(f"no answer from {address} within {START_TIMEOUT_S} s:\n{log.read_text()[-4000:]}")
 
 
-def memory_mib(session: int) -> float:
-    """MiB of a process group, pages that several share counted once (PSS), from Linux's /proc."""
-    total_kib = 0
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # ended meanwhile
-            if int(stat.read_text().rpartition(")")[2].split()[3]) == session:
-                rollup = (stat.parent / "smaps_rollup").read_text().splitlines()
-                total_kib += next(int(line.split()[1]) for line in rollup if line.startswith("Pss:"))
-    return total_kib / 1024
+def memory_mib(pid: int) -> float:
+    """MiB of a process and all it has started, pages that several share counted once (PSS), from Linux's /proc."""
+    with contextlib.suppress(OSError):  # ended meanwhile
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        own = next(int(line.split()[1]) for line in rollup if line.startswith("Pss:")) / 1024
+        children = " ".join(tasks.read_text() for tasks in Path(f"/proc/{pid}/task").glob("*/children"))
+        return own + sum(memory_mib(int(child)) for child in children.split())
+    return 0
 
 
 @contextlib.contextmanager
