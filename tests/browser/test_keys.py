@@ -11,14 +11,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 
 @pytest.mark.parametrize("width", [1280, 390])
 def test_a_person_types_the_key_once_and_the_photo_is_not_lost(
-    visit, lay_road, small_models_root: Path, photo: Path, tmp_path: Path, monkeypatch, width: int
+    visit, lay_road, small_models_root: Path, photo: Path, tmp_path: Path, width: int
 ) -> None:
     key = new_key()
     (tmp_path / "api-keys").write_text(line_of("labelling", key))
-    monkeypatch.setenv("GATEWAY_API_KEYS_FILE", str(tmp_path / "api-keys"))
     road = lay_road(small_models_root)
     road.start_serving()
-    road.start_gateway()
+    road.start_gateway(GATEWAY_API_KEYS_FILE=str(tmp_path / "api-keys"))
     road.wait_until_ready()
     window = visit(road.url, width=width).open()
     notice, field = window.page.get_by_role("alert"), window.page.get_by_label("API key")
