@@ -76,6 +76,6 @@ images: ## build every image
 
 bench: setup ## the performance claims, measured here
 	.venv/bin/uv pip install --quiet --no-deps --require-hashes -r benchmarks/requirements.lock
-	.venv/bin/python benchmarks/gateway_footprint.py
+	.venv/bin/python -m benchmarks.gateway_footprint
 	.venv/bin/python benchmarks/serving.py
 	.venv/bin/python benchmarks/serving_memory.py --swaps 100

@@ -37,5 +37,6 @@ def test_a_person_types_the_key_once_and_the_photo_is_not_lost(
     window.expect_overlay()
     window.expect(notice).to_be_hidden()
 
+    window.page.get_by_role("button", name="Another photo").click()
     window.choose(photo)
     window.expect_overlay()
