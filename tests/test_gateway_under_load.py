@@ -95,4 +95,4 @@ def test_more_callers_than_places_are_told_to_come_again_and_the_rest_are_served
     assert set(statuses) == {200, 429}, statuses
     assert all(retry_after for _, status, retry_after in load.answers if status == 429)
     assert road.segment(photo.read_bytes()).status_code == 200
-    assert "segstack_gateway_entered 0.0" in road.http.get("/metrics").text
+    wait_for(lambda: "segstack_gateway_entered 0.0" in road.http.get("/metrics").text, "every place given back")
