@@ -1,5 +1,6 @@
 """One image through the gateway: queue, decode, infer, encode."""
 
+import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +11,7 @@ from gateway.admission import Admission
 from gateway.callers import Caller
 from gateway.codecs import CodecPool
 from gateway.deadline import Deadline
-from gateway.errors import ModelUnavailable, UnknownVersion
+from gateway.errors import ModelUnavailable, Overloaded, UnknownVersion
 from gateway.images import Image
 from gateway.metrics import Metrics
 from gateway.outputs import Encoded
@@ -71,8 +72,15 @@ class Segmenter:
             with timings.measure("decode"):
                 header = await self._codecs.run(images.check_size, data, self._max_pixels)
             with timings.measure("queue"):
-                async with caller.waits():
-                    await held.enter_async_context(self._admission.slot(header.width * header.height))
+                try:
+                    # Half the time is for the work: who would be answered too late is told so while it can still be.
+                    async with caller.waits(), asyncio.timeout(deadline.remaining_s() / 2):
+                        await held.enter_async_context(self._admission.slot(header.width * header.height))
+                except TimeoutError:
+                    raise Overloaded(
+                        "too many images are before this one for an answer in time; try again in a moment",
+                        deadline_ms=deadline.milliseconds,
+                    ) from None
             with timings.measure("decode"):
                 photo = await self._codecs.run(images.decode, data, self._max_pixels)
 
