@@ -127,6 +127,12 @@ def running(command: list[Any], log: Path, settings: dict[str, str], cwd: Path =
             process.wait()
 
 
+def settle() -> None:
+    """Servers, callers and this process on the same cores; SIGTERM ends the servers as well."""
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: serving.THREADS])
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 def free_port() -> int:
     """A port that nobody listens on."""
     with socket.socket() as probe:
@@ -250,8 +256,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=4, help="of each of a round's two measurements")
     given = parser.parse_args()
-    # Servers, callers and this process: all on the same cores.
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: serving.THREADS])
+    settle()
     with tempfile.TemporaryDirectory() as folder, contenders(Path(folder)) as found:
         names = list(found)
         for round_ in range(given.rounds):

@@ -11,7 +11,6 @@ afterwards it is as fast as before.
 
 import argparse
 import contextlib
-import os
 import statistics
 import sys
 import tempfile
@@ -81,7 +80,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seconds", type=float, default=60)
     seconds = parser.parse_args().seconds
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: serving.THREADS])
+    gateway.settle()
     with tempfile.TemporaryDirectory() as name:
         folder, port = Path(name), gateway.free_port()
         serving.publish(folder)
