@@ -1,11 +1,11 @@
 # The table of contents. Targets that need .venv make it first when it is missing (`make setup`).
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint lock train evaluate convert serve gateway up down images bench
+.PHONY: help setup demo test test-all lint lock train evaluate convert serve gateway cert up down images bench
 SHELL := /bin/bash
 
 PYTHON_TESTS := .venv/bin/python -m pytest
 # What `make test` leaves to `make test-all`: it needs more than .venv, or many minutes.
-SLOW := other_python or browser or containers or networks or demo
+SLOW := other_python or browser or containers or networks or gateway or demo
 
 # A training: make train DATA=data/mine NAME=mymodel CONFIG=…; a conversion: make convert MODEL=models_repo/mymodel
 CONFIG ?= services/trainer/recipes/ddrnet23_slim.yaml
@@ -62,6 +62,9 @@ serve: setup ## embedded serving on gRPC port 8500, without Docker
 gateway: setup ## the gateway on http://localhost:8000, without Docker
 	GATEWAY_MODELS_CONFIG=models_repo/models.config .venv/bin/python -m gateway
 
+cert: setup ## NAMES="…": a certificate for a home network, so that browsers there give the gateway their cameras
+	.venv/bin/python -m gateway cert --output certs $(NAMES)
+
 up: ## serving and gateway in containers
 	scripts/run.sh compose up --build serving gateway
 
@@ -73,6 +76,6 @@ images: ## build every image
 
 bench: setup ## the performance claims, measured here
 	.venv/bin/uv pip install --quiet --no-deps --require-hashes -r benchmarks/requirements.lock
-	.venv/bin/python benchmarks/gateway_footprint.py
+	.venv/bin/python -m benchmarks.gateway_footprint
 	.venv/bin/python benchmarks/serving.py
 	.venv/bin/python benchmarks/serving_memory.py --swaps 100

@@ -116,8 +116,8 @@ def openvino_engine(folder: Path, images: Images, precision: str) -> Contender:
     return lambda number: request.infer({0: images[number]}, share_inputs=True)[0]
 
 
-def onnxruntime_engine(folder: Path, images: Images) -> Contender:
-    """The SavedModel through tf2onnx."""
+def to_onnx(folder: Path) -> Path:
+    """The SavedModel through tf2onnx, as a file beside the repository's models."""
     file = folder.parent.parent / "bench.onnx"
     command = [sys.executable, "-m", "tf2onnx.convert", "--saved-model", str(folder), "--output", str(file)]
     subprocess.run([*command, "--signature_def", "serving_default", "--opset", "17"], check=True, capture_output=True)
@@ -129,16 +129,22 @@ def onnxruntime_engine(folder: Path, images: Images) -> Contender:
             value = np.nextafter(numpy_helper.to_array(constant), np.float32(np.inf))
             value[:2] = 1  # images and channels
             constant.CopyFrom(numpy_helper.from_array(value, constant.name))
+    onnx.save(model, file)
+    return file
+
+
+def onnxruntime_engine(folder: Path, images: Images) -> Contender:
+    """The same network in ONNX Runtime."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = THREADS
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(to_onnx(folder), options, providers=["CPUExecutionProvider"])
     (feed,) = session.get_inputs()
     return lambda number: session.run(None, {feed.name: images[number]})[0]
 
 
 @contextlib.contextmanager
-def served(models_root: Path, images: Images, engine: str, precision: str) -> Iterator[Contender]:
-    """``python -m serving`` on that engine, asked over gRPC."""
+def serving_process(models_root: Path, engine: str, precision: str) -> Iterator[str]:
+    """``python -m serving`` on that engine; its address."""
     arguments = [
         "--port=0",
         "--model_name=bench",
@@ -154,13 +160,22 @@ def served(models_root: Path, images: Images, engine: str, precision: str) -> It
             [sys.executable, "-m", "serving", *arguments], stdout=output, stderr=subprocess.STDOUT
         )
     try:
-        with grpc.insecure_channel(ready_address(process, log)) as channel:
-            stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-            requests = [predict_request(image) for image in images]
-            yield lambda number: stub.Predict(requests[number], timeout=60)
+        yield ready_address(process, log)
     finally:
         process.terminate()
         process.wait()
+
+
+@contextlib.contextmanager
+def served(models_root: Path, images: Images, engine: str, precision: str) -> Iterator[Contender]:
+    """The same, asked over gRPC."""
+    with (
+        serving_process(models_root, engine, precision) as address,
+        grpc.insecure_channel(address) as channel,
+    ):
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        requests = [predict_request(image) for image in images]
+        yield lambda number: stub.Predict(requests[number], timeout=60)
 
 
 def predict_request(image: NDArray[np.uint8]) -> Any:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Writes every lock file anew: all versions pinned with hashes, no index address in them.
 # requirements-dev.lock is the whole .venv, services/<name>/requirements.lock what its image installs, and
-# tests/browser/requirements.lock what the tests of the page need besides.
+# tests/*/requirements.lock what some tests need besides.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 uv=${UV:-.venv/bin/uv}
@@ -28,9 +28,13 @@ services services/serving/requirements.lock services/serving/pyproject.toml --ex
 services services/trainer/requirements.lock services/trainer/pyproject.toml --extra synthesize --extra hub --overrides "$cpu"
 services services/trainer/requirements-gpu.lock services/trainer/pyproject.toml --extra synthesize --extra hub --overrides "$gpu"
 services tests/browser/requirements.lock tests/browser/requirements.in
+services tests/labelling/requirements.lock tests/labelling/requirements.in
 services services/trainer/tests/models/backends/requirements.lock services/trainer/tests/models/backends/requirements.in
 # Installed into .venv by `make bench`, so it keeps to what is there.
 services benchmarks/requirements.lock benchmarks/requirements.in --constraints requirements-dev.lock
+# What others are measured with has environments of its own, made when they are.
+services benchmarks/requirements-peers.lock benchmarks/requirements-peers.in
+services benchmarks/requirements-albumentations.lock benchmarks/requirements-albumentations.in
 # TensorFlow Serving 2.6.2's image, in which the converter runs, has Python 3.8.
 compile services/converter/requirements.lock services/converter/requirements.in \
   --python-version 3.8 --python-platform x86_64-manylinux2014

@@ -59,16 +59,26 @@ class Road:
             )
         )
 
-    def start_gateway(self) -> None:
+    def start_gateway(self, **settings: str) -> None:
         self.gateway = self._stack.enter_context(
             _running(
                 "gateway",
                 GATEWAY_PORT=str(self._gateway_port),
                 GATEWAY_SERVING_ADDRESS=f"127.0.0.1:{self._serving_port}",
                 GATEWAY_MODELS_CONFIG=str(self._models_config),
+                **settings,
             )
         )
         _wait_for(lambda: self._status("/livez") == 200, "the gateway's first answer")
+
+    def wait_until_serving_listens(self) -> float:
+        """When its port was first seen open, which is when its models had loaded; on the monotonic clock."""
+        _wait_for(self._serving_listens, "serving's port")
+        return time.monotonic()
+
+    def _serving_listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self._serving_port)) == 0
 
     def wait_until_ready(self) -> None:
         _wait_for(lambda: self._status("/readyz") == 200, "readiness")

@@ -39,6 +39,12 @@ def test_it_is_reached_from_the_page_and_leads_back(visit, gateway) -> None:
     window.expect(page).to_have_title("Segstack")
 
 
+def test_its_commands_ask_the_gateway_it_came_from(visit, gateway) -> None:
+    window = visit(gateway.url).open("/docs")
+    card = window.page.locator("#segment")
+    window.expect(card.get_by_text(f"curl -F image=@photo.jpg {gateway.url}/segment")).to_be_visible()
+
+
 @pytest.mark.parametrize(("name", "width"), [("docs", 1280), ("phone-docs", 390)])
 def test_nothing_is_wider_than_the_window_with_every_detail_open(visit, gateway, name: str, width: int) -> None:
     window = visit(gateway.url, width=width).open("/docs")

@@ -124,10 +124,20 @@ def test_the_gateway_waits_for_nobody_and_knows_its_settings(services) -> None:
     assert environment == {
         "GATEWAY_HOST": "0.0.0.0",
         "GATEWAY_ALLOW_ANONYMOUS": "1",
+        "GATEWAY_ALLOWED_HOSTS": "localhost,127.0.0.1,gateway",
+        "GATEWAY_API_KEYS_FILE": "",
         "GATEWAY_SERVING_ADDRESS": "serving:8500",
         "GATEWAY_MODELS_CONFIG": "/models/models.config",
     }
     assert {name.removeprefix("GATEWAY_").lower() for name in gateway["environment"]} <= set(Settings.model_fields)
+
+
+def test_a_file_of_api_keys_is_a_secret_of_the_gateways(resolve) -> None:
+    resolved = resolve(*CPU, GATEWAY_API_KEYS_FILE="/home/me/api-keys")
+    assert resolved["secrets"]["gateway-api-keys"]["file"] == "/home/me/api-keys"
+    gateway = resolved["services"]["gateway"]
+    assert [secret["source"] for secret in gateway["secrets"]] == ["gateway-api-keys"]
+    assert gateway["environment"]["GATEWAY_API_KEYS_FILE"] == "/run/secrets/gateway-api-keys"
 
 
 @with_and_without_gpu

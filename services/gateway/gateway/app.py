@@ -4,19 +4,25 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.routing import APIRoute
 
+from gateway.access import Access
 from gateway.admission import Admission
+from gateway.api_keys import KeyRing
+from gateway.canary import SESSION_ID, Canary
 from gateway.codecs import CodecPool
 from gateway.deps import AppState, LifespanState
 from gateway.errors import install_error_handlers
+from gateway.hosts import host_check
 from gateway.metrics import Metrics
-from gateway.middleware import RequestMiddleware
+from gateway.middleware import PROBES, REQUEST_ID, RequestMiddleware
 from gateway.models import Catalog
-from gateway.routes import health, models, pages, segment
+from gateway.routes import agreement, batch, health, metrics, models, pages, segment
 from gateway.segmentation import Segmenter
 from gateway.serving_client import ServingClient
 from gateway.settings import Settings
+from gateway.shadow import Shadow
 
 _DESCRIPTION = """\
 Images in, semantic masks out. A mask pixel is a class id; 255 is ignored. Every error is
@@ -25,23 +31,37 @@ every reply `X-Request-Id`."""
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The gateway for these settings. Serving may be away; it is looked for at the first request that needs it."""
+    """The gateway for these settings. Serving may be away; it is looked for at the first request that needs it.
+
+    Raises:
+        ApiKeysError: the file of API keys cannot be used.
+    """
+    access = Access(KeyRing(settings.api_keys_file) if settings.api_keys_file else None, settings.requests_per_s)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[LifespanState]:
-        admission = Admission(settings.max_in_flight, settings.max_waiting)
+        admission = Admission(
+            settings.max_in_flight, settings.max_waiting, settings.max_held_bytes, settings.max_pixels
+        )
         codecs = CodecPool(settings.codec_threads)
-        async with ServingClient(settings.serving_address) as serving:
+        measured = Metrics(admission)
+        catalog = Catalog(settings)
+        async with ServingClient(settings.serving_address, codecs, settings.cards) as serving:
+            shadow = Shadow(settings.shadow, catalog, serving, codecs, admission, measured, settings.deadline_ms)
+            measured.watch(shadow.agreements)
             yield {
                 "gateway": AppState(
                     settings=settings,
-                    catalog=Catalog(settings),
+                    catalog=catalog,
                     serving=serving,
                     admission=admission,
-                    segmenter=Segmenter(serving, codecs, admission, settings.max_pixels),
-                    metrics=Metrics(admission),
+                    segmenter=Segmenter(serving, codecs, admission, measured, shadow, settings.max_pixels),
+                    canary=Canary(settings.canary, catalog),
+                    shadow=shadow,
+                    metrics=measured,
                 )
             }
+            await shadow.close()
         codecs.close()
 
     app = FastAPI(
@@ -52,10 +72,30 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=_operation_id,
+        # FastAPI's own spans, where gateway.tracing has said whereto; figures and logs are ours.
+        telemetry={
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "auto_configure": False,
+            "exclude": lambda scope: scope["path"] in PROBES,
+        },
     )
-    app.add_middleware(RequestMiddleware)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "X-API-Key", REQUEST_ID, SESSION_ID],
+            expose_headers=["Retry-After", "Server-Timing", "X-Model-Name", "X-Model-Version", REQUEST_ID],
+        )
+    app.add_middleware(RequestMiddleware, check_host=host_check(settings))
     install_error_handlers(app)
-    for router in (segment.router, models.router, health.router, pages.router):
+    for router in (segment.router, batch.router):
+        app.include_router(router, dependencies=access.metered, responses=access.responses)
+    for router in (models.router, agreement.router, metrics.router):
+        app.include_router(router, dependencies=access.known, responses=access.responses)
+    for router in (health.router, pages.router):
         app.include_router(router)
     app.mount("/static", pages.assets)
     return app

@@ -1,20 +1,24 @@
 """What routes are given: the application's state, and query strings held to what is documented."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Annotated, TypedDict
 
-from fastapi import Depends
+from fastapi import Depends, Query
 from starlette.requests import Request
 
 from gateway.admission import Admission
+from gateway.canary import Canary
 from gateway.errors import InvalidParameter
 from gateway.metrics import Metrics
 from gateway.models import Catalog
+from gateway.parameters import SegmentParameters
 from gateway.segmentation import Segmenter
 from gateway.serving_client import ServingClient
 from gateway.settings import Settings
+from gateway.shadow import Shadow
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,8 @@ class AppState:
     serving: ServingClient
     admission: Admission
     segmenter: Segmenter
+    canary: Canary
+    shadow: Shadow
     metrics: Metrics
 
 
@@ -35,7 +41,8 @@ class LifespanState(TypedDict):
     gateway: AppState
 
 
-def app_state(request: Request) -> AppState:
+# async, though nothing is waited for: FastAPI runs plain functions in a thread, which costs more than these do.
+async def app_state(request: Request) -> AppState:
     """The state the lifespan made."""
     state: AppState = request.state.gateway
     return state
@@ -44,11 +51,16 @@ def app_state(request: Request) -> AppState:
 State = Annotated[AppState, Depends(app_state)]
 
 
-def only_query(*known: str) -> Callable[[Request], None]:
-    """A dependency that refuses query parameters other than ``known``: a misspelt one must not pass unnoticed."""
+def only_query(*known: str) -> Callable[[Request], Awaitable[None]]:
+    """A dependency that refuses query parameters other than ``known``, and any given twice.
 
-    def check(request: Request) -> None:
-        for name in request.query_params:
+    A misspelt one must not pass unnoticed, nor one value hide another.
+    """
+
+    async def check(request: Request) -> None:
+        for name, times in Counter(name for name, _ in request.query_params.multi_items()).items():
+            if times > 1:
+                raise InvalidParameter(f"{name} is given {times} times; give it once", parameter=name)
             if name not in known:
                 near = get_close_matches(name, known, 1, cutoff=0.4)
                 hint = f"did you mean {near[0]!r}? " if near else ""
@@ -60,3 +72,15 @@ def only_query(*known: str) -> Callable[[Request], None]:
                 )
 
     return check
+
+
+async def segment_parameters(
+    _: Annotated[None, Depends(only_query(*SegmentParameters.model_fields))],
+    parameters: Annotated[SegmentParameters, Query()],
+) -> SegmentParameters:
+    """The query string of a segmentation: known names, values in range, none against another."""
+    parameters.check()
+    return parameters
+
+
+Parameters = Annotated[SegmentParameters, Depends(segment_parameters)]

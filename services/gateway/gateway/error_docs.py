@@ -3,15 +3,27 @@
 from typing import Any
 
 from gateway import errors
+from gateway.parameters import SegmentParameters
 from gateway.schemas import ErrorReply
+
+_PARAMETERS = list(SegmentParameters.model_fields)
 
 _EXAMPLES: dict[type[errors.GatewayError], tuple[str, dict[str, Any]]] = {
     errors.BadRequest: (
-        "the body is empty; send an image, as the raw body or as multipart field 'image'",
+        "the body is empty; send an image, as the raw body (curl --data-binary @photo.jpg) or as multipart field "
+        "'image' (curl -F image=@photo.jpg)",
         {},
     ),
     errors.UndecodableImage: (
         "the JPEG is cut off: it has no end after 20480 bytes; send the whole file",
+        {},
+    ),
+    errors.Unauthorized: (
+        "an API key is needed; send it as `Authorization: Bearer <key>` or `X-API-Key: <key>`",
+        {},
+    ),
+    errors.Forbidden: (
+        "this API key is not, or no longer, valid; ask for a new one whoever runs the gateway",
         {},
     ),
     errors.UnknownModel: (
@@ -35,12 +47,12 @@ _EXAMPLES: dict[type[errors.GatewayError], tuple[str, dict[str, Any]]] = {
         {"first_bytes": "47 49 46 38 39 61 01 00 01 00 80 00"},
     ),
     errors.InvalidParameter: (
-        "/segment has no query parameter 'outptu'; did you mean 'output'? "
-        "it takes model, version, output, format, alpha, size, classes",
-        {
-            "parameter": "outptu",
-            "available": ["model", "version", "output", "format", "alpha", "size", "classes"],
-        },
+        f"/segment has no query parameter 'outptu'; did you mean 'output'? it takes {', '.join(_PARAMETERS)}",
+        {"parameter": "outptu", "available": _PARAMETERS},
+    ),
+    errors.RateLimited: (
+        "key 'fleet' may send 20 requests a second; try again in 1 s",
+        {"requests_per_s": 20.0},
     ),
     errors.Overloaded: (
         "36 requests are being worked on or waiting, which is the most; try again in a moment",
@@ -55,11 +67,15 @@ _EXAMPLES: dict[type[errors.GatewayError], tuple[str, dict[str, Any]]] = {
         {},
     ),
     errors.ModelUnavailable: (
-        "no version of model 'road' is loaded: {3: 'LOADING'}",
+        "no version of model 'road' is loaded: {'3': 'LOADING'}",
         {"model": "road", "versions": {"3": "LOADING"}},
     ),
     errors.ServingUnavailable: (
         "serving at localhost:8500 is away: failed to connect to all addresses",
+        {},
+    ),
+    errors.ShuttingDown: (
+        "the gateway is shutting down; it finishes what it has taken on, and new requests belong elsewhere",
         {},
     ),
     errors.DeadlineExceeded: (

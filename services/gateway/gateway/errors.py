@@ -3,6 +3,9 @@
 GatewayError
 ├── BadRequest            400  no image, a body that is no multipart
 ├── UndecodableImage      400  truncated or corrupt
+├── Unauthorized          401  no API key
+├── Forbidden             403  not a key of ours
+├── ForbiddenHost         403  a Host that is not allowed
 ├── NotFound              404  (from routing)
 ├── UnknownModel          404
 ├── UnknownVersion        404
@@ -10,11 +13,14 @@ GatewayError
 ├── ImageTooLarge         413  bytes or pixels
 ├── UnsupportedImage      415  neither JPEG, PNG nor WebP
 ├── InvalidParameter      422
+├── RateLimited           429  with Retry-After
 ├── Overloaded            429  with Retry-After
+├── ClientGone            499  the caller hung up: for metrics and logs, nobody reads it
 ├── BadServingReply       502
 ├── NoModel               503  with Retry-After
 ├── ModelUnavailable      503  with Retry-After
 ├── ServingUnavailable    503  with Retry-After
+├── ShuttingDown          503  with Retry-After
 └── DeadlineExceeded      504
 """
 
@@ -28,6 +34,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
+from starlette.types import Scope
 
 # Sent as Retry-After: serving restarts and model loads are over in seconds, and so is a full queue.
 RETRY_AFTER_S = 2
@@ -38,7 +45,8 @@ class GatewayError(Exception):
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
-    retry_after_s: ClassVar[int | None] = None
+    # Of its class, unless the one who raises knows better.
+    retry_after_s: int | None = None
 
     def __init__(self, message: str, **detail: Any) -> None:
         super().__init__(message)
@@ -56,6 +64,24 @@ class UndecodableImage(GatewayError):
     """The bytes begin like an image but cannot be decoded to the end."""
 
     status, code = 400, "undecodable_image"
+
+
+class Unauthorized(GatewayError):
+    """No API key where one is needed."""
+
+    status, code = 401, "unauthorized"
+
+
+class Forbidden(GatewayError):
+    """The API key is not, or no longer, one that is let in."""
+
+    status, code = 403, "forbidden"
+
+
+class ForbiddenHost(GatewayError):
+    """The request is addressed to a host name that the gateway does not answer to."""
+
+    status, code = 403, "forbidden_host"
 
 
 class UnknownModel(GatewayError):
@@ -94,10 +120,22 @@ class InvalidParameter(GatewayError):
     status, code = 422, "invalid_parameter"
 
 
+class RateLimited(GatewayError):
+    """More requests than this key, or this address, may send."""
+
+    status, code, retry_after_s = 429, "rate_limited", RETRY_AFTER_S
+
+
 class Overloaded(GatewayError):
     """As many requests are in flight or waiting as the settings allow."""
 
     status, code, retry_after_s = 429, "overloaded", RETRY_AFTER_S
+
+
+class ClientGone(GatewayError):
+    """The caller closed the connection; the number is nginx's."""
+
+    status, code = 499, "client_gone"
 
 
 class BadServingReply(GatewayError):
@@ -124,16 +162,29 @@ class ServingUnavailable(GatewayError):
     status, code, retry_after_s = 503, "serving_unavailable", RETRY_AFTER_S
 
 
+class ShuttingDown(GatewayError):
+    """The gateway has been told to stop."""
+
+    status, code, retry_after_s = 503, "shutting_down", RETRY_AFTER_S
+
+
 class DeadlineExceeded(GatewayError):
     """The request's deadline has passed."""
 
     status, code = 504, "deadline_exceeded"
 
 
-def error_response(error: GatewayError) -> JSONResponse:
-    """The reply for ``error``: the documented JSON shape, and Retry-After where waiting helps."""
-    headers = {"Retry-After": str(error.retry_after_s)} if error.retry_after_s else None
-    return _reply(error.status, error.code, error.message, error.detail, headers)
+def error_response(error: GatewayError, scope: Scope) -> JSONResponse:
+    """The reply for ``error``: the documented JSON shape, and Retry-After where waiting helps.
+
+    Its code is left in ``scope`` for :mod:`gateway.middleware` to count and log.
+    """
+    headers = {}
+    if error.retry_after_s:
+        headers["Retry-After"] = str(error.retry_after_s)
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"  # RFC 9110 asks for it
+    return _reply(scope, error.status, error.code, error.message, error.detail, headers)
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -145,18 +196,19 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 def _reply(
-    status: int, code: str, message: str, detail: dict[str, Any], headers: dict[str, str] | None = None
+    scope: Scope, status: int, code: str, message: str, detail: dict[str, Any], headers: dict[str, str]
 ) -> JSONResponse:
+    scope["state"]["error_code"] = code
     body = {"error": {"code": code, "message": message, "detail": detail}}
     return JSONResponse(body, status_code=status, headers=headers)
 
 
-async def _gateway_error(_: Request, error: Exception) -> Response:
+async def _gateway_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, GatewayError)
-    return error_response(error)
+    return error_response(error, request.scope)
 
 
-async def _validation_error(_: Request, error: Exception) -> Response:
+async def _validation_error(request: Request, error: Exception) -> Response:
     """FastAPI's own validation, told in our words: which parameter, what was sent, what was expected."""
     assert isinstance(error, RequestValidationError)
     problems = [
@@ -165,7 +217,7 @@ async def _validation_error(_: Request, error: Exception) -> Response:
     ]
     first = problems[0]
     message = f"{first['parameter']}={first['input']}: {first['problem']}"
-    return error_response(InvalidParameter(message, problems=problems))
+    return error_response(InvalidParameter(message, problems=problems), request.scope)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -173,9 +225,9 @@ async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = HTTPStatus(error.status_code).name.lower()
     message = f"{request.method} {request.url.path}: {error.detail}; /docs lists what there is"
-    return _reply(error.status_code, code, message, {}, dict(error.headers or {}))
+    return _reply(request.scope, error.status_code, code, message, {}, dict(error.headers or {}))
 
 
-async def _client_gone(_: Request, __: Exception) -> Response:
+async def _client_gone(request: Request, _: Exception) -> Response:
     """Nobody reads this reply; it keeps a hung-up client from being logged as a fault of ours."""
-    return error_response(BadRequest("the connection closed before the whole body had arrived"))
+    return error_response(ClientGone("the connection closed before there was an answer"), request.scope)

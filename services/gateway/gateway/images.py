@@ -5,9 +5,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.errors import ImageTooLarge, UndecodableImage
-from gateway.image_headers import check_complete, read_header
+from gateway.exif import upright
+from gateway.image_headers import ImageHeader, check_complete, read_header
 
 Image = NDArray[np.uint8]
+
+# What each format's encoder takes, in pixels: libpng's own limit, libjpeg's, and 14 bits.
+LONGEST_SIDE = {"png": 1_000_000, "jpeg": 65_500, "webp": 16_383}
 
 # One photo is decoded by one thread; the pool in gateway.codecs spreads photos over the cores.
 cv2.setNumThreads(1)
@@ -18,12 +22,38 @@ cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 def decode(data: bytes, max_pixels: int) -> Image:
     """Decode a JPEG, PNG or WebP to uint8 [H,W,3] RGB, turned as its EXIF orientation says.
 
-    Alpha is dropped, grey and palette become RGB, 16 bits become 8, and of an animation the first frame counts.
+    What is not 8-bit RGB becomes it: of 16 bits the upper 8 count; grey fills all three channels; a palette and CMYK
+    are looked up and converted (without the colour profile); alpha is dropped, so a transparent pixel has the colour
+    stored beneath. Of an animated PNG or WebP the first picture stored counts.
 
     Raises:
         UnsupportedImage: neither JPEG, PNG nor WebP.
         UndecodableImage: cut off or corrupt.
         ImageTooLarge: more than ``max_pixels``, by its header alone: nothing has been decoded then.
+    """
+    header = check_size(data, max_pixels)
+    check_complete(data, header.format)
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error:  # its own pixel limit, or a header it finds absurd
+        image = None
+    if image is None:
+        raise UndecodableImage(f"the {header.format.upper()} is damaged and does not decode; send another copy")
+    if image.shape[:2] != (header.height, header.width):
+        raise UndecodableImage(
+            f"the {header.format.upper()} header says {header.width}x{header.height} pixels, but "
+            f"{image.shape[1]}x{image.shape[0]} are in it; send another copy"
+        )
+    return upright(np.asarray(image, np.uint8), data, header.format)
+
+
+def check_size(data: bytes, max_pixels: int) -> ImageHeader:
+    """The header of an image that may be decoded.
+
+    Raises:
+        UnsupportedImage: neither JPEG, PNG nor WebP.
+        UndecodableImage: no usable size.
+        ImageTooLarge: more than ``max_pixels``.
     """
     header = read_header(data)
     if header.width * header.height > max_pixels:
@@ -34,19 +64,7 @@ def decode(data: bytes, max_pixels: int) -> Image:
             height=header.height,
             max_pixels=max_pixels,
         )
-    check_complete(data, header.format)
-    try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
-    except cv2.error:  # its own pixel limit, or a header it finds absurd
-        image = None
-    if image is None:
-        raise UndecodableImage(f"the {header.format.upper()} is damaged and does not decode; send another copy")
-    if sorted(image.shape[:2]) != sorted((header.height, header.width)):
-        raise UndecodableImage(
-            f"the {header.format.upper()} header says {header.width}x{header.height} pixels, but "
-            f"{image.shape[1]}x{image.shape[0]} are in it; send another copy"
-        )
-    return np.asarray(image, np.uint8)
+    return header
 
 
 def resize(image: Image, height: int, width: int) -> Image:
@@ -64,6 +82,11 @@ def encode_png(bgr: Image) -> bytes:
 def encode_jpeg(bgr: Image) -> bytes:
     """A JPEG of uint8 [H,W,3] BGR, quality 85: the eye sees no difference and it is a third of 95's size."""
     return _encode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 85])
+
+
+def encode_webp(bgr: Image, *, lossless: bool) -> bytes:
+    """A WebP of uint8 [H,W,3] BGR: every colour kept, or quality 80, which is smaller than a JPEG of 85."""
+    return _encode(".webp", bgr, [cv2.IMWRITE_WEBP_QUALITY, 101 if lossless else 80])
 
 
 def _encode(extension: str, bgr: Image, options: list[int]) -> bytes:

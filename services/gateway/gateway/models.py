@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from contract.models_config import ModelsConfigError, model_names
+from contract.models_config import ModelsConfigError, model_names, models
 from gateway.errors import NoModel, UnknownModel
 from gateway.settings import Settings
 
@@ -36,6 +36,11 @@ class Catalog:
         """
         return self.resolve(None)
 
+    def is_default(self, name: str) -> bool:
+        """Whether ``name`` is the model that answers when none is asked for; False where that one is missing."""
+        names = self.names()
+        return name in names and name == (self._default or names[0])
+
     def resolve(self, name: str | None) -> str:
         """``name`` if there is such a model; the default model for None.
 
@@ -53,6 +58,18 @@ class Catalog:
                 f"there is no model {wanted!r}; there is {', '.join(names)}", model=wanted, available=list(names)
             )
         return wanted
+
+    def labels(self, name: str) -> dict[int, list[str]]:
+        """The labels of ``name``'s versions, by version; only models.config tells them."""
+        found: dict[int, list[str]] = {}
+        if self._config is not None:
+            try:
+                listed = models(self._config).get(name)
+            except (ModelsConfigError, OSError):
+                return found
+            for label, version in sorted(listed.labels.items()) if listed else ():
+                found.setdefault(version, []).append(label)
+        return found
 
     def _refresh(self, config: Path) -> None:
         try:

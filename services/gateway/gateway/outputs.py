@@ -2,15 +2,17 @@
 
 from dataclasses import dataclass
 
-from gateway import images, masks, png
+from contract import ModelCard
+from gateway import images, masks, png, rle
 from gateway.errors import InvalidParameter
 from gateway.images import Image
 from gateway.masks import Mask
 from gateway.palette import TEXT_KEY, Palette, is_background
-from gateway.schemas import ClassRegion, Output, OutputFormat, Segmentation, SegmentParameters
-from gateway.serving_replies import ServedModel
-
-_DEFAULT_FORMAT: dict[Output, OutputFormat] = {"mask": "png", "color": "png", "overlay": "jpeg"}
+from gateway.parameters import ImageFormat, SegmentParameters
+from gateway.polygons import polygons
+from gateway.regions import regions
+from gateway.schemas import ClassRegion, CocoRle, Segmentation
+from gateway.serving_replies import Prediction, ServedModel
 
 
 @dataclass(frozen=True)
@@ -21,36 +23,40 @@ class Encoded:
     media_type: str
 
 
-def choose_format(output: Output, wanted: OutputFormat | None) -> OutputFormat | None:
-    """The image format of ``output``; None for JSON.
+def check(photo: Image, card: ModelCard, parameters: SegmentParameters) -> None:
+    """Refuse before inference what :func:`encode` cannot give.
 
     Raises:
-        InvalidParameter: one that ``output`` cannot have.
+        InvalidParameter: a class the model lacks, or an image longer than its format can hold.
     """
-    if output == "mask" and wanted == "jpeg":
+    if parameters.classes is not None:
+        Palette.of(card).select(parameters.classes)
+    kind = parameters.image_format
+    height, width = photo.shape[:2] if parameters.size == "original" else (card.input_height, card.input_width)
+    if kind is not None and max(height, width) > images.LONGEST_SIDE[kind]:
         raise InvalidParameter(
-            "format=jpeg: JPEG blurs class ids into others, so a mask is PNG only; use format=png, or output=color",
+            f"format={kind} holds at most {images.LONGEST_SIDE[kind]} pixels a side and the reply would have "
+            f"{width}x{height}; use format=png, or size=model",
             parameter="format",
         )
-    if output == "json" and wanted:
-        raise InvalidParameter(f"format={wanted}: output=json is no image; leave format out", parameter="format")
-    return wanted or _DEFAULT_FORMAT.get(output)
 
 
-def encode(photo: Image, mask: Mask, served: ServedModel, parameters: SegmentParameters) -> Encoded:
+def encode(photo: Image, prediction: Prediction, parameters: SegmentParameters) -> Encoded:
     """What the caller asked for.
 
     Args:
         photo: uint8 [H,W,3], RGB, as sent.
-        mask: uint8 [h,w], at the model's input size.
-        served: the version that made the mask.
-        parameters: output, format, size, classes and alpha.
+        prediction: of the model's input size; with ``confidence`` where ``min_confidence`` asks for it.
+        parameters: checked against each other.
 
     Raises:
-        InvalidParameter: a class the model lacks, or a format the output cannot have.
+        InvalidParameter: as :func:`check`.
     """
-    kind = choose_format(parameters.output, parameters.format)
+    served, mask, kind = prediction.served, prediction.mask, parameters.image_format
     palette = Palette.of(served.card)
+    if parameters.min_confidence is not None:
+        assert prediction.confidence is not None
+        mask = masks.confident(mask, prediction.confidence, parameters.min_confidence, palette.ignore_id)
     if parameters.classes is not None:
         mask = masks.keep(mask, palette.select(parameters.classes), palette.ignore_id)
     if parameters.size == "original":
@@ -59,22 +65,35 @@ def encode(photo: Image, mask: Mask, served: ServedModel, parameters: SegmentPar
         case "mask":
             body = png.encode_indexed(mask, palette.rgb, palette.alpha, {TEXT_KEY: palette.text})
         case "color":
-            body = _encode_image(masks.colorize(mask, palette), kind)
+            body = _encode_image(masks.colorize(mask, palette), kind, flat=True)
         case "overlay":
             body = _encode_image(
                 masks.overlay(images.resize(photo, *mask.shape), mask, palette, parameters.alpha), kind
             )
         case "json":
-            body = _describe(mask, served)
+            body = _describe(mask, served, parameters)
     return Encoded(body, f"image/{kind}" if kind else "application/json")
 
 
-def _describe(mask: Mask, served: ServedModel) -> bytes:
-    """Area, box and runs of every class present."""
+def _describe(mask: Mask, served: ServedModel, parameters: SegmentParameters) -> bytes:
+    """Area, box and runs of every class present, and its outlines where they are asked for."""
     card = served.card
+    height, width = mask.shape
+    coco = rle.coco(mask) if parameters.rle == "coco" else {}
+    outlines = {} if parameters.polygons is None else polygons(mask, card.ignore_id, parameters.polygons)
     found = []
-    for region in masks.regions(mask, card.ignore_id):
+    for region in regions(mask, card.ignore_id):
         c = card.classes[region.class_id]
+        runs: list[int] | CocoRle
+        match parameters.rle:
+            case "runs":
+                runs = rle.interleaved(region.runs)
+            case "coco":
+                runs = CocoRle(size=(height, width), counts=coco[c.id])
+            case "cvat":
+                runs = rle.cvat(region.runs, region.bounding_box, width)
+            case "labelstudio":
+                runs = rle.label_studio(region.runs, mask.size)
         found.append(
             ClassRegion(
                 id=c.id,
@@ -84,10 +103,10 @@ def _describe(mask: Mask, served: ServedModel) -> bytes:
                 pixels=region.pixels,
                 area=region.area,
                 bounding_box=region.bounding_box,
-                rle=region.runs,
+                rle=runs,
+                polygons=outlines.get(c.id),
             )
         )
-    height, width = mask.shape
     reply = Segmentation(
         model=served.name,
         version=served.version,
@@ -96,8 +115,15 @@ def _describe(mask: Mask, served: ServedModel) -> bytes:
         ignore_id=card.ignore_id,
         classes=found,
     )
-    return reply.model_dump_json().encode()
+    return reply.model_dump_json(exclude_none=True).encode()
 
 
-def _encode_image(bgr: Image, kind: OutputFormat | None) -> bytes:
-    return images.encode_jpeg(bgr) if kind == "jpeg" else images.encode_png(bgr)
+def _encode_image(bgr: Image, kind: ImageFormat | None, *, flat: bool = False) -> bytes:
+    """``flat``: of few colours, each of which means something."""
+    match kind:
+        case "jpeg":
+            return images.encode_jpeg(bgr)
+        case "webp":
+            return images.encode_webp(bgr, lossless=flat)
+        case _:
+            return images.encode_png(bgr)

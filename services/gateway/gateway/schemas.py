@@ -4,48 +4,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Output = Literal["mask", "color", "overlay", "json"]
-OutputFormat = Literal["png", "jpeg"]
-Size = Literal["original", "model"]
-
-
-class SegmentParameters(BaseModel):
-    """What ``POST /segment`` can be asked for."""
-
-    model: Annotated[str | None, Field(description="A name from `/models`. Default: the default model.")] = None
-    version: Annotated[
-        int | None,
-        Field(ge=1, le=2**63 - 1, description="A version from `/models/{model}`. Default: the newest loaded."),
-    ] = None
-    output: Annotated[
-        Output,
-        Field(
-            description="`mask`: an indexed PNG; pixel value = class id, palette = class colours, 255 = ignored and "
-            "transparent, class names as JSON in the text chunk `segstack-classes`. `color`: class colours as RGB. "
-            "`overlay`: the photo with class colours laid over it. `json`: area, box and runs of each class."
-        ),
-    ] = "mask"
-    format: Annotated[
-        OutputFormat | None,
-        Field(
-            description="Default: `png` for mask and color, `jpeg` for overlay. A mask is never JPEG, which would blur "
-            "class ids; `json` has no format."
-        ),
-    ] = None
-    alpha: Annotated[
-        float, Field(ge=0, le=1, description="Overlay only: opacity of the colours, 0 to 1.", examples=[0.5])
-    ] = 0.5
-    size: Annotated[
-        Size, Field(description="`original`: as large as the image sent. `model`: as large as the model's input.")
-    ] = "original"
-    classes: Annotated[
-        str | None,
-        Field(
-            description="Names or ids to keep, separated by commas; all else becomes 255, ignored.",
-            examples=["person,car"],
-        ),
-    ] = None
-
 
 class ErrorBody(BaseModel):
     """What was wrong, what was expected and what to do."""
@@ -70,6 +28,13 @@ class ClassSummary(BaseModel):
     background: Annotated[bool, Field(description="Class 0 where it is named so: overlays leave it unpainted.")]
 
 
+class CocoRle(BaseModel):
+    """COCO's compressed run-length encoding, column by column."""
+
+    size: Annotated[tuple[int, int], Field(description="Height, width.", examples=[[480, 640]])]
+    counts: Annotated[str, Field(examples=["PPYo1"])]
+
+
 class ClassRegion(ClassSummary):
     """Where one class is in the image."""
 
@@ -79,14 +44,25 @@ class ClassRegion(ClassSummary):
         tuple[int, int, int, int], Field(description="x, y, width, height in pixels.", examples=[[12, 40, 96, 64]])
     ]
     rle: Annotated[
-        list[int],
+        list[int] | CocoRle,
         Field(
-            description="Run-length encoding, row-major: start, length, start, length, … A start is the zero-based "
-            "pixel index y * width + x; starts rise; a run goes on over the end of a row. In NumPy: "
-            "`mask.reshape(-1)[start : start + length] = id`.",
+            description="As `rle` asks. `runs`: start, length, start, length, … A start is the zero-based pixel index "
+            "y * width + x; starts rise; a run goes on over the end of a row. In NumPy: "
+            "`mask.reshape(-1)[start : start + length] = id`. `coco`: for pycocotools.mask.decode. `cvat`: the "
+            "`points` of a shape of type mask, for cvat_sdk.masks.decode_mask. `labelstudio`: the `rle` of a brush "
+            "with `format: rle`, for label_studio_sdk.converter.brush.decode_rle.",
             examples=[[412, 3, 1052, 5]],
         ),
     ]
+    polygons: Annotated[
+        list[list[list[tuple[int, int]]]] | None,
+        Field(
+            description="There when `polygons` asks. One polygon for each connected part: its outline, then the holes "
+            "in it, each a list of x, y. They follow the pixels' edges, so one pixel is a square of four points; "
+            "fill by the even-odd rule.",
+            examples=[[[[[12, 40], [108, 40], [108, 104], [12, 104]]]]],
+        ),
+    ] = None
 
 
 class Segmentation(BaseModel):
@@ -98,6 +74,22 @@ class Segmentation(BaseModel):
     height: Annotated[int, Field(description="Of the mask, in pixels.", examples=[480])]
     ignore_id: Annotated[int, Field(examples=[255])]
     classes: list[ClassRegion]
+
+
+class BatchImage(BaseModel):
+    """What became of one image of a batch."""
+
+    file: Annotated[str, Field(description="Its name as sent.", examples=["photo.jpg"])]
+    entry: Annotated[str, Field(description="Its result's name in the zip.", examples=["photo.png"])]
+    status: Annotated[int, Field(description="What `/segment` would have answered with.", examples=[200])]
+    model: Annotated[str | None, Field(description="Who answered; null for an error.", examples=["shapes"])]
+    version: Annotated[int | None, Field(examples=[1])]
+
+
+class BatchManifest(BaseModel):
+    """``manifest.json``, a zip's last entry: the images in the order in which they were sent."""
+
+    images: list[BatchImage]
 
 
 class ModelList(BaseModel):
@@ -121,6 +113,10 @@ class VersionState(BaseModel):
         ),
     ]
     error: Annotated[str, Field(description="Why it failed to load; empty when it did not.", examples=[""])]
+    labels: Annotated[
+        list[str],
+        Field(description="What `label` may ask for it by, as far as models.config says.", examples=[["stable"]]),
+    ]
 
 
 class Quality(BaseModel):

@@ -1,19 +1,25 @@
 """One image through the gateway: queue, decode, infer, encode."""
 
+import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 
 import contract
 from gateway import images, outputs
 from gateway.admission import Admission
+from gateway.callers import Caller
 from gateway.codecs import CodecPool
 from gateway.deadline import Deadline
+from gateway.errors import ModelUnavailable, Overloaded, UnknownVersion
 from gateway.images import Image
+from gateway.metrics import Metrics
 from gateway.outputs import Encoded
-from gateway.palette import Palette
-from gateway.schemas import SegmentParameters
+from gateway.parameters import SegmentParameters
 from gateway.serving_client import ServingClient
 from gateway.serving_replies import ServedModel
+from gateway.shadow import Shadow
+from gateway.targets import Target
 from gateway.timings import Timings
 
 
@@ -28,34 +34,81 @@ class Result:
 class Segmenter:
     """Joins the pure functions to serving, the codec threads and the admission limit."""
 
-    def __init__(self, serving: ServingClient, codecs: CodecPool, admission: Admission, max_pixels: int) -> None:
+    def __init__(
+        self,
+        serving: ServingClient,
+        codecs: CodecPool,
+        admission: Admission,
+        metrics: Metrics,
+        shadow: Shadow,
+        max_pixels: int,
+    ) -> None:
         self._serving = serving
         self._codecs = codecs
         self._admission = admission
+        self._metrics = metrics
+        self._shadow = shadow
         self._max_pixels = max_pixels
 
     async def segment(
-        self, data: bytes, model: str, parameters: SegmentParameters, deadline: Deadline, timings: Timings
+        self,
+        data: bytes,
+        target: Target,
+        parameters: SegmentParameters,
+        deadline: Deadline,
+        timings: Timings,
+        caller: Caller,
+        canary: Target | None = None,
     ) -> Result:
         """Segment one encoded image and encode the answer.
 
+        ``canary`` answers in ``target``'s place, unless it is not loaded: its caller did not ask for it.
+
         Raises:
             GatewayError: any of the image, parameter, serving and deadline errors.
+            ClientGone: the caller hung up before inference began, or before its mask was encoded.
         """
         async with deadline.enforced(), AsyncExitStack() as held:
+            with timings.measure("decode"):
+                header = await self._codecs.run(images.check_size, data, self._max_pixels)
             with timings.measure("queue"):
-                await held.enter_async_context(self._admission.slot())
+                try:
+                    # Half the time is for the work: who would be answered too late is told so while it can still be.
+                    async with caller.waits(), asyncio.timeout(deadline.remaining_s() / 2):
+                        await held.enter_async_context(self._admission.slot(header.width * header.height))
+                except TimeoutError:
+                    raise Overloaded(
+                        "too many images are before this one for an answer in time; try again in a moment",
+                        deadline_ms=deadline.milliseconds,
+                    ) from None
             with timings.measure("decode"):
                 photo = await self._codecs.run(images.decode, data, self._max_pixels)
 
             async def prepare(card: contract.ModelCard) -> Image:
-                if parameters.classes is not None:
-                    Palette.of(card).select(parameters.classes)  # refused before inference, not after
+                outputs.check(photo, card, parameters)
+                # The last moment to ask: what serving has begun goes on, whoever hangs up, and so must the slot.
+                caller.check()
                 with timings.measure("decode"):
                     return await self._codecs.run(images.resize, photo, card.input_height, card.input_width)
 
             with timings.measure("infer"):
-                prediction = await self._serving.segment(model, parameters.version, prepare, deadline)
+                ask = partial(
+                    self._serving.segment,
+                    prepare=prepare,
+                    deadline=deadline,
+                    want_confidence=parameters.min_confidence is not None,
+                )
+                try:
+                    prediction = await ask(canary or target)
+                except (UnknownVersion, ModelUnavailable):
+                    if canary is None:
+                        raise
+                    self._metrics.canary_absent.inc()
+                    canary, prediction = None, await ask(target)
+            caller.check()
             with timings.measure("encode"):
-                encoded = await self._codecs.run(outputs.encode, photo, prediction.mask, prediction.served, parameters)
-            return Result(encoded, prediction.served)
+                encoded = await self._codecs.run(outputs.encode, photo, prediction, parameters)
+        self._metrics.segmented(prediction.served, prediction.mask, timings)
+        if canary is None:
+            self._shadow.offer(photo, target, prediction)
+        return Result(encoded, prediction.served)

@@ -1,4 +1,4 @@
-"""What serving answers, and whether it keeps the contract: serving itself checks neither shapes nor dtypes."""
+"""What serving answers about its models: versions, cards, signatures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 import contract
 from gateway import tensors
 from gateway.errors import BadServingReply, ModelUnavailable
+from gateway.graphs import output
 from gateway.protocol import serving_pb2 as pb
 
 
@@ -33,10 +34,14 @@ class ServedModel:
 
 @dataclass(frozen=True)
 class Prediction:
-    """A mask, uint8 [H,W] at the card's input size, and the version that made it."""
+    """What a version answered for one image, uint8 [H,W] at the card's input size.
+
+    ``confidence``, round(255 p of the class chosen), is there when it was asked for.
+    """
 
     served: ServedModel
     mask: NDArray[np.uint8]
+    confidence: NDArray[np.uint8] | None = None
 
 
 def read_versions(reply: pb.GetModelStatusResponse) -> list[VersionStatus]:
@@ -81,47 +86,18 @@ def read_card(reply: pb.PredictResponse, where: str) -> contract.ModelCard:
         BadServingReply: no card, or one that breaks the contract.
     """
     try:
-        return contract.ModelCard.from_json(tensors.to_text(_output(reply, "model_card")))
+        return contract.ModelCard.from_json(tensors.to_text(output(reply, "model_card")))
     except contract.CardError as error:
         raise BadServingReply(f"{where}: {error}; export it again") from None
 
 
-def read_mask(reply: pb.PredictResponse, card: contract.ModelCard) -> NDArray[np.uint8]:
-    """The mask, uint8 [H,W] at the card's input size.
+def read_signatures(reply: pb.GetModelMetadataResponse, where: str) -> dict[str, pb.SignatureDef]:
+    """The graph's own signatures by name.
 
     Raises:
-        BadServingReply: another dtype or shape, or an id that is no class of the card's.
-    """
-    mask = tensors.to_mask(_output(reply, "mask"), card.input_height, card.input_width)
-    top = int(np.where(mask == card.ignore_id, 0, mask).max())
-    if top >= len(card.classes):
-        raise BadServingReply(f"serving's mask has class {top}; the card ends at {len(card.classes) - 1}")
-    return mask
-
-
-def check_signature(reply: pb.GetModelMetadataResponse, card: contract.ModelCard, where: str) -> None:
-    """Hold the graph's own signature against the card.
-
-    Raises:
-        BadServingReply: they differ in a tensor's name, dtype or shape.
+        BadServingReply: they cannot be read.
     """
     try:
-        found = pb.SignatureDefMap.FromString(reply.metadata["signature_def"].value).signature_def
+        return dict(pb.SignatureDefMap.FromString(reply.metadata["signature_def"].value).signature_def)
     except DecodeError:
         raise BadServingReply(f"{where}: its signatures cannot be read") from None
-    wanted, got = contract.signatures(card)[contract.SERVING_DEFAULT], found[contract.SERVING_DEFAULT]
-    for specs, infos in ((wanted.inputs, got.inputs), (wanted.outputs, got.outputs)):
-        for alias, spec in specs.items():
-            info = infos[alias]
-            shape = tuple(size if size >= 0 else None for size in tensors.shape_of(info.tensor_shape))
-            actual = contract.TensorSpec(tensors.dtype_name(info.dtype), shape)
-            if actual != spec:
-                raise BadServingReply(
-                    f"{where}: {contract.SERVING_DEFAULT} has {alias} {actual}, its card says {spec}; export it again"
-                )
-
-
-def _output(reply: pb.PredictResponse, name: str) -> pb.Tensor:
-    if name not in reply.outputs:
-        raise BadServingReply(f"serving answered with {sorted(reply.outputs)}; expected [{name!r}]")
-    return reply.outputs[name]

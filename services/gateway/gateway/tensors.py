@@ -1,8 +1,12 @@
 """Arrays to and from TensorFlow's wire format."""
 
+import math
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
+from contract import TensorSpec
 from gateway.errors import BadServingReply
 from gateway.protocol import serving_pb2 as pb
 
@@ -14,11 +18,21 @@ _DTYPE_NAMES: dict[int, str] = {
     pb.DT_INT64: "int64",
 }
 
+# By dtype: what tensor_content holds, the field used otherwise, and the type of that field's values.
+_FIELDS: dict[int, tuple[str, str, str]] = {
+    pb.DT_FLOAT: ("<f4", "float_val", "float32"),
+    pb.DT_INT32: ("<i4", "int_val", "int32"),
+    pb.DT_UINT8: ("u1", "int_val", "int32"),
+    pb.DT_INT64: ("<i8", "int64_val", "int64"),
+}
+_NUMBERS = ", ".join(_DTYPE_NAMES[dtype] for dtype in _FIELDS)
 
-def from_image(image: NDArray[np.uint8]) -> pb.Tensor:
-    """uint8 [H,W,3] as a batch of one, uint8 [1,H,W,3]."""
+
+def from_image(image: NDArray[np.uint8] | NDArray[np.float32]) -> pb.Tensor:
+    """[H,W,3] as a batch of one, [1,H,W,3], of the same dtype."""
     shape = pb.TensorShape(dim=[pb.TensorShape.Dim(size=size) for size in (1, *image.shape)])
-    return pb.Tensor(dtype=pb.DT_UINT8, tensor_shape=shape, tensor_content=image.tobytes())
+    dtype = pb.DT_UINT8 if image.dtype == np.uint8 else pb.DT_FLOAT
+    return pb.Tensor(dtype=dtype, tensor_shape=shape, tensor_content=image.tobytes())
 
 
 def from_text(text: str) -> pb.Tensor:
@@ -27,30 +41,54 @@ def from_text(text: str) -> pb.Tensor:
     return pb.Tensor(dtype=pb.DT_STRING, tensor_shape=shape, string_val=[text.encode()])
 
 
-def to_mask(tensor: pb.Tensor, height: int, width: int) -> NDArray[np.uint8]:
-    """The one mask of a batch of one, uint8 [H,W].
-
-    TensorFlow Serving puts uint8 in ``int_val``; a server that fills ``tensor_content`` is understood too.
+def to_plane(tensor: pb.Tensor, name: str, height: int, width: int) -> NDArray[np.uint8]:
+    """The one plane of a batch of one, uint8 [H,W]; ``name`` is what errors call it.
 
     Raises:
-        BadServingReply: another dtype or shape, or fewer values than the shape says.
+        BadServingReply: another dtype or shape, fewer values than the shape says, or values beyond uint8.
     """
     shape = shape_of(tensor.tensor_shape)
     if tensor.dtype != pb.DT_UINT8 or shape != (1, height, width):
         raise BadServingReply(
-            f"serving's mask is {dtype_name(tensor.dtype)} {list(shape)}; expected uint8 {[1, height, width]}"
+            f"serving's {name} is {dtype_name(tensor.dtype)} {list(shape)}; expected uint8 {[1, height, width]}"
         )
+    return to_uint8(to_array(tensor, name)[0], name)
+
+
+def to_array(tensor: pb.Tensor, name: str) -> NDArray[Any]:
+    """Numbers of any shape, as float32, int32, int64 or uint8; uint8 that came as ``int_val`` stays int32.
+
+    TensorFlow Serving answers in the field of the type; a server that fills ``tensor_content`` is understood too.
+
+    Raises:
+        BadServingReply: another dtype, or another number of values than the shape says.
+    """
+    if tensor.dtype not in _FIELDS:
+        raise BadServingReply(f"serving's {name} is {dtype_name(tensor.dtype)}; expected one of {_NUMBERS}")
+    content, field, wide = _FIELDS[tensor.dtype]
+    shape = shape_of(tensor.tensor_shape)
     if tensor.tensor_content:
-        values = np.frombuffer(tensor.tensor_content, np.uint8)
+        if len(tensor.tensor_content) % np.dtype(content).itemsize:
+            raise BadServingReply(f"serving's {name} ends in the middle of a value")
+        values: NDArray[Any] = np.frombuffer(tensor.tensor_content, content)
     else:
         # np.array takes the packed field in one go, np.fromiter value by value: 50 times slower.
-        wide = np.array(tensor.int_val, np.int32)
-        values = wide.astype(np.uint8)
-        if not np.array_equal(values, wide):
-            raise BadServingReply("serving's mask has values outside 0 to 255")
-    if values.size != height * width:
-        raise BadServingReply(f"serving's mask has {values.size} values; its shape says {height * width}")
-    return values.reshape(height, width)
+        values = np.array(getattr(tensor, field), wide)
+    if min(shape, default=0) < 0 or values.size != math.prod(shape):
+        raise BadServingReply(f"serving's {name} has {values.size} values; its shape {list(shape)} says otherwise")
+    return values.reshape(shape)
+
+
+def to_uint8(values: NDArray[Any], name: str) -> NDArray[np.uint8]:
+    """The same numbers in a byte each.
+
+    Raises:
+        BadServingReply: some do not fit.
+    """
+    narrow = values.astype(np.uint8, copy=False)
+    if narrow is not values and not np.array_equal(narrow, values):
+        raise BadServingReply(f"serving's {name} has values outside 0 to 255")
+    return narrow
 
 
 def to_text(tensor: pb.Tensor) -> str:
@@ -69,6 +107,12 @@ def to_text(tensor: pb.Tensor) -> str:
 def shape_of(shape: pb.TensorShape) -> tuple[int, ...]:
     """Sizes, -1 where unknown."""
     return tuple(dim.size for dim in shape.dim)
+
+
+def spec_of(info: pb.TensorInfo) -> TensorSpec:
+    """A tensor of a signature as the contract describes one."""
+    shape = tuple(size if size >= 0 else None for size in shape_of(info.tensor_shape))
+    return TensorSpec(dtype_name(info.dtype), shape)
 
 
 def dtype_name(dtype: int) -> str:

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal, get_args
 
+from gateway import tracing
+
 Stage = Literal["decode", "queue", "infer", "encode"]
 
 
@@ -18,11 +20,12 @@ class Timings:
 
     @contextmanager
     def measure(self, stage: Stage) -> Iterator[None]:
-        """Count the block's time to ``stage``."""
+        """Count the block's time to ``stage``, and trace it as one."""
         self._settle()
         self._running.append(stage)
         try:
-            yield
+            with tracing.span(stage):
+                yield
         finally:
             self._settle()
             self._running.pop()

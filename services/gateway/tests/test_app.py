@@ -5,6 +5,7 @@ import re
 import pytest
 
 from gateway.app import create_app
+from gateway.parameters import SegmentParameters
 from gateway.settings import Settings
 
 
@@ -19,8 +20,10 @@ def test_operation_ids_are_stable(openapi):
     }
     assert ids == {
         "post /segment": "segment",
+        "post /segment/batch": "segment_batch",
         "get /models": "list_models",
         "get /models/{model}": "get_model",
+        "get /models/{model}/agreement": "get_agreement",
         "get /livez": "livez",
         "get /readyz": "readyz",
         "get /metrics": "metrics",
@@ -39,9 +42,14 @@ def test_every_error_of_segment_is_documented_with_an_example(openapi):
 def test_the_body_and_every_reply_type_are_documented(openapi):
     operation = openapi["paths"]["/segment"]["post"]
     assert set(operation["requestBody"]["content"]) == {"image/jpeg", "image/png", "image/webp", "multipart/form-data"}
-    assert set(operation["responses"]["200"]["content"]) == {"image/png", "image/jpeg", "application/json"}
+    assert set(operation["responses"]["200"]["content"]) == {
+        "image/png",
+        "image/jpeg",
+        "image/webp",
+        "application/json",
+    }
     names = [parameter["name"] for parameter in operation["parameters"]]
-    assert names == ["model", "version", "output", "format", "alpha", "size", "classes"]
+    assert names == list(SegmentParameters.model_fields)
     assert all(parameter["description"] for parameter in operation["parameters"])
 
 
@@ -57,6 +65,13 @@ def test_pages_load_nothing_from_elsewhere(client, path):
         assert link.startswith(("/", "#", "data:")), link
         if link.startswith("/static"):
             assert client.get(link).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/livez", "/readyz", "/static/app.js"])
+def test_head_is_get_without_the_body(client, path):
+    head, get = client.head(path), client.get(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == get.headers["content-length"]
 
 
 def test_scripts_import_only_what_is_there(client):

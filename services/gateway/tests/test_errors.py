@@ -227,7 +227,7 @@ def test_504_past_the_deadline(make_client, serving, jpeg, gate):
     assert time.monotonic() - started_at < 2
 
 
-def test_504_the_wait_for_a_place_counts(make_client, serving, jpeg, gate):
+def test_429_a_wait_that_leaves_no_time_for_the_work(make_client, serving, jpeg, gate):
     serving.before_predict = lambda request, context: gate.wait(10)
     client = make_client(deadline_ms=300, max_in_flight=1, max_waiting=5)
     replies = []
@@ -236,8 +236,10 @@ def test_504_the_wait_for_a_place_counts(make_client, serving, jpeg, gate):
         thread.start()
     for thread in threads:
         thread.join()
-    for reply in replies:
-        check(reply, 504, "deadline_exceeded")
+    replies.sort(key=lambda reply: reply.status_code)
+    for reply in replies[:2]:
+        check(reply, 429, "overloaded", "in time")
+    check(replies[2], 504, "deadline_exceeded")
 
 
 def test_500_a_bug_of_ours_keeps_the_shape(client, serving, jpeg, monkeypatch, caplog):

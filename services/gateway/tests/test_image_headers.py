@@ -90,6 +90,27 @@ def test_a_header_without_a_size(data):
         read_header(data)
 
 
+def test_more_scans_than_any_camera_writes_are_refused():
+    # Each costs the decoder a walk over all blocks, whatever is in it.
+    data = file("JPEG", progressive=True)
+    start = data.index(b"\xff\xda")
+    with pytest.raises(UndecodableImage, match="more than 100 scans"):
+        check_complete(data[:start] + data[start:-2] * 100 + data[-2:], "jpeg")
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"\xff\xd8" + b"\xff\xfe\0\2" * 200_000, "JPEG has more than 100000 segments"),
+        (b"\xff\xd8" + b"\xff" * 1_000_000, "no frame header"),
+        (FILES["png"][:33] + b"\0\0\0\0tEXt\0\0\0\0" * 200_000, "PNG has more than 100000 chunks"),
+    ],
+)
+def test_a_walk_through_millions_of_parts_is_not_taken(data, says):
+    with pytest.raises(UndecodableImage, match=says):
+        check_complete(data, read_header(data).format)
+
+
 WEBP_CHUNKS = (b"VP8 ", b"VP8L", b"VP8X")
 PREFIXES = [b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", *(b"RIFF\0\0\0\0WEBP" + c for c in WEBP_CHUNKS)]
 

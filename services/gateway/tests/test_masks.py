@@ -2,18 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
 
 from contract import ClassInfo
 from gateway import masks
 from gateway.palette import Palette
 
 PALETTE = Palette((ClassInfo(0, "background", (9, 9, 9)), ClassInfo(1, "car", (200, 100, 50))), 255)
-SMALL_MASKS = arrays.arrays(
-    np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.sampled_from([0, 1, 4, 255])
-)
 
 
 @pytest.mark.parametrize(("source", "target"), [(48, 96), (48, 37), (7, 20), (64, 1080), (250, 3)])
@@ -34,6 +28,13 @@ def test_keep_ignores_the_rest():
     assert masks.keep(np.array([[0, 1, 2, 255]], np.uint8), {1, 2}, 255).tolist() == [[255, 1, 2, 255]]
 
 
+def test_confident_ignores_what_is_less_sure():
+    mask, confidence = np.array([[1, 2, 3, 255]], np.uint8), np.array([[127, 128, 255, 255]], np.uint8)
+    assert masks.confident(mask, confidence, 0.5, 255).tolist() == [[255, 2, 3, 255]]
+    assert masks.confident(mask, confidence, 0, 255).tolist() == mask.tolist()
+    assert masks.confident(mask, confidence, 1, 255).tolist() == [[255, 255, 3, 255]]
+
+
 def test_colours_come_in_opencvs_order():
     assert masks.colorize(np.array([[1, 255]], np.uint8), PALETTE).tolist() == [[[50, 100, 200], [0, 0, 0]]]
 
@@ -48,22 +49,3 @@ def test_overlay_paints_class_0_where_it_is_no_background():
     streets = Palette((ClassInfo(0, "road", (100, 100, 100)), ClassInfo(1, "car", (0, 0, 0))), 255)
     painted = masks.overlay(np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), np.uint8), streets, 1)
     assert painted.tolist() == [[[100, 100, 100]]]
-
-
-@given(SMALL_MASKS)
-def test_regions_say_where_every_class_is(mask):
-    found = masks.regions(mask, 255)
-
-    assert [region.class_id for region in found] == [i for i in np.unique(mask) if i != 255]
-    painted = np.full(mask.size, 255, np.uint8)
-    for region in found:
-        rows, columns = np.nonzero(mask == region.class_id)
-        assert region.pixels == len(rows)
-        assert region.area == len(rows) / mask.size
-        x, y, width, height = region.bounding_box
-        assert (x, y, x + width - 1, y + height - 1) == (columns.min(), rows.min(), columns.max(), rows.max())
-        starts, lengths = region.runs[::2], region.runs[1::2]
-        assert starts == sorted(starts)
-        for start, length in zip(starts, lengths, strict=True):
-            painted[start : start + length] = region.class_id
-    assert np.array_equal(painted.reshape(mask.shape), mask)

@@ -42,6 +42,19 @@ def test_versions_and_states_come_from_serving(client, serving):
     assert (found["version"], found["architecture"]) == (2, "ddrnet39")
 
 
+def test_labels_come_from_models_config(make_client, serving, tmp_path):
+    serving.publish("shapes", 2)
+    config = tmp_path / "models.config"
+    config.write_text(
+        """model_config_list { config { name: "shapes" base_path: "/models/shapes"
+        model_version_policy { specific { versions: 1 versions: 2 } }
+        version_labels { key: "stable" value: 1 } version_labels { key: "first" value: 1 } } }"""
+    )
+    client = make_client(models=(), models_config=config)
+    found = client.get("/models/shapes").json()["versions"]
+    assert [(v["version"], v["labels"]) for v in found] == [(2, []), (1, ["first", "stable"])]
+
+
 def test_a_model_none_of_whose_versions_loaded_says_why(client, serving):
     serving.states["shapes", 1] = (pb.ModelVersionStatus.END, "no saved_model.pb")
     reply = client.get("/models/shapes")

@@ -10,6 +10,12 @@ from PIL import Image
 QUARTERS = np.kron(np.array([[1, 2], [3, 0]], np.uint8), np.ones((48, 64), np.uint8))
 
 
+@pytest.fixture
+def small_photo(photo, encode) -> bytes:
+    """A PNG of 8x4 pixels with the same four quarters."""
+    return encode(photo[::24, ::16], "PNG")
+
+
 def ids(body: bytes) -> np.ndarray:
     return np.array(Image.open(io.BytesIO(body)))
 
@@ -87,19 +93,31 @@ def test_classes_keeps_some_and_ignores_the_rest(client, jpeg, wanted):
     assert np.array_equal(mask, np.where(np.isin(QUARTERS, (1, 2)), QUARTERS, 255))
 
 
-@pytest.mark.parametrize(("query", "kind"), [("", "png"), ("&format=png", "png"), ("&format=jpeg", "jpeg")])
-def test_color_is_class_colours(client, jpeg, card, query, kind):
+@pytest.mark.parametrize(("at_least", "kept"), [(0, (0, 1, 2, 3)), (0.5, (1, 2, 3)), (0.9, ())])
+def test_min_confidence_ignores_what_the_model_is_not_sure_of(client, jpeg, at_least, kept):
+    mask = ids(client.post(f"/segment?min_confidence={at_least}", content=jpeg).content)
+    assert np.array_equal(mask, np.where(np.isin(QUARTERS, kept), QUARTERS, 255))
+
+
+@pytest.mark.parametrize("query", ["", "&format=png", "&format=jpeg", "&format=webp"])
+def test_color_is_class_colours(client, jpeg, card, query):
     reply = client.post(f"/segment?output=color{query}", content=jpeg)
-    assert reply.headers["content-type"] == f"image/{kind}"
+    assert reply.headers["content-type"] == f"image/{query.partition('format=')[2] or 'png'}"
     image = np.array(Image.open(io.BytesIO(reply.content)).convert("RGB")).astype(int)
     for c in card.classes:
         assert np.abs(np.median(image[c.id == QUARTERS], 0) - c.color).max() <= 2
 
 
-@pytest.mark.parametrize(("query", "kind"), [("", "jpeg"), ("&format=png", "png"), ("&format=jpeg", "jpeg")])
-def test_overlay_format(client, jpeg, query, kind):
+def test_color_as_webp_is_lossless(client, jpeg, card):
+    reply = client.post("/segment?output=color&format=webp", content=jpeg)
+    colours = np.array([c.color for c in card.classes], np.uint8)
+    assert np.array_equal(Image.open(io.BytesIO(reply.content)).convert("RGB"), colours[QUARTERS])
+
+
+@pytest.mark.parametrize("query", ["", "&format=png", "&format=jpeg", "&format=webp"])
+def test_overlay_format(client, jpeg, query):
     reply = client.post(f"/segment?output=overlay{query}", content=jpeg)
-    assert reply.headers["content-type"] == f"image/{kind}"
+    assert reply.headers["content-type"] == f"image/{query.partition('format=')[2] or 'jpeg'}"
     assert Image.open(io.BytesIO(reply.content)).size == (128, 96)
 
 
@@ -133,11 +151,61 @@ def test_json_describes_every_class_present(client, jpeg):
 
 
 @pytest.mark.parametrize(
+    ("query", "car"),
+    [
+        ("", [0, 4, 8, 4]),
+        ("&rle=runs", [0, 4, 8, 4]),
+        ("&rle=coco", {"size": [4, 8], "counts": "02200000`0"}),
+        ("&rle=cvat", [0, 8, 0, 0, 3, 1]),
+    ],
+)
+def test_rle_chooses_how_json_writes_pixels(client, small_photo, query, car):
+    found = client.post(f"/segment?output=json&classes=car{query}", content=small_photo).json()
+    assert [c["rle"] for c in found["classes"]] == [car]
+    assert "polygons" not in found["classes"][0]
+
+
+def test_rle_of_label_studio_is_a_list_of_bytes(client, small_photo):
+    (car,) = client.post("/segment?output=json&classes=car&rle=labelstudio", content=small_photo).json()["classes"]
+    assert all(0 <= value < 256 for value in car["rle"])
+    assert int.from_bytes(bytes(car["rle"][:4])) == 4 * 8 * 4
+
+
+def test_polygons_follow_the_edges(client, small_photo):
+    found = client.post("/segment?output=json&polygons=0&classes=tree", content=small_photo).json()
+    assert found["classes"][0]["polygons"] == [[[[4, 0], [8, 0], [8, 2], [4, 2]]]]
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "webp"])
+def test_an_image_longer_than_the_format_can_hold(client, serving, encode, kind):
+    body = encode(np.zeros((1, 70_000, 3), np.uint8), "PNG")
+    reply = client.post(f"/segment?output=overlay&format={kind}", content=body)
+    assert reply.status_code == 422
+    assert "70000x1; use format=png, or size=model" in reply.json()["error"]["message"]
+    assert [request.model_spec.signature_name for request in serving.predictions] == ["describe"]
+    assert client.post("/segment?output=overlay&format=png", content=body).status_code == 200
+    assert client.post(f"/segment?output=overlay&format={kind}&size=model", content=body).status_code == 200
+
+
+@pytest.mark.parametrize(
     ("query", "says"),
     [
         ("output=masks", "output"),
-        ("format=webp", "format"),
+        ("output=mask&format=webp", "no palette"),
         ("output=mask&format=jpeg", "blurs"),
+        ("output=color&format=gif", "format=gif"),
+        ("alpha=0.5", "alpha has no effect on output=mask; use output=overlay"),
+        ("output=overlay&rle=coco", "rle has no effect on output=overlay; use output=json"),
+        ("polygons=1", "use output=json"),
+        ("output=json&rle=lzw", "rle=lzw"),
+        ("output=json&polygons=-1", "polygons=-1"),
+        ("output=json&polygons=inf", "polygons=inf"),
+        ("min_confidence=80", "min_confidence=80"),
+        ("min_confidence=nan", "min_confidence"),
+        ("version=1&label=stable", "both given"),
+        ("label=", "label"),
+        ("model=", "model"),
+        ("size=model&size=original", "size is given 2 times"),
         ("output=json&format=png", "leave format out"),
         ("alpha=1.5", "alpha"),
         ("alpha=much", "alpha"),

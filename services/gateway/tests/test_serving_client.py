@@ -1,31 +1,49 @@
 """The client on its own: what it asks, how often, and that masks and cards agree."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from gateway.deadline import Deadline
-from gateway.errors import BadServingReply
+from gateway.errors import BadServingReply, ServingUnavailable, UnknownVersion
 from gateway.images import resize
 from gateway.protocol import serving_pb2 as pb
 from gateway.serving_client import ServingClient
+from gateway.targets import Target
 
 
 @pytest.fixture
-def segment(serving, photo):
+def client(serving, codecs):
+    return lambda: ServingClient([serving.address], codecs)
+
+
+@pytest.fixture
+def prepare(photo):
+    """The photo at the size a card asks for."""
+
+    async def resized(card):
+        return resize(photo, card.input_height, card.input_width)
+
+    return resized
+
+
+@pytest.fixture
+def segment(client, prepare):
     """Runs several segmentations one after another through one client, calling ``between`` in the gaps."""
 
-    def run(count=1, *, version=None, between=lambda: None):
-        async def prepare(card):
-            return resize(photo, card.input_height, card.input_width)
-
+    def run(count=1, *, between=lambda: None, want_confidence=False, **pins):
         async def all_of_them():
             predictions = []
-            async with ServingClient(serving.address) as client:
+            async with client() as serving_client:
                 for _ in range(count):
-                    predictions.append(await client.segment("shapes", version, prepare, Deadline(5000)))
+                    predictions.append(
+                        await serving_client.segment(
+                            Target("shapes", **pins), prepare, Deadline(5000), want_confidence=want_confidence
+                        )
+                    )
                     await asyncio.to_thread(between)
             return predictions
 
@@ -44,13 +62,10 @@ def test_the_card_is_asked_for_once_a_version(serving, segment):
     assert serving.metadata_requests == 1
 
 
-def test_a_burst_at_the_start_asks_for_the_card_once(serving, photo):
-    async def prepare(card):
-        return resize(photo, card.input_height, card.input_width)
-
+def test_a_burst_at_the_start_asks_for_the_card_once(serving, client, prepare):
     async def burst():
-        async with ServingClient(serving.address) as client:
-            await asyncio.gather(*(client.segment("shapes", None, prepare, Deadline(5000)) for _ in range(8)))
+        async with client() as serving_client:
+            await asyncio.gather(*(serving_client.segment(Target("shapes"), prepare, Deadline(5000)) for _ in range(8)))
 
     asyncio.run(burst())
     assert asked(serving).count("describe") == 1
@@ -114,25 +129,32 @@ def test_an_answer_from_another_version_than_the_pinned_is_nonsense(serving, seg
         segment(version=1)
 
 
-def test_versions_are_listed_newest_first_with_what_went_wrong(serving):
+def test_versions_are_listed_newest_first_with_what_went_wrong(serving, client):
     serving.publish("shapes", 2)
     serving.states["shapes", 2] = (pb.ModelVersionStatus.END, "no saved_model.pb")
 
     async def ask():
-        async with ServingClient(serving.address) as client:
-            return await client.versions("shapes", Deadline(5000))
+        async with client() as serving_client:
+            return await serving_client.versions("shapes", Deadline(5000))
 
     found = asyncio.run(ask())
     assert [(s.version, s.state, s.error) for s in found] == [(2, "END", "no saved_model.pb"), (1, "AVAILABLE", "")]
 
 
-def test_a_server_that_comes_back_is_asked_for_its_cards_anew(serving, segment, card):
-    def restart_with_other_classes():
-        serving.stop()
-        serving.publish("shapes", 1, classes=tuple(replace(c, name=f"{c.name} anew") for c in card.classes))
-        serving.start()
+def test_a_server_that_comes_back_is_asked_for_its_cards_anew(serving, client, prepare, card):
+    async def before_and_after():
+        async with client() as serving_client:
+            before = await serving_client.segment(Target("shapes"), prepare, Deadline(5000))
+            await asyncio.to_thread(serving.stop)
+            serving.publish("shapes", 1, classes=tuple(replace(c, name=f"{c.name} anew") for c in card.classes))
+            await asyncio.to_thread(serving.start)
+            patience = Deadline(10_000)
+            while patience.remaining_s():
+                with suppress(ServingUnavailable):
+                    return before, await serving_client.segment(Target("shapes"), prepare, Deadline(5000))
+                await asyncio.sleep(0.02)
 
-    first, second = segment(2, between=restart_with_other_classes)
+    first, second = asyncio.run(before_and_after())
     assert first.served.version == second.served.version == 1
     assert second.served.card.classes[1].name == "car anew"
 
@@ -141,3 +163,24 @@ def test_masks_of_many_megapixels_fit(serving, segment):
     serving.publish("shapes", 2, input_height=2400, input_width=2400)
     [prediction] = segment()
     assert prediction.mask.shape == (2400, 2400)
+
+
+def test_a_label_is_asked_for_by_name_and_answered_by_number(serving, segment):
+    serving.publish("shapes", 2)
+    serving.labels["shapes", "stable"] = 1
+    [prediction] = segment(label="stable")
+    assert prediction.served.version == 1
+    assert serving.predictions[-1].model_spec.version_label == "stable"
+
+
+def test_a_label_that_moves_is_followed(serving, segment):
+    serving.publish("shapes", 2, input_height=24, input_width=80)
+    serving.labels["shapes", "stable"] = 1
+    first, second = segment(2, label="stable", between=lambda: serving.labels.update({("shapes", "stable"): 2}))
+    assert (first.served.version, second.served.version) == (1, 2)
+    assert second.mask.shape == (24, 80)
+
+
+def test_a_label_that_no_version_has(segment):
+    with pytest.raises(UnknownVersion, match="no version labelled 'best'"):
+        segment(label="best")

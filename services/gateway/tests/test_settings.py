@@ -8,7 +8,7 @@ from gateway.settings import Settings, SettingsError, load_settings
 
 def test_defaults_serve_loopback_alone():
     settings = load_settings()
-    assert (settings.host, settings.port, settings.serving_address) == ("127.0.0.1", 8000, "localhost:8500")
+    assert (settings.host, settings.port, settings.serving_address) == ("127.0.0.1", 8000, ("localhost:8500",))
     assert settings.models == ()
 
 
@@ -23,6 +23,13 @@ def test_an_empty_variable_is_one_that_is_not_set(monkeypatch):
     assert (load_settings().models_config, load_settings().port) == (None, 8000)
 
 
+def test_variables_that_are_no_misspelling_are_not_the_gateways(monkeypatch):
+    # Kubernetes sets these in every container beside a service called gateway.
+    monkeypatch.setenv("GATEWAY_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv("GATEWAY_PORT_8000_TCP_ADDR", "10.0.0.1")
+    assert load_settings().port == 8000
+
+
 def test_settings_are_frozen():
     with pytest.raises(ValidationError):
         Settings().port = 1
@@ -31,13 +38,23 @@ def test_settings_are_frozen():
 @pytest.mark.parametrize(
     ("environment", "says"),
     [
+        (
+            {"GATEWAY_API_KEY_FILE": "keys"},
+            "GATEWAY_API_KEY_FILE is no setting of the gateway; did you mean GATEWAY_API_KEYS_FILE?",
+        ),
         ({"GATEWAY_PORT": "http"}, "GATEWAY_PORT=http: "),
         ({"GATEWAY_DEADLINE_MS": "0"}, "GATEWAY_DEADLINE_MS=0: "),
         ({"GATEWAY_SERVING_ADDRESS": "serving"}, "GATEWAY_SERVING_ADDRESS=serving: expected host:port"),
         ({"GATEWAY_MODELS": "a", "GATEWAY_MODELS_CONFIG": "b"}, "both set"),
         ({"GATEWAY_MODELS": "a", "GATEWAY_DEFAULT_MODEL": "b"}, "not one of GATEWAY_MODELS: a"),
         ({"GATEWAY_HOST": "0.0.0.0"}, "GATEWAY_ALLOW_ANONYMOUS=1"),
-        ({"GATEWAY_HOST": "example.org"}, "GATEWAY_ALLOW_ANONYMOUS=1"),
+        ({"GATEWAY_HOST": "example.org"}, "GATEWAY_API_KEYS_FILE"),
+        ({"GATEWAY_TLS_KEY": "a.key"}, "GATEWAY_TLS_CERTIFICATE and GATEWAY_TLS_KEY go together"),
+        ({"GATEWAY_TLS_KEY": "no.key", "GATEWAY_TLS_CERTIFICATE": "no.pem"}, "cannot be used: [Errno 2]"),
+        ({"GATEWAY_CORS_ORIGINS": "https://a.example/page"}, "'https://a.example/page' is no origin"),
+        ({"GATEWAY_CORS_ORIGINS": "*"}, "'*' is no origin"),
+        ({"GATEWAY_REQUESTS_PER_S": "0"}, "GATEWAY_REQUESTS_PER_S=0: "),
+        ({"GATEWAY_LOG_FORMAT": "xml"}, "GATEWAY_LOG_FORMAT=xml: "),
     ],
 )
 def test_a_bad_setting_is_one_sentence(monkeypatch, environment, says):
@@ -54,7 +71,8 @@ def test_loopback_needs_no_leave(host):
     assert Settings(host=host).host == host
 
 
-def test_other_hosts_need_it(monkeypatch):
+def test_other_hosts_need_keys_or_leave(monkeypatch, tmp_path):
+    assert Settings(host="0.0.0.0", api_keys_file=tmp_path).host == "0.0.0.0"
     monkeypatch.setenv("GATEWAY_HOST", "0.0.0.0")
     monkeypatch.setenv("GATEWAY_ALLOW_ANONYMOUS", "1")
     assert load_settings().host == "0.0.0.0"

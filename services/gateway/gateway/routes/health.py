@@ -1,7 +1,6 @@
-"""For whoever looks after the process: alive, ready, metrics."""
+"""For whoever looks after the process: alive, ready. Open to everyone, for probes carry no keys."""
 
-from fastapi import APIRouter, Depends, Response
-from prometheus_client import CONTENT_TYPE_LATEST
+from fastapi import APIRouter, Depends
 
 from gateway import errors
 from gateway.deadline import Deadline
@@ -16,12 +15,14 @@ router = APIRouter(tags=["health"], dependencies=[Depends(only_query())])
 _PROBE_MS = 1000
 
 
+@router.head("/livez", include_in_schema=False)
 @router.get("/livez", responses=error_responses(errors.InvalidParameter))
 async def livez() -> Alive:
     """The process answers; says nothing of serving."""
     return Alive()
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get(
     "/readyz",
     responses=error_responses(
@@ -30,24 +31,19 @@ async def livez() -> Alive:
         errors.NoModel,
         errors.ModelUnavailable,
         errors.ServingUnavailable,
+        errors.ShuttingDown,
         errors.DeadlineExceeded,
     ),
 )
 async def readyz(state: State) -> Ready:
-    """The default model is AVAILABLE in serving; otherwise 503 with the reason."""
+    """The default model is AVAILABLE in serving, and the gateway stays; otherwise 503 with the reason."""
+    if state.admission.is_closing:
+        raise errors.ShuttingDown(
+            "the gateway is shutting down; it finishes what it has taken on, and new requests belong elsewhere"
+        )
     try:
         model = state.catalog.default()
         versions = await state.serving.versions(model, Deadline(min(_PROBE_MS, state.settings.deadline_ms)))
     except errors.UnknownModel as error:  # an unready gateway, not a wrong address
         raise errors.ModelUnavailable(error.message, **error.detail) from None
     return Ready(model=model, version=available(model, versions)[0])
-
-
-@router.get(
-    "/metrics",
-    response_class=Response,
-    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
-)
-async def metrics(state: State) -> Response:
-    """Prometheus text format."""
-    return Response(state.metrics.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -11,6 +11,7 @@ from gateway.error_docs import error_responses
 from gateway.palette import is_background
 from gateway.schemas import ClassSummary, ModelList, ModelReply, Quality, VersionState
 from gateway.serving_replies import available
+from gateway.targets import Target
 
 router = APIRouter(tags=["models"], dependencies=[Depends(only_query())])
 
@@ -42,12 +43,14 @@ async def get_model(model: str, state: State) -> ModelReply:
     name = state.catalog.resolve(model)
     deadline = Deadline(state.settings.deadline_ms)
     versions = await state.serving.versions(name, deadline)
-    served = await state.serving.describe(name, available(name, versions)[0], deadline)
-    card = served.card
+    served = await state.serving.describe(Target(name, available(name, versions)[0]), deadline)
+    card, labels = served.card, state.catalog.labels(name)
     return ModelReply(
         name=name,
         version=served.version,
-        versions=[VersionState(**dataclasses.asdict(status)) for status in versions],
+        versions=[
+            VersionState(**dataclasses.asdict(status), labels=labels.get(status.version, [])) for status in versions
+        ],
         architecture=card.architecture,
         input_width=card.input_width,
         input_height=card.input_height,

@@ -13,7 +13,8 @@ _STATIC = Path(__file__).parent.parent / "static"
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
     "frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
+    # The camera for the page itself; nothing else that a browser asks its user for.
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=(), display-capture=()",
     "Cache-Control": "no-cache",
 }
 
@@ -32,13 +33,13 @@ class _Assets(StaticFiles):
 assets = _Assets(directory=_STATIC)
 
 
-@router.get("/")
+@router.api_route("/", methods=["GET", "HEAD"])
 async def page() -> FileResponse:
     """The page that takes an image and shows the overlay."""
     return FileResponse(_STATIC / "index.html", headers=_HEADERS)
 
 
-@router.get("/docs")
+@router.api_route("/docs", methods=["GET", "HEAD"])
 async def docs() -> FileResponse:
     """The API reference, drawn from /openapi.json by a script of ours: the usual ones come from a CDN."""
     return FileResponse(_STATIC / "docs.html", headers=_HEADERS)

@@ -1,14 +1,17 @@
 """``POST /segment``: an image in, a mask, colours, an overlay or JSON out."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
-from gateway import errors, outputs
+from gateway import errors
+from gateway.callers import Caller
 from gateway.deadline import Deadline
-from gateway.deps import State, only_query
+from gateway.deps import Parameters, State
 from gateway.error_docs import error_responses
-from gateway.schemas import Segmentation, SegmentParameters
+from gateway.reply_docs import segmentation_examples
+from gateway.schemas import Segmentation
+from gateway.targets import Target
 from gateway.timings import Timings
 from gateway.uploads import FIELD, read_image
 
@@ -28,7 +31,12 @@ _REPLY: dict[int | str, dict[str, Any]] = {
     200: {
         "model": Segmentation,
         "description": "By `output` and `format`.",
-        "content": {"image/png": _BINARY, "image/jpeg": _BINARY},
+        "content": {
+            "image/png": _BINARY,
+            "image/jpeg": _BINARY,
+            "image/webp": _BINARY,
+            "application/json": {"examples": segmentation_examples()},
+        },
         "headers": {
             "X-Model-Name": {"description": "The model that answered.", "schema": {"type": "string"}},
             "X-Model-Version": {"description": "The version that answered.", "schema": {"type": "integer"}},
@@ -56,6 +64,7 @@ _REPLY: dict[int | str, dict[str, Any]] = {
             errors.ImageTooLarge,
             errors.UnsupportedImage,
             errors.InvalidParameter,
+            errors.RateLimited,
             errors.Overloaded,
             errors.BadServingReply,
             errors.NoModel,
@@ -65,23 +74,22 @@ _REPLY: dict[int | str, dict[str, Any]] = {
         ),
     },
     openapi_extra=_BODY,
-    dependencies=[Depends(only_query(*SegmentParameters.model_fields))],
 )
-async def segment(request: Request, parameters: Annotated[SegmentParameters, Query()], state: State) -> Response:
+async def segment(request: Request, parameters: Parameters, state: State) -> Response:
     """Segment one image.
 
-    By default the answer is an indexed PNG of the image's own size whose pixel value is the class id:
-    `curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg' localhost:8000/segment -o mask.png`
+    By default the answer is an indexed PNG of the image's own size whose pixel value is the class id. The image is a
+    form's file, `curl -F image=@photo.jpg http://localhost:8000/segment -o mask.png`, or the body itself, which is
+    quicker: `curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg' http://localhost:8000/segment -o mask.png`.
     """
-    outputs.choose_format(parameters.output, parameters.format)
-    model = state.catalog.resolve(parameters.model)
-    with state.admission.enter():
-        data = await read_image(request, state.settings)
+    target = Target(state.catalog.resolve(parameters.model), parameters.version, parameters.label)
+    canary = state.canary.choose(request, target, model_named=parameters.model is not None)
+    with state.admission.enter() as place:
+        data = await read_image(request, state.settings, place)
         timings = Timings()
         deadline = Deadline(state.settings.deadline_ms)
-        result = await state.segmenter.segment(data, model, parameters, deadline, timings)
-    for stage, seconds in timings.seconds.items():
-        state.metrics.stage_seconds.labels(stage).observe(seconds)
+        async with Caller(request.receive) as caller:
+            result = await state.segmenter.segment(data, target, parameters, deadline, timings, caller, canary)
     return Response(
         result.encoded.body,
         media_type=result.encoded.media_type,

@@ -1,14 +1,25 @@
 // The gateway's answers, and clear words when there are none.
 
-/** A failure with a title and a sentence for the person at the screen. */
+/** A failure with a title and a sentence for the person at the screen; `needsKey` when an API key would help. */
 export class Trouble extends Error {
-  constructor(title, message) {
+  constructor(title, message, needsKey = false) {
     super(message);
     this.title = title;
+    this.needsKey = needsKey;
   }
 }
 
+const KEY = "segstack-api-key";
+
+/** Sends `key` with every request from now on, until this tab is closed. */
+export function useKey(key) {
+  sessionStorage.setItem(KEY, key);
+}
+
 const TITLES = {
+  unauthorized: "A key is needed",
+  forbidden: "This key is not valid",
+  rate_limited: "Too many requests",
   no_model: "No model yet",
   model_unavailable: "The model is not loaded",
   serving_unavailable: "The model server is away",
@@ -20,6 +31,8 @@ const TITLES = {
 };
 
 const HINTS = {
+  unauthorized: "Whoever runs this gateway gives out API keys.",
+  forbidden: "Check it, or ask whoever runs this gateway for another.",
   no_model: "Run `make demo` in the repository: it trains and publishes a small model in a few minutes, and this page finds it by itself.",
   model_unavailable: "This page goes on looking for it.",
   serving_unavailable: "Start it with `make serve`, or everything with `make demo`; this page goes on looking for it.",
@@ -48,10 +61,11 @@ export async function segment(file, signal) {
   };
 }
 
-async function ask(path, options) {
+async function ask(path, options = {}) {
+  const key = sessionStorage.getItem(KEY);
   let response;
   try {
-    response = await fetch(path, options);
+    response = await fetch(path, { ...options, headers: key ? { "X-API-Key": key } : {} });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Trouble(
@@ -66,7 +80,7 @@ async function ask(path, options) {
 async function troubleOf(response) {
   try {
     const { code, message } = (await response.json()).error;
-    return new Trouble(TITLES[code] ?? "That did not work", HINTS[code] ?? sentence(message));
+    return new Trouble(TITLES[code] ?? "That did not work", HINTS[code] ?? sentence(message), code === "unauthorized" || code === "forbidden");
   } catch {
     return new Trouble("That did not work", `The gateway answered with status ${response.status}.`);
   }

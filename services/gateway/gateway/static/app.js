@@ -1,6 +1,6 @@
 // The page: takes an image, shows what the model sees in it.
 
-import { Trouble, readiness, segment } from "./api.js";
+import { Trouble, readiness, segment, useKey } from "./api.js";
 import { paint } from "./paint.js";
 import { make, setText } from "./text.js";
 
@@ -13,13 +13,16 @@ const $ = (id) => document.getElementById(id);
 let running = new AbortController();
 let troubleIsAboutReadiness = false;
 let nextLook;
+let fileWithoutKey;
 
 function showTrouble(trouble) {
   // Polling finds the same trouble again and again; a screen reader should say it once.
   if (!$("notice").hidden && $("notice-title").textContent === trouble.title) return;
   $("notice-title").textContent = trouble.title;
   setText($("notice-text"), trouble.message);
+  $("key-form").hidden = !trouble.needsKey;
   $("notice").hidden = false;
+  if (trouble.needsKey) $("key").focus();
 }
 
 async function watchReadiness() {
@@ -56,6 +59,7 @@ async function open(file) {
     if (error.name === "AbortError") return;
     if (!(error instanceof Trouble)) throw error;
     clear();
+    fileWithoutKey = error.needsKey ? file : undefined;
     showTrouble(error);
     troubleIsAboutReadiness = false;
     // When serving is away, the header says so at once, and the notice goes when it comes back.
@@ -116,6 +120,12 @@ function clear() {
 $("file").addEventListener("change", () => open($("file").files[0]));
 $("photo").addEventListener("load", () => {
   $("views").style.setProperty("--ratio", $("photo").naturalWidth / $("photo").naturalHeight);
+});
+$("key-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  useKey($("key").value.trim());
+  $("notice").hidden = true;
+  open(fileWithoutKey);
 });
 $("another").addEventListener("click", () => {
   clear();

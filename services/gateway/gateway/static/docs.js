@@ -74,6 +74,8 @@ function responseRow([status, response]) {
     for (const { summary, value } of Object.values(json.examples)) parts.push(shown(summary, value));
   } else if (json?.schema) {
     parts.push(shown("JSON example", example(json.schema)));
+  }
+  if (json?.schema && status === "200") {
     const documented = fields(json.schema);
     if (documented.length) {
       const details = make("details");
@@ -95,7 +97,9 @@ function operationCard(method, path, operation) {
   card.id = operation.operationId;
   const heading = make("h2", path);
   heading.prepend(make("span", method.toUpperCase(), "method"));
-  card.append(heading, ...(operation.description ?? "").split("\n\n").map((text) => make("p", text)));
+  // The examples are to be copied: they name the address that this page came from.
+  const description = (operation.description ?? "").replaceAll("http://localhost:8000", location.origin);
+  card.append(heading, ...description.split("\n\n").map((text) => make("p", text)));
   if (operation.requestBody) {
     card.append(make("h3", "Body"), make("p", operation.requestBody.description));
     card.append(make("p", Object.keys(operation.requestBody.content).join(", "), "kind"));

@@ -1,0 +1,270 @@
+"""What the gateway adds to its model, and how it compares: ddrnet23_slim, 480x640, 19 classes, two threads, two cores.
+
+    make bench, or .venv/bin/python -m benchmarks.gateway [--rounds 8] [--seconds 4]
+
+A JPEG of 640x480 comes in and a PNG of class ids goes out, through the gateway and embedded serving (OpenVINO) and
+through LitServe and BentoML, which hold the same network in ONNX Runtime and are written as their documentation shows
+(benchmarks/peers, in an environment of their own); beside them bare gRPC calls with the pixels, without either image
+codec. All servers are up at once and none works while another is measured. In every round each is measured in turn,
+with one caller and with eight (benchmarks.load, a process of its own); figures are medians over rounds, comparisons
+medians of the ratios within a round. Exits 1 when a bound is missed.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import json
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from benchmarks import serving
+
+ROOT = Path(__file__).parents[1]
+PEERS_LOCK = ROOT / "benchmarks/requirements-peers.lock"
+CLIENTS = 8
+FIGURES = ("p50", "p99", "images/s", "p99 of 8")
+START_TIMEOUT_S = 120
+# Never through the proxy that http_proxy may name.
+LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+# Numerator, denominator, figure, the most the ratio may be (or the least, for images/s).
+BOUNDS = [
+    ("gateway f32", "gRPC f32", "p50", 1.25),
+    ("gateway bf16", "gRPC bf16", "p50", 1.25),
+    ("gateway f32", "gRPC f32", "images/s", 0.9),
+    ("gateway bf16", "gRPC bf16", "images/s", 0.9),
+    ("gateway f32", "LitServe", "images/s", 1.0),
+    ("gateway f32", "BentoML", "images/s", 1.0),
+    ("gateway f32", "LitServe", "p99 of 8", 1.0),
+    ("gateway f32", "BentoML", "p99 of 8", 1.0),
+    ("gateway f32", "fastest peer", "p50", 0.8),
+    ("gateway bf16", "fastest peer", "p50", 0.6),
+]
+
+
+@dataclass
+class Contender:
+    """A server that is up, how it is asked, and its figures by round."""
+
+    arguments: list[str]
+    pid: int | None = None
+    figures: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in FIGURES})
+    stages_ms: dict[str, float] = field(default_factory=dict)
+    answered: int = 0
+
+    def measure(self, seconds: float) -> None:
+        """One round: one caller, then eight."""
+        for clients, p50, p99, rate in ((1, "p50", "p99", None), (CLIENTS, None, "p99 of 8", "images/s")):
+            done = load(self.arguments, clients, seconds)
+            if set(done["statuses"]) != {"200"}:
+                raise RuntimeError(f"{self.arguments}: statuses {done['statuses']}")
+            quantiles = statistics.quantiles([1000 * s for s in done["latencies"]], n=100, method="inclusive")
+            self.figures[p99].append(quantiles[98])
+            if p50:
+                self.figures[p50].append(quantiles[49])
+                self.answered += len(done["latencies"])
+                for stage, milliseconds in done["stages_ms"].items():
+                    self.stages_ms[stage] = self.stages_ms.get(stage, 0) + milliseconds
+            if rate:
+                self.figures[rate].append(len(done["latencies"]) / done["seconds"])
+
+
+def load(arguments: list[str], clients: int, seconds: float) -> dict[str, Any]:
+    """What benchmarks.load says of callers with these arguments."""
+    command = [sys.executable, "-m", "benchmarks.load", *arguments, f"--clients={clients}", f"--seconds={seconds}"]
+    found: dict[str, Any] = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout)
+    return found
+
+
+def peers_python() -> Path:
+    """An environment of the peers' lock file, made when there is none of this very lock."""
+    folder = ROOT / f"build/peers-{hashlib.sha256(PEERS_LOCK.read_bytes()).hexdigest()[:12]}"
+    if not (folder / "ready").exists():
+        uv = str(Path(sys.executable).with_name("uv"))
+        subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder], check=True)
+        install = [uv, "pip", "install", "--quiet", "--python", str(folder)]
+        subprocess.run([*install, "--require-hashes", "--requirements", str(PEERS_LOCK)], check=True)
+        (folder / "ready").touch()
+    return folder / "bin/python"
+
+
+@contextlib.contextmanager
+def running(command: list[Any], log: Path, settings: dict[str, str], cwd: Path = ROOT) -> Iterator[int]:
+    """A server and whatever it starts, as a process group of its own; its process id."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [str(word) for word in command],
+            cwd=cwd,
+            env={**os.environ, **settings},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield process.pid
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def settle() -> None:
+    """Servers, callers and this process on the same cores; SIGTERM ends the servers as well."""
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: serving.THREADS])
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until_it_answers(address: str, body: Path, content_type: str, log: Path) -> None:
+    """Return once a picture is segmented; TimeoutError with the server's log when none is."""
+    request = urllib.request.Request(
+        f"http://{address}/segment", body.read_bytes(), {"Content-Type": content_type}, method="POST"
+    )
+    until = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < until:
+        try:
+            with LOCAL.open(request, timeout=30) as reply:
+                reply.read()
+                return
+        except urllib.error.HTTPError as error:
+            if error.code < 500:
+                raise RuntimeError(f"{address} answered {error.code}: {error.read()[:500]!r}") from None
+        except OSError:
+            pass
+        time.sleep(0.2)
+    raise TimeoutError(f"no answer from {address} within {START_TIMEOUT_S} s:\n{log.read_text()[-4000:]}")
+
+
+def memory_mib(pid: int) -> float:
+    """MiB of a process and all it has started, pages that several share counted once (PSS), from Linux's /proc."""
+    with contextlib.suppress(OSError):  # ended meanwhile
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        own = next(int(line.split()[1]) for line in rollup if line.startswith("Pss:")) / 1024
+        children = " ".join(tasks.read_text() for tasks in Path(f"/proc/{pid}/task").glob("*/children"))
+        return own + sum(memory_mib(int(child)) for child in children.split())
+    return 0
+
+
+@contextlib.contextmanager
+def contenders(folder: Path) -> Iterator[dict[str, Contender]]:
+    """Every server, up and warm."""
+    version = serving.publish(folder)
+    pixels = serving.smooth_images()[0][0]
+    photo, array, form = folder / "photo.jpg", folder / "photo.npy", folder / "photo.form"
+    photo.write_bytes(cv2.imencode(".jpg", pixels[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes())
+    np.save(array, pixels)
+    boundary = b"7d1c4f"
+    head = b'Content-Disposition: form-data; name="image"; filename="photo.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
+    form.write_bytes(b"--%s\r\n%s%s\r\n--%s--\r\n" % (boundary, head, photo.read_bytes(), boundary))
+    multipart = f"multipart/form-data; boundary={boundary.decode()}"
+    onnx, python = serving.to_onnx(version), peers_python()
+
+    with contextlib.ExitStack() as stack:
+        found: dict[str, Contender] = {}
+        precisions = ["f32", "bf16"] if "bf16" in Path("/proc/cpuinfo").read_text() else ["f32"]
+        for precision in precisions:
+            address = stack.enter_context(serving.serving_process(folder, "openvino", precision))
+            found[f"gRPC {precision}"] = Contender(["grpc", address, f"--body={array}"])
+            port, log = free_port(), folder / f"gateway-{precision}.log"
+            settings = {"GATEWAY_PORT": str(port), "GATEWAY_SERVING_ADDRESS": address, "GATEWAY_MODELS": "bench"}
+            pid = stack.enter_context(running([sys.executable, "-m", "gateway"], log, settings))
+            wait_until_it_answers(f"127.0.0.1:{port}", photo, "image/jpeg", log)
+            found[f"gateway {precision}"] = Contender(["http", f"127.0.0.1:{port}", f"--body={photo}"], pid)
+        ports = {name: free_port() for name in ("LitServe", "BentoML")}
+        commands: dict[str, list[Any]] = {
+            "LitServe": [python, "litserve_server.py", onnx, ports["LitServe"], serving.THREADS],
+            "BentoML": [
+                *(python.with_name("bentoml"), "serve", "bentoml_service:Segment"),
+                *("--host", "127.0.0.1", "--port", ports["BentoML"]),
+            ],
+        }
+        for name, command in commands.items():
+            log = folder / f"{name}.log"
+            settings = {
+                "SEGMENT_MODEL": str(onnx),
+                "SEGMENT_THREADS": str(serving.THREADS),
+                "BENTOML_HOME": str(folder / "bentoml"),
+                "BENTOML_DO_NOT_TRACK": "True",
+                "PYTHONPATH": "",
+            }
+            pid = stack.enter_context(running(command, log, settings, ROOT / "benchmarks/peers"))
+            address = f"127.0.0.1:{ports[name]}"
+            wait_until_it_answers(address, form, multipart, log)
+            found[name] = Contender(["http", address, f"--body={form}", f"--content-type={multipart}"], pid)
+        for contender in found.values():
+            load(contender.arguments, CLIENTS, 1)
+        yield found
+
+
+def report(found: dict[str, Contender]) -> bool:
+    """Print every contender, where the gateway's time goes and every bound; whether all bounds are kept."""
+    print(f"{'':14}{'p50':>10}{'p99':>10}{f'{CLIENTS} callers':>17}{'their p99':>12}{'memory':>12}")
+    for name, contender in found.items():
+        p50, p99, rate, p99_of_8 = (statistics.median(contender.figures[figure]) for figure in FIGURES)
+        memory = f"{memory_mib(contender.pid):8.0f} MiB" if contender.pid else f"{'-':>12}"
+        print(f"{name:14}{p50:7.1f} ms{p99:7.1f} ms{rate:8.1f} images/s{p99_of_8:9.0f} ms{memory}")
+    for name, contender in found.items():
+        if contender.stages_ms:
+            shares = {stage: total / contender.answered for stage, total in contender.stages_ms.items()}
+            shares["the rest"] = statistics.median(contender.figures["p50"]) - sum(shares.values())
+            print(f"{name}, ms of one request: " + ", ".join(f"{stage} {ms:.1f}" for stage, ms in shares.items()))
+    fastest = min(("LitServe", "BentoML"), key=lambda peer: statistics.median(found[peer].figures["p50"]))
+    kept = True
+    for mine, other, figure, bound in BOUNDS:
+        theirs = fastest if other == "fastest peer" else other
+        if mine not in found or theirs not in found:
+            continue
+        pairs = zip(found[mine].figures[figure], found[theirs].figures[figure], strict=True)
+        ratio = statistics.median(a / b for a, b in pairs)
+        at_least = figure == "images/s"
+        good = ratio >= bound if at_least else ratio <= bound
+        kept &= good
+        words = f"at {'least' if at_least else 'most'} {bound}"
+        print(f"{mine} / {theirs}, {figure}: {ratio:.2f} ({words}){'' if good else '  MISSED'}")
+    return kept
+
+
+def main() -> int:
+    """Measure and print; 1 when a bound is missed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--seconds", type=float, default=4, help="of each of a round's two measurements")
+    given = parser.parse_args()
+    settle()
+    with tempfile.TemporaryDirectory() as folder, contenders(Path(folder)) as found:
+        names = list(found)
+        for round_ in range(given.rounds):
+            for name in names[round_ % len(names) :] + names[: round_ % len(names)]:
+                found[name].measure(given.seconds)
+            print(f"round {round_ + 1} of {given.rounds}", file=sys.stderr)
+        return int(not report(found))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,172 @@
+"""``POST /segment/batch``: several images in, one zip of results out."""
+
+import asyncio
+import json
+import logging
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import StreamingResponse
+
+from gateway import errors, reply_docs
+from gateway.admission import Place
+from gateway.callers import Caller
+from gateway.deadline import Deadline
+from gateway.deps import AppState, Parameters, State
+from gateway.error_docs import error_responses
+from gateway.palette import Palette
+from gateway.parameters import SegmentParameters
+from gateway.schemas import BatchImage, BatchManifest, ErrorReply
+from gateway.targets import Target
+from gateway.timings import Timings
+from gateway.uploads import FIELD, Upload, check_bytes, read_images
+from gateway.zip_stream import EntryNames, ZipStream
+
+router = APIRouter(tags=["segment"])
+
+_log = logging.getLogger(__name__)
+
+MANIFEST = "manifest.json"
+
+# The next image is decoded while one is inferred; more would take the places of other callers.
+_AT_ONCE = 2
+
+_IMAGES = {"type": "array", "items": {"type": "string", "format": "binary"}, "minItems": 1}
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": f"Multipart with a field `{FIELD}` for each image. How many and how large together is limited "
+        "by GATEWAY_MAX_BATCH_IMAGES and GATEWAY_MAX_BATCH_BYTES.",
+        "content": {
+            "multipart/form-data": {
+                "schema": {"type": "object", "required": [FIELD], "properties": {FIELD: _IMAGES}},
+                "encoding": {FIELD: {"contentType": "image/jpeg, image/png, image/webp"}},
+            }
+        },
+    }
+}
+
+
+@dataclass(frozen=True)
+class _Result:
+    """What became of one image."""
+
+    status: int
+    body: bytes
+    extension: str
+    model: str | None = None
+    version: int | None = None
+
+
+async def _place(state: State) -> AsyncIterator[Place]:
+    """A place among the requests let in, held until the last byte has been sent."""
+    with state.admission.enter() as place:
+        yield place
+
+
+@router.post(
+    "/segment/batch",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "A zip with one entry for each image, in order and named after its file: `photo.png` holds "
+            "what `/segment` would have answered, `photo.error.json` why there is no answer. The last entry, "
+            f"`{MANIFEST}`, says which is which: `{json.dumps(reply_docs.MANIFEST)}`",
+            "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+            "headers": {"X-Request-Id": {"description": "As for `/segment`.", "schema": {"type": "string"}}},
+        },
+        **error_responses(
+            errors.BadRequest,
+            errors.UnknownModel,
+            errors.UnknownVersion,
+            errors.BodyTimeout,
+            errors.ImageTooLarge,
+            errors.InvalidParameter,
+            errors.RateLimited,
+            errors.Overloaded,
+            errors.BadServingReply,
+            errors.NoModel,
+            errors.ModelUnavailable,
+            errors.ServingUnavailable,
+            errors.DeadlineExceeded,
+        ),
+    },
+    openapi_extra=_BODY,
+)
+async def segment_batch(
+    request: Request,
+    parameters: Parameters,
+    state: State,
+    place: Annotated[Place, Depends(_place, scope="request")],
+) -> StreamingResponse:
+    """Segment several images with the same parameters.
+
+    What is wrong with one image is told in its entry and does not touch the others; each has the deadline of a
+    request of its own.
+    `curl -F image=@one.jpg -F image=@two.png http://localhost:8000/segment/batch -o masks.zip`
+    """
+    target = Target(state.catalog.resolve(parameters.model), parameters.version, parameters.label)
+    # What is wrong for all of them is the request's error, and told before they are sent.
+    served = await state.serving.describe(target, Deadline(state.settings.deadline_ms))
+    if parameters.classes is not None:
+        Palette.of(served.card).select(parameters.classes)
+    uploads = await read_images(request, state.settings, place)
+    return StreamingResponse(
+        _zip(uploads, target, parameters, state, request),
+        media_type="application/zip",
+        headers={"Content-Disposition": 'attachment; filename="segmentations.zip"'},
+    )
+
+
+async def _zip(
+    uploads: list[Upload], target: Target, parameters: SegmentParameters, state: AppState, request: Request
+) -> AsyncIterator[bytes]:
+    archive, names, images = ZipStream(), EntryNames(MANIFEST), []
+    waiting, working = deque(uploads), deque[tuple[str, asyncio.Task[_Result]]]()
+    uploads.clear()  # an image is kept until it is segmented, not until all are
+    async with Caller(request.receive) as caller:
+        try:
+            while waiting or working:
+                while waiting and len(working) < _AT_ONCE:
+                    upload = waiting.popleft()
+                    task = asyncio.create_task(_segment(upload.data, target, parameters, state, caller))
+                    working.append((upload.filename, task))
+                    del upload
+                filename, task = working.popleft()
+                result = await task
+                entry = names.give(filename, result.extension)
+                images.append(
+                    BatchImage(
+                        file=filename, entry=entry, status=result.status, model=result.model, version=result.version
+                    )
+                )
+                yield archive.add(entry, result.body)
+        finally:
+            for _, task in working:
+                task.cancel()
+            await asyncio.gather(*(task for _, task in working), return_exceptions=True)
+    yield archive.add(MANIFEST, BatchManifest(images=images).model_dump_json(indent=2).encode())
+    yield archive.end()
+
+
+async def _segment(
+    data: bytes, target: Target, parameters: SegmentParameters, state: AppState, caller: Caller
+) -> _Result:
+    try:
+        check_bytes(data, state.settings.max_image_bytes)
+        deadline = Deadline(state.settings.deadline_ms)
+        result = await state.segmenter.segment(data, target, parameters, deadline, Timings(), caller)
+    except errors.GatewayError as error:
+        return _failure(error)
+    except Exception:
+        _log.exception("an image of a batch failed")
+        return _failure(errors.GatewayError("an error of the gateway's own; its log has it"))
+    return _Result(200, result.encoded.body, parameters.extension, result.served.name, result.served.version)
+
+
+def _failure(error: errors.GatewayError) -> _Result:
+    body = ErrorReply.model_validate({"error": {"code": error.code, "message": error.message, "detail": error.detail}})
+    return _Result(error.status, body.model_dump_json(indent=2).encode(), "error.json")

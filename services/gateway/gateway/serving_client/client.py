@@ -1,0 +1,197 @@
+"""What the gateway asks of serving: masks, cards, versions."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn, Self
+
+import numpy as np
+from google.protobuf.wrappers_pb2 import Int64Value
+from numpy.typing import NDArray
+
+import contract
+from gateway import foreign, tensors
+from gateway.codecs import CodecPool
+from gateway.deadline import Deadline
+from gateway.errors import ModelUnavailable, UnknownVersion
+from gateway.graphs import ContractGraph, Graph, check_contract
+from gateway.protocol import serving_pb2 as pb
+from gateway.serving_client.calls import NotServed, RequestRefused, call
+from gateway.serving_client.replicas import Replicas
+from gateway.serving_replies import (
+    Prediction,
+    ServedModel,
+    VersionStatus,
+    available,
+    read_card,
+    read_signatures,
+    read_version,
+    read_versions,
+)
+from gateway.targets import Target
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """What has been learned of one version."""
+
+    served: ServedModel
+    graph: Graph
+
+
+class ServingClient:
+    """Asks one serving address, or several in turn. Closed by leaving its ``async with``.
+
+    A version is immutable once published, so its card is asked for once and kept as long as the connections last.
+    """
+
+    def __init__(self, addresses: Sequence[str], codecs: CodecPool, cards: Path | None = None) -> None:
+        self._codecs = codecs
+        self._cards = cards
+        self._loaded: dict[tuple[str, int], _Loaded] = {}
+        # Which version answered last for a target that does not say: the newest, or by a label.
+        self._latest: dict[Target, int] = {}
+        self._describing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        # What comes back may be another server, with other models under the same names and numbers.
+        self._replicas = Replicas(addresses, lost=self._loaded.clear)
+
+    async def __aenter__(self) -> Self:
+        await self._replicas.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._replicas.__aexit__()
+
+    async def segment(
+        self,
+        target: Target,
+        prepare: Callable[[contract.ModelCard], Awaitable[NDArray[np.uint8]]],
+        deadline: Deadline,
+        *,
+        want_confidence: bool = False,
+    ) -> Prediction:
+        """One mask.
+
+        Args:
+            target: who is to answer; where it names no number, the reply says which it was, and that one's card counts.
+            prepare: gives the image for a card, uint8 [H,W,3] RGB at its input size.
+            deadline: for all of it.
+            want_confidence: ask for the confidence of each pixel as well.
+
+        Raises:
+            UnknownVersion, ModelUnavailable, ServingUnavailable, DeadlineExceeded, BadServingReply
+            InvalidParameter: confidence of a foreign model that has none.
+        """
+        # Twice, because a new version with another input size may arrive between its predecessor's card and
+        # the call; it then answers nonsense or refuses, and is asked again with what its own card says.
+        for last_attempt in (False, True):
+            expected = await self._load(target, deadline)
+            image = await prepare(expected.served.card)
+            question = await self._codecs.run(expected.graph.ask, image, want_confidence=want_confidence)
+            request = pb.PredictRequest(
+                model_spec=_model_spec(target, question.signature),
+                inputs=question.inputs,
+                output_filter=question.outputs,
+            )
+            try:
+                reply = await self._call(request, deadline)
+            except RequestRefused:
+                if target.version is not None or last_attempt:
+                    raise
+                self._latest.pop(target, None)
+                continue
+            answered = read_version(reply.model_spec, target.version)
+            actual = await self._load(Target(target.model, answered), deadline)
+            if target.version is None:
+                self._latest[target] = answered
+            if actual.graph.takes_questions_for(expected.graph):
+                answer = await self._codecs.run(actual.graph.read, reply, want_confidence=want_confidence)
+                return Prediction(actual.served, answer.mask, answer.confidence)
+        raise ModelUnavailable(f"model {target.model!r} was replaced twice during one request; try again")
+
+    async def describe(self, target: Target, deadline: Deadline) -> ServedModel:
+        """The card of ``target``, of the newest as far as known; from memory once it has been asked.
+
+        Raises:
+            the same as :meth:`segment`
+        """
+        return (await self._load(target, deadline)).served
+
+    async def versions(self, model: str, deadline: Deadline) -> list[VersionStatus]:
+        """Every version serving knows of, newest first, failed and unloaded ones included.
+
+        Raises:
+            ModelUnavailable, ServingUnavailable, DeadlineExceeded, BadServingReply
+        """
+        try:
+            reply = await call(self._replicas, pb.GetModelStatusRequest(model_spec=pb.ModelSpec(name=model)), deadline)
+        except NotServed:
+            # The catalog lists it, so it is on its way: serving polls, or is still loading.
+            raise ModelUnavailable(f"serving does not have model {model!r} yet", model=model) from None
+        return read_versions(reply)
+
+    async def _load(self, target: Target, deadline: Deadline) -> _Loaded:
+        if loaded := self._known(target):
+            return loaded
+        async with self._describing[target.model]:  # a burst at start asks once
+            if loaded := self._known(target):
+                return loaded
+            loaded = await self._ask(target, deadline)
+            self._loaded[target.model, loaded.served.version] = loaded
+            if target.version is None:
+                self._latest[target] = loaded.served.version
+            return loaded
+
+    def _known(self, target: Target) -> _Loaded | None:
+        version = self._latest.get(target) if target.version is None else target.version
+        return None if version is None else self._loaded.get((target.model, version))
+
+    async def _ask(self, target: Target, deadline: Deadline) -> _Loaded:
+        """Signatures first: they say whether there is a card to ask for."""
+        metadata = pb.GetModelMetadataRequest(model_spec=_model_spec(target), metadata_field=["signature_def"])
+        reply = await self._call(metadata, deadline)
+        version = read_version(reply.model_spec, target.version)
+        where = f"model {target.model!r} version {version}"
+        signatures = read_signatures(reply, where)
+        graph: Graph
+        if contract.DESCRIBE in signatures:
+            request = pb.PredictRequest(
+                model_spec=_model_spec(Target(target.model, version), contract.DESCRIBE),
+                inputs={"query": tensors.from_text("card")},
+            )
+            card = read_card(await self._call(request, deadline), where)
+            check_contract(signatures, card, where)
+            graph = ContractGraph(card)
+        else:
+            graph = await self._codecs.run(foreign.adapt, target.model, signatures, self._cards)
+        return _Loaded(ServedModel(target.model, version, graph.card), graph)
+
+    async def _call(self, request: Any, deadline: Deadline) -> Any:
+        try:
+            return await call(self._replicas, request, deadline)
+        except NotServed:
+            await self._explain_missing(request.model_spec, deadline)
+
+    async def _explain_missing(self, spec: pb.ModelSpec, deadline: Deadline) -> NoReturn:
+        """What NOT_FOUND means: none of the model's versions loaded yet, or not this one."""
+        for target in [known for known in self._latest if known.model == spec.name]:
+            del self._latest[target]
+        loaded = available(spec.name, await self.versions(spec.name, deadline))
+        if not spec.HasField("version"):
+            raise ModelUnavailable(f"model {spec.name!r} became available during this request; try again")
+        raise UnknownVersion(
+            f"model {spec.name!r} has no version {spec.version.value} loaded; it has {loaded}",
+            model=spec.name,
+            available=loaded,
+        )
+
+
+def _model_spec(target: Target, signature: str = "") -> pb.ModelSpec:
+    spec = pb.ModelSpec(name=target.model, signature_name=signature)
+    if target.label is not None:
+        spec.version_label = target.label
+    elif target.version is not None:
+        spec.version.CopyFrom(Int64Value(value=target.version))
+    return spec

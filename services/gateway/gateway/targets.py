@@ -1,0 +1,61 @@
+"""Who is to answer: a model, and which of its versions."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Self
+
+from pydantic import BeforeValidator
+
+
+@dataclass(frozen=True)
+class Target:
+    """A model's name in serving and its version, by number or by label; with neither, the newest loaded."""
+
+    model: str
+    version: int | None = None
+    label: str | None = None
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether a version was asked for, in whichever way."""
+        return self.version is not None or self.label is not None
+
+    def __str__(self) -> str:
+        """``road``, ``road:3`` or ``road@canary``."""
+        if self.label is not None:
+            return f"{self.model}@{self.label}"
+        return self.model if self.version is None else f"{self.model}:{self.version}"
+
+
+@dataclass(frozen=True)
+class Share:
+    """A target and the share of traffic it is to have, above 0 and at most 1."""
+
+    target: Target
+    fraction: float
+
+    _FORM = re.compile(r"([^:@=]+)(?::([1-9]\d*)|@([^=]+))?=(0?\.\d+|1(?:\.0+)?)")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """``model=0.1``, ``model:version=0.1`` or ``model@label=0.1``.
+
+        Raises:
+            ValueError: anything else.
+        """
+        match = cls._FORM.fullmatch(text.strip())
+        if not match or not float(match[4]):
+            raise ValueError(
+                "expected a model, where needed :version or @label, and a share above 0 and up to 1, as road:3=0.1 or "
+                "road@canary=0.1"
+            )
+        version = int(match[2]) if match[2] else None
+        return cls(Target(match[1], version, match[3]), float(match[4]))
+
+
+def _to_share(value: object) -> object:
+    return Share.parse(value) if isinstance(value, str) else value
+
+
+# How a setting has one.
+ShareSetting = Annotated[Share, BeforeValidator(_to_share)]

@@ -1,0 +1,51 @@
+"""GATEWAY_CANARY over HTTP: whom it answers, and that it is always the same ones."""
+
+import pytest
+
+CALLERS = [f"camera-{number}" for number in range(40)]
+
+
+@pytest.fixture
+def trial(serving, make_client):
+    """A gateway whose newest version 2 is on trial: version 1, by its label, answers a share."""
+    serving.publish("shapes", 2)
+    serving.labels["shapes", "trial"] = 1
+    return lambda share, **settings: make_client(canary=f"shapes@trial={share}", **settings)
+
+
+def version(client, jpeg, session, query=""):
+    reply = client.post(f"/segment{query}", content=jpeg, headers={"X-Session-Id": session})
+    assert reply.status_code == 200
+    return reply.headers["X-Model-Version"]
+
+
+def test_a_share_of_the_callers_is_answered_by_the_canary_always_the_same(trial, jpeg):
+    first, second = trial(0.5), trial(0.5)
+    chosen = [version(first, jpeg, caller) for caller in CALLERS]
+    assert 8 <= chosen.count("1") <= 32  # of 40 at one half: out of these bounds once in 10,000 choices of names
+    assert [version(second, jpeg, caller) for caller in CALLERS] == chosen
+
+
+def test_a_larger_share_keeps_those_it_had(trial, jpeg):
+    small, large = trial(0.25), trial(0.75)
+    few = {caller for caller in CALLERS if version(small, jpeg, caller) == "1"}
+    many = {caller for caller in CALLERS if version(large, jpeg, caller) == "1"}
+    assert few < many
+
+
+@pytest.mark.parametrize(("query", "answers"), [("", "1"), ("?model=shapes", "1"), ("?version=2", "2")])
+def test_who_pins_a_version_gets_it(trial, jpeg, query, answers):
+    assert version(trial(1), jpeg, "anyone", query) == answers
+
+
+def test_who_names_a_model_is_not_answered_by_another(make_client, serving, jpeg):
+    serving.publish("next", 5, name="next")
+    client = make_client(models=("shapes", "next"), canary="next=1")
+    assert client.post("/segment", content=jpeg).headers["X-Model-Name"] == "next"
+    assert client.post("/segment?model=shapes", content=jpeg).headers["X-Model-Name"] == "shapes"
+
+
+def test_a_canary_that_is_not_loaded_costs_no_request(make_client, serving, jpeg, metric):
+    client = make_client(canary="shapes:9=1")
+    assert version(client, jpeg, "anyone") == "1"
+    assert metric(client, "segstack_gateway_canary_absent_total") == 1

@@ -1,0 +1,26 @@
+"""More callers than places: the surplus is told to come again, nobody else notices, and nothing is left behind."""
+
+from collections import Counter
+
+import httpx
+
+
+def test_the_surplus_is_refused_and_the_rest_served(make_client, serving, jpeg, start, wait_for, metric):
+    client = make_client(max_in_flight=2, max_waiting=4)
+    url = f"{client.base_url}/segment"
+    answers: list[httpx.Response] = []
+
+    def caller():
+        with httpx.Client(timeout=30, trust_env=False) as own:
+            for _ in range(12):
+                answers.append(own.post(url, content=jpeg))
+
+    for loop in [start(caller) for _ in range(24)]:
+        loop.result(60)
+
+    statuses = Counter(answer.status_code for answer in answers)
+    assert set(statuses) == {200, 429}
+    assert all("Retry-After" in answer.headers for answer in answers if answer.status_code == 429)
+    assert client.post("/segment", content=jpeg).status_code == 200
+    # The place is given back a moment after the reply.
+    wait_for(lambda: metric(client, "segstack_gateway_entered") == metric(client, "segstack_gateway_in_flight") == 0)

@@ -1,0 +1,107 @@
+"""GATEWAY_SHADOW over HTTP: what is compared, what it says, and that no caller ever notices."""
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def agreement(wait_for):
+    """``agreement(client, images)``: what /models/shapes/agreement says once that many have come to an end."""
+
+    def ask(client, images):
+        def said():
+            return client.get("/models/shapes/agreement").json()
+
+        wait_for(lambda: sum(said()[outcome] for outcome in ("compared", "dropped", "failed")) >= images)
+        return said()
+
+    return ask
+
+
+def without_green(image):
+    """A network that has forgotten class 2."""
+    mask = np.where(image.max(2) < 100, 0, image.argmax(2) + 1).astype(np.uint8)
+    return np.where(mask == 2, 0, mask).astype(np.uint8)
+
+
+@pytest.fixture
+def forgetful(serving):
+    """Serving whose version 2 has forgotten class 2, and whose newest is version 3."""
+    serving.publish("shapes", 2)
+    serving.publish("shapes", 3)
+    serving.networks["shapes", 2] = without_green
+    return serving
+
+
+def test_another_version_is_held_against_the_answers(make_client, forgetful, agreement, jpeg):
+    client = make_client(shadow="shapes:2=1")
+    reply = client.post("/segment", content=jpeg)
+    assert (reply.status_code, reply.headers["X-Model-Version"]) == (200, "3")
+
+    said = agreement(client, 1)
+    assert (said["shadow"], said["share"], said["compared"], said["failed"]) == ("shapes:2", 1, 1, 0)
+    [pair] = said["comparisons"]
+    assert (pair["version"], pair["shadow_model"], pair["shadow_version"]) == (3, "shapes", 2)
+    assert pair["total"] == pair["window"]
+    assert pair["total"]["images"] == 1
+    # Version 2 sees a quarter of the picture as background that is a tree to version 3.
+    assert pair["total"]["pixel_agreement"] == pytest.approx(0.75, abs=0.01)
+    ious = pair["total"]["per_class_iou"]
+    assert ious["tree"] == 0
+    assert ious["background"] == pytest.approx(0.5, abs=0.02)
+    assert ious["car"] == pytest.approx(1, abs=0.02)
+    assert pair["total"]["miou"] == pytest.approx(np.mean(list(ious.values())))
+
+    metrics = client.get("/metrics").text
+    assert 'segstack_gateway_shadow_images_total{outcome="compared"} 1.0' in metrics
+    labels = 'model="shapes",shadow_model="shapes",shadow_version="2",version="3"'
+    assert f'segstack_gateway_agreement_ratio{{measure="miou",{labels}}} 0.6' in metrics
+
+
+def test_another_model_with_another_input_size(make_client, serving, agreement, jpeg):
+    serving.publish("small", 7, name="small", input_height=24, input_width=32)
+    client = make_client(models=("shapes", "small"), shadow="small=1")
+    assert client.post("/segment", content=jpeg).headers["X-Model-Name"] == "shapes"
+    [pair] = agreement(client, 1)["comparisons"]
+    assert (pair["shadow_model"], pair["shadow_version"]) == ("small", 7)
+    assert pair["total"]["miou"] > 0.95
+
+
+def test_a_shadow_that_fails_is_told_of_and_fails_nobody(make_client, serving, agreement, jpeg):
+    client = make_client(shadow="shapes:9=1")
+    assert [client.post("/segment", content=jpeg).status_code for _ in range(3)] == [200] * 3
+    said = agreement(client, 3)
+    assert said["failed"] + said["dropped"] == 3
+    assert "no version 9" in said["last_error"]
+    assert said["comparisons"] == []
+
+
+def test_a_slow_shadow_slows_nobody_and_the_rest_of_its_share_is_dropped(make_client, serving, agreement, jpeg, gate):
+    def wait_if_shadow(request, context):
+        if request.model_spec.HasField("version"):
+            gate.wait(30)
+
+    client = make_client(shadow="shapes:1=1", deadline_ms=10_000)
+    client.post("/segment", content=jpeg)
+    agreement(client, 1)
+    serving.before_predict = wait_if_shadow
+    assert [client.post("/segment", content=jpeg).status_code for _ in range(4)] == [200] * 4
+    assert agreement(client, 4)["dropped"] == 3
+    gate.set()
+    assert agreement(client, 5)["compared"] == 2
+
+
+@pytest.mark.parametrize("query", ["version=1", "model=road"])
+def test_only_what_the_default_model_was_free_to_answer_is_shadowed(make_client, serving, jpeg, query):
+    serving.publish("shapes", 2)
+    serving.publish("road", 1, name="road")
+    client = make_client(models=("shapes", "road"), shadow="shapes:2=1")
+    assert client.post(f"/segment?{query}", content=jpeg).status_code == 200
+    said = client.get("/models/shapes/agreement").json()
+    assert (said["compared"], said["dropped"], said["failed"]) == (0, 0, 0)
+
+
+def test_a_model_without_a_shadow_says_so(client):
+    said = client.get("/models/shapes/agreement").json()
+    assert (said["shadow"], said["share"], said["comparisons"]) == (None, None, [])
+    assert client.get("/models/road/agreement").status_code == 404

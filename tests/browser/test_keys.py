@@ -1,0 +1,42 @@
+"""The page where the gateway asks for an API key."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.api_keys import line_of, new_key
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_person_types_the_key_once_and_the_photo_is_not_lost(
+    visit, lay_road, small_models_root: Path, photo: Path, tmp_path: Path, width: int
+) -> None:
+    key = new_key()
+    (tmp_path / "api-keys").write_text(line_of("labelling", key))
+    road = lay_road(small_models_root)
+    road.start_serving()
+    road.start_gateway(GATEWAY_API_KEYS_FILE=str(tmp_path / "api-keys"))
+    road.wait_until_ready()
+    window = visit(road.url, width=width).open()
+    notice, field = window.page.get_by_role("alert"), window.page.get_by_label("API key")
+    window.expect(window.page.get_by_role("status")).to_have_text("small v1")
+    window.expect(field).to_be_hidden()
+
+    window.choose(photo)
+    window.expect(notice.get_by_role("heading")).to_have_text("A key is needed")
+    window.expect(field).to_be_focused()
+    assert window.overflow() <= 0
+    window.shoot(f"key-{width}")
+    field.fill("segstack_wrong")
+    field.press("Enter")
+    window.expect(notice.get_by_role("heading")).to_have_text("This key is not valid")
+    field.fill(key)
+    field.press("Enter")
+    window.expect_overlay()
+    window.expect(notice).to_be_hidden()
+
+    window.page.get_by_role("button", name="Another photo").click()
+    window.choose(photo)
+    window.expect_overlay()

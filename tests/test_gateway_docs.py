@@ -1,0 +1,43 @@
+"""docs/gateway.md against the gateway it describes."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic_core import PydanticUndefined
+
+from gateway.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return (ROOT / "docs/gateway.md").read_text()
+
+
+def test_the_table_has_every_setting_in_order_and_its_default(page: str) -> None:
+    rows = re.findall(r"^\| `GATEWAY_(\w+)` \|([^|]*)\|", page, re.MULTILINE)
+    assert [name.lower() for name, _ in rows] == list(Settings.model_fields)
+    for name, shown in rows:
+        default = Settings.model_fields[name.lower()].default
+        if default is not PydanticUndefined:  # one that depends on the machine is told in words
+            assert shown.strip(" `") == as_written(default), name
+
+
+def as_written(default: object) -> str:
+    if isinstance(default, bool):
+        return str(default).lower()
+    if isinstance(default, tuple):
+        return ",".join(default)
+    return "" if default is None else str(default)
+
+
+def test_no_variable_is_mentioned_that_there_is_not(page: str) -> None:
+    mentioned = {name.lower() for name in re.findall(r"GATEWAY_([A-Z_]+[A-Z])", page)}
+    assert mentioned == set(Settings.model_fields)
+
+
+def test_files_it_names_are_there(page: str) -> None:
+    for name in re.findall(r"`((?:services|docs|benchmarks)/[\w/.-]+)`", page):
+        assert (ROOT / name).exists(), name
