@@ -63,7 +63,7 @@ def test_a_data_set_in_a_data_set_out_and_a_rerun_adds_nothing(augment, dataset,
         (["--data", "nowhere", "--copies", "0"], "expected --copies and --workers of at least 1"),
         (
             ["--data", "nowhere", "--operations", "bad.yaml"],
-            "--operations bad.yaml: operations.0: Value error, there is",
+            "--operations bad.yaml: operations.0: there is",
         ),
         (["--data", "nowhere", "--operations", "none.yaml"], "--operations none.yaml: cannot be read"),
         (
