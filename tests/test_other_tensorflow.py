@@ -168,7 +168,7 @@ def test_probabilities_are_equal_to_float32_s_accuracy(theirs, ours):
 
 @pytest.mark.parametrize("network", model_names())
 def test_every_network_answers_alike(theirs, ours, network):
-    """On average: untrained, the deepest have logits in the hundreds, and a border pixel may differ by 2e-3."""
+    """On average: behind the deepest, untrained as it is, single pixels differed by 2e-3."""
     name = f"{network}/probabilities/probabilities"
     assert np.abs(theirs[name] - ours[name]).mean() < 1e-5
     assert (theirs[f"{network}/serving_default/mask"] == ours[f"{network}/serving_default/mask"]).mean() > 0.999
