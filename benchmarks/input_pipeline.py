@@ -82,7 +82,7 @@ def keras_layers(dataset: Dataset) -> Contender:
             pair = layer(pair, training=True)
         return tf.cast(pair["images"], tf.uint8), pair["segmentation_masks"]
 
-    files = tf.data.Dataset.from_tensor_slices(tuple(zip(*paths(dataset), strict=True))).repeat()
+    files = tf.data.Dataset.from_tensor_slices(tuple(map(list, zip(*paths(dataset), strict=True)))).repeat()
     return taking(files.map(load, num_parallel_calls=CORES).batch(BATCH).prefetch(2))
 
 
