@@ -7,12 +7,12 @@ the CPU seconds of those who prepared them.
 import random
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from multiprocessing import get_context
 from multiprocessing.sharedctypes import RawArray
 from pathlib import Path
-from typing import Any
 
 import albumentations as A  # type: ignore[import-not-found]  # noqa: N812 - as everybody calls it
 import cv2
@@ -21,6 +21,7 @@ import numpy as np
 SIZE, BATCH, WORKERS = 512, 8, 2
 FILL, IGNORE = (124, 116, 104), 255
 AHEAD = 2 * WORKERS  # batches under way
+WARM_UP = 4  # batches
 
 # As its documentation has it, operation after operation; and moved in one warp, as an expert would.
 SCALE_AND_CROP = [
@@ -68,20 +69,26 @@ def fill(slot: int, style: str, numbers: list[int]) -> tuple[int, float]:
 
 
 def seconds(executor: Executor, style: str, images: int) -> tuple[float, float]:
-    """Prepare ``images`` images in batches, a few batches ahead, and look at each batch."""
-    started, cpu = time.perf_counter(), 0.0
-    waiting: list[Any] = []
+    """Prepare batches, a few ahead, and time ``images`` images of them once all workers are busy."""
     batches = images // BATCH
-    for number in range(batches + AHEAD):
-        if number >= AHEAD:
-            slot, spent = waiting.pop(0).result()
-            cpu += spent
-            batch = np.frombuffer(slots[slot], np.uint8)
-            assert batch[:: SIZE * SIZE].any()
-        if number < batches:
+    waiting: deque[Future[tuple[int, float]]] = deque()
+    submitted = taken = 0
+    started = cpu = 0.0
+    while taken < WARM_UP + batches:
+        while len(waiting) < AHEAD:
             chosen = [random.randrange(len(pairs)) for _ in range(BATCH)]  # noqa: S311
-            waiting.append(executor.submit(fill, number % AHEAD, style, chosen))
-    return time.perf_counter() - started, cpu
+            waiting.append(executor.submit(fill, submitted % AHEAD, style, chosen))
+            submitted += 1
+        slot, spent = waiting.popleft().result()
+        assert np.frombuffer(slots[slot], np.uint8)[:: SIZE * SIZE].any()
+        taken += 1
+        if taken == WARM_UP:
+            started = time.perf_counter()
+        elif taken > WARM_UP:
+            cpu += spent
+    wall = time.perf_counter() - started
+    wait(waiting)  # nothing is prepared while others have their turn
+    return wall, cpu
 
 
 def main() -> None:

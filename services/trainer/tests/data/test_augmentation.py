@@ -1,6 +1,8 @@
 """Variants on disk: the same from the same seed, whoever makes them and however often they are stopped."""
 
 import json
+import shutil
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -99,8 +101,12 @@ def test_an_image_that_cannot_be_read_stops_it_and_what_is_made_stays(make, imag
 
 def test_what_was_made_otherwise_is_not_mixed_in(make, tmp_path):
     make()
-    with pytest.raises(UserError, match="out was made with other operations, classes or another seed"):
+    with pytest.raises(UserError, match="out was made with other operations, classes, formats or another seed"):
         make(variants=Variants(MOVED.operations, 2, seed=4))
+    with pytest.raises(UserError, match="out was made with other"):
+        make(variants=replace(MOVED, image_format="png"))
+    with pytest.raises(UserError, match="out was made with other"):
+        make(layout=Layout("images", "masks", None))
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").touch()
     with pytest.raises(UserError, match="full is not empty: name a new folder with --output"):
@@ -139,6 +145,24 @@ class TestDataset:
         for item in augmented.items:
             if item.group:
                 assert item.id.startswith(item.group)
+
+    def test_what_is_augmented_already_is_refused(self, augmented, tmp_path):
+        """Else the variant ``a_aug000`` of ``a`` would be written over the image ``a_aug000`` there is."""
+        with pytest.raises(UserError, match=r"holds an image '.*_aug000' already.*augment the data set that this one"):
+            augment_dataset(augmented, tmp_path / "twice", Variants((), 1))
+        assert not (tmp_path / "twice").exists()
+
+    def test_labels_that_have_changed_since_are_not_mixed_with_old_variants(self, dataset, tmp_path, write_files):
+        source = replace(dataset, root=tmp_path / "source")
+        shutil.copytree(dataset.root, source.root)
+        augment_dataset(source, tmp_path / "out", Variants((), 1))
+        index = (tmp_path / "out" / "dataset.json").read_bytes()
+        mask = source.root / source.items[0].mask
+        mask.unlink()  # the output may hold the same file
+        write_files(source.root, {source.items[0].mask: np.zeros((64, 96), np.uint8)})
+        with pytest.raises(UserError, match="have changed since the variants were made: name a new folder"):
+            augment_dataset(source, tmp_path / "out", Variants((), 1))
+        assert (tmp_path / "out" / "dataset.json").read_bytes() == index
 
     def test_the_originals_are_the_very_files(self, dataset, augmented):
         item = dataset.items[0]

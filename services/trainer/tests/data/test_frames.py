@@ -1,5 +1,6 @@
 """Frames of real videos: which are kept, what they are called, and what is said of a video that is broken."""
 
+import math
 import re
 
 import cv2
@@ -163,6 +164,7 @@ class TestRefusals:
         [
             ({"every": 0}, "--every 0: expected 1 or more"),
             ({"rate": 0}, "--fps 0: expected more than 0 frames a second"),
+            ({"rate": math.nan}, "--fps nan: expected more than 0 frames a second"),
             ({"start": -1}, "--start -1: expected 0 seconds or later"),
             ({"start": 3, "end": 2}, "--end 2: expected a time after --start, which is 3 seconds"),
         ],

@@ -130,6 +130,14 @@ class TestTrainingBatches:
         with pytest.raises(UserError, match="holds no images"):
             training_batches(dataset, dataset.items, data, seed=1)
 
+    def test_what_is_wrong_with_a_file_is_said_without_traceback(self, dataset, still, tmp_path):
+        (tmp_path / "wall.jpg").write_bytes(b"no image")
+        augmentation = [{"replace_background": {"folder": str(tmp_path), "probability": 1}}]
+        data = Data.model_validate(still.model_dump() | {"augmentation": augmentation})
+        with pytest.raises(UserError) as said, pipeline.said_plainly():
+            batches_of(training_batches(dataset, dataset.items[:4], data, seed=1), 1)
+        assert str(said.value) == f"{tmp_path / 'wall.jpg'}: cannot be decoded as an image: replace or remove it"
+
     def test_a_cache_changes_nothing(self, dataset, data):
         cached = data.model_copy(update={"cache": True})
         plain, kept = (training_batches(dataset, dataset.items[:5], d, seed=1) for d in (data, cached))

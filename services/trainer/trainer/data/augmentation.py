@@ -1,7 +1,8 @@
 """``data augment``: variants of labelled images on disk, repeatable by seed, in as many sittings as it takes.
 
-A variant depends on the seed, its image's id and its number alone, and is there when its last file has its name: what
-a stopped run leaves is whole or does not count, and the next one goes on from there.
+A variant depends on the seed, its image, that one's id and the variant's number, and where objects are pasted on the
+images that they come from. It is there when its last file has its name: what a stopped run leaves is whole or does not
+count, and the next one goes on from there.
 """
 
 import functools
@@ -87,7 +88,7 @@ def augment(
     """
     for operation in variants.operations:
         operation.require()
-    _claim(output, classes, variants)
+    _claim(output, classes, variants, layout)
     wanted = [(image, number) for image in images for number in range(variants.copies)]
     missing = [
         (image, number)
@@ -102,20 +103,22 @@ def augment(
     return len(wanted) - len(missing)
 
 
-def _claim(output: Path, classes: tuple[ClassInfo, ...], variants: Variants) -> None:
+def _claim(output: Path, classes: tuple[ClassInfo, ...], variants: Variants, layout: Layout) -> None:
     """Say in the output what it is made with; refuse what was made with something else."""
     facts: dict[str, Any] = {
         "classes": [asdict(c) for c in classes],
         "operations": [to_recipe(operation) for operation in variants.operations],
         "seed": variants.seed,
+        "image_format": variants.image_format,
+        "folders": asdict(layout),
     }
     text = json.dumps(facts, indent=1, ensure_ascii=False) + "\n"
     path = output / FACTS_NAME
     if path.is_file():
         if path.read_text(encoding="utf-8") != text:
             raise UserError(
-                f"{output} was made with other operations, classes or another seed ({FACTS_NAME} says which): repeat "
-                "those to go on with it, or name a new folder with --output"
+                f"{output} was made with other operations, classes, formats or another seed ({FACTS_NAME} says which): "
+                "repeat those to go on with it, or name a new folder with --output"
             )
         return
     if output.is_file() or (output.is_dir() and any(output.iterdir())):

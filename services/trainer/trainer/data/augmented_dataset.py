@@ -1,6 +1,7 @@
 """A data set with augmented variants of its training images, ready to be trained on."""
 
 import contextlib
+import filecmp
 import os
 import shutil
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pathlib import Path
 from trainer.data.augmentation import Layout, Variants, augment
 from trainer.data.dataset import Dataset, Item
 from trainer.data.labelled_source import labelled_items
+from trainer.errors import UserError
 
 _LAYOUT = Layout("images", "masks", None)
 
@@ -20,9 +22,12 @@ def augment_dataset(dataset: Dataset, output: Path, variants: Variants, workers:
     that a stopped run left is no data set yet.
 
     Raises:
-        UserError: the folder holds something else, or an image cannot be read.
+        UserError: the folder holds something else or earlier labels, an image has a variant's name, or one cannot be
+            read.
     """
     items = dataset.split("train")
+    _refuse_twins(dataset, items, variants)
+    _refuse_changed(dataset, output)
     there = augment(labelled_items(dataset, items), dataset.classes, output, variants, _LAYOUT, workers)
     for item in dataset.items:
         for file in (item.image, item.mask):
@@ -30,6 +35,29 @@ def augment_dataset(dataset: Dataset, output: Path, variants: Variants, workers:
     made = tuple(_variant(item, number, variants) for item in items for number in range(variants.copies))
     Dataset(output, dataset.classes, dataset.items + made, dataset.split_seed).save()
     return there
+
+
+def _refuse_twins(dataset: Dataset, items: list[Item], variants: Variants) -> None:
+    """An image that is called like a variant would be taken for it: the set has been augmented before."""
+    names = {variants.name(item.id, number) for item in items for number in range(variants.copies)}
+    for item in dataset.items:
+        if item.id in names:
+            raise UserError(
+                f"{dataset.root}: holds an image {item.id!r} already, as variants are called: augment the data set "
+                "that this one was made from"
+            )
+
+
+def _refuse_changed(dataset: Dataset, output: Path) -> None:
+    """What an earlier run left, variants too, shows what the labels were then."""
+    for item in dataset.items:
+        for file in (item.image, item.mask):
+            source, target = dataset.root / file, output / file
+            if target.exists() and not (source.samefile(target) or filecmp.cmp(source, target, shallow=False)):
+                raise UserError(
+                    f"{target} is not {source} any more, so the images or labels have changed since the variants were "
+                    "made: name a new folder with --output, or remove it first"
+                )
 
 
 def _variant(item: Item, number: int, variants: Variants) -> Item:

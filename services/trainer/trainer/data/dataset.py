@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contract import CardError, ClassInfo
+from contract.durable import replace_file
 from trainer.errors import UserError
 
 INDEX_NAME = "dataset.json"
@@ -84,14 +85,14 @@ class Dataset:
         return item.split or split_of(item.group or item.id, self.split_seed)
 
     def save(self) -> None:
-        """Write ``dataset.json``."""
+        """Write ``dataset.json``, in one step."""
         content = {
             "format_version": FORMAT_VERSION,
             "split_seed": self.split_seed,
             "classes": [dataclasses.asdict(c) for c in self.classes],
             "items": [{k: v for k, v in dataclasses.asdict(i).items() if v is not None} for i in self.items],
         }
-        (self.root / INDEX_NAME).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        replace_file(self.root / INDEX_NAME, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 def load_dataset(root: Path) -> Dataset:

@@ -49,7 +49,7 @@ class FrameChoice:
     def __post_init__(self) -> None:
         if self.every is not None and self.every < 1:
             raise UserError(f"--every {self.every}: expected 1 or more")
-        if self.rate <= 0:
+        if not self.rate > 0:
             raise UserError(f"--fps {self.rate:g}: expected more than 0 frames a second")
         if self.start < 0:
             raise UserError(f"--start {self.start:g}: expected 0 seconds or later")

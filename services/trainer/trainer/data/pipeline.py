@@ -5,8 +5,10 @@ only ever by nearest neighbour. Pictures are decoded and augmented in Python by 
 lock while it works, one example a thread; what is shuffled are numbers, so no buffer holds pictures.
 """
 
+import contextlib
 import os
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import cv2
@@ -18,6 +20,7 @@ from trainer.data.dataset import Dataset, Item
 from trainer.data.operations import Operation, apply
 from trainer.data.pair import Pair, read_pair
 from trainer.data.sampling import ALONE, Shard, example_at, example_generator
+from trainer.errors import UserError
 from trainer.recipe import Data
 
 _ENDLESS = 2**62
@@ -104,6 +107,18 @@ def _batches(
         return tf.ensure_shape(image, (height, width, 3)), tf.ensure_shape(label, (height, width))
 
     return numbers.map(loaded, num_parallel_calls=threads()).batch(rows, drop_remainder=drop_remainder).prefetch(2)
+
+
+@contextlib.contextmanager
+def said_plainly() -> Iterator[None]:
+    """Raise the UserError of an example again, which tf.data has wrapped in its own and in a traceback."""
+    try:
+        yield
+    except tf.errors.UnknownError as error:
+        said = re.search(rf"\b{UserError.__name__}: (.*)", error.message)
+        if said is None:
+            raise
+        raise UserError(said[1]) from None
 
 
 def threads() -> int:

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from trainer.confusion import ConfusionMatrix
 from trainer.data.dataset import load_dataset
-from trainer.data.pipeline import evaluation_batches, training_batches
+from trainer.data.pipeline import evaluation_batches, said_plainly, training_batches
 from trainer.data.validation import require_valid
 from trainer.errors import UserError
 from trainer.losses.total import total_loss
@@ -64,6 +64,7 @@ def train(recipe: Recipe, folder: Path) -> float:
         (folder / "metrics.csv").open("w", newline="") as file,
         progress(None, "training", "step", total=steps * recipe.epochs) as bar,
         _nothing_left_unless_trained(folder),
+        said_plainly(),
     ):
         log = csv.writer(file)
         log.writerow(["epoch", "loss", "validation_miou", "seconds"])

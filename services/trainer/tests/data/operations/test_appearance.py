@@ -67,3 +67,9 @@ def test_jpeg_of_low_quality_is_further_from_the_image():
 def test_jpeg_keeps_red_red():
     red = np.tile(np.array([200, 30, 60], np.uint8), (16, 16, 1))
     assert np.abs(image_after("jpeg", image=red, quality=[90, 90]).astype(int) - red).max() < 6
+
+
+@pytest.mark.parametrize("quality", [[0.5, 50], [40, 200]])
+def test_jpeg_refuses_a_quality_that_there_is_not(quality):
+    with pytest.raises(ValueError, match="expected qualities of 1 to 100"):
+        create_operation("jpeg", quality=quality)

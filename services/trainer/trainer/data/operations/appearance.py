@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from trainer.data.operations.operation import Change, Donors, register
 from trainer.data.pair import Pair
@@ -59,6 +59,13 @@ class Jpeg(Change):
 
     probability: Fraction = 0.5
     quality: PositiveRange = (40, 95)
+
+    @field_validator("quality")
+    @classmethod
+    def _there_is_none_better(cls, quality: tuple[float, float]) -> tuple[float, float]:
+        if not 1 <= quality[0] <= quality[1] <= 100:
+            raise ValueError(f"from {quality[0]:g} to {quality[1]:g}: expected qualities of 1 to 100")
+        return quality
 
     def change(self, pair: Pair, rng: np.random.Generator, donors: Donors | None) -> Pair:
         """The image after a way through a file."""
