@@ -1,4 +1,4 @@
-"""The README names only what is there."""
+"""The README and docs/ name only what is there."""
 
 import re
 import subprocess
@@ -7,12 +7,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+LINKS = sorted(
+    {page.parent / link for page in PAGES for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text())}
+)
+README = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 
 
-@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\((?!https?:)([^)#]+)\)", README))))
-def test_every_link_leads_somewhere(link: str) -> None:
-    assert (ROOT / link).exists()
+@pytest.mark.parametrize("link", LINKS, ids=str)
+def test_every_link_leads_somewhere(link: Path) -> None:
+    assert link.exists()
 
 
 @pytest.mark.parametrize("path", sorted(set(re.findall(r"\b(?:services|scripts|tests|benchmarks)/[\w./-]*\w", README))))

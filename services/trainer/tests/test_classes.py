@@ -13,6 +13,12 @@ def test_cityscapes_are_its_19_training_classes():
     assert classes[11] == ClassInfo(11, "person", (220, 20, 60))
 
 
+def test_pascal_voc_has_20_beside_background():
+    classes = parse_classes("pascal_voc")
+    assert len(classes) == 21
+    assert classes[15] == ClassInfo(15, "person", (192, 128, 128))
+
+
 def test_names_have_the_voc_palette_s_colours():
     assert parse_classes("background, road") == (
         ClassInfo(0, "background", (0, 0, 0)),

@@ -9,22 +9,31 @@ from trainer.data.dataset import INDEX_NAME, load_dataset
 from trainer.data.labelmap import parse_color, voc_color
 from trainer.errors import UserError
 
+# In the order of its annotations' values, with the palette of its masks (Everingham et al., IJCV 2010).
+_VOC_NAMES = [
+    "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat",
+    "chair", "cow", "diningtable", "dog", "horse", "motorbike", "person", "pottedplant",
+    "sheep", "sofa", "train", "tvmonitor",
+]  # fmt: skip
+PASCAL_VOC = tuple(ClassInfo(value, name, voc_color(value)) for value, name in enumerate(_VOC_NAMES))
+_KNOWN = {"cityscapes": CITYSCAPES, "pascal_voc": PASCAL_VOC}
+
 CLASSES_HELP = (
-    "in the order of the channels: `cityscapes`; names with commas between; a text file with a NAME or NAME:R,G,B on "
-    "each line; a YAML or JSON file as import-folder takes it; or a data set's folder"
+    "in the order of the channels: `cityscapes` or `pascal_voc`; names with commas between; a text file with a NAME or "
+    "NAME:R,G,B on each line; a YAML or JSON file as import-folder takes it; or a data set's folder"
 )
 
 
 def parse_classes(text: str) -> tuple[ClassInfo, ...]:
-    """The classes that ``text`` names: ``cityscapes``, names with commas between, a file, a data set's folder.
+    """The classes that ``text`` names, in any of the ways that :data:`CLASSES_HELP` lists.
 
     Colours that are not given are those of the PASCAL VOC palette.
 
     Raises:
         UserError: no such file, or a line, a colour or a set of names that cannot be.
     """
-    if text == "cityscapes":
-        return CITYSCAPES
+    if text in _KNOWN:
+        return _KNOWN[text]
     path = Path(text)
     if path.is_dir() or path.name == INDEX_NAME:
         return load_dataset(path if path.is_dir() else path.parent).classes

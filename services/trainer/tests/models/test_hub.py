@@ -5,7 +5,9 @@ import sys
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from trainer.cli import main
 from trainer.models import create_model
 from trainer.preprocessing import normalize
 
@@ -155,6 +157,21 @@ def test_an_auxiliary_head_is_not_to_be_had(name):
 def test_what_is_no_preset_is_answered_with_those_there_are(tmp_path):
     with pytest.raises(ValueError, match=r"cannot be loaded \(.*: the presets are deeplab.*, segformer_b0_ade20k_512,"):
         create_model(f"keras_hub:{tmp_path}", 64, 64, classes=3)
+
+
+def test_it_is_published_with_its_own_head(name, size, model, tmp_path, capsys):
+    words = ["--from", name, "--size", *map(str, size), "--classes", "wall,door,roof,lamp,sky", "--name", "preset"]
+    assert main(["export", *words, "--models-root", str(tmp_path)]) == 0, capsys.readouterr().err
+    pixels = draw_pixels(*size)
+    mask = tf.saved_model.load(str(tmp_path / "preset/1")).signatures["serving_default"]
+    found = mask(image=tf.constant(pixels, tf.uint8))["mask"].numpy()
+    assert (found == logits_of(model, pixels).argmax(-1)).mean() > 0.999
+
+
+@pytest.mark.parametrize("words", [[], ["--size", "64", "64", "--preprocessing", "unit"]])
+def test_its_preprocessing_is_its_own_affair(name, tmp_path, capsys, words):
+    assert main(["export", "--from", name, *words, "--classes", "a,b,c,d,e", "--name", "preset"]) == 1
+    assert "brings its preprocessing and takes a size that you choose: give --size alone" in capsys.readouterr().err
 
 
 def test_without_keras_hub_it_says_how_to_have_it(monkeypatch):

@@ -1,7 +1,9 @@
 """``python -m trainer export``: from trained weights to a published model."""
 
 import argparse
+import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from contract import ModelCard, Preprocessing
 from contract.card import check_model_name
@@ -10,6 +12,10 @@ from trainer.command import add_command, add_models_root
 from trainer.errors import UserError
 from trainer.quiet import import_tensorflow
 
+if TYPE_CHECKING:
+    from trainer.export.adapt import Facts
+    from trainer.export.foreign import ForeignNetwork
+
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
     """``export``."""
@@ -17,7 +23,10 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     source = export.add_mutually_exclusive_group(required=True)
     source.add_argument("--run", type=Path, help="the run folder")
     source.add_argument(
-        "--from", type=Path, dest="source", metavar="PATH", help="a .keras file or a SavedModel's folder"
+        "--from",
+        dest="source",
+        metavar="NETWORK",
+        help="a .keras file, a SavedModel's folder, or keras_hub:PRESET for one that KerasHub has trained",
     )
     export.add_argument("--name", required=True, help="the model's name in the repository")
     add_models_root(export)
@@ -61,6 +70,7 @@ def _export(options: argparse.Namespace) -> None:
     from trainer.export.adapt import Facts
     from trainer.export.foreign import open_network
     from trainer.export.publish import export_foreign
+    from trainer.models.hub import PREFIX
 
     facts = Facts(
         classes,
@@ -70,10 +80,28 @@ def _export(options: argparse.Namespace) -> None:
         options.activation,
     )
     dataset = load_dataset(options.data) if options.data else None
-    foreign = open_network(options.source, options.output)
+    if options.source.startswith(PREFIX):
+        foreign, facts = _open_preset(options.source, facts)
+    else:
+        foreign = open_network(Path(options.source), options.output)
     announce(
         options.models_root, *export_foreign(foreign, facts, options.name, options.models_root, dataset, options.split)
     )
+
+
+def _open_preset(name: str, facts: "Facts") -> tuple["ForeignNetwork", "Facts"]:
+    """A preset with the head it was trained with; its own preprocessing is part of the network already."""
+    from trainer.export.adapt import PREPROCESSING
+    from trainer.export.foreign import of_keras
+    from trainer.models import create_model
+
+    if not facts.size or facts.preprocessing:
+        raise UserError(f"{name} brings its preprocessing and takes a size that you choose: give --size alone")
+    try:
+        model = create_model(name, *facts.size, classes=None)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    return of_keras(model, Path(name)), dataclasses.replace(facts, preprocessing=PREPROCESSING["imagenet"])
 
 
 def _preprocessing(options: argparse.Namespace) -> Preprocessing | None:
