@@ -12,7 +12,6 @@ medians of the ratios within a round. Exits 1 when a bound is missed.
 
 import argparse
 import contextlib
-import hashlib
 import json
 import os
 import signal
@@ -33,9 +32,9 @@ import cv2
 import numpy as np
 
 from benchmarks import serving
+from benchmarks.environment import python_with
 
 ROOT = Path(__file__).parents[1]
-PEERS_LOCK = ROOT / "benchmarks/requirements-peers.lock"
 CLIENTS = 8
 FIGURES = ("p50", "p99", "images/s", "p99 of 8")
 START_TIMEOUT_S = 120
@@ -89,18 +88,6 @@ def load(arguments: list[str], clients: int, seconds: float) -> dict[str, Any]:
     command = [sys.executable, "-m", "benchmarks.load", *arguments, f"--clients={clients}", f"--seconds={seconds}"]
     found: dict[str, Any] = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout)
     return found
-
-
-def peers_python() -> Path:
-    """An environment of the peers' lock file, made when there is none of this very lock."""
-    folder = ROOT / f"build/peers-{hashlib.sha256(PEERS_LOCK.read_bytes()).hexdigest()[:12]}"
-    if not (folder / "ready").exists():
-        uv = str(Path(sys.executable).with_name("uv"))
-        subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder], check=True)
-        install = [uv, "pip", "install", "--quiet", "--python", str(folder)]
-        subprocess.run([*install, "--require-hashes", "--requirements", str(PEERS_LOCK)], check=True)
-        (folder / "ready").touch()
-    return folder / "bin/python"
 
 
 @contextlib.contextmanager
@@ -183,7 +170,7 @@ def contenders(folder: Path) -> Iterator[dict[str, Contender]]:
     head = b'Content-Disposition: form-data; name="image"; filename="photo.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
     form.write_bytes(b"--%s\r\n%s%s\r\n--%s--\r\n" % (boundary, head, photo.read_bytes(), boundary))
     multipart = f"multipart/form-data; boundary={boundary.decode()}"
-    onnx, python = serving.to_onnx(version), peers_python()
+    onnx, python = serving.to_onnx(version), python_with("requirements-peers.lock")
 
     with contextlib.ExitStack() as stack:
         found: dict[str, Contender] = {}

@@ -1,7 +1,6 @@
 """Every network through TensorFlow, frozen as `export` does, and ddrnet23_slim beside PyTorch and ONNX Runtime.
 
-    .venv/bin/uv venv .venv/torch && .venv/bin/uv pip install --python .venv/torch -r benchmarks/requirements-torch.in
-    .venv/bin/python benchmarks/inference.py [--rounds 20] [--size 480 640] [--networks ddrnet23_slim unet …]
+    make bench, or .venv/bin/python -m benchmarks.inference [--rounds 20] [--size 480 640] [--networks unet …]
 
 One 480x640 image, 19 classes, two threads, random weights; from the image to logits at its size. PyTorch and ONNX
 Runtime run in their own environment and process, which sleeps while others are timed. Every contender is called twice
@@ -18,7 +17,6 @@ import json
 import os
 import statistics
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +26,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.environment import python_with
 from trainer.export import graph
 from trainer.models import create_model, model_names
 from trainer.progress import progress
@@ -36,7 +35,6 @@ CLASSES, THREADS = 19, 2
 REFERENCE = "ddrnet23_slim"
 PEERS = ["pytorch eager", "pytorch channels_last", "onnxruntime"]
 PEER = Path(__file__).with_name("torch_peer.py")
-TORCH_PYTHON = Path(sys.prefix) / "torch/bin/python"
 
 Contender = Callable[[], float]  # calls once, answers in milliseconds
 
@@ -106,14 +104,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--size", type=int, nargs=2, default=(480, 640), metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--networks", nargs="*", default=model_names(), help="besides ddrnet23_slim")
-    parser.add_argument("--torch-python", type=Path, default=TORCH_PYTHON, help="default: %(default)s")
+    parser.add_argument("--torch-python", type=Path, help="an interpreter that has requirements-torch.in already")
     options = parser.parse_args()
-    if not options.torch_python.exists():
-        parser.error(f"there is no {options.torch_python}: the docstring says how to make PyTorch's environment")
     tf.config.threading.set_intra_op_parallelism_threads(THREADS)
     tf.config.threading.set_inter_op_parallelism_threads(THREADS)
 
-    peer = Peer(options.torch_python, *options.size)
+    peer = Peer(options.torch_python or python_with("requirements-torch.in"), *options.size)
     try:
         contenders = {name: frozen(name, *options.size) for name in dict.fromkeys([REFERENCE, *options.networks])}
         contenders |= {name: peer.contender(name) for name in PEERS}

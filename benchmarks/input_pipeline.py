@@ -1,6 +1,6 @@
 """Images a second of the training pipeline on two cores, beside albumentations and Keras's own layers.
 
-    make bench, or .venv/bin/python benchmarks/input_pipeline.py [--rounds 9]
+    make bench, or .venv/bin/python -m benchmarks.input_pipeline [--rounds 9]
 
 All read the same drawn JPEGs and PNG masks and end at 512x512 in batches of 8, two workers each, one contender after
 the other within a round. albumentations 2.0.8 runs in an environment of its own, in two styles and with two loaders.
@@ -26,7 +26,6 @@ Learned, on two cores shared with others (images/s; in brackets CPU ms an image,
 """
 
 import argparse
-import hashlib
 import os
 import statistics
 import subprocess
@@ -43,16 +42,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import tensorflow as tf
 from keras import layers
 
+from benchmarks.environment import python_with
 from trainer.data.cvat import import_cvat
 from trainer.data.dataset import Dataset, load_dataset
 from trainer.data.pipeline import training_batches
 from trainer.data.synthesize import synthesize
 from trainer.recipe import Data
 
-ROOT = Path(__file__).resolve().parent.parent
 PEER = Path(__file__).with_name("input_pipeline_albumentations.py")
-LOCK = Path(__file__).with_name("requirements-albumentations.lock")
-ENVIRONMENT = ROOT / ".venv" / "albumentations"
 
 SIZE, BATCH, CORES = 512, 8, 2
 WARM_UP = 4  # batches, as in the peer
@@ -134,7 +131,7 @@ def albumentations(dataset: Dataset, folder: Path) -> Iterator[dict[str, Contend
     """Its styles on threads and on processes, in a process of their own."""
     listing = folder / "pairs.tsv"
     listing.write_text("".join(f"{image}\t{mask}\n" for image, mask in paths(dataset)))
-    command: list[str | Path] = [environment() / "bin" / "python", PEER, listing]
+    command: list[str | Path] = [python_with("requirements-albumentations.lock"), PEER, listing]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -155,19 +152,6 @@ def albumentations(dataset: Dataset, folder: Path) -> Iterator[dict[str, Contend
             for loader in ("threads", "processes")
         }
         requests.close()
-
-
-def environment() -> Path:
-    """The peer's environment, made anew when its lock has changed."""
-    stamp, wanted = ENVIRONMENT / "lock.sha256", hashlib.sha256(LOCK.read_bytes()).hexdigest()
-    if not stamp.exists() or stamp.read_text() != wanted:
-        uv = Path(sys.executable).with_name("uv")
-        create: list[str | Path] = [uv, "venv", "--quiet", "--clear", "--python", sys.executable, ENVIRONMENT]
-        install: list[str | Path] = [uv, "pip", "install", "--quiet", "--no-deps", "--require-hashes", "-r", LOCK]
-        subprocess.run(create, check=True)
-        subprocess.run([*install, "--python", ENVIRONMENT], check=True)
-        stamp.write_text(wanted)
-    return ENVIRONMENT
 
 
 def measure(contenders: dict[str, Contender], images: int, rounds: int) -> dict[str, list[tuple[float, float]]]:

@@ -1,6 +1,6 @@
 """What serving adds to its engine, and how the engines compare: ddrnet23_slim, 1x480x640, 19 classes, two threads.
 
-    make bench, or .venv/bin/python benchmarks/serving.py [--rounds 40]
+    make bench, or .venv/bin/python -m benchmarks.serving [--rounds 40]
 
 The network has random weights and is exported in the contract's form. Every contender answers the same images in
 turn, one after the other within a round, so that whatever else the machine does falls on all of them; each figure is

@@ -1,6 +1,6 @@
 """Embedded serving's resident memory over a thousand version swaps: it must stay flat.
 
-    .venv/bin/python benchmarks/serving_memory.py [--swaps N] [-- FLAGS OF THE SERVER]
+    .venv/bin/python -m benchmarks.serving_memory [--swaps N] [-- FLAGS OF THE SERVER]
 
 A real server serves a small network in the contract's form, with its warm-up. Each swap publishes the next version,
 has the server load it and drop the one before, and asks the new one for a mask. Memory is read at rest, ten times;
