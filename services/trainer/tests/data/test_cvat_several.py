@@ -54,7 +54,7 @@ class TestTaskWithoutObjects:
 
     def test_is_refused_where_there_is_no_other(self, imported, tmp_path):
         empty = {name: content for name, content in task().items() if not name.startswith("SegmentationClass")}
-        with pytest.raises(UserError, match="one and .*two: holds no mask .*export again from CVAT"):
+        with pytest.raises(UserError, match=r"one and .*two: holds no mask .*export again from CVAT"):
             imported({"one": empty, "two": empty})
         assert not (tmp_path / "out").exists()
 
