@@ -1,11 +1,14 @@
 """``data augment``: from a data set or from folders, into folders or a data set, mistakes in one sentence."""
 
+import re
+
 import cv2
 import numpy as np
 import pytest
 
 from trainer.cli import main
 from trainer.data.dataset import load_dataset
+from trainer.data.importing import Division
 
 
 @pytest.fixture
@@ -42,6 +45,13 @@ def test_folders_in_folders_out_and_back_into_a_data_set(augment, export, tmp_pa
     dataset = load_dataset(tmp_path / "set")
     assert [c.name for c in dataset.classes] == ["background", "apple", "banana", "leaf", "plum"]
     assert {item.group for item in dataset.items} == {item.id.partition("_aug")[0] for item in dataset.items}
+
+
+def test_variants_of_variants_stay_in_their_first_image_s_group(augment, export, tmp_path):
+    _, said, _ = augment(*export, "--output", tmp_path / "out", "--copies", 1)
+    pattern = re.search(r"--group-pattern '(.*?)'", said)[1]
+    group = Division(group_pattern=pattern).group
+    assert group("street/a_aug000_aug003") == group("street/a_aug001") == "street/a"
 
 
 def test_a_data_set_in_a_data_set_out_and_a_rerun_adds_nothing(augment, dataset, tmp_path):

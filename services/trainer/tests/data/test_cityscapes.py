@@ -114,3 +114,10 @@ def test_what_is_not_cityscapes_is_refused(imported, tmp_path, files, said):
 def test_an_image_without_labels_is_left_out_and_said(imported):
     report, _, _ = imported(images() | labels(frames=list(FRAMES)[1:]))
     assert report.unlabelled == ["aachen_000000_000019"]
+
+
+def test_an_image_in_two_splits_is_refused(imported, tmp_path):
+    frames = {**FRAMES, "val/aachen/aachen_000000_000019": "validation"}
+    with pytest.raises(UserError, match=r"aachen_000000_000019_leftImg8bit\.png is in the split train too"):
+        imported(images(frames) | labels(frames=frames))
+    assert not (tmp_path / "out").exists()

@@ -42,6 +42,23 @@ def imported(tmp_path, write_files):
     return run
 
 
+class TestTaskWithoutObjects:
+    """Its export lists its frames and has no folder of masks."""
+
+    def test_is_all_background_beside_others(self, imported):
+        empty = {name: content for name, content in task().items() if not name.startswith("SegmentationClass")}
+        report, _, masks = imported({"street": task(), "empty": empty})
+        assert not masks["empty/frame_000000"].any()
+        assert report.blank == 1
+        assert "empty holds no mask (SegmentationClass/): all of its 1 frames are background" in str(report)
+
+    def test_is_refused_where_there_is_no_other(self, imported, tmp_path):
+        empty = {name: content for name, content in task().items() if not name.startswith("SegmentationClass")}
+        with pytest.raises(UserError, match=r"one and .*two: holds no mask .*export again from CVAT"):
+            imported({"one": empty, "two": empty})
+        assert not (tmp_path / "out").exists()
+
+
 class TestIds:
     def test_start_with_the_export_s_name_as_cvat_numbers_every_task_alike(self, imported):
         _, dataset, masks = imported({"street": task(RED), "kitchen": task(GREEN)})

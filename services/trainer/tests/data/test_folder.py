@@ -208,6 +208,7 @@ REFUSED = {
     "half a palette mask": (pair(palette_png(IDS)[:60]), {"classes": "[a, b]"}, "gt/a.png: cannot be d", "export it a"),
     "values with gaps": (pair(IDS * 100), {}, "hold the values 0, 100, 200, which do not count up", "--classes FILE"),
     "nothing but 0": (pair(IDS * 0), {}, "nothing but 0, so there is nothing to learn", "the right files"),
+    "only one object": (pair(IDS * 0 + 1), {"classes": "[a, b]"}, "every labelled pixel of the masks is 'b'", "files"),
     "a value without name": (pair(IDS), {"classes": "[a, b]"}, "gt/a.png: 2 pixels have values that are no c", "--map"),
     "a blurred mask": (pair(IDS * 60), {"classes": "[a, b]"}, "that are no class: 60, 120", "masks that were resized"),
     "colours without a class file": (pair(COLORS[IDS]), {}, "gt/a.png: is in colours", "--classes FILE"),

@@ -88,7 +88,7 @@ def _augment(options: argparse.Namespace) -> None:
     _report(there, options.output)
     print(
         f"import them with: python -m trainer data import-folder {options.output} --rgb RGB --gt MASK "
-        f"--classes {options.output / FACTS_NAME} --group-pattern '(.*)_aug' --output NEW_DATA_SET"
+        f"--classes {options.output / FACTS_NAME} --group-pattern '(.*?)_aug' --output NEW_DATA_SET"
     )
 
 

@@ -54,7 +54,7 @@ class Variants:
     image_format: Literal["jpg", "png"] = "jpg"
 
     def name(self, item_id: str, number: int) -> str:
-        """The id of a variant: ``(.*)_aug`` is the pattern that finds its image's."""
+        """The id of a variant: ``(.*?)_aug`` is the pattern that finds its image's."""
         return f"{item_id}_aug{number:03d}"
 
     def files(self, item_id: str, number: int, layout: Layout) -> list[str]:

@@ -101,9 +101,24 @@ def _archives(sources: Sequence[Path]) -> list[Archive]:
 
 
 def _images(archives: Sequence[Archive]) -> dict[str, tuple[str, Picture]]:
-    """The published split and the picture of every image."""
-    found = ((_IMAGE.fullmatch(name), _picture(archive, name)) for archive in archives for name in archive.names)
-    return {match[2]: (match[1], picture) for match, picture in found if match}
+    """The published split and the picture of every image.
+
+    Raises:
+        UserError: an image in two splits; no published one is.
+    """
+    images: dict[str, tuple[str, Picture]] = {}
+    for archive in archives:
+        for name in archive.names:
+            match = _IMAGE.fullmatch(name)
+            if match is None:
+                continue
+            split, picture = images.setdefault(match[2], (match[1], _picture(archive, name)))
+            if split != match[1]:
+                raise UserError(
+                    f"{archive.path}: {name} is in the split {split} too ({picture.name}): give each image a name of "
+                    "its own, or remove one"
+                )
+    return images
 
 
 def _masks(archives: Sequence[Archive]) -> dict[str, tuple[LabelValues, Picture]]:

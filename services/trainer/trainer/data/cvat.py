@@ -63,10 +63,11 @@ def import_cvat(
         raise UserError(f"two exports are called {twice!r}, and their images are told apart by that: rename one")
     prefixed = prefix == "always" or (prefix == "auto" and len(exports) > 1)
     opened = {name: open_export(path, _images_of(images, name), trust_unlabelled) for name, path in named.items()}
+    _refuse_no_mask(opened)
     _refuse_common_images(opened)
     merged = merge_labelmaps({name: export.labelmap for name, export in opened.items()}, merge_classes, ignored)
 
-    report = ImportReport()
+    report = ImportReport(notes=[_all_background(e) for e in opened.values() if not e.masks.names])
     labelled: dict[str, LabelledImage] = {}
     claimed = {e.pictures[i].name for e in opened.values() for i in e.labelled if i in e.pictures}
     for name, export in opened.items():
@@ -98,6 +99,20 @@ def _name(path: Path) -> str:
 def _images_of(images: Path | None, name: str) -> Path | None:
     """The export's own folder below the images' folder, or all of it."""
     return images / name if images and (images / name).is_dir() else images
+
+
+def _refuse_no_mask(exports: dict[str, CvatExport]) -> None:
+    """CVAT leaves the folder of masks out where nothing is drawn: right beside other exports, doubtful alone."""
+    if not any(export.masks.names for export in exports.values()):
+        paths = " and ".join(str(export.path) for export in exports.values())
+        raise UserError(
+            f"{paths}: holds no mask (SegmentationClass/ is missing or empty), so every image would be background: "
+            'export again from CVAT as "Segmentation mask 1.1"'
+        )
+
+
+def _all_background(export: CvatExport) -> str:
+    return f"{export.path} holds no mask (SegmentationClass/): all of its {len(export.labelled)} frames are background"
 
 
 def _refuse_common_images(exports: dict[str, CvatExport]) -> None:

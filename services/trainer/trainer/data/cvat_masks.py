@@ -20,7 +20,7 @@ class Masks:
     not background; such a mask is refused unless ``trust_unlabelled``.
 
     Raises:
-        UserError: files that are not PNG, or no mask at all, which would make every image background.
+        UserError: files that are not PNG.
     """
 
     def __init__(self, archive: Archive, labelmap: LabelMap, trust_unlabelled: bool) -> None:
@@ -32,11 +32,6 @@ class Masks:
             raise UserError(
                 f"{export}: {_CLASSES} holds {len(others)} files that are not PNG, for instance {others[0]}: masks "
                 "must be the PNGs of the export, as JPEG blurs their colours"
-            )
-        if not files:
-            raise UserError(
-                f"{export}: holds no mask ({_CLASSES} is missing or empty), so every image would be background: "
-                'export again from CVAT as "Segmentation mask 1.1"'
             )
         self._objects = {name for name in archive.names if name.startswith(_OBJECTS)}
         self.names = {name[len(_CLASSES) : -len(".png")]: name for name in files}

@@ -53,7 +53,7 @@ def import_folder(
     pictures = pictures_of(archive, rgb)
     if not pictures:
         raise UserError(f"{source}: holds no image in {rgb}; if it is called otherwise, give --rgb NAME")
-    masks = _masks(archive, gt)
+    masks = masks_of(archive, gt)
     pairs = pair_by_name(pictures, masks)
     if not pairs:
         raise UserError(
@@ -74,8 +74,12 @@ def import_folder(
     return write_dataset(images, len(pairs), reader.classes, output, division, report, refuse_one_class)
 
 
-def _masks(archive: Archive, folder: str) -> dict[str, Picture]:
-    """The masks by their path without suffix."""
+def masks_of(archive: Archive, folder: str = "") -> dict[str, Picture]:
+    """The masks below ``folder/`` by their path without suffix.
+
+    Raises:
+        UserError: there is none, or one of a format that changes values.
+    """
     masks = pictures_of(archive, folder)
     lossy = [mask.name for mask in masks.values() if mask.suffix not in MASK_SUFFIXES]
     if lossy:
@@ -84,7 +88,8 @@ def _masks(archive: Archive, folder: str) -> dict[str, Picture]:
             "write the masks as PNG again, from where they were drawn"
         )
     if not masks:
-        raise UserError(f"{archive.path}: holds no mask in {folder}; expected {', '.join(sorted(MASK_SUFFIXES))} files")
+        where = f" in {folder}" if folder else ""
+        raise UserError(f"{archive.path}: holds no mask{where}; expected {', '.join(sorted(MASK_SUFFIXES))} files")
     return masks
 
 

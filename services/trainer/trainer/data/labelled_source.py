@@ -1,5 +1,6 @@
 """Labelled images to take as they lie, in a data set or in folders, each read when it is needed."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 from contract import ClassInfo
 from trainer.data.archive import open_archive
 from trainer.data.dataset import Dataset, Item
-from trainer.data.folder import pair_by_name
+from trainer.data.folder import masks_of, pair_by_name
+from trainer.data.listing import first_few
 from trainer.data.mask_files import decode_mask, refuse_other_size
 from trainer.data.mask_reader import MaskReader, Meaning, mask_reader
 from trainer.data.pair import Pair, read_pair
@@ -36,7 +38,7 @@ def labelled_items(dataset: Dataset, items: list[Item]) -> list[Labelled]:
 def labelled_files(
     images: Path, masks: Path, label_map: Path, objects: Path | None = None
 ) -> tuple[list[Labelled], tuple[ClassInfo, ...]]:
-    """Images and masks of two folders, paired by name, and their classes.
+    """Images and masks of two folders, paired by name, and their classes; says how many images have no mask.
 
     Args:
         images: a folder of images.
@@ -45,13 +47,22 @@ def labelled_files(
         objects: a folder of instance masks with the masks' names, a colour or a number an object; black is none.
 
     Raises:
-        UserError: a folder is missing or empty, no name occurs in both, or the label map cannot be used.
+        UserError: a folder is missing or empty, no name occurs in all, masks are of a format that changes values, or
+            the label map cannot be used.
     """
-    pictures, labels = pictures_of(open_archive(images)), pictures_of(open_archive(masks))
+    pictures, labels = pictures_of(open_archive(images)), masks_of(open_archive(masks))
     numbers = pictures_of(open_archive(objects)) if objects is not None else {}
     names = pair_by_name(pictures, labels)
     if not names:
         raise UserError(f"no mask in {masks} has the name of an image in {images}: name each mask as its image")
+    if objects is not None and not any(name in numbers for name in names.values()):
+        raise UserError(f"no instance mask in {objects} has the name of a mask in {masks}: name each as its mask")
+    if len(names) < len(pictures):
+        without = first_few(sorted(pictures.keys() - names.keys()))
+        print(
+            f"{len(pictures) - len(names)} of {len(pictures)} images have no mask and are left out: {without}",
+            file=sys.stderr,
+        )
     reader = mask_reader(Meaning(label_map), lambda: set())
     labelled = [
         Labelled(item_id, partial(_read_files, pictures[item_id], labels[name], numbers.get(name), reader))

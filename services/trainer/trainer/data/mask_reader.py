@@ -108,7 +108,13 @@ def decode_ids(data: bytes, name: str) -> NDArray[np.uint8]:
 
 def refuse_one_class(report: ImportReport) -> None:
     """Raise UserError when no more than one class was drawn in all the masks."""
-    if sum(count > 0 for count in report.pixels.values()) < 2:
+    drawn = [name for name, count in report.pixels.items() if count]
+    if len(drawn) == 1 and drawn[0] != next(iter(report.pixels)):
+        raise UserError(
+            f"every labelled pixel of the masks is {drawn[0]!r}, so there is nothing to learn: are these the right "
+            "files, and does the class file name their values?"
+        )
+    if len(drawn) < 2:
         raise UserError(nothing_to_learn(report.ignored > 0))
 
 

@@ -1,0 +1,50 @@
+"""``python -m trainer`` as a process: what a signal leaves."""
+
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+IMAGES = 600  # far more than are read before the signal comes
+
+
+@pytest.fixture
+def export(tmp_path, write_files):
+    """An export of many frames, all one file."""
+    folder = write_files(
+        tmp_path / "export",
+        {
+            "labelmap.txt": "background:0,0,0::\napple:220,40,50::\n",
+            "ImageSets/Segmentation/default.txt": "".join(f"{number}\n" for number in range(IMAGES)),
+            "JPEGImages/0.png": np.random.default_rng(0).integers(0, 256, (700, 900, 3), np.uint8),
+            "SegmentationClass/0.png": np.full((700, 900, 3), (220, 40, 50), np.uint8),
+        },
+    )
+    for number in range(1, IMAGES):
+        os.link(folder / "JPEGImages/0.png", folder / f"JPEGImages/{number}.png")
+    return folder
+
+
+def test_asked_to_end_it_leaves_nothing_half_written(export, tmp_path):
+    words = [
+        sys.executable,
+        "-m",
+        "trainer",
+        "data",
+        "import-cvat",
+        str(export),
+        "--output",
+        str(tmp_path / "new" / "set"),
+    ]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        end = time.monotonic() + 60
+        while not list(tmp_path.glob("new/.tmp-*/images/*")) and time.monotonic() < end:
+            time.sleep(0.01)
+        process.terminate()
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.endswith("trainer: stopped\n")
+    assert not list((tmp_path / "new").iterdir())
