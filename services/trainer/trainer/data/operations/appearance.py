@@ -76,4 +76,4 @@ class Jpeg(Change):
 
 
 def _with_image(pair: Pair, image: NDArray) -> Pair:
-    return Pair(np.asarray(image, np.uint8), pair.mask, pair.instances)
+    return Pair(np.asarray(image, np.uint8), pair.mask)

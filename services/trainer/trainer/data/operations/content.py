@@ -136,7 +136,7 @@ class ReplaceBackground(Change):
         if picture is None:
             raise UserError(f"{file}: cannot be decoded as an image: replace or remove it")
         behind = _covering(np.asarray(picture, np.uint8), pair.mask.shape[:2], rng)
-        return Pair(np.where((pair.mask == self.background)[..., None], behind, pair.image), pair.mask, pair.instances)
+        return Pair(np.where((pair.mask == self.background)[..., None], behind, pair.image), pair.mask)
 
 
 @functools.lru_cache(maxsize=8)
