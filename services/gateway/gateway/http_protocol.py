@@ -61,10 +61,22 @@ class ImpatientProtocol(HttpToolsProtocol):
         """What is no HTTP is told so in the gateway's own shape of an error."""
         self._refuse(400, "bad_request", msg)
 
+    def on_message_begin(self) -> None:
+        """Headers begin, perhaps of a request sent before the one at work was answered."""
+        super().on_message_begin()
+        if self._header_deadline is None:
+            self._await_headers()
+
     def on_headers_complete(self) -> None:
         """The request can begin."""
         self._stop_awaiting_headers()
         super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        """Where the connection closes now, it waits for the client to read the rest, and not for ever."""
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._expect_reading()
 
     def pause_writing(self) -> None:
         """The client reads more slowly than it is sent to."""
@@ -120,6 +132,9 @@ class ImpatientProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self._metrics.errors.labels(code).inc()
+        if self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
+            self.transport.abort()  # in the middle of another reply it would be taken for a part of that
+            return
         body = json.dumps({"error": {"code": code, "message": message, "detail": {}}})
         lines = [f"HTTP/1.1 {status} ", "Content-Type: application/json", f"Content-Length: {len(body)}"]
         if status == 503:
