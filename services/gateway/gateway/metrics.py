@@ -49,7 +49,7 @@ class Metrics:
         )
         self.errors = Counter(
             "segstack_gateway_errors",
-            "Requests, or images of a batch, refused or failed, by the error's code; client_gone: nobody was there to answer",
+            "Requests and images of batches refused or failed, by the error's code; client_gone: nobody is left to tell",
             ["code"],
             registry=self._registry,
         )

@@ -115,6 +115,8 @@ async def segment_batch(
     if parameters.classes is not None:
         Palette.of(served.card).select(parameters.classes)
     uploads = await read_images(request, state.settings, place)
+    if charge := getattr(request.state, "charge", None):  # as many requests of one image would have been
+        charge(len(uploads) - 1)
     return StreamingResponse(
         _zip(uploads, target, canary, parameters, state, request),
         media_type="application/zip",
