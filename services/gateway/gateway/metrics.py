@@ -49,7 +49,7 @@ class Metrics:
         )
         self.errors = Counter(
             "segstack_gateway_errors",
-            "Requests and images of batches refused or failed, by the error's code; client_gone: nobody is left to tell",
+            "Requests and images in batches refused or failed, by code; client_gone: nobody is left to be told",
             ["code"],
             registry=self._registry,
         )
