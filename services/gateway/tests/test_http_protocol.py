@@ -116,6 +116,26 @@ def test_one_request_after_another_and_a_body_as_large_as_it_likes(impatient, jp
     assert impatient.post("/segment", content=jpeg + bytes(200_000)).status_code in (200, 400)
 
 
+REFUSED = b"POST /segment?alpha=2 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 200000\r\n\r\n"
+
+
+def test_the_rest_of_a_body_refused_before_its_end_is_read_past(client):
+    with connected(client) as raw:
+        for _ in range(3):
+            raw.sendall(REFUSED)
+            assert raw.recv(65536).startswith(b"HTTP/1.1 422")
+            raw.sendall(bytes(200_000))
+        raw.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert raw.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+def test_such_a_rest_that_does_not_come_to_its_end(make_client):
+    with connected(make_client(body_timeout_ms=300)) as raw:
+        raw.sendall(REFUSED)
+        assert raw.recv(65536).startswith(b"HTTP/1.1 422")
+        drip(raw, b"a")
+
+
 def test_what_is_no_http(client):
     with connected(client) as raw:
         raw.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
