@@ -1,6 +1,7 @@
 """Who may ask: dependencies of the routes that are not open to everyone."""
 
 import ipaddress
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends
@@ -20,7 +21,8 @@ _header = APIKeyHeader(name="X-API-Key", auto_error=False, description="The API 
 class Access:
     """The doors: :attr:`metered` before what costs the model's time, :attr:`known` before what only reads.
 
-    With keys both ask for one, and ``request.state.caller`` is its name afterwards; without, everyone passes.
+    With keys both ask for one, and ``request.state.caller`` is its name afterwards; without, everyone passes. Where
+    there is a rate, ``request.state.charge(count)`` counts a metered request as that many more.
     """
 
     def __init__(self, keys: KeyRing | None, requests_per_s: float | None) -> None:
@@ -59,6 +61,7 @@ class Access:
         if requests_per_s:
             caller = getattr(request.state, "caller", None) or _network(request)
             self._limiter.take(caller, requests_per_s)
+            request.state.charge = partial(self._limiter.charge, caller, requests_per_s)
 
 
 def _network(request: Request) -> str:

@@ -24,6 +24,7 @@ class ImpatientProtocol(HttpToolsProtocol):
 
     - ``header_timeout_ms`` in which a request has begun, or could have, and its headers are not all there,
     - headers of more than 64 KiB,
+    - ``body_timeout_ms`` in which the rest of a body that was answered before its end is not there,
     - ``reply_timeout_ms`` in which the client has not read what it was sent.
 
     Beyond ``max_connections`` a connection is answered 503 and closed.
@@ -35,6 +36,8 @@ class ImpatientProtocol(HttpToolsProtocol):
         self._metrics: Metrics = self.app_state["gateway"].metrics
         self._header_deadline: asyncio.TimerHandle | None = None
         self._header_bytes = 0
+        self._is_in_body = False
+        self._rest_deadline: asyncio.TimerHandle | None = None
         self._reply_deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -47,8 +50,8 @@ class ImpatientProtocol(HttpToolsProtocol):
             self._await_headers()
 
     def data_received(self, data: bytes) -> None:
-        """Every byte that comes while no request is being answered belongs to the next one's headers."""
-        if self._header_deadline is None and (self.cycle is None or self.cycle.response_complete):
+        """What comes while no request is being answered are the next one's headers, or a refused one's body."""
+        if self._header_deadline is None and not self._is_in_body and self._is_idle():
             self._await_headers()
         if self._header_deadline is not None:
             self._header_bytes += len(data)
@@ -61,10 +64,33 @@ class ImpatientProtocol(HttpToolsProtocol):
         """What is no HTTP is told so in the gateway's own shape of an error."""
         self._refuse(400, "bad_request", msg)
 
+    def on_message_begin(self) -> None:
+        """Headers begin, perhaps of a request sent before the one at work was answered."""
+        super().on_message_begin()
+        if self._header_deadline is None:
+            self._await_headers()
+
     def on_headers_complete(self) -> None:
         """The request can begin."""
         self._stop_awaiting_headers()
+        self._is_in_body = True
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """All of the request is there."""
+        self._is_in_body = False
+        self._stop_expecting_rest()
+        super().on_message_complete()
+        if self._is_idle():
+            self._await_headers()
+
+    def on_response_complete(self) -> None:
+        """Where the connection closes now, it waits for the client to read the rest, and not for ever."""
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._expect_reading()
+        elif self._is_in_body and self._is_idle():  # many clients read no refusal before they have sent everything
+            self._rest_deadline = self.loop.call_later(self._settings.body_timeout_ms / 1000, self.transport.close)
 
     def pause_writing(self) -> None:
         """The client reads more slowly than it is sent to."""
@@ -84,9 +110,13 @@ class ImpatientProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing is left to wait for."""
         self._stop_awaiting_headers()
+        self._stop_expecting_rest()
         self._stop_expecting_reading()
         super().connection_lost(exc)
         self._metrics.connections.set(len(self.connections))
+
+    def _is_idle(self) -> bool:
+        return self.cycle is None or bool(self.cycle.response_complete)
 
     def _await_headers(self) -> None:
         self._header_bytes = 0
@@ -105,6 +135,11 @@ class ImpatientProtocol(HttpToolsProtocol):
         timeout_ms = self._settings.header_timeout_ms
         self._refuse(408, "header_timeout", f"the headers had not arrived after {timeout_ms} ms; send them at once")
 
+    def _stop_expecting_rest(self) -> None:
+        if self._rest_deadline:
+            self._rest_deadline.cancel()
+            self._rest_deadline = None
+
     def _expect_reading(self) -> None:
         if self._reply_deadline is None:
             self._reply_deadline = self.loop.call_later(self._settings.reply_timeout_ms / 1000, self.transport.abort)
@@ -120,6 +155,9 @@ class ImpatientProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self._metrics.errors.labels(code).inc()
+        if self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
+            self.transport.abort()  # in the middle of another reply it would be taken for a part of that
+            return
         body = json.dumps({"error": {"code": code, "message": message, "detail": {}}})
         lines = [f"HTTP/1.1 {status} ", "Content-Type: application/json", f"Content-Length: {len(body)}"]
         if status == 503:

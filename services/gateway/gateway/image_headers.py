@@ -15,6 +15,8 @@ from gateway.errors import UndecodableImage, UnsupportedImage
 ImageFormat = Literal["jpeg", "png", "webp"]
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# In the first letter of a chunk's type (PNG, section 5.4): a decoder may leave the chunk out.
+_ANCILLARY = 0x20
 
 # Real files have tens of segments or chunks, thousands at the most, and progressive JPEGs about ten scans. Only an
 # attacker sends millions to walk through, or thousands of scans of nothing: at 49 megapixels each costs the decoder
@@ -179,6 +181,15 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
             return
         position = end + 4
     raise _too_many_parts("PNG", "chunks", _MAX_PARTS)
+
+
+def critical_chunks(png: bytes) -> bytes:
+    """A PNG of only what its pixels need; colours are those stored, transparent or not.
+
+    libpng writes a line to standard error for each of the other chunks that it finds odd, as many as there are.
+    """
+    chunks = (png[start - 8 : end + 4] for kind, start, end in _png_chunks(png) if not kind[0] & _ANCILLARY)
+    return b"".join((_PNG_SIGNATURE, *chunks))
 
 
 def _png_complete(data: bytes) -> bool:

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from gateway.errors import ImageTooLarge, UndecodableImage
 from gateway.exif import upright
-from gateway.image_headers import ImageHeader, check_complete, read_header
+from gateway.image_headers import ImageHeader, check_complete, critical_chunks, read_header
 
 Image = NDArray[np.uint8]
 
@@ -33,8 +33,9 @@ def decode(data: bytes, max_pixels: int) -> Image:
     """
     header = check_size(data, max_pixels)
     check_complete(data, header.format)
+    coded = critical_chunks(data) if header.format == "png" else data
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
+        image = cv2.imdecode(np.frombuffer(coded, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error:  # its own pixel limit, or a header it finds absurd
         image = None
     if image is None:

@@ -49,7 +49,7 @@ class Metrics:
         )
         self.errors = Counter(
             "segstack_gateway_errors",
-            "Requests refused or failed, by the error's code; client_gone: nobody was there any more to answer",
+            "Requests and images in batches refused or failed, by code; client_gone: nobody is left to be told",
             ["code"],
             registry=self._registry,
         )
@@ -84,7 +84,7 @@ class Metrics:
         )
         self.canary_absent = Counter(
             "segstack_gateway_canary_absent",
-            "Images answered by the default model, since the canary's version is not loaded",
+            "Images answered by the default model, since the canary is not loaded or lacks what was asked for",
             registry=self._registry,
         )
         in_flight = Gauge("segstack_gateway_in_flight", "Segmentations being worked on", registry=self._registry)

@@ -28,14 +28,9 @@ class RateLimiter:
         Raises:
             RateLimited: its bucket is empty; ``retry_after_s`` says in how many whole seconds it is not.
         """
-        now = self._clock()
-        capacity = max(1.0, _BURST_S * requests_per_s)
-        tokens, since = self._buckets.pop(caller, (capacity, now))
-        tokens = min(capacity, tokens + (now - since) * requests_per_s)
+        tokens = self._tokens(caller, requests_per_s)
         allowed = tokens >= 1
-        self._buckets[caller] = (tokens - 1 if allowed else tokens, now)
-        if len(self._buckets) > _MOST_CALLERS:
-            self._buckets.popitem(last=False)
+        self._keep(caller, tokens - 1 if allowed else tokens)
         if not allowed:
             wait_s = math.ceil((1 - tokens) / requests_per_s)
             error = RateLimited(
@@ -44,3 +39,19 @@ class RateLimiter:
             )
             error.retry_after_s = wait_s
             raise error
+
+    def charge(self, caller: str, requests_per_s: float, count: int) -> None:
+        """Count ``count`` more for a request that was let in before it was known how much it holds."""
+        self._keep(caller, self._tokens(caller, requests_per_s) - count)
+
+    def _tokens(self, caller: str, requests_per_s: float) -> float:
+        now = self._clock()
+        capacity = max(1.0, _BURST_S * requests_per_s)
+        tokens, since = self._buckets.get(caller, (capacity, now))
+        return min(capacity, tokens + (now - since) * requests_per_s)
+
+    def _keep(self, caller: str, tokens: float) -> None:
+        self._buckets[caller] = (tokens, self._clock())
+        self._buckets.move_to_end(caller)
+        if len(self._buckets) > _MOST_CALLERS:
+            self._buckets.popitem(last=False)

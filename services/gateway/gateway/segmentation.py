@@ -11,7 +11,7 @@ from gateway.admission import Admission
 from gateway.callers import Caller
 from gateway.codecs import CodecPool
 from gateway.deadline import Deadline
-from gateway.errors import ModelUnavailable, Overloaded, UnknownVersion
+from gateway.errors import InvalidParameter, ModelUnavailable, Overloaded, UnknownVersion
 from gateway.images import Image
 from gateway.metrics import Metrics
 from gateway.outputs import Encoded
@@ -62,7 +62,8 @@ class Segmenter:
     ) -> Result:
         """Segment one encoded image and encode the answer.
 
-        ``canary`` answers in ``target``'s place, unless it is not loaded: its caller did not ask for it.
+        ``canary`` answers in ``target``'s place, unless it is not loaded or lacks what is asked for, a class for
+        instance: its caller did not choose it.
 
         Raises:
             GatewayError: any of the image, parameter, serving and deadline errors.
@@ -100,7 +101,7 @@ class Segmenter:
                 )
                 try:
                     prediction = await ask(canary or target)
-                except (UnknownVersion, ModelUnavailable):
+                except (UnknownVersion, ModelUnavailable, InvalidParameter):
                     if canary is None:
                         raise
                     self._metrics.canary_absent.inc()

@@ -42,7 +42,8 @@ class Settings(BaseModel):
     # Names a request may be addressed to (Host). Unset: any, but loopback's alone where loopback is served without
     # keys; there a web page could otherwise reach the gateway by a name of its own (DNS rebinding).
     allowed_hosts: Names = ()
-    # For each key whose line names no rate, and without keys for each client address. Unset: no limit.
+    # For each key whose line names no rate, and without keys for each client address. A batch counts as many as it has
+    # images. Unset: no limit.
     requests_per_s: Annotated[float | None, Field(gt=0)] = None
     # Pages of these origins (https://host[:port]) may call the gateway from a browser; none but its own by default.
     cors_origins: Names = ()

@@ -19,6 +19,9 @@ FIELD = "image"
 # Boundaries and part headers around an image.
 _MULTIPART_OVERHEAD_BYTES = 16 * 1024
 
+# Python's other codecs turn names into what no reply can hold, or fail on them, or take their time (idna).
+_CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
+
 
 @dataclass(frozen=True)
 class Upload:
@@ -136,6 +139,10 @@ async def _files(
     request: Request, place: Place, max_files: int, max_bytes: int, too_large: ImageTooLarge
 ) -> list[Upload]:
     """The fields ``image`` of a multipart body, in order; there is at least one and nothing else."""
+    _, options = parse_options_header(request.headers.get("content-type"))
+    charset = options.get(b"charset", b"utf-8").decode("latin-1")
+    if charset.lower() not in _CHARSETS:
+        raise BadRequest(f"the multipart body's names are in {charset[:40]!r}, which is not understood; send UTF-8")
     parser = MultiPartParser(
         request.headers, _limited(request, place, max_bytes, too_large), max_files=max_files, max_fields=8
     )

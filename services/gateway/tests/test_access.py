@@ -82,6 +82,15 @@ def test_a_key_has_its_own_rate_and_others_the_settings(make_client, keys_file, 
     assert client.get("/models", headers={"X-API-Key": "segstack_slow"}).status_code == 200
 
 
+def test_a_batch_counts_as_many_requests_as_it_has_images(make_client, jpeg):
+    client = make_client(requests_per_s=0.01)
+    sent = [("image", (f"{number}.jpg", jpeg)) for number in range(5)]
+    assert client.post("/segment/batch", files=sent).status_code == 200
+    refused = client.post("/segment", content=jpeg)
+    assert code(refused) == "rate_limited"
+    assert 400 < int(refused.headers["Retry-After"]) <= 500
+
+
 def test_without_keys_each_address_has_a_rate(make_client, jpeg):
     client = make_client(requests_per_s=0.01, trusted_proxies="127.0.0.1")
 

@@ -1,5 +1,9 @@
 """GATEWAY_CANARY over HTTP: whom it answers, and that it is always the same ones."""
 
+import io
+import json
+from zipfile import ZipFile
+
 import pytest
 
 CALLERS = [f"camera-{number}" for number in range(40)]
@@ -49,3 +53,18 @@ def test_a_canary_that_is_not_loaded_costs_no_request(make_client, serving, jpeg
     client = make_client(canary="shapes:9=1")
     assert version(client, jpeg, "anyone") == "1"
     assert metric(client, "segstack_gateway_canary_absent_total") == 1
+
+
+def test_a_canary_that_lacks_what_is_asked_for_costs_no_request(make_client, serving, card, jpeg):
+    serving.publish("next", 1, name="next", classes=card.classes[:2], metrics=None)
+    serving.networks["next", 1] = lambda image: (image.max(2) > 100).astype("uint8")
+    client = make_client(models=("shapes", "next"), canary="next=1")
+    assert client.post("/segment?classes=car", content=jpeg).headers["X-Model-Name"] == "next"
+    assert client.post("/segment?classes=tree", content=jpeg).headers["X-Model-Name"] == "shapes"
+    assert client.post("/segment?classes=boat", content=jpeg).status_code == 422
+
+
+def test_a_batch_is_answered_by_the_same_version_as_its_callers_single_images(trial, jpeg):
+    reply = trial(1).post("/segment/batch", files={"image": ("a.jpg", jpeg)})
+    with ZipFile(io.BytesIO(reply.content)) as archive:
+        assert json.loads(archive.read("manifest.json"))["images"][0]["version"] == 1

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
+from gateway.http_protocol import ImpatientProtocol
+
 
 @contextmanager
 def connected(client, receive_buffer=None):
@@ -90,11 +92,48 @@ def test_headers_without_end_are_not_kept_in_memory(client):
         assert refusal(said) == (431, "headers_too_large")
 
 
+def test_nor_are_those_behind_a_request_that_is_being_answered(make_client, serving, jpeg, gate):
+    serving.before_predict = lambda request, context: gate.wait(30)
+    client = make_client(deadline_ms=60_000)
+    with connected(client) as raw:
+        raw.sendall(b"POST /segment HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(jpeg) + jpeg)
+        raw.sendall(b"GET /livez HTTP/1.1\r\n")
+        said = drip(raw, b"X-Long: " + b"a" * 8000 + b"\r\n")
+        assert refusal(said) == (431, "headers_too_large")
+
+
+def test_requests_sent_before_the_answer_are_answered_in_turn(impatient, jpeg):
+    with connected(impatient) as raw:
+        raw.sendall(b"POST /segment HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(jpeg) + jpeg)
+        raw.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert everything(raw).count(b"HTTP/1.1 200 OK") == 2
+
+
 def test_one_request_after_another_and_a_body_as_large_as_it_likes(impatient, jpeg):
     for _ in range(3):
         assert impatient.post("/segment", content=jpeg, headers={"X-Many": "a" * 8000}).status_code == 200
     # Headers and more than 64 KiB of body in one piece are no long headers.
     assert impatient.post("/segment", content=jpeg + bytes(200_000)).status_code in (200, 400)
+
+
+REFUSED = b"POST /segment?alpha=2 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 200000\r\n\r\n"
+
+
+def test_the_rest_of_a_body_refused_before_its_end_is_read_past(client):
+    with connected(client) as raw:
+        for _ in range(3):
+            raw.sendall(REFUSED)
+            assert raw.recv(65536).startswith(b"HTTP/1.1 422")
+            raw.sendall(bytes(200_000))
+        raw.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert raw.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+def test_such_a_rest_that_does_not_come_to_its_end(make_client):
+    with connected(make_client(body_timeout_ms=300)) as raw:
+        raw.sendall(REFUSED)
+        assert raw.recv(65536).startswith(b"HTTP/1.1 422")
+        drip(raw, b"a")
 
 
 def test_what_is_no_http(client):
@@ -103,11 +142,20 @@ def test_what_is_no_http(client):
         assert refusal(everything(raw)) == (400, "bad_request")
 
 
-def test_a_client_that_does_not_read_its_reply(make_client, encode, wait_for, metric):
+# All of a reply may fit between what the kernel takes and what would make the gateway stop writing.
+@pytest.mark.parametrize(("ending", "stops_at"), [("", None), ("\r\nConnection: close", 2**30)])
+def test_a_client_that_does_not_read_its_reply(make_client, encode, wait_for, metric, monkeypatch, ending, stops_at):
+    connection_made = ImpatientProtocol.connection_made
+
+    def set_up(self, transport):
+        transport.set_write_buffer_limits(stops_at)
+        connection_made(self, transport)
+
+    monkeypatch.setattr(ImpatientProtocol, "connection_made", set_up)
     client = make_client(reply_timeout_ms=300)
     noise = np.random.default_rng(0).integers(0, 256, (1400, 1800, 3), np.uint8)
     sent = encode(noise, "PNG", compress_level=1)
-    head = "POST /segment?output=overlay&format=png&alpha=0 HTTP/1.1\r\nHost: localhost"
+    head = f"POST /segment?output=overlay&format=png&alpha=0 HTTP/1.1\r\nHost: localhost{ending}"
     with connected(client, receive_buffer=4096) as raw:
         raw.sendall(f"{head}\r\nContent-Length: {len(sent)}\r\n\r\n".encode() + sent)
         wait_for(lambda: 'route="/segment",status="200"' in client.get("/metrics").text)

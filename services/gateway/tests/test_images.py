@@ -144,3 +144,12 @@ def test_resize_stretches_bilinearly_with_half_pixel_centres():
     assert images.resize(image, 1, 4)[0, :, 0].tolist() == [0, 25, 75, 100]
     assert images.resize(image, 3, 2).shape == (3, 2, 3)
     assert images.resize(image, 1, 2) is image
+
+
+def test_odd_chunks_beside_the_pixels_fill_no_log(encode, photo, capfd):
+    sent = encode(photo, "PNG")
+    damaged = chunk(b"tEXt", b"a\0b")[:-4] + bytes(4)
+    after_header = 33
+    sent = sent[:after_header] + 100 * damaged + sent[after_header:]
+    assert np.array_equal(images.decode(sent, MAX_PIXELS), photo)
+    assert capfd.readouterr().err == ""

@@ -48,6 +48,14 @@ def test_refusals_by_their_reason(client, samples):
         assert found["errors_total", ("code", code)] == 1
 
 
+def test_refusals_of_images_in_a_batch_by_their_reason(client, jpeg, samples):
+    sent = [("image", ("a.jpg", jpeg)), ("image", ("b.jpg", jpeg[:-20])), ("image", ("c.jpg", b"no image"))]
+    assert client.post("/segment/batch", files=sent).status_code == 200
+    found = samples()
+    for code in ("undecodable_image", "unsupported_image"):
+        assert found["errors_total", ("code", code)] == 1
+
+
 def test_images_and_their_stages_by_model(client, jpeg, samples):
     client.post("/segment", content=jpeg)
     client.post("/segment", content=jpeg[:-20])

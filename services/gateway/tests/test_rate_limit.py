@@ -54,6 +54,16 @@ def test_less_than_one_a_second(limiter, clock):
     assert allowed(limiter, "fleet", 0.1, 1) == 1
 
 
+def test_what_a_request_turned_out_to_hold_is_paid_for_afterwards(limiter, clock):
+    limiter.take("labelling", 2)
+    limiter.charge("labelling", 2, 9)
+    with pytest.raises(RateLimited) as error:
+        limiter.take("labelling", 2)
+    assert error.value.retry_after_s == 4  # 4 tokens less 10, and then one more
+    clock.now += 3.5
+    assert allowed(limiter, "labelling", 2, 5) == 1
+
+
 def test_callers_do_not_share(limiter):
     assert allowed(limiter, "fleet", 1, 5) == 2
     assert allowed(limiter, "labelling", 1, 5) == 2

@@ -71,6 +71,17 @@ def test_a_burst_at_the_start_asks_for_the_card_once(serving, client, prepare):
     assert asked(serving).count("describe") == 1
 
 
+def test_nor_again_when_somebody_asks_for_a_version_that_is_not_there(serving, client, prepare):
+    async def run():
+        async with client() as serving_client:
+            for version in (None, 9, None):
+                with suppress(UnknownVersion):
+                    await serving_client.segment(Target("shapes", version), prepare, Deadline(5000))
+
+    asyncio.run(run())
+    assert asked(serving).count("describe") == 1
+
+
 def test_requests_carry_one_image_as_bytes_and_pin_nothing(serving, segment):
     segment()
     request = serving.predictions[-1]

@@ -109,20 +109,28 @@ async def segment_batch(
     `curl -F image=@one.jpg -F image=@two.png http://localhost:8000/segment/batch -o masks.zip`
     """
     target = Target(state.catalog.resolve(parameters.model), parameters.version, parameters.label)
+    canary = state.canary.choose(request, target, model_named=parameters.model is not None)
     # What is wrong for all of them is the request's error, and told before they are sent.
     served = await state.serving.describe(target, Deadline(state.settings.deadline_ms))
     if parameters.classes is not None:
         Palette.of(served.card).select(parameters.classes)
     uploads = await read_images(request, state.settings, place)
+    if charge := getattr(request.state, "charge", None):  # as many requests of one image would have been
+        charge(len(uploads) - 1)
     return StreamingResponse(
-        _zip(uploads, target, parameters, state, request),
+        _zip(uploads, target, canary, parameters, state, request),
         media_type="application/zip",
         headers={"Content-Disposition": 'attachment; filename="segmentations.zip"'},
     )
 
 
 async def _zip(
-    uploads: list[Upload], target: Target, parameters: SegmentParameters, state: AppState, request: Request
+    uploads: list[Upload],
+    target: Target,
+    canary: Target | None,
+    parameters: SegmentParameters,
+    state: AppState,
+    request: Request,
 ) -> AsyncIterator[bytes]:
     archive, names, images = ZipStream(), EntryNames(MANIFEST), []
     waiting, working = deque(uploads), deque[tuple[str, asyncio.Task[_Result]]]()
@@ -132,7 +140,7 @@ async def _zip(
             while waiting or working:
                 while waiting and len(working) < _AT_ONCE:
                     upload = waiting.popleft()
-                    task = asyncio.create_task(_segment(upload.data, target, parameters, state, caller))
+                    task = asyncio.create_task(_segment(upload.data, target, canary, parameters, state, caller))
                     working.append((upload.filename, task))
                     del upload
                 filename, task = working.popleft()
@@ -153,20 +161,26 @@ async def _zip(
 
 
 async def _segment(
-    data: bytes, target: Target, parameters: SegmentParameters, state: AppState, caller: Caller
+    data: bytes,
+    target: Target,
+    canary: Target | None,
+    parameters: SegmentParameters,
+    state: AppState,
+    caller: Caller,
 ) -> _Result:
     try:
         check_bytes(data, state.settings.max_image_bytes)
         deadline = Deadline(state.settings.deadline_ms)
-        result = await state.segmenter.segment(data, target, parameters, deadline, Timings(), caller)
+        result = await state.segmenter.segment(data, target, parameters, deadline, Timings(), caller, canary)
     except errors.GatewayError as error:
-        return _failure(error)
+        return _failure(error, state)
     except Exception:
         _log.exception("an image of a batch failed")
-        return _failure(errors.GatewayError("an error of the gateway's own; its log has it"))
+        return _failure(errors.GatewayError("an error of the gateway's own; its log has it"), state)
     return _Result(200, result.encoded.body, parameters.extension, result.served.name, result.served.version)
 
 
-def _failure(error: errors.GatewayError) -> _Result:
+def _failure(error: errors.GatewayError, state: AppState) -> _Result:
+    state.metrics.errors.labels(error.code).inc()  # the request itself is a success
     body = ErrorReply.model_validate({"error": {"code": error.code, "message": error.message, "detail": error.detail}})
     return _Result(error.status, body.model_dump_json(indent=2).encode(), "error.json")

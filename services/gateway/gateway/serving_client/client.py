@@ -176,8 +176,10 @@ class ServingClient:
 
     async def _explain_missing(self, spec: pb.ModelSpec, deadline: Deadline) -> NoReturn:
         """What NOT_FOUND means: none of the model's versions loaded yet, or not this one."""
-        for target in [known for known in self._latest if known.model == spec.name]:
-            del self._latest[target]
+        # Somebody's wrong number must not have the others' cards looked up anew.
+        for target, version in list(self._latest.items()):
+            if target.model == spec.name and (not spec.HasField("version") or version == spec.version.value):
+                del self._latest[target]
         loaded = available(spec.name, await self.versions(spec.name, deadline))
         if not spec.HasField("version"):
             raise ModelUnavailable(f"model {spec.name!r} became available during this request; try again")
