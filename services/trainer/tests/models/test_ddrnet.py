@@ -160,6 +160,7 @@ class TestNumbers:
         assert expected[output].std() > 1
         np.testing.assert_allclose(outputs_with_known_weights()[output], expected[output], rtol=0, atol=TOLERANCE)
 
+    @pytest.mark.networks
     @pytest.mark.parametrize(("what", "instead"), BREAKAGES.values(), ids=BREAKAGES)
     def test_the_smallest_change_would_show(self, expected, monkeypatch, what, instead):
         monkeypatch.setattr(f"trainer.models.ddrnet.{what}", instead)

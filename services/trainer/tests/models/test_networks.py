@@ -32,8 +32,8 @@ NETWORKS = [
     network("deeplabv3plus_efficientnetv2_b0", (6_079_411, 6_108_242), 4, 16),
     network("deeplabv3plus_efficientnetv2_s", (20_669_299, 20_727_758), 4, 16),
     network("deeplabv3plus_mobilenetv3_large", (3_052_467, 3_081_298), 4, 16),
-    network("deeplabv3plus_mobilenetv3_small", (1_063_523, 1_068_978), 4, 16, marks=()),
-    network("unet", (7_850_195, 7_887_750), 1, 4, marks=()),
+    network("deeplabv3plus_mobilenetv3_small", (1_063_523, 1_068_978), 4, 16),
+    network("unet", (7_850_195, 7_887_750), 1, 4),
 ]
 
 
@@ -155,7 +155,7 @@ def test_fresh_layers_of_one_shape_have_different_kernels(model):
     assert len({kernel.tobytes() for kernel in kernels}) == len(kernels)
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("policy", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.networks)])
 def test_under_mixed_precision_logits_stay_float32(row, model, images, outputs, policy):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
