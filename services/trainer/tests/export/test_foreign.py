@@ -182,6 +182,10 @@ class TestRefusals:
         with pytest.raises(UserError, match="has no output 'scores': choose with --output one of "):
             of_keras(network(), tmp_path, "scores")
 
+    def test_of_a_pytorch_checkpoint_with_the_command_for_it(self, tmp_path):
+        with pytest.raises(UserError, match="checkpoint of DDRNet is what import-weights takes"):
+            open_network(tmp_path / "best_val.pth")
+
     @pytest.mark.parametrize("name", ["nothing", "broken.keras", "broken"])
     def test_of_what_is_no_network(self, tmp_path, name):
         (tmp_path / "broken.keras").write_bytes(b"no zip")

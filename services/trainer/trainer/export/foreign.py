@@ -40,8 +40,9 @@ def open_network(path: Path, output: str | None = None) -> ForeignNetwork:
         return _open_saved_model(path, output)
     if path.is_file() and path.suffix in (".keras", ".h5", ".hdf5"):
         return _open_keras(path, output)
+    hint = ". A PyTorch checkpoint of DDRNet is what import-weights takes" if path.suffix in (".pth", ".pt") else ""
     raise UserError(
-        f"{path} is no network: expected a .keras file, or the folder of a SavedModel (with saved_model.pb)"
+        f"{path} is no network: expected a .keras file, or the folder of a SavedModel (with saved_model.pb){hint}"
     )
 
 
