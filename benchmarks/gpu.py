@@ -8,8 +8,9 @@ cross entropy, backward; no optimiser), compiled by both sides (`jax.jit`, `torc
 Every contender runs a chain of calls in each round, ended by one synchronisation, and the order moves on by one a
 round. Figures are medians over rounds, ratios medians of the ratios within a round.
 
-It has run on CPUs only (`--device cpu --size 64 96 --rounds 2 --networks unet`), which shows that it works and nothing
-of what a GPU does: it has no figures yet.
+It has run whole on a CPU alone (`--device cpu --size 64 96 --rounds 2 --networks unet`: JAX 0.10.2, Keras 3.15.1,
+PyTorch 2.13.0, five minutes on two busy cores), which shows that it works and nothing of what a GPU does: it has no
+figures yet.
 """
 
 import argparse

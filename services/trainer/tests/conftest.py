@@ -133,3 +133,75 @@ def published(run, tmp_path_factory):
     models_root = tmp_path_factory.mktemp("repository") / "models_repo"
     version, card = export_run(run, "tiny", models_root, "test")
     return SimpleNamespace(models_root=models_root, folder=Path(models_root, "tiny", str(version)), card=card)
+
+
+@pytest.fixture(scope="session")
+def ddrnet_layout():
+    """``ddrnet_layout(name)``: the authors' state dict with 19 classes and auxiliary head, as their code names it.
+
+    Written down from their classes and not from ours: each entry's shape in PyTorch's order OIHW, a batch
+    normalisation as ``name (BN)`` with its width.
+    """
+    configs = {  # planes, of the heads, blocks of a stage, what the halves of stage 3 are called
+        "ddrnet23_slim": (32, 64, (2, 2, 2, 2), ("3",)),
+        "ddrnet23": (64, 128, (2, 2, 2, 2), ("3",)),
+        "ddrnet39": (64, 256, (3, 4, 6, 3), ("3_1", "3_2")),
+    }
+
+    def layout(name):
+        p, head, blocks, thirds = configs[name]
+        entries = {}
+
+        def conv_bn(prefix, conv, bn, out, inputs, kernel, bias=False):
+            entries[f"{prefix}{conv}.weight"] = (out, inputs, kernel, kernel)
+            if bias:
+                entries[f"{prefix}{conv}.bias"] = (out,)
+            entries[f"{prefix}{bn} (BN)"] = (out,)
+
+        def bn_conv(prefix, bn, conv, out, inputs, kernel):
+            entries[f"{prefix}{bn} (BN)"] = (inputs,)
+            entries[f"{prefix}{conv}.weight"] = (out, inputs, kernel, kernel)
+
+        def layer(prefix, inputs, out, count, downsample):
+            for number in range(count):
+                conv_bn(f"{prefix}.{number}.", "conv1", "bn1", out, inputs if number == 0 else out, 3)
+                conv_bn(f"{prefix}.{number}.", "conv2", "bn2", out, out, 3)
+            if downsample:
+                conv_bn(f"{prefix}.0.downsample.", "0", "1", out, inputs, 1)
+
+        def bottleneck(prefix, width):
+            conv_bn(f"{prefix}.0.", "conv1", "bn1", width, width, 1)
+            conv_bn(f"{prefix}.0.", "conv2", "bn2", width, width, 3)
+            conv_bn(f"{prefix}.0.", "conv3", "bn3", 2 * width, width, 1)
+            conv_bn(f"{prefix}.0.downsample.", "0", "1", 2 * width, width, 1)
+
+        conv_bn("conv1.", "0", "1", p, 3, 3, bias=True)
+        conv_bn("conv1.", "3", "4", p, p, 3, bias=True)
+        layer("layer1", p, p, blocks[0], downsample=False)
+        layer("layer2", p, 2 * p, blocks[1], downsample=True)
+        for number, third in enumerate(thirds):
+            count = blocks[2] // len(thirds)
+            layer(f"layer{third}", (2 if number == 0 else 4) * p, 4 * p, count, downsample=number == 0)
+            layer(f"layer{third}_", 2 * p, 2 * p, count, downsample=False)
+            conv_bn(f"compression{third}.", "0", "1", 2 * p, 4 * p, 1)
+            conv_bn(f"down{third}.", "0", "1", 4 * p, 2 * p, 3)
+        layer("layer4", 4 * p, 8 * p, blocks[3], downsample=True)
+        layer("layer4_", 2 * p, 2 * p, blocks[3], downsample=False)
+        conv_bn("compression4.", "0", "1", 2 * p, 8 * p, 1)
+        conv_bn("down4.", "0", "1", 4 * p, 2 * p, 3)
+        conv_bn("down4.", "3", "4", 8 * p, 4 * p, 3)
+        bottleneck("layer5_", 2 * p)
+        bottleneck("layer5", 8 * p)
+        for scale, (bn, conv) in enumerate([(0, 2), (1, 3), (1, 3), (1, 3), (1, 3)]):  # a pool comes first in four
+            bn_conv(f"spp.scale{scale}.", bn, conv, 128, 16 * p, 1)
+        for process in (1, 2, 3, 4):
+            bn_conv(f"spp.process{process}.", 0, 2, 128, 128, 3)
+        bn_conv("spp.compression.", 0, 2, 4 * p, 5 * 128, 1)
+        bn_conv("spp.shortcut.", 0, 2, 4 * p, 16 * p, 1)
+        for which, inputs in (("seghead_extra.", 2 * p), ("final_layer.", 4 * p)):
+            bn_conv(which, "bn1", "conv1", head, inputs, 3)
+            bn_conv(which, "bn2", "conv2", 19, head, 1)
+            entries[f"{which}conv2.bias"] = (19,)
+        return entries
+
+    return layout

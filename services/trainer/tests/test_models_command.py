@@ -23,6 +23,7 @@ def models(capsys):
     return run
 
 
+@pytest.mark.networks
 def test_it_lists_parameters_flops_and_milliseconds_the_lightest_first(models):
     status, out, err = models(SLIM, SMALL, "--size", "64", "96")
     assert status == 0

@@ -1,6 +1,7 @@
 """``export --from``: what others saved becomes a contract model, and what does not fit is refused in one sentence."""
 
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -13,6 +14,7 @@ from trainer.cli import main
 from trainer.errors import UserError
 from trainer.export.adapt import PREPROCESSING, Facts, adapt
 from trainer.export.foreign import of_keras, open_network
+from trainer.models import create_model
 
 SIDE = 32
 TWO, THREE = (tuple(ClassInfo(i, name, (i, i, i)) for i, name in enumerate(names)) for names in ("ab", "abc"))
@@ -113,6 +115,13 @@ class TestAdapted:
     def test_pixels_are_left_to_a_network_that_takes_them(self, fit):
         assert fit(network(dtype="uint8"), preprocessing=None).preprocessing == PREPROCESSING["none"]
 
+    def test_ours_needs_no_preprocessing_named_but_another_s_of_its_name_does(self, fit):
+        ours = create_model("unet", SIDE, SIDE, classes=3, auxiliary=True)
+        assert fit(ours, preprocessing=None).preprocessing == PREPROCESSING["imagenet"]
+        theirs = network()
+        with pytest.raises(UserError, match=r"unet\.keras does not say how its pixels are scaled"):
+            adapt(of_keras(keras.Model(theirs.input, theirs.output, name="unet"), Path("unet.keras")), Facts(THREE))
+
     def test_of_several_outputs_the_logits(self, fit, images):
         model = network()
         both = keras.Model(model.input, {"logits": model.output, "auxiliary": layers.Conv2D(3, 1)(model.output)})
@@ -139,6 +148,19 @@ class TestRefusals:
         with pytest.raises(UserError, match=said):
             fit(network(**options), **facts)
 
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            ("--run run --size 64 64 --channels bgr", "--size, --channels: these go with --from"),
+            ("--from a.keras --classes a,b --split test", "name the set with --data"),
+            ("--from a.keras --classes a,b --scale 0", "--scale 0.0: expected a number above 0"),
+            ("--from a.keras", "--from a.keras needs --classes"),
+        ],
+    )
+    def test_of_words_that_would_be_without_effect(self, capsys, words, said):
+        assert main(["export", "--name", "theirs", *words.split()]) == 1
+        assert said in capsys.readouterr().err
+
     def test_of_class_ids(self, fit):
         model = network()
         with pytest.raises(UserError, match=r"answers two images with \[2, 8, 8\].*an argmax.*are not enough"):
@@ -159,6 +181,10 @@ class TestRefusals:
     def test_of_an_output_that_is_not_there(self, tmp_path):
         with pytest.raises(UserError, match="has no output 'scores': choose with --output one of "):
             of_keras(network(), tmp_path, "scores")
+
+    def test_of_a_pytorch_checkpoint_with_the_command_for_it(self, tmp_path):
+        with pytest.raises(UserError, match="checkpoint of DDRNet is what import-weights takes"):
+            open_network(tmp_path / "best_val.pth")
 
     @pytest.mark.parametrize("name", ["nothing", "broken.keras", "broken"])
     def test_of_what_is_no_network(self, tmp_path, name):

@@ -68,3 +68,22 @@ def test_at_stride_16_its_features_at_stride_32_are_among_them(backbone, origina
     _low, _middle, high = ours(normalize(pixels))
     assert high.shape[1:3] == (SIZE // 16, SIZE // 16)
     assert_equal(np.asarray(high)[:, 1::2, 1::2], features_of(original, backbone.high, pixels))
+
+
+class TestWeightsThatAreNotToBeHad:
+    def test_for_want_of_a_network(self, monkeypatch):
+        def fail(*_args, **_kwargs):
+            raise Exception("URL fetch failure on https://…: Name or service not known")
+
+        monkeypatch.setattr("keras.src.utils.file_utils.get_file", fail)
+        with pytest.raises(ValueError, match=r"^MobileNetV3Small: ImageNet's .* \(URL fetch .*pretrained=FILE takes"):
+            BACKBONES["mobilenetv3_small"].features(SIZE, SIZE, "imagenet")
+
+    @pytest.mark.parametrize("name", ["nowhere.h5", "broken.h5", "checkpoint.pth"])
+    def test_of_a_file_that_holds_none(self, tmp_path, name):
+        (tmp_path / "broken.h5").write_bytes(b"no weights")
+        (tmp_path / "checkpoint.pth").write_bytes(b"no weights")
+        with pytest.raises(
+            ValueError, match=rf"{name} cannot be read \(.*\): expected a file of this backbone's weights"
+        ):
+            BACKBONES["mobilenetv3_small"].features(SIZE, SIZE, str(tmp_path / name))

@@ -1,4 +1,4 @@
-"""DDRNet-23-slim is the authors' network: their parameters, their names and shapes, their numbers.
+"""The DDRNets are the authors' networks: their parameters, their names and shapes, and of 23-slim their numbers.
 
 The logits in ``fixtures/ddrnet23_slim.npz`` were made when the port had just reproduced those of the authors' PyTorch
 code at 256x512, 480x640 and 512x1024: every argmax the same, and no more than 2.5e-4 between logits whose standard
@@ -84,6 +84,19 @@ class TestArchitecture:
     def test_its_layers_are_the_authors_state_dict(self):
         assert entries_of(create_model("ddrnet23_slim", 64, 64, classes=19, auxiliary=True)) == state_dict_entries()
 
+    def test_the_layout_written_down_for_the_family_has_the_authors_names_and_numbers(self, ddrnet_layout):
+        assert ddrnet_layout("ddrnet23_slim") == state_dict_entries()
+        parameters = {
+            name: sum(np.prod(shape) * (2 if "(BN)" in entry else 1) for entry, shape in ddrnet_layout(name).items())
+            for name in ("ddrnet23", "ddrnet39")
+        }
+        assert parameters == {"ddrnet23": 20_299_366, "ddrnet39": 32_660_838}
+
+    @pytest.mark.networks
+    @pytest.mark.parametrize("name", ["ddrnet23", "ddrnet39"])
+    def test_so_are_those_of_the_larger_ones(self, name, ddrnet_layout):
+        assert entries_of(create_model(name, 64, 64, classes=19, auxiliary=True)) == ddrnet_layout(name)
+
     def test_batch_normalisation_is_pytorch_s(self):
         model = create_model("ddrnet23_slim", 64, 64, classes=19, auxiliary=True)
         settings = {(b.momentum, b.epsilon) for b in model.layers if isinstance(b, keras.layers.BatchNormalization)}
@@ -147,6 +160,7 @@ class TestNumbers:
         assert expected[output].std() > 1
         np.testing.assert_allclose(outputs_with_known_weights()[output], expected[output], rtol=0, atol=TOLERANCE)
 
+    @pytest.mark.networks
     @pytest.mark.parametrize(("what", "instead"), BREAKAGES.values(), ids=BREAKAGES)
     def test_the_smallest_change_would_show(self, expected, monkeypatch, what, instead):
         monkeypatch.setattr(f"trainer.models.ddrnet.{what}", instead)

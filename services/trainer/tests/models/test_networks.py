@@ -32,8 +32,8 @@ NETWORKS = [
     network("deeplabv3plus_efficientnetv2_b0", (6_079_411, 6_108_242), 4, 16),
     network("deeplabv3plus_efficientnetv2_s", (20_669_299, 20_727_758), 4, 16),
     network("deeplabv3plus_mobilenetv3_large", (3_052_467, 3_081_298), 4, 16),
-    network("deeplabv3plus_mobilenetv3_small", (1_063_523, 1_068_978), 4, 16, marks=()),
-    network("unet", (7_850_195, 7_887_750), 1, 4, marks=()),
+    network("deeplabv3plus_mobilenetv3_small", (1_063_523, 1_068_978), 4, 16),
+    network("unet", (7_850_195, 7_887_750), 1, 4),
 ]
 
 
@@ -121,10 +121,17 @@ def test_another_size_without_auxiliary_head_takes_its_weights(row, model, tmp_p
 def test_frozen_and_folded_it_gives_the_same_logits_from_its_own_weights_alone(model):
     pixels = np.random.default_rng(2).integers(0, 256, (2, HEIGHT, WIDTH, 3), np.uint8)
     frozen = graph.freeze(model, HEIGHT, WIDTH).logits
-    expected = np.asarray(upsample(model(normalize(pixels), training=False)["logits"], HEIGHT, WIDTH))
+
+    def whole(pixels):
+        return upsample(model(normalize(pixels), training=False)["logits"], HEIGHT, WIDTH)
+
+    expected = np.asarray(whole(pixels))
     difference = np.abs(frozen(tf.constant(pixels))[0].numpy() - expected)
-    assert difference.mean() < 1e-5 * expected.std()
-    assert difference.max() < 1e-4 * np.abs(expected).max()  # where rounding adds up through a whole network
+    # Rounding adds up through a deep network: as a graph, with nothing folded, it is as far from itself run eagerly.
+    rounding = np.abs(tf.function(whole)(tf.constant(pixels)).numpy() - expected)
+    assert rounding.mean() < 1e-3 * expected.std()
+    assert difference.mean() < max(1e-5 * expected.std(), 5 * rounding.mean())
+    assert difference.max() < max(1e-4 * np.abs(expected).max(), 5 * rounding.max())
     constants = [node for node in frozen.graph.as_graph_def().node if node.op == "Const"]
     served = keras.Model(model.input, model.output["logits"])  # without the auxiliary head
     size = sum(tf.make_ndarray(node.attr["value"].tensor).size for node in constants)
@@ -155,7 +162,7 @@ def test_fresh_layers_of_one_shape_have_different_kernels(model):
     assert len({kernel.tobytes() for kernel in kernels}) == len(kernels)
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("policy", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.networks)])
 def test_under_mixed_precision_logits_stay_float32(row, model, images, outputs, policy):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)

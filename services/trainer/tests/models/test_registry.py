@@ -10,6 +10,12 @@ def test_a_wrong_name_is_answered_with_the_right_ones():
         create_model("ddrnet", 64, 64, classes=3)
 
 
+@pytest.mark.parametrize("name", ["unet", "keras_hub:segformer_b0_ade20k_512"])
+def test_no_classes_are_too_few(name):
+    with pytest.raises(ValueError, match=f"{name} cannot have 0 classes: expected one or more"):
+        create_model(name, 64, 64, classes=0)
+
+
 @pytest.mark.parametrize(
     ("height", "width", "padded"), [(480, 650, "480x672"), (1, 64, "32x64"), (100, 100, "128x128"), (0, -5, "32x32")]
 )

@@ -6,6 +6,7 @@ deviation on average and by 1.9e-5 at most, and every argmax is the same; the au
 ``benchmarks/weights_parity.py`` measures it again for whoever has these files.
 """
 
+import keras
 import numpy as np
 import pytest
 
@@ -59,14 +60,28 @@ class TestTheAuthorsFiles:
         for name, array in values(slim).items():
             np.testing.assert_array_equal(array, expected[name])
 
+    @pytest.mark.networks
     @pytest.mark.parametrize("name", ["ddrnet23", "ddrnet39"])
-    def test_of_23_and_39_too(self, name, state_dict_of, save_torch, path):
+    def test_of_23_and_39_too(self, name, ddrnet_layout, save_torch, path):
+        random = np.random.default_rng(0)
+        state = {}
+        for entry, shape in ddrnet_layout(name).items():
+            layer, is_norm, _ = entry.partition(" (BN)")
+            words = ("weight", "bias", "running_mean", "running_var") if is_norm else ("",)
+            state |= {f"{layer}.{word}".rstrip("."): random.random(shape, np.float32) for word in words}
+            state |= {f"{layer}.num_batches_tracked": np.array(7)} if is_norm else {}
         model = create_model(name, 32, 32, classes=19, auxiliary=True)
-        state, expected = state_dict_of(model)
-        fill(model, 0)
-        assert len(load_into(model, save_torch(path, prefixed(state))).loaded) == len(expected)
-        for variable, array in values(model).items():
-            np.testing.assert_array_equal(array, expected[variable])
+        report = load_into(model, save_torch(path, prefixed(state)))
+        assert set(report.loaded) == {entry for entry in state if "num_batches" not in entry}
+        assert not report.fresh
+        for layer in model.layers:
+            if not layer.weights:
+                continue
+            theirs = [state.get(f"{layer.name}.{word}") for word in ("weight", "bias", "running_mean", "running_var")]
+            if theirs[0].ndim == 4:
+                theirs[0] = theirs[0].transpose(2, 3, 1, 0)
+            for ours, array in zip(layer.get_weights(), theirs, strict=False):
+                np.testing.assert_array_equal(ours, array)
 
     def test_an_imagenet_file_leaves_pyramid_and_heads_as_they_were(self, slim, slim_state, save_torch, path):
         state, expected = slim_state
@@ -107,8 +122,9 @@ class TestRefusals:
 
         return check
 
-    def test_of_another_ddrnet(self, refused, state_dict_of):
-        other, _ = state_dict_of(create_model("ddrnet23", 32, 32, classes=19))
+    def test_of_another_ddrnet(self, refused, ddrnet_layout):
+        shapes = ddrnet_layout("ddrnet23")
+        other = {name: np.ones(shapes[name], "<f4") for name in ("conv1.0.weight", "compression3.0.weight")}
         refused(other, "holds the weights of ddrnet23, not of ddrnet23_slim")
 
     def test_of_another_network(self, refused):
@@ -119,6 +135,10 @@ class TestRefusals:
     def test_of_another_shape(self, refused, slim_state):
         odd = np.ones((64, 128, 3, 3), "<f4")
         refused(slim_state[0] | {"compression3.0.weight": odd}, r"compression3.0.weight is \[3, 3, 128, 64\], expected")
+
+    @pytest.mark.parametrize("name", ["conv1.0.weight", "conv1.0.bias", "final_layer.conv2.bias"])
+    def test_of_a_single_number_in_a_tensor_s_place(self, refused, slim_state, name):
+        refused(slim_state[0] | {name: np.array(1.0, "<f4")}, "of another network|of a network that is no DDRNet")
 
     def test_of_a_tensor_that_is_missing(self, refused, slim_state):
         state = {name: array for name, array in slim_state[0].items() if name != "layer1.0.bn1.running_mean"}
@@ -142,6 +162,7 @@ class TestOurOwnFiles:
         slim.save(tmp_path / "best.keras")
         return tmp_path / "best.keras"
 
+    @pytest.mark.networks
     def test_a_network_of_another_size_takes_them(self, kept, slim_state):
         model = create_model("ddrnet23_slim", 64, 32, classes=19, auxiliary=True)
         assert len(load_into(model, kept).loaded) == len(model.weights)
@@ -154,6 +175,14 @@ class TestOurOwnFiles:
         assert set(report.fresh) == {"final_layer.conv2/kernel", "final_layer.conv2/bias"}
         assert {name.split(".")[0] for name in report.skipped} == {"seghead_extra"}
 
+    @pytest.mark.networks
     def test_another_network_does_not(self, kept):
         with pytest.raises(UserError, match="holds the weights of ddrnet23_slim, not of ddrnet23"):
             load_into(create_model("ddrnet23", 32, 32, classes=19), kept)
+
+    def test_a_network_of_that_name_that_is_not_ours_does_not(self, slim, tmp_path):
+        image = keras.Input((32, 32, 3))
+        theirs = keras.Model(image, keras.layers.Conv2D(3, 1)(image), name="ddrnet23_slim")
+        theirs.save(tmp_path / "theirs.keras")
+        with pytest.raises(UserError, match="holds the weights of another ddrnet23_slim"):
+            load_into(slim, tmp_path / "theirs.keras")

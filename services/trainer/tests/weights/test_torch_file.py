@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from trainer.errors import UserError
+from trainer.weights import torch_pickle
 from trainer.weights.torch_file import read_torch_file
 
 STATE = {"conv.weight": np.arange(24, dtype="<f4").reshape(2, 3, 2, 2), "bn.num_batches_tracked": np.array(7, "<i8")}
@@ -91,6 +92,7 @@ class TestRefusals:
             {"shape": (4,), "strides": (2,)},
             {"offset": 1},
             {"offset": -1},
+            {"shape": (1,) * 65, "strides": (1,) * 65},
             {"shape": (-1,), "strides": (1,)},
             {"elements": 2**28},
         ],
@@ -101,10 +103,49 @@ class TestRefusals:
         with pytest.raises(UserError, match="is not a whole PyTorch checkpoint"):
             read_torch_file(save_torch(path, {"w": tensor}, legacy=legacy))
 
+    @pytest.mark.parametrize(
+        ("pickled", "said"),
+        [
+            # Hashed, the first would end the process, and the second take 2^40 steps.
+            (b"})" + b"\x85" * 400_000 + b"Ns", "keys are neither names nor numbers"),
+            (b"})" + b"q\x01h\x01\x86" * 40 + b"Ns", "keys are neither names nor numbers"),
+            (b"ccollections\nOrderedDict\n)N\x86\x85\x85R", "keys are neither names nor numbers"),
+            (b"(NNN)" + b"q\x01h\x01\x86" * 40 + b"NtQ", "a reference to something other than a storage"),
+            (b"\x8f", "pickle instruction 143, which torch.save has no use for"),  # a set
+            (b"ctorch\nFloatStorage\n)\x81", "pickle instruction 129"),  # an object of a class
+        ],
+        ids=["deep key", "wide key", "key in a call", "wide reference", "set", "object"],
+    )
+    def test_of_instructions_that_make_anything_but_tensors(self, save_torch, path, legacy, pickled, said):
+        with pytest.raises(UserError, match=said):
+            read_torch_file(save_torch(path, {}, legacy=legacy, pickled=b"\x80\x02" + pickled + b"."))
+
+    @pytest.mark.parametrize(
+        "attributes",
+        [
+            b"ctorch\nFloatStorage\n]X\x0b\0\0\0BoolStorageab",
+            b"ctorch._utils\n_rebuild_tensor_v2\nN}X\x0c\0\0\0__defaults__(I1\nts\x86b",
+        ],
+    )
+    def test_of_attributes_so_the_next_file_is_read_as_ever(self, save_torch, path, legacy, attributes):
+        pickled = b"\x80\x02" + attributes + b"."
+        with pytest.raises(UserError):
+            read_torch_file(save_torch(path, {}, legacy=legacy, pickled=pickled))
+        np.testing.assert_array_equal(
+            read_torch_file(save_torch(path, STATE, legacy=legacy))["conv.weight"], STATE["conv.weight"]
+        )
+        assert torch_pickle._rebuild_tensor.__defaults__ is None
+
     def test_of_a_memo_that_would_take_gigabytes(self, save_torch, path, legacy):
         pickled = b"\x80\x02Nr\xff\xff\xff\x7f."
-        with pytest.raises(UserError, match="memo beyond the pickle's end"):
+        with pytest.raises(UserError, match="holds no state dict"):
             read_torch_file(save_torch(path, {}, legacy=legacy, pickled=pickled))
+
+    def test_of_what_a_terminal_would_obey(self, save_torch, path, legacy):
+        with pytest.raises(UserError, match=r"it names os.\\x1b\[31msystem, which"):
+            read_torch_file(save_torch(path, {}, legacy=legacy, pickled=b"\x80\x02cos\n\x1b[31msystem\n."))
+        with pytest.raises(UserError, match="characters that cannot be printed"):
+            read_torch_file(save_torch(path, {"\x1b[31mw": np.zeros(1, "<f4")}, legacy=legacy))
 
     def test_of_compressed_members(self, save_torch, path):
         state = {"w": np.zeros(100_000, "<f4")}

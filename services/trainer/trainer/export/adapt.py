@@ -10,7 +10,6 @@ from contract import ClassInfo, Preprocessing
 from trainer.errors import UserError
 from trainer.export.foreign import LOGITS, ForeignNetwork
 from trainer.export.graph import Network
-from trainer.models import model_names
 from trainer.preprocessing import IMAGENET, upsample
 
 PREPROCESSING = {
@@ -118,7 +117,7 @@ def _preprocessing(foreign: ForeignNetwork, wish: Preprocessing | None) -> Prepr
         if wish not in (None, PREPROCESSING["none"]):
             raise UserError(f"{foreign.path} takes the pixels themselves (uint8): leave the preprocessing to it")
         return PREPROCESSING["none"]
-    if wish is None and foreign.name in model_names():
+    if wish is None and foreign.ours:
         return IMAGENET
     if wish is None:
         raise UserError(

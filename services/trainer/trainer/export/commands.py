@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,13 +57,25 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     )
 
 
+# What a run's recipe says already, and what each is if it is not given.
+_OF_FOREIGN = dict.fromkeys(["classes", "data", "size", "preprocessing", "scale", "mean", "std", "output"]) | {
+    "channels": "rgb",
+    "activation": "logits",
+}
+
+
 def _export(options: argparse.Namespace) -> None:
     if options.run:
+        given = [f"--{name}" for name, default in _OF_FOREIGN.items() if getattr(options, name) != default]
+        if given:
+            raise UserError(f"{', '.join(given)}: these go with --from; a run's recipe says what its network needs")
         import_tensorflow()
         publish_run(options.run, options.name, options.models_root, options.split)
         return
     if not options.classes:
         raise UserError(f"--from {options.source} needs --classes: {CLASSES_HELP}")
+    if options.split and not options.data:
+        raise UserError("--split says what of a data set to measure on: name the set with --data")
     check_model_name(options.name)
     classes = parse_classes(options.classes)  # before TensorFlow's seconds
     import_tensorflow()
@@ -112,6 +125,8 @@ def _preprocessing(options: argparse.Namespace) -> Preprocessing | None:
         return PREPROCESSING[options.preprocessing] if options.preprocessing else None
     if options.preprocessing:
         raise UserError("--preprocessing names scale, mean and std together: give either it or --scale, --mean, --std")
+    if options.scale is not None and not 0 < options.scale < math.inf:
+        raise UserError(f"--scale {options.scale}: expected a number above 0, by which pixels are multiplied")
     scale, mean, std = (options.scale or 1 / 255), (options.mean or (0.0, 0.0, 0.0)), (options.std or (1.0, 1.0, 1.0))
     return Preprocessing(scale, tuple(mean), tuple(std))
 

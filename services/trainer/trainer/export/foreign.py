@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from contract import SERVING_DEFAULT
 from trainer.errors import UserError
+from trainer.models import model_names
 
 # What a network of `trainer.models` calls its output, and what is taken of several without being asked for.
 LOGITS = "logits"
@@ -26,6 +27,7 @@ class ForeignNetwork:
     input_dtype: tf.DType
     weights: Sequence[Any]
     owner: Any  # of the weights; without it a SavedModel's are gone
+    ours: bool = False  # built by `trainer.models`
 
 
 def open_network(path: Path, output: str | None = None) -> ForeignNetwork:
@@ -38,8 +40,9 @@ def open_network(path: Path, output: str | None = None) -> ForeignNetwork:
         return _open_saved_model(path, output)
     if path.is_file() and path.suffix in (".keras", ".h5", ".hdf5"):
         return _open_keras(path, output)
+    hint = ". A PyTorch checkpoint of DDRNet is what import-weights takes" if path.suffix in (".pth", ".pt") else ""
     raise UserError(
-        f"{path} is no network: expected a .keras file, or the folder of a SavedModel (with saved_model.pb)"
+        f"{path} is no network: expected a .keras file, or the folder of a SavedModel (with saved_model.pb){hint}"
     )
 
 
@@ -78,6 +81,18 @@ def of_keras(model: keras.Model, path: Path, output: str | None = None) -> Forei
         tf.as_dtype(image.dtype),
         network.weights,
         network,
+        ours=_is_ours(model),
+    )
+
+
+def _is_ours(model: keras.Model) -> bool:
+    """By all that `trainer.models` gives a network: others call theirs `unet` too."""
+    (image,) = model.inputs
+    return (
+        model.name in model_names()
+        and image.name == "image"
+        and isinstance(model.output, dict)
+        and LOGITS in model.output
     )
 
 

@@ -48,12 +48,31 @@ class Backbone:
             height: of the image, in pixels.
             width: of the image, in pixels.
             weights: ``"imagenet"``, which downloads them, a file that ``keras.applications`` reads, or None.
+
+        Raises:
+            ValueError: they cannot be downloaded, or the file has none for this backbone.
         """
         # ImageNet's size, for which keras.applications has the weights without a warning; they fit any other.
         x = from_normalized(keras.Input((224, 224, 3)), self.scale, self.offset)
-        trained = self.build(
-            include_top=False, weights=weights, include_preprocessing=False, input_tensor=x, input_shape=(224, 224, 3)
-        )
+        try:
+            trained = self.build(
+                include_top=False,
+                weights=weights,
+                include_preprocessing=False,
+                input_tensor=x,
+                input_shape=(224, 224, 3),
+            )
+        except Exception as error:  # Keras's download raises no narrower one
+            reason = str(error).partition("\n")[0].rstrip(".")
+            if weights == "imagenet":
+                what = "ImageNet's weights for it were not to be had"
+                instead = "pretrained=FILE takes them from a file, pretrained=false starts without"
+            else:
+                what, instead = (
+                    f"{weights} cannot be read",
+                    "expected a file of this backbone's weights without its top",
+                )
+            raise ValueError(f"{self.build.__name__}: {what} ({reason}): {instead}") from None
         image = keras.Input((height, width, 3), name="image")
         model = keras.models.clone_model(trained, input_tensors=[image], clone_function=self._adapt)
         model.set_weights(trained.get_weights())

@@ -74,7 +74,7 @@ def _load(name: str, classes: int | None) -> Any:
     except TypeError:  # the number of classes is missing: no head was saved with it
         raise ValueError(f"{name} has no trained head: say how many classes a new one shall have") from None
     except (ValueError, OSError) as error:
-        reason = str(error).strip().splitlines()[0].rstrip(".")
+        reason = str(error).strip().partition("\n")[0].partition(". ")[0].rstrip(".:") or type(error).__name__
         raise ValueError(f"{name} cannot be loaded ({reason}): the presets are {known}") from None
     if not isinstance(trained, kinds):
         raise ValueError(

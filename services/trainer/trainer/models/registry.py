@@ -61,9 +61,11 @@ def create_model(
         ``"auxiliary"``, of the same kind with a stride of its own, when asked for.
 
     Raises:
-        ValueError: no such network, an input size it cannot take, or no pretrained backbone; the message names what
-            can be.
+        ValueError: no such network, no classes, an input size it cannot take, or no pretrained backbone; the message
+            names what can be.
     """
+    if classes is not None and classes < 1:
+        raise ValueError(f"{name} cannot have {classes} classes: expected one or more")
     if name.startswith(hub.PREFIX):
         return hub.create_hub_model(name, height, width, classes, auxiliary)
     if name not in _REGISTRY:

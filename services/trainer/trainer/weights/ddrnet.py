@@ -74,4 +74,4 @@ def network_of(state: Mapping[str, NDArray]) -> str | None:
         return None
     if "compression3_1.0.weight" in state:
         return "ddrnet39"
-    return {32: "ddrnet23_slim", 64: "ddrnet23"}.get(stem.shape[0])
+    return {(32,): "ddrnet23_slim", (64,): "ddrnet23"}.get(stem.shape[:1])

@@ -86,8 +86,9 @@ def load_state_dict(model: "keras.Model", state: Mapping[str, NDArray], path: Pa
         fresh[name] = f"the file has no {part}"
     found = {name: ddrnet.as_keras(array) for name, array in state.items() if name in wanted}
     head = state.get("final_layer.conv2.bias")
+    classes = None if head is None or head.ndim != 1 else len(head)
     others = {name: str(reason) for name, reason in skipped.items()}
-    return _assign(model, found, wanted, None if head is None else len(head), path, others, fresh)
+    return _assign(model, found, wanted, classes, path, others, fresh)
 
 
 def _load_keras(model: "keras.Model", path: Path) -> Report:
@@ -95,10 +96,13 @@ def _load_keras(model: "keras.Model", path: Path) -> Report:
 
     try:
         saved = keras.models.load_model(path, compile=False)
-    except (ValueError, OSError) as error:
-        raise UserError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
-    if saved.name != model.name:
-        raise UserError(f"{path} holds the weights of {saved.name}, not of {model.name}")
+    except Exception as error:  # layers deserialise themselves, and raise what they like
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise UserError(f"{path} cannot be read: {reason}") from None
+    output = getattr(saved, "output", None)
+    if saved.name != model.name or not isinstance(output, Mapping) or "logits" not in output:
+        theirs = saved.name if saved.name != model.name else f"another {saved.name}"
+        raise UserError(f"{path} holds the weights of {theirs}, not of {model.name}")
     found = {variable.path: variable.numpy() for variable in saved.weights}
     wanted = {variable.path: variable for variable in model.weights}
     has, wants = set(saved.output), set(model.output)
@@ -127,7 +131,7 @@ def _assign(
             if not np.isfinite(array).all():
                 raise UserError(f"{path}: {name} holds NaN or infinite numbers, so its training failed")
             continue
-        if (*array.shape[:-1], array.shape[-1]) != (*ours[:-1], their_classes) or ours[-1] != classes:
+        if array.shape != (*ours[:-1], their_classes) or ours[-1] != classes:
             raise UserError(f"{path}: {name} is {list(array.shape)}, expected {list(ours)}: it is of another network")
         del found[name]
         fresh[name] = f"it is for {their_classes} classes in the file and for {classes} here"

@@ -7,6 +7,7 @@ keys), then each storage: its number of elements as int64, and these. Source: Py
 There is a library for the zip (ptloader); for the older format, which the authors of DDRNet used, there is none.
 """
 
+import io
 import os
 import zipfile
 from collections.abc import Callable
@@ -89,8 +90,7 @@ def _read_zip(file: IO[bytes]) -> dict[str, NDArray]:
         folder = pickles[0].removesuffix("data.pkl")
         if f"{folder}byteorder" in members and archive.read(f"{folder}byteorder") != b"little":
             raise UserError("it was written on a big-endian machine: save it again on another")
-        with archive.open(pickles[0]) as pickled:
-            content, _ = torch_pickle.load(pickled)
+        content, _ = torch_pickle.load(io.BytesIO(archive.read(pickles[0])))
         return _arrays(_state_dict(content), lambda storage: archive.read(f"{folder}data/{storage.key}"))
 
 
@@ -105,6 +105,8 @@ def _read_legacy(file: IO[bytes]) -> dict[str, NDArray]:
     keys, _ = torch_pickle.load(file)
     data: dict[str, bytes] = {}
     for key in keys:
+        if not isinstance(key, str):
+            raise ValueError("a storage's key is no text")
         elements = int.from_bytes(file.read(8), "little")
         if elements != storages[key].elements:
             raise ValueError(f"a storage of {elements} elements, expected {storages[key].elements}")
@@ -121,18 +123,18 @@ def _state_dict(content: Any) -> Content:
     tensors = {name: tensor for name, tensor in tensors.items() if isinstance(name, str) and isinstance(tensor, Tensor)}
     if not tensors:
         raise UserError("it holds no state dict: expected tensors by name, alone or under state_dict or model")
+    if not all(map(str.isprintable, tensors)):
+        raise ValueError("a tensor's name has characters that cannot be printed")
     return tensors
 
 
 def _arrays(state: Content, read: Callable[[Storage], bytes]) -> dict[str, NDArray]:
     """Each storage is read once, however many tensors share it."""
-    data: dict[str, bytes] = {}
+    numbers: dict[str, NDArray] = {}
     arrays = {}
     for name, tensor in state.items():
         key = tensor.storage.key
-        if key not in data:
-            data[key] = read(tensor.storage)
-            if len(data[key]) != tensor.storage.size:
-                raise ValueError(f"{name} has {len(data[key])} bytes, expected {tensor.storage.size}")
-        arrays[name] = tensor.array(data[key])
+        if key not in numbers:
+            numbers[key] = tensor.storage.numbers(read(tensor.storage))
+        arrays[name] = tensor.array(numbers[key])
     return arrays

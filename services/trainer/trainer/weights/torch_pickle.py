@@ -2,12 +2,12 @@
 
 A pickle is a program: it may name any function and have it called. This one may name what tensors are made of, and
 each of these names stands for something of ours that only takes notes; any other name ends the reading before it is
-looked up. What a tensor is made of: PyTorch's ``torch/_utils.py`` and ``torch/serialization.py``.
+looked up. Instructions that ``torch.save`` has no use for end it too. What a tensor is made of: PyTorch's
+``torch/_utils.py`` and ``torch/serialization.py``.
 """
 
 import math
 import pickle
-import pickletools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, Any
@@ -32,12 +32,7 @@ _DTYPES: dict[str, np.dtype[Any]] = {
     "BoolStorage": np.dtype("?"),
 }
 
-
-class StateDict(dict):
-    """Stands for ``collections.OrderedDict``; its attributes (``_metadata``: versions of modules) are not taken."""
-
-    def __setstate__(self, state: object) -> None:
-        pass
+_MOST_DIMENSIONS = 64  # NumPy's limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +51,20 @@ class Storage:
     elements: int
 
     @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of the numbers in the file."""
-        return _DTYPES[self.type.name]
-
-    @property
     def size(self) -> int:
         """In bytes."""
-        return self.elements * self.dtype.itemsize
+        return self.elements * _DTYPES[self.type.name].itemsize
+
+    def numbers(self, data: bytes) -> NDArray:
+        """The run, one-dimensional, from its bytes in the file.
+
+        Raises:
+            ValueError: there are more or fewer than ``size``.
+        """
+        if len(data) != self.size:
+            raise ValueError(f"storage {self.key} has {len(data)} bytes, expected {self.size}")
+        numbers: NDArray = np.frombuffer(data, _DTYPES[self.type.name])
+        return (numbers.astype(np.uint32) << 16).view(np.float32) if self.type.name == _BFLOAT16 else numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,8 @@ class Tensor:
     shape: tuple[int, ...]
     strides: tuple[int, ...]
 
-    def array(self, data: bytes) -> NDArray:
-        """The tensor's numbers from those of its storage, read-only.
+    def array(self, numbers: NDArray) -> NDArray:
+        """A view of its storage's numbers.
 
         Raises:
             ValueError: it reaches beyond its storage, or has more elements than that (a stride of 0 could blow a few
@@ -84,12 +85,8 @@ class Tensor:
         """
         if math.prod(self.shape) > self.storage.elements:
             raise ValueError(f"a tensor of shape {list(self.shape)} in a storage of {self.storage.elements} elements")
-        dtype = self.storage.dtype
-        strides = [stride * dtype.itemsize for stride in self.strides]
-        view: NDArray = np.ndarray(self.shape, dtype, data, self.offset * dtype.itemsize, strides)
-        if self.storage.type.name == _BFLOAT16:
-            return (view.astype(np.uint32) << 16).view(np.float32)
-        return view
+        strides = [stride * numbers.itemsize for stride in self.strides]
+        return np.ndarray(self.shape, numbers.dtype, numbers, self.offset * numbers.itemsize, strides)
 
 
 def _rebuild_tensor(
@@ -97,6 +94,8 @@ def _rebuild_tensor(
 ) -> Tensor:
     if not isinstance(storage, Storage):
         raise ValueError(f"a tensor over {type(storage).__name__} in place of a storage")
+    if any(not isinstance(number, int) for number in (offset, *shape, *strides)) or len(shape) > _MOST_DIMENSIONS:
+        raise ValueError("a tensor whose shape, strides or offset are no whole numbers, or too many")
     return Tensor(storage, offset, tuple(shape), tuple(strides))
 
 
@@ -104,23 +103,69 @@ def _rebuild_parameter(tensor: Tensor, *_gradient_and_hooks: object) -> Tensor:
     return tensor
 
 
+def _ordered_dict(items: Any = ()) -> dict:
+    _check_keys([key for key, _value in items])
+    return dict(items)
+
+
+def _check_keys(keys: list[Any]) -> None:
+    """Refuse those that take long to hash, or end the process while they are: tuples nested to any depth."""
+    if any(not isinstance(key, str | int | float | None) for key in keys):
+        raise ValueError("a dictionary whose keys are neither names nor numbers")
+
+
 _ALLOWED: dict[tuple[str, str], Callable | StorageType] = {
-    ("collections", "OrderedDict"): StateDict,
+    ("collections", "OrderedDict"): _ordered_dict,
     ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
     ("torch._utils", "_rebuild_parameter"): _rebuild_parameter,
     **{("torch", name): StorageType(name) for name in _DTYPES},
 }
 
+# What builds numbers, text, lists, tuples, dictionaries and calls, in any protocol; no sets, no objects of classes.
+_INSTRUCTIONS = """
+    PROTO FRAME STOP MARK POP POP_MARK PUT BINPUT LONG_BINPUT MEMOIZE GET BINGET LONG_BINGET
+    NONE NEWTRUE NEWFALSE INT BININT BININT1 BININT2 LONG LONG1 FLOAT BINFLOAT
+    STRING BINSTRING SHORT_BINSTRING BINBYTES SHORT_BINBYTES UNICODE BINUNICODE SHORT_BINUNICODE
+    EMPTY_LIST LIST APPEND APPENDS EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_DICT SETITEM SETITEMS
+    GLOBAL STACK_GLOBAL REDUCE BUILD BINPERSID
+"""
+_STANDARD = pickle._Unpickler.dispatch
 
-class _Unpickler(pickle.Unpickler):
+
+def _set_item(unpickler: Any) -> None:
+    _check_keys(unpickler.stack[-2:-1])
+    _STANDARD[pickle.SETITEM[0]](unpickler)
+
+
+def _set_items(unpickler: Any) -> None:
+    _check_keys(unpickler.stack[::2])
+    _STANDARD[pickle.SETITEMS[0]](unpickler)
+
+
+def _build(unpickler: Any) -> None:
+    """Attributes are not taken: those of a state dict are versions of modules, and nothing else here has any."""
+    unpickler.stack.pop()
+
+
+class _Unpickler(pickle._Unpickler):
+    """Of the two in the standard library the one in Python: what its instructions do can be replaced."""
+
+    dispatch = {  # noqa: RUF012 - as the class above has it
+        **{code: _STANDARD[code] for code in (getattr(pickle, name)[0] for name in _INSTRUCTIONS.split())},
+        pickle.SETITEM[0]: _set_item,
+        pickle.SETITEMS[0]: _set_items,
+        pickle.BUILD[0]: _build,
+    }
+
     def __init__(self, file: IO[bytes]) -> None:
         super().__init__(file)
         self.storages: dict[str, Storage] = {}
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _ALLOWED:
+            printable = ascii(f"{module}.{name}"[:100])[1:-1]
             raise UserError(
-                f"it names {module}.{name}, which is not part of a plain state dict, so it was not read and nothing "
+                f"it names {printable}, which is not part of a plain state dict, so it was not read and nothing "
                 "of it was run. In PyTorch, torch.save(model.state_dict(), …) writes a file without"
             )
         return _ALLOWED[module, name]
@@ -129,7 +174,7 @@ class _Unpickler(pickle.Unpickler):
         kind, storage_type, key, _location, elements, *view = reference
         is_known = kind == "storage" and isinstance(storage_type, StorageType) and isinstance(key, str)
         if not is_known or not isinstance(elements, int) or any(part is not None for part in view):
-            raise ValueError(f"an unknown reference {reference!r}")
+            raise ValueError("a reference to something other than a storage")
         storage = Storage(storage_type, key, elements)
         if self.storages.setdefault(key, storage) != storage:
             raise ValueError(f"storage {key} is of two kinds")
@@ -145,11 +190,8 @@ def load(file: IO[bytes]) -> tuple[Any, dict[str, Storage]]:
         UserError: it names something that a state dict has no need of.
         Exception: of any kind, where the pickle is damaged.
     """
-    start = file.tell()
-    for opcode, argument, position in pickletools.genops(file):
-        # The place of a note in the unpickler's memory, for which it would reserve gigabytes.
-        if opcode.name.endswith("PUT") and int(argument or 0) > (position or 0):
-            raise ValueError("a memo beyond the pickle's end")
-    file.seek(start)
     unpickler = _Unpickler(file)
-    return unpickler.load(), unpickler.storages
+    try:
+        return unpickler.load(), unpickler.storages
+    except KeyError as error:
+        raise ValueError(f"pickle instruction {error}, which torch.save has no use for") from None
