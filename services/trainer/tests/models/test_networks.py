@@ -50,6 +50,7 @@ def images(random_images):
 @pytest.fixture(scope="module")
 def model(row, random_images, normalize_by):
     """The network with its auxiliary head."""
+    keras.utils.set_random_seed(1)
     created = create_model(row.name, HEIGHT, WIDTH, CLASSES, auxiliary=True)
     return normalize_by(created, random_images(HEIGHT, WIDTH, count=8))
 
@@ -61,6 +62,15 @@ def outputs(model, images):
 
 def answers(model, images):
     return {name: np.asarray(output) for name, output in model(images, training=False).items()}
+
+
+def in_policy(policy, create):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        return create()
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def trainable(model):
@@ -118,22 +128,19 @@ def test_another_size_without_auxiliary_head_takes_its_weights(row, model, tmp_p
         np.testing.assert_array_equal(variable.numpy(), theirs[variable.path])
 
 
-def test_frozen_and_folded_it_gives_the_same_logits_from_its_own_weights_alone(model):
+def test_frozen_and_folded_it_gives_the_same_logits_from_its_own_weights_alone(row, model):
+    """In float64: in float32 rounding, which a deep network adds up, would hide a fold that is a little wrong."""
+    exact = in_policy("float64", lambda: create_model(row.name, HEIGHT, WIDTH, CLASSES, auxiliary=True))
+    exact.set_weights(model.get_weights())
     pixels = np.random.default_rng(2).integers(0, 256, (2, HEIGHT, WIDTH, 3), np.uint8)
-    frozen = graph.freeze(model, HEIGHT, WIDTH).logits
+    frozen = graph.freeze(exact, HEIGHT, WIDTH).logits
+    found = frozen(tf.constant(pixels))[0].numpy()
+    expected = np.asarray(upsample(exact(normalize(pixels), training=False)["logits"], HEIGHT, WIDTH))
+    assert expected.std() > 0
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6 * expected.std())
 
-    def whole(pixels):
-        return upsample(model(normalize(pixels), training=False)["logits"], HEIGHT, WIDTH)
-
-    expected = np.asarray(whole(pixels))
-    difference = np.abs(frozen(tf.constant(pixels))[0].numpy() - expected)
-    # Rounding adds up through a deep network: as a graph, with nothing folded, it is as far from itself run eagerly.
-    rounding = np.abs(tf.function(whole)(tf.constant(pixels)).numpy() - expected)
-    assert rounding.mean() < 1e-3 * expected.std()
-    assert difference.mean() < max(1e-5 * expected.std(), 5 * rounding.mean())
-    assert difference.max() < max(1e-4 * np.abs(expected).max(), 5 * rounding.max())
     constants = [node for node in frozen.graph.as_graph_def().node if node.op == "Const"]
-    served = keras.Model(model.input, model.output["logits"])  # without the auxiliary head
+    served = keras.Model(exact.input, exact.output["logits"])  # without the auxiliary head
     size = sum(tf.make_ndarray(node.attr["value"].tensor).size for node in constants)
     assert size < sum(variable.numpy().size for variable in served.weights) + 1000
 
@@ -147,7 +154,7 @@ def test_an_image_is_answered_alike_in_any_batch(model, images, outputs):
 
 def test_the_gradient_reaches_every_variable(model, images):
     with tf.GradientTape() as tape:
-        results = model(images, training=True)
+        results = model(images, training=False)  # in training, stochastic depth leaves whole blocks out
         loss = sum(tf.reduce_mean(tf.square(output - 1)) for output in results.values())
     gradients = tape.gradient(loss, model.trainable_variables)
     for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
@@ -164,14 +171,20 @@ def test_fresh_layers_of_one_shape_have_different_kernels(model):
 
 @pytest.mark.parametrize("policy", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.networks)])
 def test_under_mixed_precision_logits_stay_float32(row, model, images, outputs, policy):
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
-        mixed = create_model(row.name, HEIGHT, WIDTH, CLASSES, auxiliary=True)
-    finally:
-        keras.config.set_dtype_policy(before)
+    mixed = in_policy(policy, lambda: create_model(row.name, HEIGHT, WIDTH, CLASSES, auxiliary=True))
     assert {layer.compute_dtype for layer in mixed.layers} >= {policy.removeprefix("mixed_"), "float32"}
     mixed.set_weights(model.get_weights())
     for name, output in answers(mixed, images).items():
         assert output.dtype == np.float32
         assert np.corrcoef(output.ravel(), outputs[name].ravel())[0, 1] > 0.9
+
+
+def test_in_float32_frozen_and_folded_differ_by_rounding_alone(random_images, normalize_by):
+    """To 1e-5 of the logits' deviation on average; deeper networks add up more, so they are held to it in float64."""
+    keras.utils.set_random_seed(1)
+    model = normalize_by(create_model("ddrnet23_slim", HEIGHT, WIDTH, CLASSES), random_images(HEIGHT, WIDTH, count=8))
+    pixels = np.random.default_rng(2).integers(0, 256, (2, HEIGHT, WIDTH, 3), np.uint8)
+    found = graph.freeze(model, HEIGHT, WIDTH).logits(tf.constant(pixels))[0].numpy()
+    expected = np.asarray(upsample(model(normalize(pixels), training=False)["logits"], HEIGHT, WIDTH))
+    assert np.abs(found - expected).mean() < 1e-5 * expected.std()
+    assert np.abs(found - expected).max() < 1e-4 * expected.std()
