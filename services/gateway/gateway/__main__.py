@@ -82,9 +82,10 @@ def _serve(settings: Settings) -> int:
     # What is loaded now stays: collecting garbage among it would cost a tenth of the start, and later, again and
     # again, a pause in the middle of a request.
     gc.disable()
-    from gateway import logs, tracing
+    from gateway import logs, memory, tracing
     from gateway.server import server
 
+    memory.keep_buffers()
     logs.configure(settings)
     if settings.tracing:
         try:
