@@ -81,7 +81,14 @@ class Road:
             return probe.connect_ex(("127.0.0.1", self._serving_port)) == 0
 
     def wait_until_ready(self) -> None:
-        _wait_for(lambda: self._status("/readyz") == 200, "readiness")
+        try:
+            _wait_for(lambda: self._status("/readyz") == 200, "readiness")
+        except AssertionError as error:
+            last = self._status("/readyz") and self.http.get("/readyz").text
+            alive = {
+                name: process.poll() for name, process in vars(self).items() if isinstance(process, subprocess.Popen)
+            }
+            raise AssertionError(f"{error}; /readyz says {last}; exit statuses {alive}") from None
 
     def _status(self, path: str) -> int | None:
         try:

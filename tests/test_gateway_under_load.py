@@ -17,8 +17,9 @@ CROWD = 60
 BACK_WITHIN_S = 3
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def road(lay_road, small_models_root: Path, tmp_path_factory: pytest.TempPathFactory):
+    """For each test its own: one of them leaves another serving behind than it found."""
     models_root = tmp_path_factory.mktemp("load") / "models_repo"
     shutil.copytree(small_models_root, models_root)
     road = lay_road(models_root)
@@ -88,7 +89,6 @@ def test_serving_killed_and_restarted_under_load(road, photo: Path, wait_for) ->
 
 
 def test_more_callers_than_places_are_told_to_come_again_and_the_rest_are_served(road, photo: Path, wait_for) -> None:
-    road.wait_until_ready()
     with Load(road.url, photo.read_bytes(), CROWD) as load:
         wait_for(lambda: len(load.answers) > 10 * CROWD, "answers")
     statuses = Counter(status for _, status, _ in load.answers)
