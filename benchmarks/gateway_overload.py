@@ -7,6 +7,9 @@ callers find out how many images a second there are to be had; then ten times as
 whatever is answered. Exits 1 unless every answer is 200, or 429 or 503 with Retry-After; the 99th percentile of the
 accepted is within the deadline; the gateway's resident memory stays where its first quarter left it; and two seconds
 afterwards it is as fast as before.
+
+Learned, on two cores: 22.0 images/s before; of 11,731 requests in 60 s 1,223 were answered and 10,508 told 429; p99 of
+the accepted 1,975 ms; 150 MiB resident in the first quarter, 152 later; 1.06 of the speed before, 2 s after.
 """
 
 import argparse
