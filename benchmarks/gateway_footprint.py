@@ -7,8 +7,8 @@ replies as TensorFlow Serving does. Exits 1 when a bound is exceeded.
 
 Learned: without bytecode caches (PYTHONDONTWRITEBYTECODE, as some containers set it) two thirds of the import is the
 compiler, so the processes here have a cache of their own, as an installed package has. The libraries are nearly all of
-the import. On an idle machine it took 0.35 s, theirs alone 0.27; start to the first mask 0.48 s; resident 131 MB after a
-hundred requests, 132 MB after a thousand. Starting without garbage collection saves an eighth of the import.
+the import. On an idle machine it took 0.35 s, theirs alone 0.27; start to the first mask 0.48 s; resident 131 MB after
+a hundred requests, 132 MB after a thousand. Starting without garbage collection saves an eighth of the import.
 """
 
 import os
