@@ -7,9 +7,15 @@ Runtime run in their own environment and process, which sleeps while others are 
 in a round, the first call to wake it; the order moves on by one a round. Figures are medians over rounds, ratios are
 medians of the ratios within a round. PyTorch's module is our own, held to the authors' number of parameters.
 
-Learned so far from eight rounds on two cores with several other loads on them, where only ratios mean anything, and
-those of runtimes that wait for their slowest thread little: to ddrnet23_slim in TensorFlow (median 87 ms, least 60),
-deeplabv3plus_mobilenetv3_small 0.85, PyTorch eager 1.36, channels_last 1.15, ONNX Runtime 1.62.
+Learned, on two idle cores of a Xeon with AMX (five rounds; medians in ms, and to ddrnet23_slim in TensorFlow):
+
+    ddrnet23_slim  47.1  1.00    deeplabv3plus_mobilenetv3_small  47.3  1.00    onnxruntime            35.7  0.76
+    ddrnet23      135.7  2.83    deeplabv3plus_mobilenetv3_large  68.2  1.44    pytorch channels_last  68.5  1.45
+    ddrnet39      242.8  5.16    deeplabv3plus_efficientnetv2_b0 131.4  2.65    pytorch eager          82.6  1.73
+    unet          413.8  8.85    deeplabv3plus_efficientnetv2_s  319.1  6.78
+
+GFLOPs are no milliseconds: mobilenetv3_small has a third of ddrnet23_slim's, in depthwise convolutions that wait for
+memory. Folding BatchNorm into the convolutions took 3 % off ddrnet23_slim and 8 % off mobilenetv3_small.
 """
 
 import argparse
