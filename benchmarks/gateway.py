@@ -14,7 +14,7 @@ Learned, on two idle cores of a Xeon with AMX (three rounds of 3 s; p50 in ms, i
     gRPC f32 45.1, 21.9, 380   gateway f32 50.5, 20.8, 407   LitServe 52.7, 19.6, 432   BentoML 54.7, 17.8, 469
     gRPC bf16 16.3, 65.9, 146  gateway bf16 24.4, 53.8, 173  (95 to 98 MiB; LitServe 248, BentoML 284)
 
-One bound is missed: with float32, p50 is 0.96 of the fastest peer's, not 0.8. The bare call to OpenVINO's float32 engine
+One bound is missed: in float32 p50 is 0.96 of the fastest peer's, not 0.8. The bare call to OpenVINO's float32 engine
 takes 0.86 of LitServe's whole answer already, so what is left to gain lies there: ONNX Runtime computes the same logits
 in 36 ms (benchmarks.inference). With bfloat16 it is 0.45. Of a request the JPEG takes 1.7 ms and the PNG 0.6. Giving
 buffers back to the system and asking for them anew took 1.1 ms of a request until gateway.memory kept them.
