@@ -86,6 +86,8 @@ def test_serving_killed_and_restarted_under_load(road, photo: Path, wait_for) ->
     assert set(settled) <= {200}
     assert road.gateway is gateway
     assert gateway.poll() is None
+    road.wait_until_ready()
+    assert road.serving.poll() is None
 
 
 def test_more_callers_than_places_are_told_to_come_again_and_the_rest_are_served(road, photo: Path, wait_for) -> None:
