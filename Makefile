@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 PYTHON_TESTS := .venv/bin/python -m pytest
 # What `make test` leaves to `make test-all`: it needs more than .venv, or many minutes.
-SLOW := other_python or browser or containers or networks or gateway or demo
+SLOW := other_python or browser or containers or networks or gateway or training or converter or stream or demo
 
 # A training: make train DATA=data/mine NAME=mymodel CONFIG=…; a conversion: make convert MODEL=models_repo/mymodel
 CONFIG ?= services/trainer/recipes/ddrnet23_slim.yaml
@@ -24,7 +24,7 @@ help: ## this list
 
 setup: .venv/.ready ## .venv with every service installed; needs Python 3.11 to 3.13 and nothing else
 
-.venv/.ready: requirements-dev.lock $(wildcard services/*/pyproject.toml) scripts/setup.sh
+.venv/.ready: requirements-dev.lock $(wildcard services/*/pyproject.toml) clients/pyproject.toml scripts/setup.sh
 	scripts/setup.sh
 
 demo: setup ## the whole road in minutes, then the page on http://localhost:8000 (ONESHOT=1: write the overlay and stop)

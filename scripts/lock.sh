@@ -22,7 +22,7 @@ compile() { # output, then what to lock
 services() { compile "$@" --universal --python-version 3.11; }
 
 services requirements-dev.lock requirements-dev.in \
-  services/{contract,trainer,serving,gateway}/pyproject.toml --all-extras --overrides "$cpu"
+  services/{contract,trainer,serving,gateway}/pyproject.toml clients/pyproject.toml --all-extras --overrides "$cpu"
 services services/gateway/requirements.lock services/gateway/pyproject.toml --extra tracing
 services services/serving/requirements.lock services/serving/pyproject.toml --extra openvino --overrides "$cpu"
 services services/trainer/requirements.lock services/trainer/pyproject.toml --extra synthesize --extra hub --overrides "$cpu"

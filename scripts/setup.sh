@@ -38,5 +38,5 @@ install() {
 install --no-deps --require-hashes -r requirements-dev.lock
 services=()
 for service in contract trainer converter serving gateway; do services+=(-e "services/$service"); done
-install --no-deps --no-build-isolation "${services[@]}"
+install --no-deps --no-build-isolation "${services[@]}" -e clients
 touch .venv/.ready

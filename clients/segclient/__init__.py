@@ -1,0 +1,1 @@
+"""Images, folders, videos and cameras through a Segstack gateway."""
