@@ -70,7 +70,9 @@ def predict(request: pb.PredictRequest, _: Any) -> pb.PredictResponse:
         return pb.PredictResponse(model_spec=VERSION, outputs={"model_card": output})
     height, width = CARD.input_height, CARD.input_width
     stripes = np.tile(np.arange(width) * len(CARD.classes) // width, height)
-    output = pb.Tensor(dtype=pb.DT_UINT8, tensor_shape=shape(1, height, width), int_val=stripes.tolist())
+    output = pb.Tensor(
+        dtype=pb.DT_UINT8, tensor_shape=shape(1, height, width), int_val=stripes.astype(np.uint8).tobytes()
+    )
     return pb.PredictResponse(model_spec=VERSION, outputs={"mask": output})
 
 

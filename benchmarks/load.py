@@ -21,6 +21,7 @@ import grpc
 import numpy as np
 
 from gateway import tensors
+from gateway.pieces import predict_request
 from gateway.protocol import serving_pb2 as pb
 
 # One call: its status, and what it says of where its time went.
@@ -60,11 +61,9 @@ class Grpc:
     def __init__(self, address: str, image: Path) -> None:
         pixels = np.load(image)
         self._address = address
-        self._request = pb.PredictRequest(
-            model_spec=pb.ModelSpec(name="bench"),
-            inputs={"image": tensors.from_image(pixels)},
-            output_filter=["mask"],
-        )
+        self._request = predict_request(
+            pb.ModelSpec(name="bench"), {"image": tensors.from_image(pixels)}, ["mask"]
+        ).data
 
     def connect(self) -> Call:
         """A caller with a channel of its own."""
@@ -72,7 +71,6 @@ class Grpc:
         channel = grpc.insecure_channel(self._address, options=options)
         predict = channel.unary_unary(
             "/tensorflow.serving.PredictionService/Predict",
-            request_serializer=lambda request: request.SerializeToString(),
             response_deserializer=pb.PredictResponse.FromString,
         )
 

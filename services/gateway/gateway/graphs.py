@@ -1,6 +1,6 @@
 """How a served graph is asked and how its answer is read: one that keeps the contract, or (gateway.foreign) not."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 import contract
 from gateway import tensors
 from gateway.errors import BadServingReply
+from gateway.pieces import Piece
 from gateway.protocol import serving_pb2 as pb
 
 
@@ -18,7 +19,7 @@ class Question:
     """What a Predict request carries besides the model's name."""
 
     signature: str
-    inputs: dict[str, pb.Tensor]
+    inputs: Mapping[str, Sequence[Piece]]  # Tensor messages
     outputs: tuple[str, ...]
 
 

@@ -7,9 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract import TensorSpec
+from gateway import pieces, varints
 from gateway.errors import BadServingReply
+from gateway.pieces import Piece
 from gateway.protocol import serving_pb2 as pb
 
+_CONTENT = pb.Tensor.DESCRIPTOR.fields_by_name["tensor_content"].number
 _DTYPE_NAMES: dict[int, str] = {
     pb.DT_FLOAT: "float32",
     pb.DT_INT32: "int32",
@@ -18,21 +21,22 @@ _DTYPE_NAMES: dict[int, str] = {
     pb.DT_INT64: "int64",
 }
 
-# By dtype: what tensor_content holds, the field used otherwise, and the type of that field's values.
-_FIELDS: dict[int, tuple[str, str, str]] = {
-    pb.DT_FLOAT: ("<f4", "float_val", "float32"),
-    pb.DT_INT32: ("<i4", "int_val", "int32"),
-    pb.DT_UINT8: ("u1", "int_val", "int32"),
-    pb.DT_INT64: ("<i8", "int64_val", "int64"),
+# By dtype: what tensor_content holds, and the field used otherwise.
+_FIELDS: dict[int, tuple[str, str]] = {
+    pb.DT_FLOAT: ("<f4", "float_val"),
+    pb.DT_INT32: ("<i4", "int_val"),
+    pb.DT_UINT8: ("u1", "int_val"),
+    pb.DT_INT64: ("<i8", "int64_val"),
 }
 _NUMBERS = ", ".join(_DTYPE_NAMES[dtype] for dtype in _FIELDS)
 
 
-def from_image(image: NDArray[np.uint8] | NDArray[np.float32]) -> pb.Tensor:
-    """[H,W,3] as a batch of one, [1,H,W,3], of the same dtype."""
+def from_image(image: NDArray[np.uint8] | NDArray[np.float32]) -> list[Piece]:
+    """[H,W,3] as a Tensor message of a batch of one, [1,H,W,3], of the same dtype; in pieces (gateway.pieces)."""
     shape = pb.TensorShape(dim=[pb.TensorShape.Dim(size=size) for size in (1, *image.shape)])
     dtype = pb.DT_UINT8 if image.dtype == np.uint8 else pb.DT_FLOAT
-    return pb.Tensor(dtype=dtype, tensor_shape=shape, tensor_content=image.tobytes())
+    pixels = np.ascontiguousarray(image).reshape(-1).view(np.uint8)
+    return [pb.Tensor(dtype=dtype, tensor_shape=shape).SerializeToString(), *pieces.field(_CONTENT, [pixels.data])]
 
 
 def from_text(text: str) -> pb.Tensor:
@@ -56,7 +60,7 @@ def to_plane(tensor: pb.Tensor, name: str, height: int, width: int) -> NDArray[n
 
 
 def to_array(tensor: pb.Tensor, name: str) -> NDArray[Any]:
-    """Numbers of any shape, as float32, int32, int64 or uint8; uint8 that came as ``int_val`` stays int32.
+    """Numbers of any shape, as float32, int32, int64 or uint8; integers may be wider or narrower than said.
 
     TensorFlow Serving answers in the field of the type; a server that fills ``tensor_content`` is understood too.
 
@@ -65,15 +69,20 @@ def to_array(tensor: pb.Tensor, name: str) -> NDArray[Any]:
     """
     if tensor.dtype not in _FIELDS:
         raise BadServingReply(f"serving's {name} is {dtype_name(tensor.dtype)}; expected one of {_NUMBERS}")
-    content, field, wide = _FIELDS[tensor.dtype]
+    content, field = _FIELDS[tensor.dtype]
     shape = shape_of(tensor.tensor_shape)
     if tensor.tensor_content:
         if len(tensor.tensor_content) % np.dtype(content).itemsize:
             raise BadServingReply(f"serving's {name} ends in the middle of a value")
         values: NDArray[Any] = np.frombuffer(tensor.tensor_content, content)
-    else:
+    elif field == "float_val":
         # np.array takes the packed field in one go, np.fromiter value by value: 50 times slower.
-        values = np.array(getattr(tensor, field), wide)
+        values = np.array(tensor.float_val, np.float32)
+    else:
+        try:
+            values = varints.decode(getattr(tensor, field))
+        except ValueError as error:
+            raise BadServingReply(f"serving's {name} cannot be read: {error}") from None
     if min(shape, default=0) < 0 or values.size != math.prod(shape):
         raise BadServingReply(f"serving's {name} has {values.size} values; its shape {list(shape)} says otherwise")
     return values.reshape(shape)

@@ -27,6 +27,7 @@ from google.protobuf.wrappers_pb2 import Int64Value
 from PIL import Image
 
 from contract import SCORES, ClassInfo, Metrics, ModelCard, Signature, signatures
+from gateway import varints
 from gateway.certificates import make_certificates
 from gateway.codecs import CodecPool
 from gateway.protocol import serving_pb2 as pb
@@ -54,14 +55,18 @@ CARD = ModelCard(
 )
 
 _DTYPES = {"uint8": pb.DT_UINT8, "string": pb.DT_STRING, "float32": pb.DT_FLOAT, "int64": pb.DT_INT64}
-_FIELDS = {"uint8": "int_val", "float32": "float_val", "int64": "int64_val"}
+_FIELDS = {"uint8": "int_val", "int64": "int64_val"}
 
 
 def to_tensor(values: np.ndarray) -> Any:
     """As TensorFlow Serving answers: in the field of the type."""
     name = values.dtype.name
     tensor = pb.Tensor(dtype=_DTYPES[name], tensor_shape={"dim": [{"size": size} for size in values.shape]})
-    getattr(tensor, _FIELDS[name]).extend(values.reshape(-1).tolist())
+    numbers = values.reshape(-1).tolist()
+    if name == "float32":
+        tensor.float_val.extend(numbers)
+    else:
+        setattr(tensor, _FIELDS[name], b"".join(map(varints.encode, numbers)))
     return tensor
 
 

@@ -6,7 +6,7 @@ import time
 import grpc
 import pytest
 
-from gateway import errors
+from gateway import errors, varints
 from gateway.protocol import serving_pb2 as pb
 
 
@@ -101,15 +101,19 @@ def mask_without_its_last_row(reply):
 
 
 def mask_of_few_values(reply):
-    del reply.outputs["mask"].int_val[5:]
+    reply.outputs["mask"].int_val = reply.outputs["mask"].int_val[:5]
 
 
 def mask_of_large_values(reply):
-    reply.outputs["mask"].int_val[0] = 300
+    reply.outputs["mask"].int_val = varints.encode(300) + reply.outputs["mask"].int_val[1:]
+
+
+def mask_that_is_cut_off(reply):
+    reply.outputs["mask"].int_val = reply.outputs["mask"].int_val[:-1] + b"\x80"
 
 
 def mask_of_a_class_it_has_not(reply):
-    reply.outputs["mask"].int_val[0] = 77
+    reply.outputs["mask"].int_val = varints.encode(77) + reply.outputs["mask"].int_val[1:]
 
 
 def logits_for_a_mask(reply):
@@ -128,6 +132,7 @@ def no_version(reply):
         (mask_without_its_last_row, "[1, 47, 64]"),
         (mask_of_few_values, "5 values"),
         (mask_of_large_values, "outside 0 to 255"),
+        (mask_that_is_cut_off, "ends in the middle of a number"),
         (mask_of_a_class_it_has_not, "class 77"),
         (logits_for_a_mask, "['logits']"),
         (no_version, "version 0"),

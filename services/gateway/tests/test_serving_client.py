@@ -97,8 +97,8 @@ def test_replies_in_tensor_content_are_understood(serving, segment):
 
     def repack(reply):
         mask = reply.outputs["mask"]
-        mask.tensor_content = bytes(mask.int_val)
-        del mask.int_val[:]
+        mask.tensor_content = mask.int_val
+        mask.ClearField("int_val")
 
     serving.change_mask = repack
     [packed] = segment()

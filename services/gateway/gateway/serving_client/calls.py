@@ -7,10 +7,12 @@ import grpc.aio
 
 from gateway.deadline import Deadline
 from gateway.errors import BadServingReply, GatewayError, ServingUnavailable, UnknownVersion
+from gateway.pieces import WrittenRequest
 from gateway.protocol import serving_pb2 as pb
 from gateway.serving_client.replicas import Replicas
 
 _REPLIES: dict[type, tuple[str, Any]] = {
+    WrittenRequest: ("PredictionService/Predict", pb.PredictResponse),
     pb.PredictRequest: ("PredictionService/Predict", pb.PredictResponse),
     pb.GetModelMetadataRequest: ("PredictionService/GetModelMetadata", pb.GetModelMetadataResponse),
     pb.GetModelStatusRequest: ("ModelService/GetModelStatus", pb.GetModelStatusResponse),

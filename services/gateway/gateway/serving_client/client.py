@@ -17,6 +17,7 @@ from gateway.codecs import CodecPool
 from gateway.deadline import Deadline
 from gateway.errors import ModelUnavailable, UnknownVersion
 from gateway.graphs import ContractGraph, Graph, check_contract
+from gateway.pieces import WrittenRequest, predict_request
 from gateway.protocol import serving_pb2 as pb
 from gateway.serving_client.calls import NotServed, RequestRefused, call
 from gateway.serving_client.replicas import Replicas
@@ -89,12 +90,7 @@ class ServingClient:
         for last_attempt in (False, True):
             expected = await self._load(target, deadline)
             image = await prepare(expected.served.card)
-            question = await self._codecs.run(expected.graph.ask, image, want_confidence=want_confidence)
-            request = pb.PredictRequest(
-                model_spec=_model_spec(target, question.signature),
-                inputs=question.inputs,
-                output_filter=question.outputs,
-            )
+            request = await self._codecs.run(_written, expected.graph, image, target, want_confidence)
             try:
                 reply = await self._call(request, deadline)
             except RequestRefused:
@@ -188,6 +184,11 @@ class ServingClient:
             model=spec.name,
             available=loaded,
         )
+
+
+def _written(graph: Graph, image: NDArray[np.uint8], target: Target, want_confidence: bool) -> WrittenRequest:
+    question = graph.ask(image, want_confidence=want_confidence)
+    return predict_request(_model_spec(target, question.signature), question.inputs, question.outputs)
 
 
 def _model_spec(target: Target, signature: str = "") -> pb.ModelSpec:

@@ -15,6 +15,7 @@ import grpc.aio
 
 from gateway.deadline import Deadline
 from gateway.errors import ServingUnavailable
+from gateway.pieces import WrittenRequest
 from gateway.tracing import trace_metadata
 
 _OPTIONS = (
@@ -67,7 +68,7 @@ class Replica:
         if name not in self._methods:
             self._methods[name] = self._channel.unary_unary(
                 f"/tensorflow.serving.{name}",
-                request_serializer=lambda message: message.SerializeToString(),
+                request_serializer=_bytes_of,
                 response_deserializer=reply.FromString,
             )
         return await self._methods[name](request, timeout=timeout_s, metadata=trace_metadata())
@@ -84,6 +85,11 @@ class Replica:
     async def close(self) -> None:
         """End its calls and its connection."""
         await self._channel.close()
+
+
+def _bytes_of(request: Any) -> bytes:
+    data: bytes = request.data if isinstance(request, WrittenRequest) else request.SerializeToString()
+    return data
 
 
 class Replicas:
