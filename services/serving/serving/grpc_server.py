@@ -3,9 +3,10 @@
 from concurrent import futures
 
 import grpc
-from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
+from tensorflow_serving.apis import model_service_pb2_grpc
 
 from serving import flags as command_line
+from serving import prediction_service
 from serving.flags import Flags
 from serving.manager import Manager
 from serving.model_service import ModelService
@@ -32,7 +33,7 @@ def listen(flags: Flags, manager: Manager) -> tuple[grpc.Server, int]:
         futures.ThreadPoolExecutor(flags.grpc_max_threads, thread_name_prefix="grpc"),
         options=list((_OPTIONS | command_line.channel_arguments(flags.grpc_channel_arguments)).items()),
     )
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(manager), server)
+    prediction_service.add_to_server(PredictionService(manager), server)
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(manager), server)
     try:
         port = server.add_insecure_port(f"{flags.host}:{flags.port}")

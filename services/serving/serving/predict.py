@@ -8,18 +8,19 @@ from typing import Any
 
 import grpc
 from numpy.typing import NDArray
-from tensorflow_serving.apis import predict_pb2
+from tensorflow_serving.apis import model_pb2
 
 from serving import tensors
 from serving.errors import ServingError, failed_precondition, invalid_argument
 from serving.servable import Servable
+from serving.wire import Reply
 
 DEFAULT_SIGNATURE = "serving_default"
 
 _METHOD_NAMES = tuple(f"tensorflow/serving/{method}" for method in ("predict", "classify", "regress"))
 
 
-def predict(servable: Servable, request: Any, timeout_ms: int | None = None) -> Any:
+def predict(servable: Servable, request: Any, timeout_ms: int | None = None) -> Reply:
     """Answer a ``PredictRequest`` whose model has been found; the reply's model_spec has no version yet.
 
     Raises:
@@ -35,12 +36,8 @@ def predict(servable: Servable, request: Any, timeout_ms: int | None = None) -> 
     aliases = _output_aliases(signature, request)
     values = servable.run(feeds, [signature.outputs[alias].name for alias in aliases], timeout_ms)
 
-    response = predict_pb2.PredictResponse()
-    response.model_spec.name = request.model_spec.name
-    response.model_spec.signature_name = signature_name
-    for alias, value in zip(aliases, values, strict=True):
-        tensors.fill(response.outputs[alias], value)
-    return response
+    spec = model_pb2.ModelSpec(name=request.model_spec.name, signature_name=signature_name)
+    return Reply(spec, {alias: tensors.write(value) for alias, value in zip(aliases, values, strict=True)})
 
 
 def _check_method(signature: Any) -> None:

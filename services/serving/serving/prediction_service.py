@@ -6,13 +6,14 @@ Classify, Regress and MultiInference take tf.Example; they answer UNIMPLEMENTED,
 from typing import Any
 
 import grpc
-from tensorflow_serving.apis import get_model_metadata_pb2, prediction_service_pb2_grpc
+from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc
 
 from serving import monitoring
 from serving.errors import invalid_argument
 from serving.manager import Manager
 from serving.predict import predict
 from serving.rpc import answers_errors, timeout_ms
+from serving.wire import Reply
 
 _SIGNATURE_DEF = "signature_def"
 
@@ -24,15 +25,15 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         self._manager = manager
 
     @answers_errors
-    def Predict(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+    def Predict(self, request: Any, context: grpc.ServicerContext) -> Reply:  # noqa: N802
         """Run one signature of one version."""
         with monitoring.predict_request(self._manager, request.model_spec.name):
             if not request.HasField("model_spec"):
                 raise invalid_argument("Missing ModelSpec")
             with self._manager.use(request.model_spec) as (version, servable):
-                response = predict(servable, request, timeout_ms(context))
-            response.model_spec.version.value = version
-            return response
+                reply = predict(servable, request, timeout_ms(context))
+            reply.model_spec.version.value = version
+            return reply
 
     @answers_errors
     def GetModelMetadata(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
@@ -53,3 +54,13 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         response.model_spec.version.value = version
         response.metadata[_SIGNATURE_DEF].Pack(signatures)
         return response
+
+
+def add_to_server(service: PredictionService, server: grpc.Server) -> None:
+    """Register the service; its Predict first, as it gives a :class:`Reply`, which the generated code cannot write."""
+    predict_method = grpc.unary_unary_rpc_method_handler(
+        service.Predict, predict_pb2.PredictRequest.FromString, Reply.serialize
+    )
+    handler = grpc.method_handlers_generic_handler("tensorflow.serving.PredictionService", {"Predict": predict_method})
+    server.add_generic_rpc_handlers((handler,))
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(service, server)

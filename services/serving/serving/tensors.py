@@ -11,6 +11,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from tensorflow.core.framework import tensor_pb2, types_pb2
 
+from serving import wire
+
 _CONTENT_BY_DTYPE = {
     getattr(types_pb2, f"DT_{name}"): np.dtype(name.lower()).newbyteorder("<")
     for name in ("INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64", "DOUBLE")
@@ -60,8 +62,8 @@ def to_numpy(proto: Any) -> NDArray[Any]:
         raise ValueError(str(error)) from None
 
 
-def fill(proto: Any, value: NDArray[Any] | np.generic | bytes) -> None:
-    """Write ``value`` into an empty TensorProto as a reply has it: dtype, shape, values in their ``*_val`` field.
+def write(value: NDArray[Any] | np.generic | bytes) -> list[bytes]:
+    """A TensorProto as a reply has it, serialized, in pieces: dtype, shape, values in their ``*_val`` field.
 
     Raises:
         TypeError: a dtype that has no such field.
@@ -71,7 +73,9 @@ def fill(proto: Any, value: NDArray[Any] | np.generic | bytes) -> None:
         field = _FIELD_BY_DTYPE[array.dtype.name]
     except KeyError:
         raise TypeError(f"output of dtype {array.dtype}: expected one of {', '.join(_FIELD_BY_DTYPE)}") from None
-    proto.dtype = tf.as_dtype(array.dtype).as_datatype_enum
+    proto = tensor_pb2.TensorProto(dtype=tf.as_dtype(array.dtype).as_datatype_enum)
+    # Set even where it is empty: a scalar's shape is one as well.
+    proto.tensor_shape.SetInParent()
     for size in array.shape:
         proto.tensor_shape.dim.add(size=size)
     flat = array.ravel()
@@ -82,11 +86,10 @@ def fill(proto: Any, value: NDArray[Any] | np.generic | bytes) -> None:
     packed = _packed(flat)
     if packed is None:
         getattr(proto, field).extend(flat.tolist())
-    elif packed:
-        # Written as the wire has it and merged. For 307,200 values, against .extend(list) or .extend(memoryview):
-        # class ids below 128 take 0.8 ms, not 6.7; any uint8 2.5, not 6.7; float32 0.25, not 8.2.
-        tag = tensor_pb2.TensorProto.DESCRIPTOR.fields_by_name[field].number << 3 | 2
-        proto.MergeFromString(_varint(tag) + _varint(len(packed)) + packed)
+    # As the wire has them. For 307,200 values, against .extend(list) or .extend(memoryview) into a message that is then
+    # serialized: class ids below 128 take 0.1 ms, not 7; any uint8 1.8, not 7; float32 0.1, not 8.
+    number = tensor_pb2.TensorProto.DESCRIPTOR.fields_by_name[field].number
+    return [proto.SerializeToString(), *(wire.field(number, [packed]) if packed else [])]
 
 
 def _array(value: NDArray[Any] | np.generic | bytes) -> NDArray[Any]:
@@ -111,12 +114,3 @@ def _packed(flat: NDArray[Any]) -> bytes | None:
         bytes_[np.arange(flat.size) + np.cumsum(long) - long] = flat
         return bytes_.tobytes()
     return None
-
-
-def _varint(value: int) -> bytes:
-    encoded = bytearray()
-    while value >= 0x80:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from grpc import RpcError, StatusCode
+from tensorflow_serving.apis import predict_pb2
 
 from serving import engines
 from serving.engines import agreement
@@ -62,6 +63,10 @@ def network(tmp_path_factory):
     return path
 
 
+def message(reply):
+    return predict_pb2.PredictResponse.FromString(reply.serialize())
+
+
 @pytest.fixture(scope="module")
 def both(network, segmenter):
     """Each model on TensorFlow and on OpenVINO, by name."""
@@ -81,7 +86,7 @@ def ask(both, predict_request):
 
     def answer(servable, request):
         try:
-            reply = predict(servable, request)
+            reply = message(predict(servable, request))
         except ServingError as error:
             return error.code, error.message
         return {alias: tf.make_ndarray(tensor) for alias, tensor in reply.outputs.items()}
@@ -297,8 +302,8 @@ def test_the_server_on_openvino(start_server, network, link_version, predict_req
     server = start_server("--engine=openvino", "--precision=bf16", *arguments).connect()
     server.wait_for(r"network/1: serving_default on OpenVINO (bf16|f32) agrees with TensorFlow on \d+\.\d+ %")
     reply = server.prediction.Predict(predict_request("network", image=IMAGES))
-    expected = predict(both["network"][0], predict_request("network", image=IMAGES))
-    masks = [tf.make_ndarray(message.outputs["mask"]) for message in (reply, expected)]
+    expected = message(predict(both["network"][0], predict_request("network", image=IMAGES)))
+    masks = [tf.make_ndarray(each.outputs["mask"]) for each in (reply, expected)]
     assert (masks[0] == masks[1]).mean() > 0.97
     with pytest.raises(RpcError) as error:
         server.prediction.Predict(predict_request("network", image=IMAGES[0]))

@@ -6,7 +6,7 @@ import threading
 import numpy as np
 import pytest
 from grpc import StatusCode
-from tensorflow_serving.apis import model_pb2
+from tensorflow_serving.apis import model_pb2, predict_pb2
 
 from serving import model_config, warmup
 from serving.errors import ServingError
@@ -62,11 +62,15 @@ def states(manager, name):
     return {version: state.name for version, state, _ in manager.snapshot(name)}
 
 
+def value(reply):
+    return predict_pb2.PredictResponse.FromString(reply.serialize()).outputs["value"].float_val[0]
+
+
 def answer(manager, build, name, **version):
     """What the model says: the version's own number."""
     request = build(name, x=X, **version)
     with manager.use(request.model_spec) as (_, servable):
-        return predict(servable, request).outputs["value"].float_val[0]
+        return value(predict(servable, request))
 
 
 def test_a_new_version_takes_over_and_the_old_one_ends(make_manager, publish, predict_request, eventually):
@@ -206,7 +210,7 @@ def test_unloading_waits_for_the_calls_under_way(make_manager, publish, predict_
     with manager.use(request.model_spec) as (_, servable):
         publish("m", 2)
         eventually(lambda: states(manager, "m") == {2: "AVAILABLE", 1: "UNLOADING"})
-        assert predict(servable, request).outputs["value"].float_val[0] == 1
+        assert value(predict(servable, request)) == 1
         with pytest.raises(ServingError, match="Servable not found"):
             answer(manager, predict_request, "m", version=1)
     eventually(lambda: states(manager, "m") == {2: "AVAILABLE", 1: "END"})
