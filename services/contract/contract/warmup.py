@@ -14,6 +14,7 @@ from typing import List
 
 from contract.card import ModelCard
 from contract.signatures import TensorSpec, signatures
+from contract.wire import field, varint_field
 
 FILE_NAME = "tf_serving_warmup_requests"
 
@@ -46,12 +47,12 @@ def _tensor(spec: TensorSpec, card: ModelCard) -> bytes:
     ``describe`` is asked with the PNG too: it takes any text.
     """
     sizes = [1 if size is None else size for size in spec.shape]
-    shape = b"".join(_message(2, _varint_field(1, size)) for size in sizes)
+    shape = b"".join(_message(2, varint_field(1, size)) for size in sizes)
     if spec.dtype == "string":
         value = _message(8, grey_png(card.input_height, card.input_width))
     else:
-        value = _varint_field(7, _GREY)
-    return _varint_field(1, _DTYPE[spec.dtype]) + _message(2, shape) + value
+        value = varint_field(7, _GREY)
+    return varint_field(1, _DTYPE[spec.dtype]) + _message(2, shape) + value
 
 
 def grey_png(height: int, width: int) -> bytes:
@@ -64,22 +65,8 @@ def grey_png(height: int, width: int) -> bytes:
     )
 
 
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def _varint_field(number: int, value: int) -> bytes:
-    return _varint(number << 3) + _varint(value)
-
-
 def _message(number: int, payload: bytes) -> bytes:
-    """A length-delimited field: a message, a string or bytes."""
-    return _varint(number << 3 | 2) + _varint(len(payload)) + payload
+    return b"".join(field(number, [payload]))
 
 
 def _crc32c_table() -> List[int]:

@@ -49,11 +49,6 @@ def test_the_image_is_sent_as_one_value_however_large(card):
     assert all(len(record) < 1000 for record in warmup.requests(card))
 
 
-def test_varints_are_those_of_the_protobuf_encoding():
-    expected = {0: "00", 1: "01", 127: "7f", 128: "8001", 150: "9601", 2**32: "8080808010"}
-    assert {value: warmup._varint(value).hex() for value in expected} == expected
-
-
 def test_the_png_is_grey_and_of_the_input_size():
     png = warmup.grey_png(32, 48)
     assert png[:8] == b"\x89PNG\r\n\x1a\n"

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import contract
+from contract.wire import Piece
 from gateway import tensors
 from gateway.errors import BadServingReply
-from gateway.pieces import Piece
 from gateway.protocol import serving_pb2 as pb
 
 

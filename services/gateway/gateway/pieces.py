@@ -7,13 +7,9 @@ gRPC has the event loop do the last of these.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway import varints
+from contract.wire import Piece, field
 from gateway.protocol import serving_pb2 as pb
 
-Piece = bytes | memoryview
-
-
-_LENGTH_DELIMITED = 2
 _INPUTS = pb.PredictRequest.DESCRIPTOR.fields_by_name["inputs"].number
 _KEY, _VALUE = 1, 2  # of every map's entries
 
@@ -24,12 +20,6 @@ class WrittenRequest:
 
     model_spec: pb.ModelSpec
     data: bytes
-
-
-def field(number: int, value: Sequence[Piece]) -> list[Piece]:
-    """A string, bytes or message field of that number, before its value's pieces a tag and their length in bytes."""
-    length = sum(len(piece) for piece in value)
-    return [varints.encode(number << 3 | _LENGTH_DELIMITED) + varints.encode(length), *value]
 
 
 def predict_request(

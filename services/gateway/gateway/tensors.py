@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract import TensorSpec
-from gateway import pieces, varints
+from contract.wire import Piece, field
+from gateway import varints
 from gateway.errors import BadServingReply
-from gateway.pieces import Piece
 from gateway.protocol import serving_pb2 as pb
 
 _CONTENT = pb.Tensor.DESCRIPTOR.fields_by_name["tensor_content"].number
@@ -36,7 +36,7 @@ def from_image(image: NDArray[np.uint8] | NDArray[np.float32]) -> list[Piece]:
     shape = pb.TensorShape(dim=[pb.TensorShape.Dim(size=size) for size in (1, *image.shape)])
     dtype = pb.DT_UINT8 if image.dtype == np.uint8 else pb.DT_FLOAT
     pixels = np.ascontiguousarray(image).reshape(-1).view(np.uint8)
-    return [pb.Tensor(dtype=dtype, tensor_shape=shape).SerializeToString(), *pieces.field(_CONTENT, [pixels.data])]
+    return [pb.Tensor(dtype=dtype, tensor_shape=shape).SerializeToString(), *field(_CONTENT, [pixels.data])]
 
 
 def from_text(text: str) -> pb.Tensor:
@@ -69,18 +69,18 @@ def to_array(tensor: pb.Tensor, name: str) -> NDArray[Any]:
     """
     if tensor.dtype not in _FIELDS:
         raise BadServingReply(f"serving's {name} is {dtype_name(tensor.dtype)}; expected one of {_NUMBERS}")
-    content, field = _FIELDS[tensor.dtype]
+    content, typed = _FIELDS[tensor.dtype]
     shape = shape_of(tensor.tensor_shape)
     if tensor.tensor_content:
         if len(tensor.tensor_content) % np.dtype(content).itemsize:
             raise BadServingReply(f"serving's {name} ends in the middle of a value")
         values: NDArray[Any] = np.frombuffer(tensor.tensor_content, content)
-    elif field == "float_val":
+    elif typed == "float_val":
         # np.array takes the packed field in one go, np.fromiter value by value: 50 times slower.
         values = np.array(tensor.float_val, np.float32)
     else:
         try:
-            values = varints.decode(getattr(tensor, field))
+            values = varints.decode(getattr(tensor, typed))
         except ValueError as error:
             raise BadServingReply(f"serving's {name} cannot be read: {error}") from None
     if min(shape, default=0) < 0 or values.size != math.prod(shape):

@@ -31,13 +31,3 @@ def decode(packed: bytes) -> NDArray[Any]:
         there = length > place
         numbers[there] |= (bytes_[first[there] + place] & np.uint8(0x7F)).astype(np.uint64) << np.uint64(7 * place)
     return numbers.view(np.int64)
-
-
-def encode(number: int) -> bytes:
-    """One number, 0 or more, as a varint."""
-    encoded = bytearray()
-    while number >= 0x80:
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    encoded.append(number)
-    return bytes(encoded)

@@ -27,7 +27,7 @@ from google.protobuf.wrappers_pb2 import Int64Value
 from PIL import Image
 
 from contract import SCORES, ClassInfo, Metrics, ModelCard, Signature, signatures
-from gateway import varints
+from contract.wire import varint
 from gateway.certificates import make_certificates
 from gateway.codecs import CodecPool
 from gateway.protocol import serving_pb2 as pb
@@ -66,7 +66,7 @@ def to_tensor(values: np.ndarray) -> Any:
     if name == "float32":
         tensor.float_val.extend(numbers)
     else:
-        setattr(tensor, _FIELDS[name], b"".join(map(varints.encode, numbers)))
+        setattr(tensor, _FIELDS[name], b"".join(map(varint, numbers)))
     return tensor
 
 

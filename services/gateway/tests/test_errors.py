@@ -6,7 +6,8 @@ import time
 import grpc
 import pytest
 
-from gateway import errors, varints
+from contract.wire import varint
+from gateway import errors
 from gateway.protocol import serving_pb2 as pb
 
 
@@ -105,7 +106,7 @@ def mask_of_few_values(reply):
 
 
 def mask_of_large_values(reply):
-    reply.outputs["mask"].int_val = varints.encode(300) + reply.outputs["mask"].int_val[1:]
+    reply.outputs["mask"].int_val = varint(300) + reply.outputs["mask"].int_val[1:]
 
 
 def mask_that_is_cut_off(reply):
@@ -113,7 +114,7 @@ def mask_that_is_cut_off(reply):
 
 
 def mask_of_a_class_it_has_not(reply):
-    reply.outputs["mask"].int_val = varints.encode(77) + reply.outputs["mask"].int_val[1:]
+    reply.outputs["mask"].int_val = varint(77) + reply.outputs["mask"].int_val[1:]
 
 
 def logits_for_a_mask(reply):
