@@ -4,8 +4,8 @@ protobuf copies it into the Tensor, with the Tensor into the map of inputs, from
 gRPC has the event loop do the last of these.
 """
 
+import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from contract.wire import Piece, field
 from gateway.protocol import serving_pb2 as pb
@@ -14,12 +14,12 @@ _INPUTS = pb.PredictRequest.DESCRIPTOR.fields_by_name["inputs"].number
 _KEY, _VALUE = 1, 2  # of every map's entries
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class WrittenRequest:
     """A PredictRequest's bytes, and whom it asks."""
 
     model_spec: pb.ModelSpec
-    data: bytes
+    data: bytes = dataclasses.field(repr=False)
 
 
 def predict_request(

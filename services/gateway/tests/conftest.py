@@ -62,11 +62,12 @@ def to_tensor(values: np.ndarray) -> Any:
     """As TensorFlow Serving answers: in the field of the type."""
     name = values.dtype.name
     tensor = pb.Tensor(dtype=_DTYPES[name], tensor_shape={"dim": [{"size": size} for size in values.shape]})
-    numbers = values.reshape(-1).tolist()
     if name == "float32":
-        tensor.float_val.extend(numbers)
+        tensor.float_val.extend(values.reshape(-1).tolist())
+    elif name == "uint8" and values.max(initial=0) < 0x80:  # each its own varint
+        tensor.int_val = values.tobytes()
     else:
-        setattr(tensor, _FIELDS[name], b"".join(map(varint, numbers)))
+        setattr(tensor, _FIELDS[name], b"".join(map(varint, values.reshape(-1).tolist())))
     return tensor
 
 
