@@ -3,12 +3,14 @@
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Dict, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
 
 from converter.engines import EngineSummary
 from converter.options import Options
-from converter.proof import Proof
 from converter.runtime import Runtime
+
+if TYPE_CHECKING:  # it needs TensorFlow, and a dry run's outcome does not
+    from converter.proof import Proof
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Outcome:
     machine: Runtime
     engines: Dict[str, EngineSummary]
     rewritten: Tuple[str, ...]
-    proof: Optional[Proof]
+    proof: Optional["Proof"]
     source_bytes: int
     converted_bytes: Optional[int] = None
 
@@ -59,7 +61,7 @@ def size_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def _compared(outcome: Outcome, proof: Proof) -> Dict[str, Any]:
+def _compared(outcome: Outcome, proof: "Proof") -> Dict[str, Any]:
     agreement = proof.agreement
     iou = [None if math.isnan(value) else round(float(value), 6) for value in agreement.iou]
     return {

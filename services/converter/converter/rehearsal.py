@@ -1,16 +1,18 @@
 """The dry run as a whole: engines counted in an environment of its own, rewritten masks compared in this one."""
 
-import importlib.util
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Optional, Tuple
+from typing import TYPE_CHECKING, Optional, Tuple
 
 from contract import SERVING_DEFAULT
 from converter import dry_run
 from converter.options import Options
 from converter.outcome import Outcome, size_bytes
-from converter.proof import Proof
 from converter.runtime import Runtime
+
+if TYPE_CHECKING:
+    from converter.proof import Proof
 
 
 def run(options: Options) -> Outcome:
@@ -19,7 +21,7 @@ def run(options: Options) -> Outcome:
     Raises:
         ConverterError: it cannot be converted, or the dry run's environment cannot be made.
     """
-    signature, proof = _compared(options) if importlib.util.find_spec("tensorflow") else (SERVING_DEFAULT, None)
+    signature, proof = _compared(options) if find_spec("tensorflow") else (SERVING_DEFAULT, None)
     wanted = (signature, *options.signatures[1:])
     converted = {name: dry_run.run(options, name) for name in wanted}
     first = converted[signature]
@@ -35,7 +37,7 @@ def run(options: Options) -> Outcome:
     )
 
 
-def _compared(options: Options) -> Tuple[str, Optional[Proof]]:
+def _compared(options: Options) -> Tuple[str, Optional["Proof"]]:
     from converter import images, masks
     from converter.proof import prove
     from converter.rewrites import rewrite_saved_model

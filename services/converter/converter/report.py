@@ -1,11 +1,13 @@
 """The report of a conversion, in Markdown: for the person who decides whether to serve the result."""
 
 from pathlib import Path
-from typing import Iterator, List, Sequence
+from typing import TYPE_CHECKING, Iterator, List, Sequence
 
 from contract.durable import replace_file
 from converter.outcome import Outcome
-from converter.proof import Proof
+
+if TYPE_CHECKING:
+    from converter.proof import Proof
 
 FILE_NAME = "report.md"
 PICTURE_NAME = "worst.png"
@@ -46,7 +48,7 @@ def _head(outcome: Outcome) -> List[str]:
     of = f"{_percent(share)} of pixels keep their class; at least {_percent(options.min_agreement)} have to"
     if options.dry_run:
         lines += [
-            f"The rewritten graph, run by TensorFlow {'agrees' if outcome.agrees else '**does not agree**'} with its "
+            f"The rewritten graph, run by TensorFlow, {'agrees' if outcome.agrees else '**does not agree**'} with its "
             f"source: {of}. Engines were not built, so their rounding is not in this."
         ]
     elif outcome.agrees:
@@ -63,7 +65,7 @@ def _head(outcome: Outcome) -> List[str]:
     return lines
 
 
-def _agreement(outcome: Outcome, proof: Proof) -> List[str]:
+def _agreement(outcome: Outcome, proof: "Proof") -> List[str]:
     agreement, interface = proof.agreement, proof.interface
     lines = [
         "## Masks",
@@ -82,7 +84,7 @@ def _agreement(outcome: Outcome, proof: Proof) -> List[str]:
     return [*lines, "", *_table(("class", "IoU of the two", "of the source's pixels"), rows)]
 
 
-def _differences(outcome: Outcome, proof: Proof) -> List[str]:
+def _differences(outcome: Outcome, proof: "Proof") -> List[str]:
     agreement = proof.agreement
     worst = sorted(range(len(agreement.shares)), key=agreement.shares.__getitem__)[:_WORST_IMAGES]
     swaps = agreement.swaps()[:_SWAPS]

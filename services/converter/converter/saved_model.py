@@ -42,9 +42,12 @@ def opened(folder: Path) -> Iterator[SavedModel]:
     Raises:
         ConverterError: it cannot be loaded.
     """
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+    graph = tf.Graph()
+    # Closed, not entered: what is done beside it is not to land in its graph.
+    with contextlib.closing(tf.compat.v1.Session(graph=graph)) as session:
         try:
-            definitions = tf.compat.v1.saved_model.load(session, ["serve"], str(folder)).signature_def
+            with graph.as_default():
+                definitions = tf.compat.v1.saved_model.load(session, ["serve"], str(folder)).signature_def
         except (OSError, RuntimeError, ValueError, tf.errors.OpError) as error:
             reason = " ".join(str(error).split())
             raise ConverterError(f"{folder} does not load in TensorFlow {tf.__version__}: {reason}") from None
