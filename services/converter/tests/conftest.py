@@ -1,5 +1,8 @@
 """A published model: a network small enough to read, written by the contract's rules and nothing else."""
 
+import os
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,7 @@ import pytest
 from contract import ClassInfo, Metrics, ModelCard, publish
 
 HEIGHT, WIDTH, CLASSES = 32, 48, 3
+SERVICE = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="session")
@@ -141,3 +145,32 @@ def _write(folder: Path, card: ModelCard) -> None:
         str(folder),
         signatures={f.__name__: f for f in (serving_default, scores, probabilities, encoded, describe)},
     )
+
+
+@pytest.fixture(scope="session")
+def python38(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of the converter's image: Python 3.8 with what its lock file says."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    for python in ("python3.8", *pyenv.glob("versions/3.8.*/bin/python3.8")):
+        works = shutil.which(python) and subprocess.run([python, "-c", "import ensurepip"], capture_output=True)
+        if works and works.returncode == 0:
+            break
+    else:
+        pytest.skip("no Python 3.8 with venv here: install one, for instance with `pyenv install 3.8`")
+    environment = tmp_path_factory.mktemp("python38")
+    subprocess.run([python, "-m", "venv", environment], check=True)
+    install = ["-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "-r", SERVICE / "requirements.lock"]
+    subprocess.run([environment / "bin/python", *install], check=True)
+    return environment / "bin/python"
+
+
+@pytest.fixture(scope="session")
+def run_python38(python38: Path):
+    """``run_python38("-m", "converter", …)``: in it, with the converter and the contract, without a GPU."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess:
+        path = os.pathsep.join([str(SERVICE), str(SERVICE.parent / "contract")])
+        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": ""}
+        return subprocess.run([python38, *arguments], env=environment, capture_output=True, text=True, check=False)
+
+    return run

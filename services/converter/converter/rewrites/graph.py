@@ -11,6 +11,9 @@ from tensorflow.core.framework.graph_pb2 import GraphDef
 
 Shape = Tuple[Optional[int], ...]
 
+# Larger constants are weights: no size, axis or permutation is that long.
+_WEIGHTS_BYTES = 4096
+
 # Operations that do nothing: a control input on them carries nothing.
 _IDLE = ("Const", "NoOp")
 
@@ -134,7 +137,7 @@ class Graph:
     def _tensor(self, name: str) -> Any:
         if self._inferred is None:
             with tf.Graph().as_default() as self._inferred:
-                tf.graph_util.import_graph_def(self.definition, name="")
+                tf.graph_util.import_graph_def(_without_weights(self.definition), name="")
         return self._inferred.get_tensor_by_name(name if ":" in name else name + ":0")
 
 
@@ -146,6 +149,20 @@ def producer(tensor: str) -> str:
 def data_inputs(node: Any) -> List[str]:
     """The node's inputs without those it only waits for."""
     return [name for name in node.input if not name.startswith("^")]
+
+
+def _without_weights(definition: Any) -> Any:
+    """The same graph as far as shapes go, without hundreds of megabytes that nobody asks for the value of."""
+    light = GraphDef(library=definition.library, versions=definition.versions)
+    for node in definition.node:
+        value = node.attr["value"].tensor if node.op == "Const" else None
+        if value is None or value.ByteSize() < _WEIGHTS_BYTES:
+            light.node.add().CopyFrom(node)
+            continue
+        stand_in = light.node.add(name=node.name, op="Placeholder", input=node.input)
+        stand_in.attr["dtype"].type = value.dtype
+        stand_in.attr["shape"].shape.CopyFrom(value.tensor_shape)
+    return light
 
 
 def _set(node: Any, attributes: Dict[str, Any]) -> None:
