@@ -3,7 +3,7 @@
 A node that is replaced keeps its name, so whatever reads it, the signature included, needs no change.
 """
 
-from typing import Any, Dict, Iterable, List, Optional, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -96,13 +96,15 @@ class Graph:
         array = np.asarray(value)
         return self.add(name, "Const", [], dtype=tf.dtypes.as_dtype(array.dtype), value=array)
 
-    def replace(self, node: Any, op: str, inputs: Iterable[str], **attributes: Any) -> None:
+    def replace(self, node: Any, op: str, inputs: Sequence[str], **attributes: Any) -> None:
         """Make the node another operation with the same name, waiting for what it waited for."""
-        waits = [name for name in node.input if name.startswith("^")]
+        # What a dropped constant waited for (an Assert, say), the node waited for.
+        dropped = [self.nodes[producer(tensor)] for tensor in set(data_inputs(node)) - set(inputs)]
+        waits = {name for waiting in (node, *dropped) for name in waiting.input if name.startswith("^")}
         name = node.name
         node.Clear()
         node.name, node.op = name, op
-        node.input.extend([*inputs, *waits])
+        node.input.extend([*inputs, *sorted(waits)])
         _set(node, attributes)
 
     def become(self, node: Any, tensor: str, dtype: Any) -> None:
