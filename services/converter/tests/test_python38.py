@@ -4,25 +4,55 @@ from pathlib import Path
 
 import pytest
 
+from contract.checksums import damage
+
 pytestmark = [pytest.mark.other_python, pytest.mark.timeout(900)]
 
-SAVE_AND_CHECK = """
+# All of a conversion but TensorRT, in whose place TensorFlow runs the rewritten graph.
+CONVERT = """
 import sys
-from pathlib import Path
 import tensorflow as tf
-from converter import conversion, load_check, options, signatures  # conversion: TF-TRT's names are where 2.6.2 has them
-source = options.find_source(Path(sys.argv[1]))
-native = tf.saved_model.load(str(source.folder)).signatures["serving_default"]
-signatures.save(Path(sys.argv[2]), source.card, source.folder, lambda image: native(image=image), {})
-load_check.check(Path(sys.argv[2]), source.card)
-print("checked in", tf.__version__)
+from converter import pipeline
+from converter.conversion import Converted  # TF-TRT's names are where 2.6.2 has them
+from converter.engines import EngineSummary
+from converter.options import parse
+from converter.runtime import Runtime
+
+def build(options, interface, rewritten, scratch, calibration):
+    function = tf.saved_model.load(str(rewritten)).signatures["serving_default"]
+    return Converted(lambda images: function(images), {}, EngineSummary([], {}))
+
+print(pipeline.run(parse(sys.argv[1:]), Runtime(tf.__version__, "7.2.2"), build).report)
 """
 
 
-def test_the_model_is_read_saved_and_checked(run_python38, models_root: Path, tmp_path: Path) -> None:
-    result = run_python38("-c", SAVE_AND_CHECK, str(models_root / "tiny"), str(tmp_path / "saved"))
+def test_a_model_is_rewritten_saved_compared_and_published(
+    run_python38, models_root: Path, photographs: Path, tmp_path: Path
+) -> None:
+    words = ["--signatures", "scores", "probabilities", "--batch-sizes", "1", "2", "--images", str(photographs)]
+    folders = ["--models-root", str(tmp_path / "models_repo"), "--report", str(tmp_path / "report")]
+    result = run_python38("-c", CONVERT, "--input", str(models_root / "tiny"), *words, *folders)
     assert result.returncode == 0, result.stderr
-    assert result.stdout == "checked in 2.6.2\n"
+    assert "**Published** as tiny-trt-fp16.\n100.000 % of pixels" in result.stdout
+    assert "| TensorFlow | 2.6.2 |" in result.stdout
+    assert damage(tmp_path / "models_repo/tiny-trt-fp16/1") is None
+
+
+def test_another_s_model_is_converted_as_it_is(run_python38, save_foreign, photographs: Path, tmp_path: Path) -> None:
+    words = [
+        "--input",
+        str(save_foreign(tmp_path / "theirs")),
+        "--image-size",
+        "32",
+        "48",
+        "--images",
+        str(photographs),
+    ]
+    folders = ["--output", str(tmp_path / "fast"), "--report", str(tmp_path / "report")]
+    result = run_python38("-c", CONVERT, *words, *folders)
+    assert result.returncode == 0, result.stderr
+    assert "**Written**" in result.stdout
+    assert damage(tmp_path / "fast") is None
 
 
 def test_a_conversion_is_refused_in_one_sentence_where_tensorrt_is_missing(run_python38, models_root: Path) -> None:
