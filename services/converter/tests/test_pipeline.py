@@ -166,6 +166,18 @@ def test_every_batch_size_is_compared(convert, by_tensorflow, tmp_path: Path) ->
     assert "(batch of 4)" in (tmp_path / "report/report.md").read_text()
 
 
+def test_what_is_published_is_compared_once_more(convert, by_tensorflow, tmp_path: Path) -> None:
+    traced = []
+
+    def other_the_second_time(alias, mask):
+        traced.append(mask)  # once for serving_default and once for encoded, in each of the two that are saved
+        return in_a_corner(alias, mask) if len(traced) > 2 else mask
+
+    with pytest.raises(ConverterError, match="is not published: saved again, its masks agree on 9"):
+        convert(by_tensorflow(other_the_second_time))
+    assert not list(tmp_path.rglob("saved_model.pb"))
+
+
 def test_it_can_be_written_to_a_folder_instead(convert, by_tensorflow, tmp_path: Path) -> None:
     result = convert(by_tensorflow(), "--output", str(tmp_path / "exported/fast"), images=None)
     assert (result.version, result.folder) == (None, tmp_path / "exported/fast")
