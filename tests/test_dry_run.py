@@ -4,6 +4,8 @@ From uint8 pixels to a uint8 mask: one engine, and nothing outside but the two c
 and TensorRT 8.5 is made in the user's cache, 2.2 GB, where there is none yet.
 """
 
+import functools
+import json
 import sys
 from pathlib import Path
 
@@ -30,28 +32,32 @@ NETWORKS = {
 }
 
 EXPORT = """
-import sys
+import json, sys
 from contract import ClassInfo, ModelCard
 from trainer.export import graph
 from trainer.models import create_model
 
-name, height, width, folder = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+folder, networks = sys.argv[1], json.loads(sys.argv[2])
 classes = tuple(ClassInfo(number, str(number), (number, 0, 0)) for number in range(19))
-module = graph.freeze(create_model(name, height, width, len(classes), auxiliary=True), height, width)
-graph.save(module, graph.signatures(module, ModelCard("untrained", name, height, width, classes)), folder)
+for key, (name, height, width) in networks.items():
+    module = graph.freeze(create_model(name, height, width, len(classes), auxiliary=True), height, width)
+    card = ModelCard("untrained", name, height, width, classes)
+    graph.save(module, graph.signatures(module, card), f"{folder}/{key}")
 """
 
 
 @pytest.fixture(scope="module")
-def converted(run_apart, tmp_path_factory):
-    """``converted("ddrnet23_slim-480x640")``: the dry run of that network, untrained."""
-    root = tmp_path_factory.mktemp("dry_run")
+def networks(run_apart, tmp_path_factory):
+    """The folder with all of them, untrained."""
+    folder = tmp_path_factory.mktemp("networks")
+    run_apart(sys.executable, "-c", EXPORT, folder, json.dumps(NETWORKS))
+    return folder
 
-    def convert(name: str, *options: str) -> dry_run.DryRun:
-        run_apart(sys.executable, "-c", EXPORT, *NETWORKS[name], root / name)
-        return dry_run.run(parse(["--input", str(root / name), "--dry-run", *options]))
 
-    return convert
+@pytest.fixture(scope="module")
+def converted(networks):
+    """``converted("ddrnet23_slim-480x640")``: that network's dry run."""
+    return functools.lru_cache(lambda name: dry_run.run(parse(["--input", str(networks / name), "--dry-run"])))
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -69,8 +75,8 @@ def test_the_factor_of_seven_and_a_half_takes_matrices(converted) -> None:
     assert "2 half-pixel ResizeBilinear → matrices and taps" in converted("ddrnet23_slim-480x640").notes
 
 
-def test_int8_is_cut_without_calibrating(converted) -> None:
-    found = converted("unet", "--precision", "int8", "--calibration-data", str(Path(__file__).parent))
+def test_int8_is_cut_without_calibrating(networks) -> None:
+    found = dry_run.run(parse(["--input", str(networks / "unet"), "--precision", "int8", "--dry-run"]))
     assert (len(found.engines.engines), found.engines.outside) == (1, {"Cast": 2})
 
 

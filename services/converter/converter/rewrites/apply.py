@@ -7,6 +7,7 @@ from converter.rewrites.argmax import rewrite_argmax
 from converter.rewrites.casts import rewrite_cast
 from converter.rewrites.dilation import rewrite_dilated_depthwise
 from converter.rewrites.graph import Graph, Left
+from converter.rewrites.padding import rewrite_explicit_padding
 from converter.rewrites.resize import rewrite_bilinear, rewrite_nearest
 from converter.rewrites.shapes import rewrite_ensure_shape, rewrite_reshape, rewrite_shape_slice
 
@@ -18,6 +19,7 @@ _REWRITES: Sequence[Tuple[Rewrite, Sequence[str]]] = (
     (rewrite_ensure_shape, ("EnsureShape",)),
     (rewrite_reshape, ("Reshape",)),
     (rewrite_argmax, ("ArgMax", "ArgMin")),
+    (rewrite_explicit_padding, ("Conv2D", "DepthwiseConv2dNative")),
     (rewrite_dilated_depthwise, ("BatchToSpaceND",)),
     (rewrite_bilinear, ("ResizeBilinear",)),
     (rewrite_nearest, ("ResizeNearestNeighbor",)),

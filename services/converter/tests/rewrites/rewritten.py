@@ -126,6 +126,14 @@ for rate, kernel, size in (((2, 2), (3, 3), (8, 12)), ((6, 6), (3, 3), (8, 13)),
             return tf.nn.bias_add(tf.nn.depthwise_conv2d(x, weights, [1, 1, 1, 1], padding, dilations=rate), np.ones(8))
 
 
+@case("convolutions with explicit padding", [None, 8, 11, 4])
+def padded(x):
+    rng = np.random.default_rng(6)
+    kernel, depthwise = (rng.normal(size=[3, 3, 4, out]).astype(np.float32) for out in (4, 1))
+    x = tf.nn.conv2d(x, kernel, 2, [[0, 0], [1, 1], [1, 0], [0, 0]])
+    return tf.nn.depthwise_conv2d(x, depthwise, [1, 1, 1, 1], [[0, 0], [1, 0], [2, 1], [0, 0]])
+
+
 @case("uint8 pixels turned before they are cast", [None, 3, 6, 8], np.uint8)
 def turned(x):
     return tf.nn.relu(tf.cast(tf.transpose(x, [0, 2, 3, 1])[:, 1:], tf.float32) - 100)

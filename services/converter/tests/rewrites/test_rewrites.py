@@ -14,7 +14,7 @@ CASES = runpy.run_path(str(SCRIPT))["CASES"]
 
 # Operations that TF-TRT takes as they are: of 2.6.2 with TensorRT 7.2.2 in its source, of 2.14.1 as it ran.
 TAKEN = {
-    "AddV2", "ArgMax", "AvgPool", "BiasAdd", "Conv2D", "DepthwiseConv2dNative", "Mean", "Mul", "Relu", "Reshape",
+    "AddV2", "ArgMax", "AvgPool", "BiasAdd", "Conv2D", "DepthwiseConv2dNative", "Mean", "Mul", "Pad", "Relu", "Reshape",
     "ResizeNearestNeighbor", "Sigmoid", "Sub", "Transpose",
 }  # fmt: skip
 AROUND = {"Const", "Placeholder", "Identity", "Cast"}
@@ -41,6 +41,10 @@ NOTES = {
     "squeeze-excite with a dynamic reshape": ["1 dynamic Reshape → constant"],
     "argmax to int64, cast": ["1 ArgMax to int64 → int32"],
     "depthwise (3, 3) dilated by (6, 6), SAME": ["1 dilated DepthwiseConv2dNative → its phases side by side"],
+    "convolutions with explicit padding": [
+        "1 Conv2D with explicit padding → Pad, and without",
+        "1 DepthwiseConv2dNative with explicit padding → Pad, and without",
+    ],
     "uint8 pixels turned before they are cast": ["1 uint8 Cast → before what only moves its values"],
 }
 
