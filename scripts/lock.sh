@@ -38,3 +38,6 @@ services benchmarks/requirements-albumentations.lock benchmarks/requirements-alb
 # TensorFlow Serving 2.6.2's image, in which the converter runs, has Python 3.8.
 compile services/converter/requirements.lock services/converter/requirements.in \
   --python-version 3.8 --python-platform x86_64-manylinux2014
+# Its dry run has TensorRT's libraries from PyPI, in wheels for Python 3.10 alone.
+compile services/converter/requirements-dry-run.lock services/converter/requirements-dry-run.in \
+  --python-version 3.10 --python-platform x86_64-manylinux2014

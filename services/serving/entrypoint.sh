@@ -1,12 +1,19 @@
 #!/usr/bin/env bash
 # Waits for models.config, then becomes tensorflow_model_server. Further arguments are passed on to it.
-# MODEL_CONFIG_FILE names another config; ENABLE_BATCHING=true turns server batching on.
+# MODEL_CONFIG_FILE names another config: models.gpu.config has the converted models too. ENABLE_BATCHING=true turns
+# server batching on.
 set -euo pipefail
 
 config=${MODEL_CONFIG_FILE:-/models/models.config}
 
 # Process 1 has no default signal handlers: without this a stop during the wait takes until SIGKILL.
 trap 'exit 0' TERM INT
+
+# A repository that was last written before there were two files has one. Publishing writes models.gpu.config first.
+if [[ $config == */models.gpu.config && ! -e $config && -e ${config%/*}/models.config ]]; then
+  echo "no $config yet: serving with models.config until the next start after a publish"
+  config=${config%/*}/models.config
+fi
 
 # A missing config ends the server for good. Before the first model is published there is none.
 if [[ ! -e $config ]]; then

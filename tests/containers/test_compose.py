@@ -114,6 +114,13 @@ def test_no_mount_makes_a_folder_of_roots_where_one_is_missing(services) -> None
         assert [v["source"] for v in service["volumes"] if v["bind"].get("create_host_path", False)] == []
 
 
+def test_converted_models_are_given_to_the_machine_with_the_gpu_alone(resolve) -> None:
+    for files, config in ((GPU, "/models/models.gpu.config"), (CPU, "/models/models.config")):
+        services = resolve(*files)["services"]
+        assert services["serving"]["environment"]["MODEL_CONFIG_FILE"] == config
+        assert services["gateway"]["environment"]["GATEWAY_MODELS_CONFIG"] == config
+
+
 @with_and_without_gpu
 def test_the_gateway_waits_for_nobody_and_knows_its_settings(services) -> None:
     from gateway.settings import Settings
@@ -121,13 +128,13 @@ def test_the_gateway_waits_for_nobody_and_knows_its_settings(services) -> None:
     gateway = services["gateway"]
     assert "depends_on" not in gateway
     environment = {name: value for name, value in gateway["environment"].items() if value is not None}
+    assert environment.pop("GATEWAY_MODELS_CONFIG").startswith("/models/")
     assert environment == {
         "GATEWAY_HOST": "0.0.0.0",
         "GATEWAY_ALLOW_ANONYMOUS": "1",
         "GATEWAY_ALLOWED_HOSTS": "localhost,127.0.0.1,gateway",
         "GATEWAY_API_KEYS_FILE": "",
         "GATEWAY_SERVING_ADDRESS": "serving:8500",
-        "GATEWAY_MODELS_CONFIG": "/models/models.config",
     }
     assert {name.removeprefix("GATEWAY_").lower() for name in gateway["environment"]} <= set(Settings.model_fields)
 

@@ -1,8 +1,9 @@
 """What every service agrees on. Standard library only; Python 3.8 (the converter's) to 3.13."""
 
 from contract.card import IGNORE_ID, CardError, ClassInfo, Metrics, ModelCard, Preprocessing
+from contract.folders import versions
 from contract.models_config import ModelsConfigError
-from contract.repository import PublishError, publish, versions
+from contract.repository import PublishError, publish, publish_uncarded
 from contract.signatures import (
     DESCRIBE,
     ENCODED,
@@ -33,6 +34,7 @@ __all__ = [
     "TensorSpec",
     "mismatches",
     "publish",
+    "publish_uncarded",
     "signatures",
     "versions",
 ]

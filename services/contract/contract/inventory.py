@@ -10,13 +10,13 @@ from typing import Iterable, List, Optional, Tuple
 
 from contract import checksums, models_config
 from contract.card import CardError, ModelCard
+from contract.folders import CARD_PATH, needs_its_gpu, version_folders
 from contract.lock import TEMPORARY_PREFIX
 from contract.models_config import ListedModel
-from contract.repository import CARD_PATH, version_folders
 
-LOADED = "loaded"  # the policy in models.config has serving load it
+LOADED = "loaded"  # the policy in models.config or models.gpu.config has serving load it
 KEPT = "kept"  # on disk only
-UNLISTED = "unlisted"  # models.config does not know the model
+UNLISTED = "unlisted"  # neither models.config nor models.gpu.config knows the model
 INCOMPLETE = "incomplete"  # files are missing that its publishing wrote
 LEFTOVER = "leftover"  # .tmp-…: being written, or left by a writer that was killed
 
@@ -35,11 +35,12 @@ class StoredVersion:
 
 @dataclass(frozen=True)
 class StoredModel:
-    """A model: its folders, the newest version first, and what models.config says of it (None: nothing)."""
+    """A model: its folders, the newest version first, and what is said where it is listed (None: it is not)."""
 
     name: str
     listed: Optional[ListedModel]
     versions: Tuple[StoredVersion, ...]
+    needs_its_gpu: bool = False
 
     @property
     def warnings(self) -> List[str]:
@@ -50,6 +51,11 @@ class StoredModel:
         if not there:
             return [f"{self.name} is listed but has no version, which holds up TensorFlow Serving: take it out"]
         warnings = []
+        if self.needs_its_gpu and not self.listed.gpu_only:
+            warnings.append(
+                f"{self.name} runs only on the GPU that it was converted on and is listed in models.config, which is "
+                "for every machine: move its config { … } into models.gpu.config"
+            )
         loaded = self.listed.policy.loads(there)
         for label, version in self.listed.labels.items():
             if version not in there:
@@ -65,12 +71,12 @@ class StoredModel:
 
 
 def stored_models(models_root: Path) -> List[StoredModel]:
-    """Every model with a folder or a line in models.config, by name.
+    """Every model with a folder or a line in models.config or models.gpu.config, by name.
 
     Raises:
-        ModelsConfigError: models.config cannot be read.
+        ModelsConfigError: one of them cannot be read.
     """
-    listed = models_config.models(models_root / models_config.FILE_NAME)
+    listed = models_config.listed(models_root)
     names = set(listed) | {path.name for path in models_root.glob("*") if path.is_dir() and _is_model(path)}
     return [_model(models_root, name, listed.get(name)) for name in sorted(names)]
 
@@ -101,7 +107,7 @@ def _model(models_root: Path, name: str, listed: Optional[ListedModel]) -> Store
         )
     for leftover in sorted((models_root / name).glob(TEMPORARY_PREFIX + "*")):
         stored.append(StoredVersion(leftover.name, None, LEFTOVER, _size_bytes(leftover)))
-    return StoredModel(name, listed, tuple(stored))
+    return StoredModel(name, listed, tuple(stored), needs_its_gpu(models_root, name))
 
 
 def _is_complete(folder: Path) -> bool:

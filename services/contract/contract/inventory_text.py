@@ -3,7 +3,7 @@
 import json
 from typing import Any, Dict, List, Sequence
 
-from contract.inventory import StoredModel, StoredVersion
+from contract.inventory import LOADED, StoredModel, StoredVersion
 
 _HEAD = ("MODEL", "VERSION", "STATE", "SIZE", "LABELS", "MIOU", "INPUT", "CREATED", "DERIVED FROM")
 _NONE = "-"
@@ -11,7 +11,7 @@ _NONE = "-"
 
 def as_table(models: Sequence[StoredModel]) -> str:
     """One line a version, aligned, then the warnings."""
-    rows = [_HEAD] + [_row(model.name, stored) for model in models for stored in model.versions]
+    rows = [_HEAD] + [_row(model, stored) for model in models for stored in model.versions]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
     return "\n".join(lines + [warning for model in models for warning in model.warnings])
@@ -22,12 +22,13 @@ def as_json(models: Sequence[StoredModel]) -> str:
     return json.dumps({"models": [_model_json(model) for model in models]}, indent=2, ensure_ascii=False)
 
 
-def _row(name: str, stored: StoredVersion) -> Sequence[str]:
+def _row(model: StoredModel, stored: StoredVersion) -> Sequence[str]:
     card = stored.card
+    only = " on its GPU" if stored.state == LOADED and model.listed and model.listed.gpu_only else ""
     return (
-        name,
+        model.name,
         str(stored.version or stored.folder),
-        stored.state,
+        stored.state + only,
         _size(stored.size_bytes),
         ", ".join(stored.labels) or _NONE,
         f"{card.metrics.miou:.4f}" if card and card.metrics else _NONE,
@@ -51,6 +52,7 @@ def _model_json(model: StoredModel) -> Dict[str, Any]:
     return {
         "name": model.name,
         "listed": listed is not None,
+        "gpu_only": listed is not None and listed.gpu_only,
         "policy": str(listed.policy) if listed else None,
         "policy_by_hand": listed.by_hand if listed else None,
         "labels": dict(listed.labels) if listed else {},

@@ -7,41 +7,24 @@ does not take for a version), has the caller prove that the result loads, makes 
 """
 
 import logging
-import re
 import shutil
 from pathlib import Path
-from typing import Callable, Dict, List
+from typing import Callable, Optional
 
 from contract import checksums, models_config, warmup
-from contract.card import CardError, ModelCard
+from contract.card import CardError, ModelCard, check_model_name
 from contract.durable import sync, sync_tree
+from contract.folders import CARD_PATH as CARD_PATH  # who reads a card takes it from here
+from contract.folders import version_folders, versions
 from contract.lock import TEMPORARY_PREFIX, clear_leftovers, locked
 
-CARD_PATH = Path("assets.extra", "model_card.json")
 WARMUP_PATH = Path("assets.extra", warmup.FILE_NAME)
-
-# Serving passes over a name that is no int64; 18 digits always are one.
-_VERSION = re.compile("[0-9]{1,18}")
 
 _log = logging.getLogger(__name__)
 
 
 class PublishError(RuntimeError):
     """A version that was not published; nothing of it is left in the repository."""
-
-
-def versions(models_root: Path, name: str) -> List[int]:
-    """The published versions of a model, ascending; none when it is unknown."""
-    return sorted(version_folders(models_root, name))
-
-
-def version_folders(models_root: Path, name: str) -> Dict[int, Path]:
-    """The folder of every published version: ``7`` or, copied in by hand, ``0007``."""
-    try:
-        children = sorted((models_root / name).iterdir())
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    return {int(child.name): child for child in children if _VERSION.fullmatch(child.name)}
 
 
 def publish(
@@ -69,12 +52,34 @@ def publish(
         Exception: whatever ``write`` or ``check`` raises. Nothing of the version is left then.
     """
     ModelCard.from_json(card.to_json())
-    model_folder = models_root / card.name
-    if model_folder == models_root / models_config.FILE_NAME or model_folder.is_file():
-        raise CardError(f"model name {card.name!r} is that of a file in {models_root}: expected another name")
+    _check_name_is_free(models_root, card.name)
     models_root.mkdir(parents=True, exist_ok=True)
     with locked(models_root):
         return publish_next(models_root, card, write, check)
+
+
+def publish_uncarded(
+    models_root: Path,
+    name: str,
+    write: Callable[[Path], None],
+    check: Callable[[Path], None],
+) -> int:
+    """As :func:`publish`, of another's model: it has no card, and no warm-up but what ``write`` brings.
+
+    Raises:
+        CardError: the name is none that a model can have, or is not free; raised before anything is written.
+        ModelsConfigError, PublishError, Exception: as :func:`publish`.
+    """
+    check_model_name(name)
+    _check_name_is_free(models_root, name)
+    models_root.mkdir(parents=True, exist_ok=True)
+    with locked(models_root):
+        return _publish_next(models_root, name, None, write, check)
+
+
+def _check_name_is_free(models_root: Path, name: str) -> None:
+    if name in models_config.FILE_NAMES or (models_root / name).is_file():
+        raise CardError(f"model name {name!r} is that of a file in {models_root}: expected another name")
 
 
 def publish_next(
@@ -84,13 +89,22 @@ def publish_next(
     check: Callable[[Path], None],
 ) -> int:
     """As :func:`publish`, for a caller that holds the repository's lock and took ``card`` from the repository."""
-    config = models_root / models_config.FILE_NAME
-    models_config.models(config)
-    model_folder = models_root / card.name
+    return _publish_next(models_root, card.name, card, write, check)
+
+
+def _publish_next(
+    models_root: Path,
+    name: str,
+    card: Optional[ModelCard],
+    write: Callable[[Path], None],
+    check: Callable[[Path], None],
+) -> int:
+    models_config.listed(models_root)
+    model_folder = models_root / name
     model_folder.mkdir(exist_ok=True)
     clear_leftovers(models_root)
     clear_leftovers(model_folder)
-    version = max(versions(models_root, card.name), default=0) + 1
+    version = max(versions(models_root, name), default=0) + 1
     beside = model_folder / f"{TEMPORARY_PREFIX}{version}"
     beside.mkdir()
     try:
@@ -106,24 +120,25 @@ def publish_next(
     sync(models_root)
     # The version first, then the config: a listed model without a version blocks TensorFlow Serving. Whoever is
     # killed in between leaves a whole version that the next publish lists.
-    folders = version_folders(models_root, card.name)
-    models_config.list_model(config, card.name, folders)
-    policy = models_config.models(config)[card.name].policy
+    folders = version_folders(models_root, name)
+    config = models_config.home(models_root, name)
+    models_config.list_model(config, name, folders)
+    policy = models_config.models(config)[name].policy
     if version not in policy.loads(folders):
         _log.warning(
             "%s %d is not served: its policy in %s, written by hand (%s), does not load it",
-            *(card.name, version, config, policy),
+            *(name, version, config, policy),
         )
     return version
 
 
-def _complete(folder: Path, card: ModelCard) -> None:
+def _complete(folder: Path, card: Optional[ModelCard]) -> None:
     """Add card, warm-up and checksums, and refuse a folder that is no SavedModel."""
     if not (folder / "saved_model.pb").is_file():
         raise PublishError(f"{folder.name} was written without a saved_model.pb: expected a SavedModel")
     (folder / CARD_PATH).parent.mkdir(exist_ok=True)
-    if not (folder / CARD_PATH).exists():
+    if card is not None and not (folder / CARD_PATH).exists():
         (folder / CARD_PATH).write_text(card.to_json(), encoding="utf-8")
-    if not (folder / WARMUP_PATH).exists():
+    if card is not None and not (folder / WARMUP_PATH).exists():
         warmup.write(folder / WARMUP_PATH, card)
     checksums.write(folder)

@@ -7,7 +7,8 @@ from typing import Dict, Mapping, Optional
 
 from contract import checksums
 from contract.card import CardError, ModelCard
-from contract.repository import CARD_PATH, publish_next
+from contract.folders import CARD_PATH
+from contract.repository import publish_next
 from contract.upkeep import UpkeepError, held
 from contract.version_policy import Specific
 

@@ -7,9 +7,9 @@ from typing import Dict, Iterable, Iterator, Optional
 
 from contract import models_config
 from contract.card import check_model_name
+from contract.folders import version_folders
 from contract.lock import clear_leftovers, locked
 from contract.models_config import ListedModel
-from contract.repository import version_folders
 
 
 class UpkeepError(RuntimeError):
@@ -18,7 +18,7 @@ class UpkeepError(RuntimeError):
 
 @dataclass(frozen=True)
 class HeldModel:
-    """A model as it stands in the repository; ``listed`` is None when models.config does not know it."""
+    """A model as it stands in the repository, and the file that lists it; ``listed`` is None when that is to come."""
 
     name: str
     config: Path
@@ -41,11 +41,10 @@ def look_up(models_root: Path, name: str) -> HeldModel:
     """
     check_model_name(name)
     folders = version_folders(models_root, name)
-    config = models_root / models_config.FILE_NAME
     if not folders:
         there = sorted(path.name for path in models_root.glob("*") if version_folders(models_root, path.name))
         raise UpkeepError(f"{models_root} has no published model {name!r}: it has {joined(there)}")
-    return HeldModel(name, config, folders, models_config.models(config).get(name))
+    return HeldModel(name, models_config.home(models_root, name), folders, models_config.listed(models_root).get(name))
 
 
 @contextlib.contextmanager

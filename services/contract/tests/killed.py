@@ -3,7 +3,7 @@
 A step is a change to the file system, or a file opened on the way to one. For every step there is a copy of the
 repository, OUT/<step>, in which a process of its own runs the command and is killed by SIGKILL just before it; the
 last copy, OUT/whole, is the one in which it came to its end. COMMAND is one of ``python -m contract``, or
-``publish``.
+``publish``, or ``publish gpu`` of a model that only its GPU can load.
 """
 
 import os
@@ -26,9 +26,10 @@ def write(folder: Path) -> None:
 
 
 def run(root: Path, command) -> None:
-    if command == ["publish"]:
+    if command[0] == "publish":
         classes = (ClassInfo(0, "background", (0, 0, 0)), ClassInfo(1, "road", (128, 64, 128)))
-        publish(root, ModelCard("road", "ddrnet23_slim", 32, 48, classes), write, lambda folder: None)
+        engine = {"engines": 1} if command[1:] == ["gpu"] else None
+        publish(root, ModelCard("road", "ddrnet23_slim", 32, 48, classes, engine=engine), write, lambda folder: None)
         return
     status = main([*command, "--models-root", str(root)])
     if status:

@@ -109,6 +109,24 @@ class TestAWarning:
         (warning,) = warnings()
         assert warning.startswith("label stable of road points at version 1, which its policy, written by hand (latest")
 
+    def test_a_model_of_engines_that_every_machine_is_told_to_load(self, root, card, write_model, warnings):
+        converted = dataclasses.replace(card, name="road-trt-fp16", engine={"engines": 1})
+        publish(root, converted, write_model, lambda folder: None)
+        assert warnings() == []
+        (root / "models.gpu.config").rename(root / "models.config")
+        (warning,) = warnings()
+        assert warning.startswith("road-trt-fp16 runs only on the GPU that it was converted on and is listed in models")
+
+
+def test_what_only_a_gpu_loads_is_said(root, card, write_model, publish_versions):
+    publish_versions(1)
+    publish(root, dataclasses.replace(card, name="road-trt", engine={}), write_model, lambda folder: None)
+    lines = as_table(stored_models(root)).splitlines()
+    assert "loaded on its GPU" in lines[2]
+    assert "on its GPU" not in lines[1]
+    models = json.loads(as_json(stored_models(root)))["models"]
+    assert [(model["name"], model["gpu_only"]) for model in models] == [("road", False), ("road-trt", True)]
+
 
 @pytest.fixture
 def described(root, card):
@@ -138,6 +156,7 @@ def test_as_json(root, described):
     assert model == {
         "name": "road",
         "listed": True,
+        "gpu_only": False,
         "policy": "specific 1",
         "policy_by_hand": False,
         "labels": {"stable": 1},

@@ -24,13 +24,15 @@ CASES = {
     "a rollback": (3, 1, "rollback road"),
     "a rollback by name": (3, None, "rollback road --to 1"),
     "a prune": (5, 1, "prune road"),
+    "a first publish of what only a GPU loads": (0, None, "publish gpu"),
 }
+GPU = "models.gpu.config"
 
 
-def served(root):
+def served(root, config="models.config"):
     """What serving makes of the repository: the versions loaded and the labels of each model, every version whole."""
     state = {}
-    for name, model in models(root / "models.config").items():
+    for name, model in models(root / config).items():
         for version in versions(root, name):
             assert checksums.damage(root / name / str(version)) is None
         state[name] = (sorted(model.policy.loads(versions(root, name))), dict(model.labels))
@@ -48,17 +50,18 @@ def case(request, root, publish_versions):
 
 
 def test_at_every_step_the_repository_is_as_before_or_as_after(root, tmp_path, case, publish_versions):
-    before, versions_before = served(root), set(versions(root, "road"))
+    before, before_on_gpu, versions_before = served(root), served(root, GPU), set(versions(root, "road"))
     (tmp_path / "killed").mkdir()
     subprocess.run([sys.executable, str(KILLED), str(root), str(tmp_path / "killed"), *case], check=True)
     whole = tmp_path / "killed" / "whole"
-    after, versions_after = served(whole), set(versions(whole, "road"))
-    assert (after, versions_after) != (before, versions_before)
+    after, after_on_gpu, versions_after = served(whole), served(whole, GPU), set(versions(whole, "road"))
+    assert (after, after_on_gpu, versions_after) != (before, before_on_gpu, versions_before)
 
     copies = [copy for copy in (tmp_path / "killed").iterdir() if copy != whole]
     assert len(copies) >= 4  # the lock, and one file replaced: opened, synced, renamed
     for copy in copies:
         assert served(copy) in (before, after)
+        assert served(copy, GPU) in (before_on_gpu, after_on_gpu)
         there = set(versions(copy, "road"))
         assert versions_before & versions_after <= there <= versions_before | versions_after
 
@@ -66,7 +69,7 @@ def test_at_every_step_the_repository_is_as_before_or_as_after(root, tmp_path, c
         copy.rename(root)
         (version,) = publish_versions(1)
         assert version == max(there, default=0) + 1
-        assert version in served(root)["road"][0]
+        assert version in served(root, GPU)["road"][0]
         prune(root, "road")
         assert not list(root.rglob(".tmp-*"))
         root.rename(copy)

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from contract import ModelsConfigError
-from contract.models_config import ListedModel, list_model, model_names, models
+from contract import ModelsConfigError, models_config
+from contract.folders import ENGINE_PATH
+from contract.models_config import ListedModel, in_force, list_model, listed, model_names, models
 from contract.textproto import parse
 from contract.version_policy import TWO_NEWEST, Latest, Specific
 
@@ -161,3 +162,60 @@ def test_a_broken_file_is_left_untouched_and_told_by_name(path, text, sentence):
         assert str(caught.value).startswith(str(path))
     assert path.read_bytes() == broken
     assert list(path.parent.iterdir()) == [path]
+
+
+class TestModelsForGpus:
+    """models.gpu.config: its own models, and a copy of models.config."""
+
+    @pytest.fixture
+    def gpu_path(self, path):
+        return path.with_name("models.gpu.config")
+
+    def test_copies_what_a_person_wrote(self, path, gpu_path):
+        path.write_text(BY_HAND, encoding="utf-8")
+        list_model(gpu_path, "fast", {1: path.parent})
+        ((_, original),) = parse(BY_HAND)
+        ((_, copy),) = parse(gpu_path.read_text(encoding="utf-8"))
+        assert copy[:-1] == original
+        assert model_names(gpu_path) == ["signs", "road-trt-fp16", "fast"]
+        assert models(gpu_path)["signs"] == models(path)["signs"]
+        assert path.read_text(encoding="utf-8") == BY_HAND
+
+    def test_follows_each_change_and_keeps_its_own(self, path, gpu_path):
+        list_model(gpu_path, "fast", {1: path.parent}, {"stable": 1})
+        list_model(path, "road", {1: path.parent})
+        assert model_names(gpu_path) == ["road", "fast"]
+        path.write_text(BY_HAND, encoding="utf-8")  # road is taken out, others come in
+        list_model(path, "signs", {1: path.parent})
+        assert model_names(gpu_path) == ["signs", "road-trt-fp16", "fast"]
+        assert models(gpu_path)["fast"].labels == {"stable": 1}
+
+    def test_a_model_that_a_person_moves_there_stays_there(self, path, gpu_path):
+        engine = path.parent / "fast/1" / ENGINE_PATH
+        engine.parent.mkdir(parents=True)
+        engine.write_text("{}")
+        list_model(path, "fast", {1: path.parent})
+        path.write_text("")
+        list_model(path, "road", {1: path.parent})
+        assert (model_names(path), model_names(gpu_path)) == (["road"], ["road", "fast"])
+        assert {name: model.gpu_only for name, model in listed(path.parent).items()} == {"road": False, "fast": True}
+
+    def test_is_made_where_an_older_segstack_left_none(self, path, gpu_path):
+        list_model(path, "road", {1: path.parent})
+        gpu_path.unlink()
+        assert in_force(gpu_path) == path
+        list_model(path, "road", {1: path.parent})
+        assert in_force(gpu_path) == gpu_path
+        assert models(gpu_path) == models(path)
+
+    def test_is_there_first(self, path, gpu_path, monkeypatch):
+        replaced = []
+        monkeypatch.setattr(models_config, "replace_file", lambda path, text: replaced.append(path.name))
+        list_model(path, "road", {1: path.parent})
+        assert replaced == ["models.gpu.config", "models.config"]
+
+    def test_broken_is_told_by_name_and_nothing_is_changed(self, path, gpu_path):
+        gpu_path.write_text("model_config_list {")
+        with pytest.raises(ModelsConfigError, match=r"models\.gpu\.config: line 1"):
+            list_model(path, "road", {1: path.parent})
+        assert list(path.parent.iterdir()) == [gpu_path]

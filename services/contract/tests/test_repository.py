@@ -10,7 +10,12 @@ from pathlib import Path
 import pytest
 
 from contract import CardError, ModelCard, ModelsConfigError, PublishError, models_config, publish, repository, versions
-from contract.models_config import model_names
+from contract.folders import ENGINE_PATH
+from contract.labels import label
+from contract.models_config import model_names, models
+from contract.prune import prune
+from contract.repository import publish_uncarded
+from contract.rollback import rollback
 
 PUBLISHER = Path(__file__).with_name("publisher.py")
 
@@ -56,6 +61,7 @@ class TestAVersion:
         assert publish(root, card, write_model, accept) == 1
         assert files(root) == [
             "models.config",
+            "models.gpu.config",
             "road",
             "road/1",
             "road/1/assets.extra",
@@ -149,6 +155,76 @@ class TestAVersion:
         assert steps == ["sync .tmp-1 and all in it", "rename to 1", "sync road", "sync models_repo", "list road [1]"]
 
 
+class TestAnothersModel:
+    """Published without a card: the converter's, of a source that had none."""
+
+    def test_has_what_it_brings_and_its_sums(self, root, write_model):
+        assert publish_uncarded(root, "theirs", write_model, accept) == 1
+        assert files(root / "theirs/1") == [
+            *("assets.extra", "assets.extra/SHA256SUMS", "saved_model.pb", "variables", "variables/variables.index")
+        ]
+        assert model_names(root / "models.config") == ["theirs"]
+
+    @pytest.mark.parametrize("name", ["../theirs", "", "models.gpu.config"])
+    def test_needs_a_name_that_is_free(self, root, write_model, name):
+        with pytest.raises(CardError, match="model name"):
+            publish_uncarded(root, name, write_model, accept)
+        assert not root.exists()
+
+
+class TestAModelOfEngines:
+    """It loads on the GPU that built them alone, so no other machine is told to load it."""
+
+    @pytest.fixture
+    def converted(self, card):
+        return dataclasses.replace(card, name="road-trt-fp16", engine={"engines": 1}, derived_from="road:1")
+
+    def test_is_listed_where_that_gpu_s_machine_looks(self, root, card, converted, write_model):
+        publish(root, card, write_model, accept)
+        publish(root, converted, write_model, accept)
+        publish(root, converted, write_model, accept)
+        assert model_names(root / "models.config") == ["road"]
+        assert model_names(root / "models.gpu.config") == ["road", "road-trt-fp16"]
+
+    def test_may_be_the_only_one(self, root, converted, write_model):
+        publish(root, converted, write_model, accept)
+        assert model_names(root / "models.config") == []
+        assert model_names(root / "models.gpu.config") == ["road-trt-fp16"]
+
+    def test_without_a_card_is_known_by_what_it_brings(self, root, write_model):
+        def write(folder):
+            write_model(folder)
+            (folder / ENGINE_PATH).parent.mkdir()
+            (folder / ENGINE_PATH).write_text("{}")
+
+        publish_uncarded(root, "theirs-trt-fp16", write, accept)
+        assert model_names(root / "models.config") == []
+        assert model_names(root / "models.gpu.config") == ["theirs-trt-fp16"]
+
+    def test_stays_in_the_file_that_a_person_put_it_in(self, root, converted, write_model):
+        publish(root, converted, write_model, accept)
+        (root / "models.gpu.config").rename(root / "models.config")
+        publish(root, converted, write_model, accept)
+        assert model_names(root / "models.config") == ["road-trt-fp16"]
+        assert model_names(root / "models.gpu.config") == ["road-trt-fp16"]
+
+    def test_is_labelled_rolled_back_and_pruned_there(self, root, card, converted, write_model):
+        publish(root, card, write_model, accept)
+        for _ in range(4):
+            publish(root, converted, write_model, accept)
+        plain = (root / "models.config").read_bytes()
+        label(root, converted.name, "stable", 2)
+        rollback(root, converted.name, to=3)
+        assert prune(root, converted.name) == [1, 3]
+        assert (root / "models.config").read_bytes() == plain
+        listed = models(root / "models.gpu.config")
+        assert (dict(listed[converted.name].labels), str(listed[converted.name].policy)) == (
+            {"stable": 2},
+            "specific 2, 4, 5",
+        )
+        assert listed["road"] == models(root / "models.config")["road"]
+
+
 class TestVersions:
     def test_of_an_unknown_model_are_none(self, tmp_path):
         assert versions(tmp_path, "road") == []
@@ -164,7 +240,7 @@ class TestVersions:
 class TestRefused:
     """Before anything is written: the repository is not even made."""
 
-    @pytest.mark.parametrize("name", ["models.config", "README.md"])
+    @pytest.mark.parametrize("name", ["models.config", "models.gpu.config", "README.md"])
     def test_a_name_that_is_a_file_of_the_repository(self, root, card, write_model, name):
         root.mkdir()
         (root / "README.md").write_text("what is here")

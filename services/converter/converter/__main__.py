@@ -1,13 +1,11 @@
-"""``python -m converter``: one published model in, its TensorRT version published."""
+"""``python -m converter``: one model in, its TensorRT version published."""
 
 import logging
 import os
 import sys
-import tempfile
-from pathlib import Path
-from typing import Optional, Sequence, Tuple
+from typing import Optional, Sequence
 
-from contract import CardError, ModelsConfigError, PublishError, publish
+from contract import CardError, ModelsConfigError, PublishError
 from converter import options, runtime
 from converter.errors import ConverterError
 
@@ -19,32 +17,34 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     try:
         wanted = options.parse(arguments)
-        machine = runtime.probe()
-        name, version = _convert(wanted, machine)
-    except (ConverterError, CardError, ModelsConfigError, PublishError) as error:
+        print(_rehearse(wanted) if wanted.dry_run else _convert(wanted))
+    except (ConverterError, CardError, ModelsConfigError, PublishError, OSError) as error:
         print(f"converter: {error}", file=sys.stderr)
         return 1
-    print(f"published {name}, version {version}, in {wanted.models_root}")
+    except KeyboardInterrupt:
+        print("converter: stopped; nothing was published", file=sys.stderr)
+        return 130
     return 0
 
 
-def _convert(wanted: options.Options, machine: runtime.Runtime) -> Tuple[str, int]:
+def _convert(wanted: options.Options) -> str:
+    machine = runtime.probe()
     # They import TensorFlow and TF-TRT: only once the probe has said that they are there.
-    from converter import conversion, load_check, signatures
-    from converter.card import converted_card
+    from converter import conversion, pipeline
 
-    with tempfile.TemporaryDirectory(prefix="converter-") as scratch:
-        converted = conversion.convert(wanted, Path(scratch))
-        card = converted_card(wanted, machine, len(converted.engines), conversion.MINIMUM_SEGMENT_SIZE)
-        version = publish(
-            wanted.models_root,
-            card,
-            write=lambda folder: signatures.save(
-                folder, card, wanted.source.folder, converted.function, converted.engines
-            ),
-            check=lambda folder: load_check.check(folder, card),
-        )
-    return card.name, version
+    result = pipeline.run(wanted, machine, conversion.with_tensorrt)
+    if result.version is None:
+        return f"{result.report}\nwritten to {result.folder}"
+    return f"{result.report}\npublished {wanted.name}, version {result.version}, in {wanted.models_root}"
+
+
+def _rehearse(wanted: options.Options) -> str:
+    from converter import rehearsal, report
+
+    outcome = rehearsal.run(wanted)
+    if wanted.report is not None:
+        report.write(wanted.report, outcome)
+    return report.render(outcome)
 
 
 if __name__ == "__main__":

@@ -2,35 +2,29 @@
 
 import dataclasses
 import datetime
+from typing import Any, Dict
 
 from contract import ModelCard
 from converter.options import Options
 from converter.runtime import Runtime
 
 
-def converted_card(options: Options, runtime: Runtime, engines: int, minimum_segment_size: int) -> ModelCard:
-    """The source's card, renamed ``<name>-trt-<precision>``, with what is known of its engines.
+def converted_card(source: ModelCard, options: Options, runtime: Runtime, facts: Dict[str, Any]) -> ModelCard:
+    """The source's card, renamed ``<name>-trt-<precision>``, with what is known of its engines and of its masks.
 
     The metrics are left out: they were measured on the source. Architecture, FLOPs, parameters and the weights'
     checksum are the source's, whose weights these are.
 
     Raises:
-        CardError: the name grows too long.
+        CardError: a fact that JSON does not have.
     """
-    source = options.source
     return dataclasses.replace(
-        source.card,
-        name=f"{source.card.name}-trt-{options.precision}",
+        source,
+        name=options.name,
         precision=options.precision,
-        derived_from=f"{source.card.name}:{source.version}",
+        derived_from=str(options.source),
         metrics=None,
-        engine={
-            "engines": engines,
-            "batch_sizes": list(options.batch_sizes),
-            "workspace_mb": options.workspace_mb,
-            "minimum_segment_size": minimum_segment_size,
-            "gpu": runtime.gpu,
-        },
+        engine=facts,
         frameworks={"tensorflow": runtime.tensorflow, "tensorrt": runtime.tensorrt},
         created_at=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
     )

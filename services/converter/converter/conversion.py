@@ -1,4 +1,4 @@
-"""TF-TRT itself: ``serving_default`` converted, its engines built and written to disk.
+"""TF-TRT itself: a rewritten signature converted, its engines built and written to disk.
 
 Written against TensorFlow 2.6.2, whose parameters go in a ``TrtConversionParams`` tuple and which knows neither
 ``summary()`` nor GPU-independent engines. Engines have an implicit batch: built for N, they take 1..N images.
@@ -6,7 +6,7 @@ Written against TensorFlow 2.6.2, whose parameters go in a ``TrtConversionParams
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 import numpy as np
 from tensorflow.python.compiler.tensorrt import trt_convert
@@ -14,29 +14,37 @@ from tensorflow.python.compiler.tensorrt.trt_convert import gen_trt_ops
 from tensorflow.python.framework import errors
 
 from contract import SERVING_DEFAULT
+from converter import engines
 from converter.errors import ConverterError
+from converter.images import Images
+from converter.masks import Interface
 from converter.options import Options
 
 # TensorFlow's own default: a smaller segment costs more in copies than its engine gains.
 MINIMUM_SEGMENT_SIZE = 3
-_ENGINE_OP = "TRTEngineOp"
 
 
 @dataclass(frozen=True)
-class Conversion:
-    """``function`` takes uint8 [N,H,W,3] and returns ``{"mask": …}``; ``engines`` are its built engines by name, as
-    trackable resources whose files must stay in place until the SavedModel is written."""
+class Converted:
+    """``function`` takes the image batch and returns the outputs by alias; ``resources`` are its built engines by
+    name, as trackable objects whose files must stay in place until the SavedModel is written."""
 
-    function: Any
-    engines: Dict[str, Any]
+    function: Callable[[Any], Dict[str, Any]]
+    resources: Dict[str, Any]
+    engines: engines.EngineSummary
 
 
-def convert(options: Options, scratch: Path) -> Conversion:
-    """Convert the source's ``serving_default`` and build an engine for every batch size; minutes on a GPU.
+def with_tensorrt(
+    options: Options, interface: Interface, rewritten: Path, scratch: Path, calibration: Optional[Images]
+) -> Converted:
+    """Convert a rewritten SavedModel and build an engine for every batch size; minutes on a GPU.
 
     Args:
-        options: what to convert.
+        options: what to convert, and how.
+        interface: how the signature takes its images.
+        rewritten: a SavedModel with ``serving_default`` alone.
         scratch: an empty folder that outlives the SavedModel's writing; engines are put there.
+        calibration: what int8 is calibrated on.
 
     Raises:
         ConverterError: TensorRT takes no part of the graph, or an engine could not be built.
@@ -50,36 +58,44 @@ def convert(options: Options, scratch: Path) -> Conversion:
         maximum_cached_engines=len(options.batch_sizes),
     )
     converter = trt_convert.TrtGraphConverterV2(
-        input_saved_model_dir=str(options.source.folder),
+        input_saved_model_dir=str(rewritten),
         input_saved_model_signature_key=SERVING_DEFAULT,
         conversion_params=parameters,
     )
-    function = converter.convert()
-    names = engine_names(function.graph.as_graph_def())
+    if options.precision == "int8":
+        if calibration is None:
+            raise ValueError("int8 without images to calibrate on: options.parse refuses that")
+        images = calibration
+        function = converter.convert(calibration_input_fn=lambda: calibration_batches(images, interface))
+    else:
+        function = converter.convert()
+    summary = engines.summary(function.graph.as_graph_def())
+    names = [engine["name"] for engine in summary.engines]
     if not names:
-        raise ConverterError(f"TensorRT takes no part of {options.source.card.name}: serve it as it is")
-    card = options.source.card
-    converter.build(input_fn=lambda: blank_batches(options.batch_sizes, card.input_height, card.input_width))
-    return Conversion(function, _write_engines(names, scratch, len(options.batch_sizes)))
+        raise ConverterError(f"TensorRT takes no part of {options.source.name}: serve it as it is")
+    converter.build(input_fn=lambda: blank_batches(options.batch_sizes, interface))
+    return Converted(function, _write_engines(names, scratch, len(options.batch_sizes)), summary)
 
 
-def engine_names(graph_def: Any) -> List[str]:
-    """The engines of a converted graph, in its body and in its function library, as TF-TRT's cache names them."""
-    nodes = list(graph_def.node) + [node for function in graph_def.library.function for node in function.node_def]
-    return sorted({node.name.split("/")[-1] for node in nodes if node.op == _ENGINE_OP})
-
-
-def blank_batches(batch_sizes: Tuple[int, ...], height: int, width: int) -> Iterator[List[Any]]:
-    """One uint8 [N,H,W,3] batch for every N, ascending.
+def blank_batches(batch_sizes: Tuple[int, ...], interface: Interface) -> Iterator[List[Any]]:
+    """One batch [N,H,W,3] for every N, ascending.
 
     The order matters: a batch that fits an engine built before runs on that one, and gets none of its own.
     """
     for batch_size in sorted(batch_sizes):
-        yield [np.zeros((batch_size, height, width, 3), np.uint8)]
+        blank = np.zeros((batch_size, interface.height, interface.width, 3), np.uint8)
+        yield list(interface.feeds(blank).values())
+
+
+def calibration_batches(images: Images, interface: Interface) -> Iterator[List[Any]]:
+    """Every image, one at a time: TF-TRT calibrates on batches of one shape only."""
+    for index in range(len(images.names())):
+        image = images.read(index, interface.height, interface.width)
+        yield list(interface.feeds(image[np.newaxis]).values())
 
 
 def _write_engines(names: List[str], scratch: Path, maximum_cached_engines: int) -> Dict[str, Any]:
-    engines = {}
+    resources = {}
     for name in names:
         path = scratch / f"trt-serialized-engine.{name}"
         try:
@@ -92,5 +108,5 @@ def _write_engines(names: List[str], scratch: Path, maximum_cached_engines: int)
                 f"TensorRT built no engine for {name}: the log above says why; "
                 "try a larger --workspace-mb, smaller --batch-sizes or --precision fp32"
             )
-        engines[name] = trt_convert._TRTEngineResource(name, str(path), maximum_cached_engines)
-    return engines
+        resources[name] = trt_convert._TRTEngineResource(name, str(path), maximum_cached_engines)
+    return resources

@@ -1,13 +1,14 @@
 """The load check of publishing: the finished folder, loaded as TensorFlow Serving loads it, answers every signature."""
 
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from contract import DESCRIBE, ModelCard, Signature, TensorSpec, mismatches, signatures, warmup
+from contract import DESCRIBE, ModelCard, TensorSpec, mismatches, signatures, warmup
 from converter.errors import ConverterError
+from converter.saved_model import opened
 
 
 def check(folder: Path, card: ModelCard) -> None:
@@ -16,22 +17,14 @@ def check(folder: Path, card: ModelCard) -> None:
     Raises:
         ConverterError: a signature is not what the contract says, fails, or answers another shape or another card.
     """
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        definitions = tf.compat.v1.saved_model.load(session, ["serve"], str(folder)).signature_def
-        found = {
-            name: Signature(_specs(definition.inputs), _specs(definition.outputs))
-            for name, definition in definitions.items()
-            if name in signatures(card)
-        }
-        problems = mismatches(card, found)
+    with opened(folder) as model:
+        problems = mismatches(card, model.signatures)
         if problems:
             raise ConverterError("the converted model breaks the contract: {}".format("; ".join(problems)))
         for name, signature in signatures(card).items():
-            definition = definitions[name]
-            feeds = {definition.inputs[alias].name: _blank(spec, card) for alias, spec in signature.inputs.items()}
-            fetches = {alias: definition.outputs[alias].name for alias in signature.outputs}
+            feeds = {alias: _blank(spec, card) for alias, spec in signature.inputs.items()}
             try:
-                answers = session.run(fetches, feeds)
+                answers = model.run(name, feeds)
             except tf.errors.OpError as error:
                 raise ConverterError(f"signature {name} of the converted model fails: {error.message}") from error
             for alias, spec in signature.outputs.items():
@@ -45,13 +38,26 @@ def check(folder: Path, card: ModelCard) -> None:
                 raise ConverterError("the converted model's describe signature answers another card than its own")
 
 
-def _specs(tensors: Any) -> Dict[str, TensorSpec]:
-    return {
-        alias: TensorSpec(
-            tf.dtypes.as_dtype(info.dtype).name,
-            tuple(None if dim.size < 0 else int(dim.size) for dim in info.tensor_shape.dim),
+def check_same(folder: Path, source: Path) -> None:
+    """Load another's SavedModel, which has no card to keep to: it has the signatures and tensors of its source.
+
+    Raises:
+        ConverterError: it has others, or does not load.
+    """
+    with opened(source) as model:
+        expected = {name: _names(signature) for name, signature in model.signatures.items()}
+    with opened(folder) as model:
+        found = {name: _names(signature) for name, signature in model.signatures.items()}
+    if found != expected:
+        raise ConverterError(
+            f"the converted model has the signatures {found}: expected those of its source, {expected}"
         )
-        for alias, info in tensors.items()
+
+
+def _names(signature: Any) -> Any:
+    return {
+        **{alias: spec.dtype for alias, spec in signature.inputs.items()},
+        **{alias: spec.dtype for alias, spec in signature.outputs.items()},
     }
 
 

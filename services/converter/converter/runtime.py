@@ -1,21 +1,32 @@
 """What this machine can do: asked before anything that would abort the process."""
 
 import ctypes
+import re
 from dataclasses import dataclass
-from typing import Tuple
+from pathlib import Path
+from typing import Optional, Tuple
 
 from converter.errors import ConverterError
 
-_USE_THE_IMAGE = "convert in the converter's image, which has both: `make convert`, or `docker compose run converter`"
+# The kernel module's, which containers see as well.
+_DRIVER = Path("/proc/driver/nvidia/version")
+
+_USE_THE_IMAGE = (
+    "convert in the converter's image, which has both: `make convert`, or `docker compose run converter`; "
+    "without a GPU rehearse with --dry-run"
+)
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """The versions of TensorFlow and of the TensorRT it loaded, and the GPU that engines are built for."""
+    """The versions of TensorFlow and of the TensorRT it loaded, and the GPU that engines are built for: None in a dry
+    run, and where a fact of it is not told."""
 
     tensorflow: str
     tensorrt: str
-    gpu: str
+    gpu: Optional[str] = None
+    compute_capability: Optional[str] = None
+    driver: Optional[str] = None
 
 
 def probe() -> Runtime:
@@ -38,10 +49,26 @@ def probe() -> Runtime:
     if not gpus:
         raise ConverterError(
             "TensorFlow finds no NVIDIA GPU, and engines are built on the one that serves them: convert on a machine "
-            "with a GPU, and serve the model as it is on one without"
+            "with a GPU and serve the model as it is on one without, or rehearse with --dry-run"
         )
     details = tf.config.experimental.get_device_details(gpus[0])
-    return Runtime(tf.__version__, tensorrt, str(details.get("device_name", "unknown GPU")))
+    capability = details.get("compute_capability")
+    return Runtime(
+        tf.__version__,
+        tensorrt,
+        str(details.get("device_name", "unknown GPU")),
+        _dotted(capability) if capability else None,
+        driver_version(_DRIVER),
+    )
+
+
+def driver_version(path: Path) -> Optional[str]:
+    """NVIDIA's kernel module, as it says it itself: ``NVRM version: … Kernel Module  470.57.02 …``."""
+    try:
+        found = re.search(r"\s(\d+(?:\.\d+)+)\s", path.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return None
+    return found.group(1) if found else None
 
 
 def _loaded_tensorrt(tensorflow: str) -> str:
@@ -69,5 +96,5 @@ def _loaded_tensorrt(tensorflow: str) -> str:
     return _dotted(loaded)
 
 
-def _dotted(version: Tuple[int, int, int]) -> str:
+def _dotted(version: Tuple[int, ...]) -> str:
     return ".".join(str(part) for part in version)

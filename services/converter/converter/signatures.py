@@ -1,63 +1,112 @@
-"""The converted model's five signatures, saved around the function that TF-TRT returned.
+"""The converted model's signatures, saved around the functions that TF-TRT returned.
 
 ``TrtGraphConverterV2.save`` would leave ``encoded`` on the unconverted network and ``describe`` with the old card.
 """
 
 from pathlib import Path
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, Mapping, Optional
 
 import tensorflow as tf
 
-from contract import DESCRIBE, ENCODED, PROBABILITIES, SCORES, SERVING_DEFAULT, ModelCard, signatures
+from contract import (
+    DESCRIBE,
+    ENCODED,
+    PROBABILITIES,
+    SCORES,
+    SERVING_DEFAULT,
+    ModelCard,
+    Signature,
+    TensorSpec,
+    signatures,
+)
+from converter.images import decode
+
+Function = Callable[..., Dict[str, Any]]
 
 
-def save(folder: Path, card: ModelCard, source: Path, converted: Callable[[Any], Any], engines: Dict[str, Any]) -> None:
+def save(
+    folder: Path,
+    source: Path,
+    card: Optional[ModelCard],
+    converted: Mapping[str, Function],
+    interfaces: Mapping[str, Signature],
+    resources: Mapping[str, Any],
+) -> None:
     """Write the SavedModel.
 
     Args:
         folder: empty, or not there yet.
-        card: what ``describe`` answers.
         source: the source's SavedModel, for the signatures that stay native.
-        converted: uint8 [N,H,W,3] RGB to ``{"mask": uint8 [N,H,W]}``.
-        engines: resources to keep beside the graph, by name.
+        card: what ``describe`` answers; None for another's model, which keeps the signatures that it has.
+        converted: of each converted signature, a function from its images to its outputs by alias.
+        interfaces: the tensors of the same signatures.
+        resources: engines to keep beside the graph, by name.
     """
     # Loaded anew: convert() may have removed functions of the copy that it converted.
-    native = tf.saved_model.load(str(source))
-    height, width = card.input_height, card.input_width
-    model_card = card.to_json()
-
-    def segment(image: Any) -> Any:
-        mask = converted(image)["mask"]
-        mask.set_shape([None, height, width])  # an engine's outputs have no shape
-        return {"mask": mask}
-
-    def decode(data: Any) -> Any:
-        # The trainer's own words: the same JPEG gives the same pixels. The operation takes PNG as well.
-        pixels = tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE")
-        return tf.cast(tf.round(tf.image.resize(pixels, [height, width])), tf.uint8)
-
-    def encoded(image_bytes: Any) -> Any:
-        with tf.device("/CPU:0"):
-            image = tf.map_fn(decode, image_bytes, fn_output_signature=tf.TensorSpec([height, width, 3], tf.uint8))
-        return segment(image)
-
-    functions = {
-        SERVING_DEFAULT: segment,
-        SCORES: lambda image: native.signatures[SCORES](image=image),
-        PROBABILITIES: lambda image: native.signatures[PROBABILITIES](image=image),
-        ENCODED: encoded,
-        DESCRIBE: lambda query: {"model_card": tf.fill(tf.shape(query), model_card)},
-    }
+    native = tf.saved_model.load(str(source)).signatures
+    if card is None:
+        functions, tensors = _as_they_are(native)
+    else:
+        functions, tensors = _of_the_contract(native, card, converted[SERVING_DEFAULT]), dict(signatures(card))
+    tensors.update(interfaces)
+    functions.update({name: _with_shapes(function, interfaces[name]) for name, function in converted.items()})
     module = tf.Module()
-    module.trt_engine_resources = engines
+    module.trt_engine_resources = dict(resources)
     tf.saved_model.save(
         module,
         str(folder),
-        signatures={
-            name: tf.function(functions[name]).get_concrete_function(
-                *(tf.TensorSpec(spec.shape, spec.dtype, name=alias) for alias, spec in signature.inputs.items())
-            )
-            for name, signature in signatures(card).items()
-        },
+        signatures={name: _concrete(functions[name], tensors[name]) for name in tensors},
         options=tf.saved_model.SaveOptions(experimental_custom_gradients=False),
     )
+
+
+def _of_the_contract(native: Any, card: ModelCard, segment: Function) -> Dict[str, Function]:
+    height, width = card.input_height, card.input_width
+    model_card = card.to_json()
+
+    def encoded(image_bytes: Any) -> Any:
+        def decode_one(data: Any) -> Any:
+            return decode(data, height, width)
+
+        with tf.device("/CPU:0"):
+            image = tf.map_fn(decode_one, image_bytes, fn_output_signature=tf.TensorSpec([height, width, 3], tf.uint8))
+        return _with_shapes(segment, signatures(card)[ENCODED])(image=image)
+
+    return {
+        SCORES: lambda image: native[SCORES](image=image),
+        PROBABILITIES: lambda image: native[PROBABILITIES](image=image),
+        ENCODED: encoded,
+        DESCRIBE: lambda query: {"model_card": tf.fill(tf.shape(query), model_card)},
+    }
+
+
+def _as_they_are(native: Any) -> Any:
+    functions = {name: (lambda function: lambda **inputs: function(**inputs))(native[name]) for name in native}
+    tensors = {
+        name: Signature(_specs(native[name].structured_input_signature[1]), _specs(native[name].structured_outputs))
+        for name in native
+    }
+    return functions, tensors
+
+
+def _with_shapes(function: Function, interface: Signature) -> Function:
+    """``function`` by the name of its input; an engine's outputs have no shape until they are given one."""
+
+    def shaped(**inputs: Any) -> Dict[str, Any]:
+        (images,) = inputs.values()
+        answers = dict(function(images))
+        for alias, spec in interface.outputs.items():
+            answers[alias].set_shape(spec.shape)
+        return answers
+
+    return shaped
+
+
+def _concrete(function: Function, interface: Signature) -> Any:
+    return tf.function(function).get_concrete_function(
+        **{alias: tf.TensorSpec(spec.shape, spec.dtype, name=alias) for alias, spec in interface.inputs.items()}
+    )
+
+
+def _specs(tensors: Mapping[str, Any]) -> Dict[str, TensorSpec]:
+    return {alias: TensorSpec(spec.dtype.name, tuple(spec.shape)) for alias, spec in tensors.items()}

@@ -1,5 +1,8 @@
 """A published model: a network small enough to read, written by the contract's rules and nothing else."""
 
+import os
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,7 @@ import pytest
 from contract import ClassInfo, Metrics, ModelCard, publish
 
 HEIGHT, WIDTH, CLASSES = 32, 48, 3
+SERVICE = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +35,67 @@ def models_root(tmp_path_factory: pytest.TempPathFactory, card: ModelCard) -> Pa
     root = tmp_path_factory.mktemp("models_repo")
     publish(root, card, write=lambda folder: _write(folder, card), check=lambda folder: None)
     return root
+
+
+@pytest.fixture(scope="session")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of six images of other sizes than the model's, JPEG and PNG."""
+    import tensorflow as tf
+
+    folder = tmp_path_factory.mktemp("photographs")
+    for number in range(6):
+        # Patches of one colour: what a real image has and noise has not.
+        patches = np.random.default_rng(number).integers(0, 256, (8, 10, 3), np.uint8).repeat(8, 0).repeat(8, 1)
+        suffix, encode = (".jpg", tf.io.encode_jpeg) if number % 2 else (".PNG", tf.io.encode_png)
+        (folder / f"photo{number}{suffix}").write_bytes(encode(patches).numpy())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def by_tensorflow() -> Any:
+    """What stands for ``conversion.with_tensorrt`` where there is no GPU: TensorFlow runs the rewritten graph.
+
+    ``by_tensorflow(change)`` has ``change`` do something to each output, by alias, as an engine might.
+    """
+    import tensorflow as tf
+
+    from converter.conversion import Converted
+    from converter.engines import EngineSummary
+
+    def make(change: Any = lambda alias, value: value) -> Any:
+        def build(options: Any, interface: Any, rewritten: Path, scratch: Path, calibration: Any) -> Converted:
+            function = tf.saved_model.load(str(rewritten)).signatures["serving_default"]
+            summary = EngineSummary([{"name": "TRTEngineOp_0_0", "nodes": 7}], {"Cast": 2})
+            return Converted(
+                lambda images: {alias: change(alias, value) for alias, value in function(images).items()}, {}, summary
+            )
+
+        return build
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def save_foreign() -> Any:
+    """``save_foreign(folder)``: a SavedModel as others save them, any size of float32 in, three logits out."""
+    import tensorflow as tf
+
+    kernel = np.random.default_rng(5).normal(size=(3, 3, 3, CLASSES)).astype(np.float32)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, name="input_1")])
+    def logits(input_1: Any) -> Any:
+        features = tf.nn.conv2d(input_1, kernel, strides=2, padding="SAME")
+        return {"output": tf.image.resize(features, tf.shape(input_1)[1:3])}
+
+    @tf.function(input_signature=[tf.TensorSpec([], tf.string, name="name")])
+    def greet(name: Any) -> Any:
+        return {"greeting": tf.strings.join(["hello ", name])}
+
+    def save(folder: Path) -> Path:
+        tf.saved_model.save(tf.Module(), str(folder), signatures={"serving_default": logits, "greet": greet})
+        return folder
+
+    return save
 
 
 def _write(folder: Path, card: ModelCard) -> None:
@@ -80,3 +145,32 @@ def _write(folder: Path, card: ModelCard) -> None:
         str(folder),
         signatures={f.__name__: f for f in (serving_default, scores, probabilities, encoded, describe)},
     )
+
+
+@pytest.fixture(scope="session")
+def python38(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of the converter's image: Python 3.8 with what its lock file says."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    for python in ("python3.8", *pyenv.glob("versions/3.8.*/bin/python3.8")):
+        works = shutil.which(python) and subprocess.run([python, "-c", "import ensurepip"], capture_output=True)
+        if works and works.returncode == 0:
+            break
+    else:
+        pytest.skip("no Python 3.8 with venv here: install one, for instance with `pyenv install 3.8`")
+    environment = tmp_path_factory.mktemp("python38")
+    subprocess.run([python, "-m", "venv", environment], check=True)
+    install = ["-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "-r", SERVICE / "requirements.lock"]
+    subprocess.run([environment / "bin/python", *install], check=True)
+    return environment / "bin/python"
+
+
+@pytest.fixture(scope="session")
+def run_python38(python38: Path):
+    """``run_python38("-m", "converter", …)``: in it, with the converter and the contract, without a GPU."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess:
+        path = os.pathsep.join([str(SERVICE), str(SERVICE.parent / "contract")])
+        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": ""}
+        return subprocess.run([python38, *arguments], env=environment, capture_output=True, text=True, check=False)
+
+    return run

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
+import contract
 from contract import ModelCard
 from converter import load_check, signatures
 from converter.errors import ConverterError
@@ -37,6 +38,13 @@ def test_a_converted_function_that_answers_nonsense_is_refused(models_root, card
     def converted(image):
         return {name: tf.compat.v1.placeholder_with_default(t, [None] * 3) for name, t in function(image).items()}
 
-    signatures.save(tmp_path, card, models_root / "tiny/1", converted, {})
+    specs = {"serving_default": contract.signatures(card)["serving_default"]}
+    signatures.save(tmp_path, models_root / "tiny/1", card, {"serving_default": converted}, specs, {})
     with pytest.raises(ConverterError, match=message):
         load_check.check(tmp_path, card)
+
+
+def test_another_s_model_keeps_the_signatures_of_its_source(models_root: Path, save_foreign, tmp_path: Path) -> None:
+    load_check.check_same(save_foreign(tmp_path / "copy"), save_foreign(tmp_path / "theirs"))
+    with pytest.raises(ConverterError, match=r"has the signatures .*input_1.*: expected those of its source, .*image"):
+        load_check.check_same(tmp_path / "copy", models_root / "tiny/1")

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from converter.runtime import driver_version
+
 SERVICES = Path(__file__).parents[2]
 
 
@@ -94,7 +96,21 @@ def test_another_tensorrt_than_tensorflow_was_built_for(refusal, tensorflow_with
     assert "was built for TensorRT 7.2.2 and this machine has {}.{}.{}".format(*eval(loaded)) in sentence
 
 
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ("NVRM version: NVIDIA UNIX x86_64 Kernel Module  470.57.02  Tue Jul 13 16:14:05 UTC 2021\n", "470.57.02"),
+        ("NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  560.35.05  Release Build\n", "560.35.05"),
+        ("nothing that we know", None),
+    ],
+)
+def test_the_driver_is_asked_by_the_kernel_s_file(tmp_path: Path, text, version) -> None:
+    (tmp_path / "version").write_text(text)
+    assert driver_version(tmp_path / "version") == version
+    assert driver_version(tmp_path / "nowhere") is None
+
+
 def test_without_a_gpu(refusal, tensorflow_with_trt, libnvinfer) -> None:
     sentence = refusal(stand_in=tensorflow_with_trt(True), libraries=libnvinfer)
     assert "TensorFlow finds no NVIDIA GPU" in sentence
-    assert "serve the model as it is on one without" in sentence
+    assert "serve the model as it is on one without, or rehearse with --dry-run" in sentence

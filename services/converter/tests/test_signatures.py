@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import contract
 from contract import ModelCard, publish
-from converter import load_check, signatures
+from converter import load_check, saved_model, signatures
 
 
 @pytest.fixture(scope="module")
@@ -32,11 +33,15 @@ def result(source, converted_card: ModelCard, models_root: Path, tmp_path_factor
     def converted(image):
         return {"mask": 2 - source.signatures["serving_default"](image=image)["mask"]}
 
+    def save(folder: Path) -> None:
+        specs = {"serving_default": contract.signatures(converted_card)["serving_default"]}
+        signatures.save(folder, models_root / "tiny/1", converted_card, {"serving_default": converted}, specs, {})
+
     root = tmp_path_factory.mktemp("result")
     version = publish(
         root,
         converted_card,
-        write=lambda folder: signatures.save(folder, converted_card, models_root / "tiny/1", converted, {}),
+        write=save,
         check=lambda folder: load_check.check(folder, converted_card),
     )
     return tf.saved_model.load(str(root / "tiny-trt-fp16" / str(version)))
@@ -82,3 +87,34 @@ def test_scores_and_probabilities_stay_the_sources(result, source, images, name:
 def test_describe_answers_the_new_card(result, converted_card: ModelCard) -> None:
     answer = result.signatures["describe"](query=tf.constant(["", ""]))["model_card"]
     assert [ModelCard.from_json(text) for text in answer.numpy()] == [converted_card, converted_card]
+
+
+def test_a_converted_signature_takes_the_native_one_s_place(models_root: Path, card, images, tmp_path: Path) -> None:
+    def constant(alias, shape, dtype):
+        return {alias: tf.fill(shape, tf.constant(1, dtype))}
+
+    functions = {
+        "serving_default": lambda image: constant("mask", tf.shape(image)[:3], tf.uint8),
+        "probabilities": lambda image: constant("probabilities", tf.shape(image), tf.float32),
+    }
+    specs = {name: contract.signatures(card)[name] for name in functions}
+    signatures.save(tmp_path, models_root / "tiny/1", card, functions, specs, {})
+    load_check.check(tmp_path, card)
+    saved = tf.saved_model.load(str(tmp_path))
+    assert (saved.signatures["probabilities"](image=images)["probabilities"].numpy() == 1).all()
+    assert (saved.signatures["scores"](image=images)["confidence"].numpy() != 1).any()
+
+
+def test_another_s_model_keeps_its_other_signatures_and_gets_the_size(save_foreign, tmp_path: Path) -> None:
+    source = save_foreign(tmp_path / "theirs")
+    spec = contract.Signature(
+        {"input_1": contract.TensorSpec("float32", (None, 32, 48, 3))},
+        {"output": contract.TensorSpec("float32", (None, 32, 48, 3))},
+    )
+    function = {"serving_default": lambda images: {"output": images + 1}}
+    signatures.save(tmp_path / "saved", source, None, function, {"serving_default": spec}, {})
+    saved = tf.saved_model.load(str(tmp_path / "saved"))
+    assert set(saved.signatures) == {"serving_default", "greet"}
+    assert saved.signatures["greet"](name=tf.constant("you"))["greeting"].numpy() == b"hello you"
+    with saved_model.opened(tmp_path / "saved") as model:
+        assert model.signatures["serving_default"] == spec

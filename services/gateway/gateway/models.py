@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from contract.models_config import ModelsConfigError, model_names, models
+from contract.models_config import ModelsConfigError, in_force, model_names, models
 from gateway.errors import NoModel, UnknownModel
 from gateway.settings import Settings
 
@@ -24,7 +24,7 @@ class Catalog:
     def names(self) -> tuple[str, ...]:
         """The models' names; models.config is read again when it has changed."""
         if self._config is not None:
-            self._refresh(self._config)
+            self._refresh(in_force(self._config))
         return self._names
 
     def default(self) -> str:
@@ -64,7 +64,7 @@ class Catalog:
         found: dict[int, list[str]] = {}
         if self._config is not None:
             try:
-                listed = models(self._config).get(name)
+                listed = models(in_force(self._config)).get(name)
             except (ModelsConfigError, OSError):
                 return found
             for label, version in sorted(listed.labels.items()) if listed else ():

@@ -56,6 +56,14 @@ def test_the_config_is_read_again_when_it_changes(tmp_path):
     assert catalog.names() == ()
 
 
+def test_a_repository_from_before_there_was_a_config_for_gpus_is_read(tmp_path):
+    write(tmp_path / "models.config", "road")
+    catalog = Catalog(Settings(models_config=tmp_path / "models.gpu.config"))
+    assert catalog.names() == ("road",)
+    write(tmp_path / "models.gpu.config", "road", "road-trt-fp16")
+    assert catalog.names() == ("road", "road-trt-fp16")
+
+
 def test_a_config_that_cannot_be_read_changes_nothing(tmp_path, caplog):
     path = tmp_path / "models.config"
     write(path, "shapes")

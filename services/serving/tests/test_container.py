@@ -85,6 +85,18 @@ def test_it_waits_for_the_config_and_says_so_once(entrypoint, tmp_path):
     assert process.communicate(timeout=10)[0].startswith(f"pid {process.pid}\n--port=8500\n")
 
 
+def test_a_repository_from_before_there_was_a_config_for_gpus_is_served(entrypoint, tmp_path):
+    (tmp_path / "models.config").touch()
+    gpu_config = tmp_path / "models.gpu.config"
+    output = entrypoint(MODEL_CONFIG_FILE=str(gpu_config)).communicate(timeout=10)[0]
+    assert output.startswith(f"no {gpu_config} yet: serving with models.config")
+    assert f"--model_config_file={tmp_path / 'models.config'}\n" in output
+    gpu_config.touch()
+    output = entrypoint(MODEL_CONFIG_FILE=str(gpu_config)).communicate(timeout=10)[0]
+    assert output.startswith("pid ")
+    assert f"--model_config_file={gpu_config}\n" in output
+
+
 def test_it_stops_at_once_while_waiting(entrypoint):
     process = entrypoint()
     process.stdout.readline()

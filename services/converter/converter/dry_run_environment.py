@@ -1,0 +1,94 @@
+"""The dry run's environment: made once, by uv, in the user's cache, and found again as long as its lock file stays."""
+
+import fcntl
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Dict, List
+
+from converter.errors import ConverterError
+
+_LOCK = Path(__file__).resolve().parents[1] / "requirements-dry-run.lock"
+_PYTHON = "3.10"
+_UNFINISHED = ".tmp-dry-run-"
+_DOWNLOAD_GB, _INSTALLED_GB = 2.2, 4.4
+# Where the wheels of TensorRT and NVIDIA have their libraries, below site-packages.
+_LIBRARIES = ("tensorrt", "nvidia/cublas/lib", "nvidia/cuda_runtime/lib", "nvidia/cuda_nvrtc/lib", "nvidia/cudnn/lib")
+
+
+def python() -> Path:
+    """The environment's interpreter; where there is none yet, standard error says what is being made, how large, where.
+
+    Raises:
+        ConverterError: this machine cannot have it, uv or Python 3.10 is missing, or the packages are not to be had.
+    """
+    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        raise ConverterError("the dry run needs Linux on x86_64, which TensorRT's packages are for")
+    if not _LOCK.is_file():
+        raise ConverterError(f"the dry run is installed from {_LOCK}, which is not there: run it in a checkout")
+    folder = _cache() / f"dry-run-{hashlib.sha256(_LOCK.read_bytes()).hexdigest()[:12]}"
+    if not folder.is_dir():
+        _make(folder)
+    return folder / "bin/python"
+
+
+def libraries(python: Path) -> List[Path]:
+    """The folders that the process must find its libraries in."""
+    packages = python.parents[1] / f"lib/python{_PYTHON}/site-packages"
+    return [packages / name for name in _LIBRARIES]
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "segstack"
+
+
+def _make(folder: Path) -> None:
+    uv = next(filter(None, (shutil.which(str(place)) for place in (Path(sys.executable).with_name("uv"), "uv"))), None)
+    if uv is None:
+        raise ConverterError("the dry run makes an environment of its own with uv, which is not here: pip install uv")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    free_gb = shutil.disk_usage(str(folder.parent)).free / 1e9
+    if free_gb < _INSTALLED_GB:
+        raise ConverterError(
+            f"the dry run's environment takes {_INSTALLED_GB} GB, and {folder.parent} has {free_gb:.1f} GB left: make "
+            "room, or name another place in XDG_CACHE_HOME"
+        )
+    with (folder.parent / ".dry-run.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if folder.is_dir():  # made by somebody else meanwhile
+            return
+        for killed in folder.parent.glob(_UNFINISHED + "*"):
+            shutil.rmtree(str(killed))
+        print(
+            f"converter: once, the dry run's environment is made in {folder}: TensorFlow 2.14.1 with TensorRT 8.5.3, "
+            f"{_DOWNLOAD_GB} GB to download, {_INSTALLED_GB} GB on disk",
+            file=sys.stderr,
+        )
+        # Under its own name only once it is whole.
+        unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=str(folder.parent)))
+        try:
+            _uv(uv, f"Python {_PYTHON}", "venv", "--clear", "--python", _PYTHON, str(unfinished))
+            install = ["--python", str(unfinished), "--no-deps", "--require-hashes", "-r", str(_LOCK)]
+            _uv(uv, "its packages", "pip", "install", *install)
+            unfinished.rename(folder)
+        finally:
+            shutil.rmtree(str(unfinished), ignore_errors=True)
+
+
+def _uv(uv: str, what: str, *arguments: str) -> None:
+    # Its progress and its reasons go to standard error as they are.
+    if subprocess.run([uv, *arguments], env=_environment(), check=False).returncode != 0:  # noqa: S603
+        raise ConverterError(f"the dry run's environment was not made: uv could not get {what}, and says why above")
+
+
+def _environment() -> Dict[str, str]:
+    """As here, with pyenv's Pythons, which are on no PATH unless chosen; and none of this environment's own."""
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    pythons = sorted(str(folder) for folder in pyenv.glob(f"versions/{_PYTHON}.*/bin"))
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
+    return {**kept, "PATH": os.pathsep.join([os.environ.get("PATH", os.defpath), *pythons])}

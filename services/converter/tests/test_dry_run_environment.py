@@ -1,0 +1,93 @@
+"""Making the dry run's environment; a script that writes down what it is asked stands in for uv and its 2 GB."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from converter import dry_run_environment
+from converter.errors import ConverterError
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache/segstack"
+
+
+@pytest.fixture
+def uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """``uv(script)`` puts one on PATH that runs this; its calls are in ``uv.calls``. $4 and $5 are the environment."""
+
+    def make(script: str = "") -> Path:
+        folder = tmp_path / "bin"
+        folder.mkdir(exist_ok=True)
+        path = folder / "uv"
+        path.write_text(f'#!/bin/bash\necho "$@" >> {tmp_path}/calls\n{script}\n')
+        path.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+        monkeypatch.setattr(sys, "executable", str(tmp_path / "no/python"))
+        return tmp_path / "calls"
+
+    return make
+
+
+def test_it_is_made_once_and_said(cache: Path, uv, capsys) -> None:
+    calls = uv()
+    python = dry_run_environment.python()
+    assert python.parents[1].parent == cache
+    assert "2.2 GB to download, 4.4 GB on disk" in capsys.readouterr().err
+    venv, install = calls.read_text().splitlines()
+    assert venv.startswith("venv --clear --python 3.10 ")
+    assert "--no-deps --require-hashes" in install
+    assert dry_run_environment.python() == python
+    assert len(calls.read_text().splitlines()) == 2
+    assert capsys.readouterr().err == ""
+
+
+def test_a_failure_leaves_nothing_and_the_next_attempt_begins_anew(cache: Path, uv, capsys) -> None:
+    uv("[[ $1 == venv ]] || { echo 'no route to host' >&2; exit 1; }")
+    with pytest.raises(ConverterError, match="uv could not get its packages, and says why above"):
+        dry_run_environment.python()
+    assert [path.name for path in cache.iterdir()] == [".dry-run.lock"]
+    uv()
+    assert dry_run_environment.python().parents[1].is_dir()
+
+
+def test_what_a_killed_attempt_left_is_removed(cache: Path, uv) -> None:
+    half = cache / ".tmp-dry-run-killed"
+    half.mkdir(parents=True)
+    uv()
+    dry_run_environment.python()
+    assert not half.exists()
+
+
+def test_another_lock_file_is_another_environment(cache: Path, uv, tmp_path: Path, monkeypatch) -> None:
+    uv()
+    first = dry_run_environment.python()
+    (tmp_path / "lock").write_text("tensorflow==2.14.2\n")
+    monkeypatch.setattr(dry_run_environment, "_LOCK", tmp_path / "lock")
+    assert dry_run_environment.python() != first
+
+
+def test_without_room_nothing_is_begun(cache: Path, uv, monkeypatch) -> None:
+    calls = uv()
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 9, 1_500_000_000))
+    with pytest.raises(ConverterError, match=r"takes 4\.4 GB, and .* has 1\.5 GB left: make room, or name another"):
+        dry_run_environment.python()
+    assert not calls.exists()
+
+
+def test_without_uv(cache: Path, monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no/python"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ConverterError, match="with uv, which is not here: pip install uv"):
+        dry_run_environment.python()
+
+
+def test_on_another_processor(monkeypatch) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    with pytest.raises(ConverterError, match="the dry run needs Linux on x86_64"):
+        dry_run_environment.python()

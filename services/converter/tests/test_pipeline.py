@@ -1,0 +1,235 @@
+"""The whole conversion but TensorRT: TensorFlow runs the rewritten graph where an engine would."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+from contract import ModelCard
+from contract.checksums import damage
+from contract.folders import CARD_PATH, ENGINE_PATH
+from contract.models_config import model_names
+from contract.repository import WARMUP_PATH
+from converter import pipeline
+from converter.errors import ConverterError
+from converter.options import parse
+from converter.runtime import Runtime
+
+MACHINE = Runtime("2.6.2", "7.2.2", "Tesla T4", "7.5", "470.57.02")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("pipeline")
+
+
+@pytest.fixture(scope="module")
+def result(models_root: Path, photographs: Path, by_tensorflow, folder: Path) -> pipeline.Result:
+    """``tiny`` converted, for one and for three images at a time, its scores too."""
+    options = parse(
+        [
+            *("--input", str(models_root / "tiny"), "--models-root", str(folder / "models_repo")),
+            *("--images", str(photographs), "--report", str(folder / "report")),
+            *("--batch-sizes", "1", "3", "--signatures", "scores", "--precision", "fp32"),
+        ]
+    )
+    return pipeline.run(options, MACHINE, by_tensorflow())
+
+
+def test_what_agrees_is_published_for_machines_with_its_gpu(result, folder: Path) -> None:
+    assert result.folder == folder / "models_repo/tiny-trt-fp32/1"
+    assert damage(result.folder) is None
+    assert model_names(folder / "models_repo/models.gpu.config") == ["tiny-trt-fp32"]
+    assert model_names(folder / "models_repo/models.config") == []
+
+
+def test_the_card_says_how_it_was_made_and_how_well_it_agrees(result, photographs: Path) -> None:
+    card = ModelCard.from_json((result.folder / CARD_PATH).read_text())
+    assert (card.name, card.derived_from, card.precision) == ("tiny-trt-fp32", "tiny:1", "fp32")
+    made = dict(card.engine)
+    compared = made.pop("compared")
+    assert made.pop("source_bytes") > 0
+    assert made.pop("converted_bytes") > 0
+    assert made == {
+        "engines": {name: [{"name": "TRTEngineOp_0_0", "nodes": 7}] for name in ("serving_default", "scores")},
+        "left_outside": {name: {"Cast": 2} for name in ("serving_default", "scores")},
+        "rewritten": [
+            "serving_default: 1 half-pixel ResizeBilinear → taps",
+            "scores: 2 half-pixel ResizeBilinear → taps",
+        ],
+        "batch_sizes": [1, 3],
+        "workspace_mb": 1024,
+        "minimum_segment_size": 3,
+        "gpu": "Tesla T4",
+        "compute_capability": "7.5",
+        "driver": "470.57.02",
+    }
+    assert (compared["images"], compared["count"], compared["min_agreement"]) == (photographs.name, 6, 0.999)
+    assert compared["agreement"] >= 0.999
+    assert compared["miou"] >= 0.99
+    assert set(compared["per_class_iou"]) == {"class 0", "class 1", "class 2"}
+    assert [latency["batch_size"] for latency in compared["latency_ms"]] == [1, 3]
+
+
+def test_the_source_s_warm_up_comes_along(result, models_root: Path) -> None:
+    assert (result.folder / WARMUP_PATH).read_bytes() == (models_root / "tiny/1" / WARMUP_PATH).read_bytes()
+
+
+def test_the_report_is_in_the_version_and_beside_the_run(result, folder: Path) -> None:
+    for where in (result.folder / "assets.extra/conversion", folder / "report"):
+        assert (where / "report.md").read_text() == result.report
+        assert tf.io.decode_png((where / "worst.png").read_bytes()).shape == (32, 4 * 48, 3)
+    assert "**Published** as tiny-trt-fp32" in result.report
+    assert "synthetic" not in result.report
+
+
+def test_the_rewritten_graph_is_what_answers(result, models_root: Path) -> None:
+    source, converted = (tf.saved_model.load(str(path)) for path in (models_root / "tiny/1", result.folder))
+    resizes = {name for name in converted.signatures if "ResizeBilinear" in operations(converted.signatures[name])}
+    assert resizes == {"probabilities", "encoded"}  # the one is native, the other resizes what it has decoded
+    image = np.random.default_rng(0).integers(0, 256, (1, 32, 48, 3), np.uint8)
+    for name in ("serving_default", "scores", "probabilities"):
+        expected = source.signatures[name](image=tf.constant(image))
+        for alias, values in converted.signatures[name](image=tf.constant(image)).items():
+            difference = np.abs(values.numpy().astype(float) - expected[alias].numpy())
+            assert (difference > 1e-3).mean() < 0.001, name
+
+
+def operations(signature) -> set:
+    graph = convert_variables_to_constants_v2(signature).graph.as_graph_def()
+    inner = [node for function in graph.library.function for node in function.node_def]
+    return {node.op for node in [*graph.node, *inner]}
+
+
+@pytest.fixture
+def convert(models_root: Path, photographs: Path, tmp_path: Path):
+    """Convert with other engines than good ones, or another source; the repository is ``tmp_path / "models_repo"``."""
+
+    def run(build, *words, source=models_root / "tiny", images=photographs):
+        options = parse(
+            [
+                *("--input", str(source), "--report", str(tmp_path / "report"), *words),
+                *(["--images", str(images)] if images else []),
+                *([] if "--output" in words else ["--models-root", str(tmp_path / "models_repo")]),
+            ]
+        )
+        return pipeline.run(options, MACHINE, build)
+
+    return run
+
+
+def in_a_corner(alias, mask):
+    """Class 2 in a corner of 8 x 12 pixels, a sixteenth of the mask."""
+    corner = np.zeros((32, 48), bool)
+    corner[:8, :12] = True
+    return tf.where(corner, tf.cast(2, mask.dtype), mask)
+
+
+def test_masks_that_disagree_are_not_published_and_the_report_says_where(
+    convert, by_tensorflow, tmp_path: Path
+) -> None:
+    with pytest.raises(
+        ConverterError, match=r"tiny-trt-fp16 is not published: .* expected at least 99\.500%; .*report"
+    ):
+        convert(by_tensorflow(in_a_corner))
+    assert not (tmp_path / "models_repo").exists()
+    report = (tmp_path / "report/report.md").read_text()
+    assert "**Not published**: 9" in report
+    swaps = report.partition("| the source says |")[2].splitlines()[2:4]
+    assert [line.split(" | ")[1] for line in swaps] == ["class 2"] * 2  # all that differs became class 2
+    picture = tf.io.decode_png((tmp_path / "report/worst.png").read_bytes()).numpy()
+    red = (picture[:, 3 * 48 :] == [255, 0, 0]).all(-1)
+    assert red[:8, :12].mean() > 0.3
+    assert not red[8:].any()
+    assert not red[:, 12:].any()
+
+
+def test_what_is_enough_is_for_a_person_to_say(convert, by_tensorflow) -> None:
+    result = convert(by_tensorflow(in_a_corner), "--min-agreement", "0.9")
+    assert result.version == 1
+    assert "at least 90.000 % have to" in result.report
+
+
+def test_every_batch_size_is_compared(convert, by_tensorflow, tmp_path: Path) -> None:
+    def wrong_in_batches(alias, mask):
+        return tf.where(tf.shape(mask)[0] > 1, tf.zeros_like(mask), mask)
+
+    with pytest.raises(ConverterError, match="is not published"):
+        convert(by_tensorflow(wrong_in_batches), "--batch-sizes", "1", "4")
+    assert "(batch of 4)" in (tmp_path / "report/report.md").read_text()
+
+
+def test_what_is_published_is_compared_once_more(convert, by_tensorflow, tmp_path: Path) -> None:
+    traced = []
+
+    def other_the_second_time(alias, mask):
+        traced.append(mask)  # once for serving_default and once for encoded, in each of the two that are saved
+        return in_a_corner(alias, mask) if len(traced) > 2 else mask
+
+    with pytest.raises(ConverterError, match="is not published: saved again, its masks agree on 9"):
+        convert(by_tensorflow(other_the_second_time))
+    assert not list(tmp_path.rglob("saved_model.pb"))
+
+
+def test_it_can_be_written_to_a_folder_instead(convert, by_tensorflow, tmp_path: Path) -> None:
+    result = convert(by_tensorflow(), "--output", str(tmp_path / "exported/fast"), images=None)
+    assert (result.version, result.folder) == (None, tmp_path / "exported/fast")
+    assert damage(result.folder) is None
+    assert [path.name for path in (tmp_path / "exported").iterdir()] == ["fast"]
+    assert "**Compared on 8 synthetic images, not on photographs**" in result.report
+
+
+def test_another_s_model_keeps_its_signature(convert, by_tensorflow, save_foreign, tmp_path: Path) -> None:
+    theirs = save_foreign(tmp_path / "theirs/3")
+    result = convert(by_tensorflow(), "--image-size", "32", "48", source=theirs)
+    assert result.folder == tmp_path / "models_repo/theirs-trt-fp16/1"
+    assert model_names(tmp_path / "models_repo/models.gpu.config") == ["theirs-trt-fp16"]
+    assert "`input_1` takes float32: it was given pixels as -1 to 1." in result.report
+    known = json.loads((result.folder / ENGINE_PATH).read_text())
+    assert known["compared"]["agreement"] >= 0.995
+    signatures = tf.saved_model.load(str(result.folder)).signatures
+    assert set(signatures) == {"serving_default", "greet"}
+    (image,) = signatures["serving_default"].structured_input_signature[1].values()
+    assert (image.name, image.dtype, image.shape.as_list()) == ("input_1", tf.float32, [None, 32, 48, 3])
+
+
+@pytest.mark.converter
+def test_killed_anywhere_the_repository_is_as_it_was(models_root: Path, tmp_path: Path) -> None:
+    repository = Path(shutil.copytree(models_root, tmp_path / "models_repo"))
+    before = files(repository)
+    killed = subprocess.run(
+        [
+            sys.executable,
+            str(Path(__file__).with_name("killed_conversion.py")),
+            str(repository),
+            str(tmp_path / "killed"),
+        ],
+        env={**os.environ, "TMPDIR": str(tmp_path)},  # what a killed process leaves there goes with the test
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert killed.returncode == 0, killed.stderr
+    stages = killed.stdout.split()
+    assert stages == ["rewrite_saved_model", "build", "prove", "save", "check", "sync_tree"]
+    for stage in stages:
+        assert files(tmp_path / "killed" / stage) == before, stage
+    whole = tmp_path / "killed/whole"
+    assert damage(whole / "tiny-trt-fp16/1") is None
+    assert not list(whole.rglob(".tmp-*"))
+
+
+def files(repository: Path) -> dict:
+    """What is in a repository, byte by byte, but what its next writer removes."""
+    return {
+        str(path.relative_to(repository)): path.read_bytes()
+        for path in repository.rglob("*")
+        if path.is_file() and path.name != ".lock" and ".tmp-" not in str(path.relative_to(repository))
+    }

@@ -1,0 +1,111 @@
+"""Every network that the trainer has, and foreign ones, cut into engines by the real TF-TRT, which needs no GPU for it.
+
+From uint8 pixels to a uint8 mask: one engine, and nothing outside but the two casts. The environment of TensorFlow 2.14
+and TensorRT 8.5 is made in the user's cache, 2.2 GB, where there is none yet.
+"""
+
+import functools
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from converter import dry_run
+from converter.options import parse
+
+pytestmark = [pytest.mark.converter, pytest.mark.timeout(1800)]
+
+# The sizes matter to the resizes of a DDRNet, at 480x640 by 7.5 among others; the rest is exported small.
+NETWORKS = {
+    "ddrnet23_slim-512x1024": ("ddrnet23_slim", 512, 1024),
+    "ddrnet23_slim-480x640": ("ddrnet23_slim", 480, 640),
+    "ddrnet23": ("ddrnet23", 128, 256),
+    "ddrnet39": ("ddrnet39", 128, 256),
+    "deeplabv3plus_mobilenetv3_small": ("deeplabv3plus_mobilenetv3_small", 128, 192),
+    "deeplabv3plus_mobilenetv3_large": ("deeplabv3plus_mobilenetv3_large", 128, 192),
+    "deeplabv3plus_efficientnetv2_b0": ("deeplabv3plus_efficientnetv2_b0", 128, 192),
+    "deeplabv3plus_efficientnetv2_s": ("deeplabv3plus_efficientnetv2_s", 128, 192),
+    "unet": ("unet", 128, 192),
+}
+
+EXPORT = """
+import json, sys
+from contract import ClassInfo, ModelCard
+from trainer.export import graph
+from trainer.models import create_model
+
+folder, networks = sys.argv[1], json.loads(sys.argv[2])
+classes = tuple(ClassInfo(number, str(number), (number, 0, 0)) for number in range(19))
+for key, (name, height, width) in networks.items():
+    module = graph.freeze(create_model(name, height, width, len(classes), auxiliary=True), height, width)
+    card = ModelCard("untrained", name, height, width, classes)
+    graph.save(module, graph.signatures(module, card), f"{folder}/{key}")
+"""
+
+
+@pytest.fixture(scope="module")
+def networks(run_apart, tmp_path_factory):
+    """The folder with all of them, untrained."""
+    folder = tmp_path_factory.mktemp("networks")
+    run_apart(sys.executable, "-c", EXPORT, folder, json.dumps(NETWORKS))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def converted(networks):
+    """``converted("ddrnet23_slim-480x640")``: that network's dry run."""
+    return functools.lru_cache(lambda name: dry_run.run(parse(["--input", str(networks / name), "--dry-run"])))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_is_one_engine(converted, name: str) -> None:
+    found = converted(name)
+    assert len(found.engines.engines) == 1
+    assert found.engines.outside == {"Cast": 2}
+    assert found.engines.engines[0]["nodes"] > 50
+    assert any("uint8" in reason for reason in found.engines.reasons["Cast"])
+    assert not any("left as it is" in note for note in found.notes)
+    assert (found.tensorflow, found.tensorrt) == ("2.14.1", "8.5.3")
+
+
+def test_the_factor_of_seven_and_a_half_takes_matrices(converted) -> None:
+    assert "2 half-pixel ResizeBilinear → matrices and taps" in converted("ddrnet23_slim-480x640").notes
+
+
+def test_int8_is_cut_without_calibrating(networks) -> None:
+    found = dry_run.run(parse(["--input", str(networks / "unet"), "--precision", "int8", "--dry-run"]))
+    assert (len(found.engines.engines), found.engines.outside) == (1, {"Cast": 2})
+
+
+def test_a_foreign_model_needs_no_casts(tmp_path: Path) -> None:
+    """float32 in, float32 logits out, half-pixel upsampling to a size that it computes, and images of any size."""
+    rng = np.random.default_rng(2)
+    first, last = (rng.normal(size=[3, 3, *channels]).astype(np.float32) for channels in ((3, 16), (16, 5)))
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, name="input_1")])
+    def serve(input_1):
+        x = tf.nn.relu(tf.nn.conv2d(input_1, first, 4, "SAME"))
+        x = x * tf.sigmoid(tf.reduce_mean(x, [1, 2], keepdims=True))
+        return {"output": tf.image.resize(tf.nn.conv2d(x, last, 2, "SAME"), tf.shape(input_1)[1:3])}
+
+    tf.saved_model.save(tf.Module(), str(tmp_path / "mine"), {"serving_default": serve})
+    found = dry_run.run(parse(["--input", str(tmp_path / "mine"), "--image-size", "60", "88", "--dry-run"]))
+    assert (len(found.engines.engines), found.engines.outside) == (1, {})
+    assert found.notes == ["1 size computed from a shape → constant", "1 half-pixel ResizeBilinear → matrices and taps"]
+
+
+def test_what_cannot_be_rewritten_is_left_outside_and_said(tmp_path: Path) -> None:
+    @tf.function(input_signature=[tf.TensorSpec([None, 32, 48, 3], tf.float32, name="input_1")])
+    def serve(input_1):
+        x = tf.nn.relu(tf.nn.relu6(tf.sigmoid(input_1)) * 2 + 1)
+        y = tf.image.resize(x, [64, 96], method="bicubic")
+        return {"output": tf.nn.relu(tf.nn.relu6(tf.sigmoid(y)) * 2 + 1)}
+
+    tf.saved_model.save(tf.Module(), str(tmp_path / "mine"), {"serving_default": serve})
+    found = dry_run.run(parse(["--input", str(tmp_path / "mine"), "--dry-run"])).engines
+    assert len(found.engines) == 2
+    assert found.outside == {"ResizeBicubic": 1}
+    assert found.reasons == {"ResizeBicubic": ["Op type ResizeBicubic is not supported."]}
