@@ -3,11 +3,21 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Self
+from typing import Protocol, Self
 
 from starlette.types import Receive
 
 from gateway.errors import ClientGone
+
+
+class Asker(Protocol):
+    """For whom an image is segmented."""
+
+    async def before_inference(self) -> None:
+        """Return when serving may be asked; the image is ready for it."""
+
+    def after_inference(self) -> None:
+        """Serving has answered."""
 
 
 class Caller:
@@ -35,6 +45,14 @@ class Caller:
         """
         if self._is_gone:
             raise ClientGone("the client closed the connection before its turn came")
+
+    async def before_inference(self) -> None:
+        """:meth:`check`; what serving has begun goes on, whoever hangs up."""
+        self.check()
+
+    def after_inference(self) -> None:
+        """:meth:`check`, before the answer is encoded."""
+        self.check()
 
     @asynccontextmanager
     async def waits(self) -> AsyncIterator[None]:
