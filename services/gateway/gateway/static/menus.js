@@ -7,7 +7,10 @@ const $ = (id) => document.getElementById(id);
 
 /** `{model, version}` as chosen; what is missing is left to the gateway. */
 export function wanted() {
-  return Object.fromEntries(["model", "version"].map((id) => [id, $(id).value]).filter(([, value]) => value));
+  const chosen = {};
+  if ($("model").value) chosen.model = $("model").value;
+  if ($("version").value) chosen.version = Number($("version").value);
+  return chosen;
 }
 
 /** Calls `changed()` when a person has chosen another. */
@@ -15,7 +18,7 @@ export function onChoice(changed) {
   $("model").addEventListener("change", async () => {
     $("version").replaceChildren();
     changed();
-    await listVersions();
+    await refreshMenus();
   });
   $("version").addEventListener("change", changed);
 }
@@ -24,8 +27,9 @@ export function onChoice(changed) {
 export async function refreshMenus() {
   try {
     const { default: name, models } = await api.models();
+    if (!name) return;
     fill($("model"), [["", `${name} (default)`], ...models.filter((each) => each !== name).map((each) => [each, each])]);
-    await listVersions(name);
+    await listVersions($("model").value || name);
     $("menus").hidden = false;
   } catch (error) {
     // Whatever is wrong shows where it matters: when a picture is asked for.
@@ -33,8 +37,8 @@ export async function refreshMenus() {
   }
 }
 
-async function listVersions(name = $("model").value) {
-  const { versions } = await api.model($("model").value || name);
+async function listVersions(name) {
+  const { versions } = await api.model(name);
   const loaded = versions.filter(({ state }) => state === "AVAILABLE");
   fill($("version"), [["", "newest"], ...loaded.map(({ version, labels }) => [version, [version, ...labels].join(" · ")])]);
 }

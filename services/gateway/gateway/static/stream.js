@@ -6,7 +6,7 @@ import { ERROR, MASK, frameHeader, parseReply } from "./wire.js";
 
 const PAUSES_MS = [250, 500, 1000, 2000, 4000, 8000];
 const MAX_UNANSWERED = 8;
-const POLICY_VIOLATION = 1008;
+const LONGEST_GAP_MS = 250;
 
 /**
  * Frames out, masks in. The listener has
@@ -22,11 +22,15 @@ export class Stream {
   #wanted;
   #socket;
   #isConfigured = false;
+  #awaitsKey = false;
   #failures = 0;
   #timer;
   #next = 0; // sequence numbers are u32 and come round again
   #unanswered = 0;
   #frameBytes = 0;
+  #sentAt = 0;
+  #answeredAt = 0;
+  #gapMs = 0;
 
   constructor(listener, wanted) {
     this.#listener = listener;
@@ -37,6 +41,8 @@ export class Stream {
   /** Asks for another `{model, version}`; answered by `configured` before any mask of it. */
   configure(wanted) {
     this.#wanted = wanted;
+    this.#awaitsKey = false;
+    clearTimeout(this.#timer);
     if (this.#socket?.readyState === WebSocket.OPEN) this.#sendConfiguration();
     else this.hurry();
   }
@@ -47,14 +53,16 @@ export class Stream {
   }
 
   /**
-   * Whether a frame may go out now. The gateway keeps the newest and drops the rest, so the only one to hold back for
-   * is an uplink that is behind.
+   * Whether a frame may go out now. The gateway keeps the newest and drops the rest, so there is nothing to hold back
+   * for but an uplink that is behind. A model that takes longer than eight frames is sent frames further apart: eight at
+   * once would leave it with an old one.
    */
   get isReady() {
     return (
       this.#isConfigured &&
       this.#unanswered < MAX_UNANSWERED &&
-      this.#socket.bufferedAmount <= this.#frameBytes // at most one on its way out
+      this.#socket.bufferedAmount <= this.#frameBytes && // at most one on its way out
+      performance.now() - this.#sentAt >= this.#gapMs
     );
   }
 
@@ -64,13 +72,14 @@ export class Stream {
     this.#next = (sequence + 1) >>> 0;
     this.#unanswered += 1;
     this.#frameBytes = image.size;
+    this.#sentAt = performance.now();
     this.#socket.send(new Blob([frameHeader(sequence, capturedAt), image]));
     return sequence;
   }
 
   /** The gateway is known to be back: does not wait for the next try. */
   hurry() {
-    if (this.#socket) return;
+    if (this.#socket || this.#awaitsKey) return;
     clearTimeout(this.#timer);
     this.#connect();
   }
@@ -96,8 +105,8 @@ export class Stream {
       if (typeof data === "string") this.#hear(JSON.parse(data));
       else this.#receive(parseReply(data));
     });
-    socket.addEventListener("close", ({ code }) => {
-      if (socket === this.#socket) this.#lose(code);
+    socket.addEventListener("close", () => {
+      if (socket === this.#socket) this.#lose();
     });
   }
 
@@ -114,31 +123,32 @@ export class Stream {
       this.#listener.configured(message);
     } else if (message.type === "error") {
       const trouble = troubleOf(message.error);
+      this.#isConfigured = false;
+      this.#awaitsKey = trouble.needsKey;
       this.#listener.troubled(trouble);
-      // A key is waited for; for all else, as a model that is being loaded, time may help.
-      if (!trouble.needsKey) this.#timer = setTimeout(() => this.#sendConfigurationAgain(), this.#pause());
+      // A person has to bring the key; for all else, as a model that is being loaded, time may help.
+      if (!trouble.needsKey) this.#timer = setTimeout(() => this.#sendConfiguration(), this.#pause());
     }
-  }
-
-  #sendConfigurationAgain() {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#sendConfiguration();
   }
 
   #receive(reply) {
     // Replies come in the order of their frames: what was sent before this one is answered or dropped.
     this.#unanswered = (this.#next - 1 - reply.sequence) >>> 0;
+    const now = performance.now();
+    this.#gapMs = Math.min(LONGEST_GAP_MS, (now - this.#answeredAt) / MAX_UNANSWERED);
+    this.#answeredAt = now;
+    if (!this.#isConfigured) return; // the old configuration's
     if (reply.kind === MASK) this.#listener.masked(reply);
     else if (reply.kind === ERROR) this.#listener.refused(reply.sequence, troubleOf(errorIn(reply)));
   }
 
-  #lose(code) {
+  #lose() {
     this.#socket = null;
     this.#isConfigured = false;
     this.#unanswered = 0;
-    this.#listener.lost();
     clearTimeout(this.#timer);
-    // A refused key is not tried again; another one comes through configure().
-    if (code !== POLICY_VIOLATION) this.#timer = setTimeout(() => this.#connect(), this.#pause());
+    if (!this.#awaitsKey) this.#timer = setTimeout(() => this.#connect(), this.#pause());
+    this.#listener.lost();
   }
 
   #pause() {
