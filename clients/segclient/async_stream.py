@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -95,6 +96,6 @@ async def _taken(frames: Iterable[Picture] | AsyncIterable[Picture]) -> AsyncIte
         async for frame in frames:
             yield frame
     else:
-        iterator: Iterator[Picture | None] = iter(frames)
-        while (frame := await asyncio.to_thread(lambda: next(iterator, None))) is not None:
-            yield frame
+        iterator: Iterator[Picture] = iter(frames)
+        while next_one := await asyncio.to_thread(lambda: list(itertools.islice(iterator, 1))):
+            yield next_one[0]

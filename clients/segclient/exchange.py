@@ -33,6 +33,7 @@ class Exchange:
         self._sequence = itertools.count()
         self._under_way: dict[int, Picture] = {}
         self._served: dict[str, Any] = {}
+        self._has_ended = False
         self.is_over = False
 
     @property
@@ -51,6 +52,7 @@ class Exchange:
 
     def end(self) -> str:
         """The last one."""
+        self._has_ended = True
         return json.dumps({"type": "end"})
 
     def frame(self, picture: Picture) -> bytes:
@@ -112,7 +114,7 @@ class Exchange:
                 case "error":
                     raise _gateway_error(message["error"])
                 case "summary":
-                    self.is_over = True
+                    self.is_over = self._has_ended  # unasked, it comes before the gateway's own close
         except (KeyError, TypeError, ValueError):
             raise BadReply(f"the stream said {text[:100]!r}, which is not understood") from None
 

@@ -47,7 +47,9 @@ class StreamOptions(TypedDict, total=False):
 
     model: str
     version: int
+    label: str
     classes: Sequence[str | int]
+    min_confidence: float
 
 
 def query(output: Output, options: RenderOptions) -> dict[str, str]:
