@@ -2,22 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Protocol, Self
 
 from starlette.types import Receive
 
 from gateway.errors import ClientGone
+from gateway.timings import Timings
 
 
 class Asker(Protocol):
     """For whom an image is segmented."""
 
-    async def before_inference(self) -> None:
-        """Return when serving may be asked; the image is ready for it."""
-
-    def after_inference(self) -> None:
-        """Serving has answered."""
+    def inference(self, timings: Timings) -> AbstractAsyncContextManager[None]:
+        """Entered with the image ready, when serving may be asked; left once it has answered."""
 
 
 class Caller:
@@ -46,12 +44,11 @@ class Caller:
         if self._is_gone:
             raise ClientGone("the client closed the connection before its turn came")
 
-    async def before_inference(self) -> None:
-        """:meth:`check`; what serving has begun goes on, whoever hangs up."""
+    @asynccontextmanager
+    async def inference(self, _: Timings) -> AsyncIterator[None]:
+        """:meth:`check` first and last: what serving has begun goes on, whoever hangs up, and so must the slot."""
         self.check()
-
-    def after_inference(self) -> None:
-        """:meth:`check`, before the answer is encoded."""
+        yield
         self.check()
 
     @asynccontextmanager

@@ -109,11 +109,7 @@ class Segmenter:
         async def prepare(card: contract.ModelCard) -> Image:
             outputs.check(photo, card, parameters)
             with timings.measure("decode"):
-                image = await self._codecs.run(images.resize, photo, card.input_height, card.input_width)
-            # The last moment to wait: what serving has begun goes on, whoever hangs up, and so must the slot.
-            with timings.measure("queue"):
-                await asker.before_inference()
-            return image
+                return await self._codecs.run(images.resize, photo, card.input_height, card.input_width)
 
         with timings.measure("infer"):
             ask = partial(
@@ -121,6 +117,7 @@ class Segmenter:
                 prepare=prepare,
                 deadline=deadline,
                 want_confidence=parameters.min_confidence is not None,
+                asking=partial(asker.inference, timings),
             )
             try:
                 prediction = await ask(canary or target)
@@ -129,7 +126,6 @@ class Segmenter:
                     raise
                 self._metrics.canary_absent.inc()
                 canary, prediction = None, await ask(target)
-        asker.after_inference()
         with timings.measure("encode"):
             encoded = await self._codecs.run(encode, photo, prediction, parameters)
         self._metrics.segmented(prediction.served, prediction.mask, timings)

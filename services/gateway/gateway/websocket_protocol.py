@@ -6,6 +6,7 @@ message as come, and answers every ping whether or not the answers are read.
 
 import asyncio
 import logging
+import socket
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -21,8 +22,14 @@ _log.setLevel(logging.WARNING)
 # Browsers cut a message into pieces of 64 KiB or more. Thousands of empty ones cost their sender next to nothing.
 _MAX_FRAGMENTS = 1024
 
-# For a client to see why it was given up.
+# For a client to see why it was given up. What it is still sending meanwhile is thrown away: closing before would reset
+# the connection, reason and all. After so long without a byte more nothing is on its way.
 _LAST_WORD_S = 5.0
+_QUIET_S = 0.5
+
+# What the kernel keeps unsent. Left alone it takes up to 4 MiB, which over a slow downlink is half a minute of replies,
+# each of them old before it is sent; in time the slot chooses newer frames instead.
+_UNSENT_BYTES = 128 * 1024
 
 
 class ImpatientWebSocket(WebSocketsSansIOProtocol):
@@ -37,7 +44,22 @@ class ImpatientWebSocket(WebSocketsSansIOProtocol):
         self._unread: asyncio.TimerHandle | None = None
         self._end: asyncio.TimerHandle | None = None
         self._fragments = 0
+        self._is_given_up = False
         self._is_lost = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Have no more wait to be sent than is of use."""
+        super().connection_made(transport)
+        raw = transport.get_extra_info("socket")
+        if raw is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
+
+    def data_received(self, data: bytes) -> None:
+        """After the last word nothing that comes is looked at."""
+        if self._is_given_up:
+            self._close_when_quiet()
+        else:
+            super().data_received(data)
 
     def pause_writing(self) -> None:
         """The client reads more slowly than it is sent to."""
@@ -72,22 +94,20 @@ class ImpatientWebSocket(WebSocketsSansIOProtocol):
         self._fragments += 1
         if self._fragments <= _MAX_FRAGMENTS:
             super().handle_cont(event)
-        elif not self.close_sent:
+        elif not self._is_given_up:
             self.frames = []
             self.conn.fail(1009, f"a message has more than {_MAX_FRAGMENTS} fragments; send fewer")
             self.handle_parser_exception()
 
     def handle_parser_exception(self) -> None:
-        """Say why, and let what is on its way pass: closing at once would reset the connection, reason and all."""
-        if self.close_sent:
-            return
-        self.close_sent = True
+        """Say why, and let what is on its way pass."""
+        self.close_sent = self._is_given_up = True
         assert self.conn.close_sent is not None
         code, reason = self.conn.close_sent.code, self.conn.close_sent.reason
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self.transport.write(b"".join(self.conn.data_to_send()))
-        self.close_timer = self.loop.call_later(_LAST_WORD_S, self.transport.close)
-        self._give_up_after(_LAST_WORD_S + self._patience_s)
+        self._close_when_quiet()
+        self._give_up_after(_LAST_WORD_S)
 
     def on_task_complete(self, task: asyncio.Task[None]) -> None:
         """Nothing more will be said; what has been is read soon or never."""
@@ -112,7 +132,11 @@ class ImpatientWebSocket(WebSocketsSansIOProtocol):
         # Whoever waits to send need not wait any longer.
         self.disconnected = True
         self.writable.set()
-        self._give_up_after(_LAST_WORD_S)
+
+    def _close_when_quiet(self) -> None:
+        if self.close_timer:
+            self.close_timer.cancel()
+        self.close_timer = self.loop.call_later(_QUIET_S, self.transport.close)
 
     def _give_up_after(self, seconds: float) -> None:
         if self._end is None and not self._is_lost:

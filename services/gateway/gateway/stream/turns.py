@@ -7,9 +7,12 @@ fresh and at hand when its turn comes, and serving has no pause.
 
 import asyncio
 import time
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Self
+
+from gateway.timings import Timings
 
 # Of the frames before, this share of the newest one's duration enters the mean.
 _SMOOTHING = 0.25
@@ -20,18 +23,22 @@ _LEAD, _LEAD_S = 2.0, 0.002
 
 @dataclass
 class Pace:
-    """What one stream's frames usually take, in seconds: to be made ready for serving, and there."""
+    """What one stream's frames usually take, in seconds: to be made ready for serving, and there. None: not known."""
 
-    prepare_s: float = 0.0
-    infer_s: float = 0.0
+    prepare_s: float | None = None
+    infer_s: float | None = None
 
     def prepared(self, seconds: float) -> None:
         """Learn from one frame."""
-        self.prepare_s += _SMOOTHING * (seconds - self.prepare_s)
+        self.prepare_s = _smoothed(self.prepare_s, seconds)
 
     def inferred(self, seconds: float) -> None:
         """Learn from one frame."""
-        self.infer_s += _SMOOTHING * (seconds - self.infer_s)
+        self.infer_s = _smoothed(self.infer_s, seconds)
+
+
+def _smoothed(mean: float | None, newest: float) -> float:
+    return newest if mean is None else mean + _SMOOTHING * (newest - mean)
 
 
 class Turns:
@@ -55,8 +62,9 @@ class Turns:
     async def about_to_be_free(self, lead_s: float) -> None:
         """Return ``lead_s`` seconds before an inference is expected to end, or when one has ended."""
         while not self.is_free:
-            left_s = min(turn.ends_at for turn in self.inferring) - lead_s - time.perf_counter()
-            if left_s <= 0:
+            known = [turn.ends_at for turn in self.inferring if turn.ends_at is not None]
+            left_s = min(known) - lead_s - time.perf_counter() if known else None
+            if left_s is not None and left_s <= 0:
                 return
             self.freed.clear()
             with suppress(TimeoutError):
@@ -79,7 +87,7 @@ class Turn:
     def __init__(self, turns: Turns, pace: Pace) -> None:
         self.is_over = asyncio.Event()
         self.is_inferring = False
-        self.ends_at = 0.0
+        self.ends_at: float | None = None
         self._turns = turns
         self._pace = pace
         self._since = 0.0
@@ -87,7 +95,7 @@ class Turn:
     async def __aenter__(self) -> Self:
         await self._turns.next_up.acquire()
         try:
-            await self._turns.about_to_be_free(_LEAD * self._pace.prepare_s + _LEAD_S)
+            await self._turns.about_to_be_free(_LEAD * (self._pace.prepare_s or 0) + _LEAD_S)
         except BaseException:
             self._give_way()
             raise
@@ -95,28 +103,23 @@ class Turn:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._leave()
         self._give_way()
 
-    async def before_inference(self) -> None:
+    @asynccontextmanager
+    async def inference(self, timings: Timings) -> AsyncIterator[None]:
         """The frame is ready: wait until serving is, and let another be next up."""
-        if self.is_inferring:  # serving is asked a second time, as a new version has come
-            return
         self._pace.prepared(time.perf_counter() - self._since)
-        await self._turns.free()
-        self._since = time.perf_counter()
-        self.ends_at = self._since + self._pace.infer_s
+        with timings.measure("queue"):
+            await self._turns.free()
+        began_at = time.perf_counter()
+        self.ends_at = None if self._pace.infer_s is None else began_at + self._pace.infer_s
         self.is_inferring = True
         self._turns.inferring.add(self)
         self._give_way()
-
-    def after_inference(self) -> None:
-        """Serving has answered."""
-        self._pace.inferred(time.perf_counter() - self._since)
-        self._leave()
-
-    def _leave(self) -> None:
-        if self.is_inferring:
+        try:
+            yield
+        finally:
+            self._pace.inferred(time.perf_counter() - began_at)
             self.is_inferring = False
             self._turns.inferring.discard(self)
             self._turns.freed.set()
