@@ -2,25 +2,26 @@
 
 const MOST = 12; // more than may be unanswered
 
-/** ImageBitmaps by sequence number, the oldest first; what nobody will ask for any more is closed. */
+/** ImageBitmaps by sequence number, the oldest first, each with what it cost; what nobody will ask for is closed. */
 export class Frames {
   #waiting = new Map();
 
-  keep(sequence, frame) {
-    this.#waiting.set(sequence, frame);
+  /** `pageMs`: what this page has spent on the frame so far. */
+  keep(sequence, frame, pageMs) {
+    this.#waiting.set(sequence, { frame, pageMs });
     if (this.#waiting.size > MOST) this.#drop(this.#waiting.keys().next().value);
   }
 
-  /** The frame that belongs to `sequence`, now the caller's; undefined if it is gone. Those before it are dropped. */
+  /** `{frame, pageMs}` of `sequence`, the frame now the caller's; empty if it is gone. Those before it are dropped. */
   take(sequence) {
-    if (!this.#waiting.has(sequence)) return undefined;
+    if (!this.#waiting.has(sequence)) return {};
     for (const earlier of this.#waiting.keys()) {
       if (earlier === sequence) break;
       this.#drop(earlier);
     }
-    const frame = this.#waiting.get(sequence);
+    const found = this.#waiting.get(sequence);
     this.#waiting.delete(sequence);
-    return frame;
+    return found;
   }
 
   clear() {
@@ -28,7 +29,7 @@ export class Frames {
   }
 
   #drop(sequence) {
-    this.#waiting.get(sequence).close();
+    this.#waiting.get(sequence).frame.close();
     this.#waiting.delete(sequence);
   }
 }

@@ -33,7 +33,7 @@ export class Live {
         },
         masked: (reply) => this.#receive(reply),
         refused: (sequence, trouble) => {
-          const frame = this.#frames.take(sequence);
+          const { frame } = this.#frames.take(sequence);
           if (frame) listener.show(frame, null, null);
           listener.troubled(trouble);
         },
@@ -88,8 +88,12 @@ export class Live {
         return;
       }
       const jpeg = await this.#encode(frame);
-      if (this.#stream.isConfigured) this.#frames.keep(this.#stream.send(jpeg, capturedAt), frame);
-      else frame.close();
+      if (!this.#stream.isConfigured) {
+        frame.close();
+        return;
+      }
+      const sequence = this.#stream.send(jpeg, capturedAt);
+      this.#frames.keep(sequence, frame, performance.now() - capturedAt);
     } finally {
       this.#isCapturing = false;
     }
@@ -117,9 +121,12 @@ export class Live {
     while (this.#newest) {
       const next = this.#newest;
       this.#newest = null;
+      const receivedAt = performance.now();
       const mask = await inflate(next);
-      const frame = this.#frames.take(next.sequence);
-      if (frame) this.#listener.show(frame, mask, next);
+      const { frame, pageMs } = this.#frames.take(next.sequence);
+      if (!frame) continue;
+      next.timing.page = pageMs + performance.now() - receivedAt;
+      this.#listener.show(frame, mask, next);
     }
     this.#isInflating = false;
   }

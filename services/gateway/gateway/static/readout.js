@@ -7,11 +7,15 @@ const $ = (id) => document.getElementById(id);
 const STAGES = { decode: "Decode", queue: "Wait for a place", infer: "Model", encode: "Encode" };
 const WINDOW_MS = 3000;
 
-/** What the gateway said of its stages, and what is left of `elapsed` milliseconds for the network and this page. */
+/**
+ * What the gateway said of its stages, what this page took where `timing.page` says so, and what is left of `elapsed`
+ * milliseconds.
+ */
 export function showStages(timing, elapsed) {
   const stages = Object.entries(STAGES).map(([stage, name]) => [stage, name, timing[stage] ?? 0]);
+  if (timing.page !== undefined) stages.push(["page", "This page", timing.page]);
   const spent = stages.reduce((sum, [, , milliseconds]) => sum + milliseconds, 0);
-  stages.push(["rest", "Network and page", Math.max(0, elapsed - spent)]);
+  stages.push(["rest", timing.page === undefined ? "Network and page" : "Network", Math.max(0, elapsed - spent)]);
   if ($("timing").childElementCount !== 2 * stages.length) build(stages);
   stages.forEach(([, , milliseconds], at) => {
     $("timing").children[2 * at + 1].textContent = `${milliseconds.toFixed(1)} ms`;
@@ -48,12 +52,12 @@ export class StreamFigures {
     const span = performance.now() - first;
     const rate = this.#shown.length > 1 ? (1000 * (this.#shown.length - 1)) / span : 0;
     const latency = median(this.#shown.map((each) => each.latency));
-    const stages = Object.keys(STAGES).map((stage) => [stage, median(this.#shown.map(({ timing }) => timing[stage]))]);
+    const stages = [...Object.keys(STAGES), "page"].map((stage) => [
+      stage,
+      median(this.#shown.map(({ timing }) => timing[stage])),
+    ]);
     showStages(Object.fromEntries(stages), latency);
-    showTotal(
-      `${rate.toFixed(1)} frames a second, ${latency.toFixed(0)} ms from camera to overlay, ` +
-        `${this.#dropped} dropped for newer ones. Of those milliseconds:`,
-    );
+    showTotal(`${rate.toFixed(1)} frames a second · ${latency.toFixed(0)} ms round trip · ${this.#dropped} dropped`);
   }
 }
 
