@@ -38,7 +38,7 @@ class ImpatientWebSocket(WebSocketsSansIOProtocol):
 
     def __init__(self, settings: Settings, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.logger = _log
+        self.logger = self.conn.logger = _log
         self._patience_s = settings.reply_timeout_ms / 1000
         self._metrics: Metrics = self.app_state["gateway"].metrics
         self._unread: asyncio.TimerHandle | None = None

@@ -35,7 +35,7 @@ class Frame:
     @property
     def echo(self) -> bytes:
         """Sequence and capture time for the reply; of a message too short for them, zeros."""
-        return self.message[4:FRAME_HEADER_BYTES].ljust(12, b"\0")
+        return self.message[4:FRAME_HEADER_BYTES] if len(self.message) >= FRAME_HEADER_BYTES else bytes(12)
 
     def image(self) -> bytes:
         """The encoded image.
