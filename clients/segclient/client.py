@@ -54,6 +54,7 @@ class Client:
     ) -> None:
         self.connection = Connection.to(url, api_key=api_key, ca=ca, timeout_s=timeout_s)
         self._http = httpx.Client(**http_options(self.connection))
+        self.patience_s = patience_s
         self._retries = Retries(patience_s)
         self._closed = threading.Event()
 

@@ -1,6 +1,6 @@
 """What comes back: masks with their classes, and who made them in what time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -93,6 +93,10 @@ class Segmentation:
         """Fraction of all pixels, by name, of each class that is in the mask."""
         counts = np.bincount(self.mask.reshape(-1), minlength=256)
         return {c.name: float(counts[c.id] / self.mask.size) for c in self.classes if counts[c.id]}
+
+    def stretched(self, height: int, width: int) -> Self:
+        """The same with a mask of another size: nearest neighbour, no new ids."""
+        return replace(self, mask=pictures.stretch(self.mask, height, width))
 
     def color(self) -> Picture:
         """The mask in its classes' colours, uint8 [H,W,3], RGB; black where no class is."""

@@ -9,7 +9,7 @@ from typing import Self
 import cv2
 import numpy as np
 
-from segclient.errors import PictureError
+from segclient.errors import PictureError, SettingsError
 from segclient.pictures import Picture
 
 # Frames per second, where neither container nor camera says.
@@ -68,7 +68,7 @@ class VideoWriter:
         lossless: FFV1, which gives every pixel back as it was.
 
     Raises:
-        PictureError: another suffix, or it cannot be written.
+        SettingsError: another suffix, or it cannot be written.
     """
 
     def __init__(self, path: Path, rate: float, *, lossless: bool = False) -> None:
@@ -92,7 +92,7 @@ class VideoWriter:
             with _quiet():
                 self._writer = cv2.VideoWriter(str(self._path), cv2.CAP_FFMPEG, fourcc, self._rate, (width, height))
             if not self._writer.isOpened():
-                raise PictureError(f"{self._path}: no video of {width}x{height} pixels can be written there")
+                raise SettingsError(f"{self._path}: no video of {width}x{height} pixels can be written there")
         self._writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
 
 
@@ -100,12 +100,12 @@ def codec_of(path: Path, *, lossless: bool) -> str:
     """The FourCC for a file of that name.
 
     Raises:
-        PictureError: no video of ours has that suffix.
+        SettingsError: no video of ours has that suffix.
     """
     codecs = _LOSSLESS if lossless else _CODECS
     if path.suffix.lower() not in codecs:
         why = ": class ids must come back as they are, for which it is" if lossless else ""
-        raise PictureError(f"{path}: a video ends in one of {', '.join(codecs)}{why}; name it so")
+        raise SettingsError(f"{path}: a video ends in one of {', '.join(codecs)}{why}; name it so")
     return codecs[path.suffix.lower()]
 
 

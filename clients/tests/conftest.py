@@ -27,6 +27,7 @@ unused_address = gateway_fixtures.unused_address
 certificates = gateway_fixtures.certificates
 run_gateway = gateway_fixtures.run_gateway
 start = gateway_fixtures.start
+metric = gateway_fixtures.metric
 wait_for = gateway_fixtures.wait_for
 photo = gateway_fixtures.photo
 encode = gateway_fixtures.encode

@@ -70,13 +70,9 @@ def test_the_last_frame_is_answered_and_what_was_not_is_counted(stream) -> None:
 
 
 def test_a_slow_model_gets_the_newest_frame_and_few_are_on_their_way(
-    stream, make_gateway, serving, gate, start, wait_for
+    stream, make_gateway, serving, gate, start, wait_for, metric
 ) -> None:
     gateway = make_gateway()
-
-    def received() -> float:
-        line = next(row for row in gateway.get("/metrics").text.splitlines() if "frames_received_total " in row)
-        return float(line.split()[-1])
 
     def hold(request, context) -> None:
         if request.model_spec.signature_name != "describe":
@@ -84,7 +80,7 @@ def test_a_slow_model_gets_the_newest_frame_and_few_are_on_their_way(
 
     serving.before_predict = hold
     results = start(stream, numbered(), take=2, url=str(gateway.base_url))
-    wait_for(lambda: received() == 8)
+    wait_for(lambda: metric(gateway, "segstack_gateway_frames_received_total") == 8)
     gate.set()
     first, second = results.result()
     assert (first.sequence, second.sequence, second.dropped) == (0, 7, 6)
