@@ -99,10 +99,12 @@ class Metrics:
         )
         self.frames = Counter(
             "segstack_gateway_frames",
-            "What became of streams' frames: answered, failed, dropped (counted when the stream ends)",
+            "What became of streams' frames: answered, failed, dropped",
             ["outcome"],
             registry=self._registry,
         )
+        for outcome in ("answered", "failed", "dropped"):  # rates need a first value
+            self.frames.labels(outcome)
         self.frame_seconds = Histogram(
             "segstack_gateway_frame_seconds",
             "From a frame's last byte to its reply's, of frames answered",
