@@ -32,6 +32,7 @@ class Exchange:
             self._configure["api_key"] = connection.api_key
         self._sequence = itertools.count()
         self._under_way: dict[int, Picture] = {}
+        self._sent = self._settled = 0
         self._served: dict[str, Any] = {}
         self._has_ended = False
         self.is_over = False
@@ -44,7 +45,7 @@ class Exchange:
     @property
     def unanswered(self) -> int:
         """Frames sent that were neither answered nor said to be dropped, as far as is known."""
-        return len(self._under_way)
+        return self._sent - self._settled
 
     def configure(self) -> str:
         """The first message."""
@@ -64,6 +65,7 @@ class Exchange:
         encoded = pictures.encode_jpeg(picture)
         sequence = next(self._sequence)
         self._under_way[sequence] = picture
+        self._sent += 1
         return wire.pack_frame(sequence, time.monotonic(), encoded)
 
     def receive(self, message: str | bytes) -> StreamResult | SegclientError | None:
@@ -77,6 +79,7 @@ class Exchange:
             self._control(message)
             return None
         reply = wire.unpack_reply(message)
+        self._settled += 1 + reply.dropped
         frame = self._under_way.pop(reply.sequence, None)
         if reply.error is not None:
             return _gateway_error(reply.error)

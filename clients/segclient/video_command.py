@@ -50,9 +50,11 @@ def _video(options: argparse.Namespace) -> int:
     with client(options) as gateway:
         gateway.models()
         with beside(output) as temporary:
-            _write(gateway, reader, temporary, options, wanted)
+            is_padded = _write(gateway, reader, temporary, options, wanted)
             silent = _carry_sound_over(options.video, temporary) if options.kind in ("overlay", "color") else ""
     print(f"{output}: {reader.count} frames at {reader.rate:g} a second")
+    if is_padded:
+        print("segclient: an odd size cannot be encoded; the last row or column is repeated", file=sys.stderr)
     if silent:
         print(f"segclient: {silent}", file=sys.stderr)
     if reader.is_damaged:
@@ -67,7 +69,8 @@ def _video(options: argparse.Namespace) -> int:
 
 def _write(
     gateway: Client, reader: VideoReader, target: Path, options: argparse.Namespace, wanted: SegmentOptions
-) -> None:
+) -> bool:
+    """Whether frames had to be padded to an even size."""
     draw = _DRAWERS.get(options.kind)
     wanted["size"] = "model"  # stretched here, which costs less than sending it
 
@@ -88,6 +91,7 @@ def _write(
                     seconds = round(number / reader.rate, 6)
                     lines.write(json.dumps(described(result, frame=number, seconds=seconds)) + "\n")
                 bar.update()
+        return draw is not None and writer.is_padded
 
 
 def _results(

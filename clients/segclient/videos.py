@@ -62,6 +62,9 @@ class VideoReader:
 class VideoWriter:
     """A video file being written, in a ``with``; the size is that of the first frame.
 
+    OpenCV's encoders take even sizes only, and would cut off what is odd: a row or column more repeats the last one,
+    and ``is_padded`` says so.
+
     Args:
         path: its suffix decides the container: .mp4, .mov, .mkv or .avi; of ``lossless`` ones .mkv or .avi.
         rate: frames per second.
@@ -76,6 +79,7 @@ class VideoWriter:
         self._path = path
         self._rate = rate
         self._writer: cv2.VideoWriter | None = None
+        self.is_padded = False
 
     def __enter__(self) -> Self:
         return self
@@ -86,6 +90,10 @@ class VideoWriter:
 
     def write(self, frame: Picture) -> None:
         """Append one frame of the first one's size."""
+        bottom, right = (side % 2 for side in frame.shape[:2])
+        if bottom or right:
+            self.is_padded = True
+            frame = np.asarray(cv2.copyMakeBorder(frame, 0, bottom, 0, right, cv2.BORDER_REPLICATE), np.uint8)
         if self._writer is None:
             height, width = frame.shape[:2]
             fourcc = cv2.VideoWriter.fourcc(*self._codec)

@@ -4,12 +4,13 @@ import importlib.util
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
-import httpx
 import numpy as np
 import pytest
 
+from gateway.settings import Settings
 from segclient import Client
 
 # pytest shares fixtures down the folders only, and this one's is not above ours.
@@ -21,8 +22,7 @@ gateway_fixtures = importlib.util.module_from_spec(_spec)
 sys.modules[_spec.name] = gateway_fixtures
 _spec.loader.exec_module(gateway_fixtures)
 
-make_serving = gateway_fixtures.make_serving
-serving = gateway_fixtures.serving
+FakeServing = gateway_fixtures.FakeServing
 unused_address = gateway_fixtures.unused_address
 certificates = gateway_fixtures.certificates
 run_gateway = gateway_fixtures.run_gateway
@@ -36,10 +36,31 @@ gate = gateway_fixtures.gate
 make_gateway = gateway_fixtures.make_client
 
 
+@pytest.fixture(scope="session")
+def shared() -> Iterator[tuple[Any, str]]:
+    """One serving and the URL of one gateway for all tests that need nothing special of either."""
+    fake = FakeServing()
+    fake.start()
+    settings = Settings(serving_address=fake.address, models="shapes", port=0, codec_threads=2)
+    with gateway_fixtures._served(settings, verify=True) as http:
+        yield fake, str(http.base_url)
+    fake.stop()
+
+
 @pytest.fixture
-def url(make_gateway: Callable[..., httpx.Client]) -> str:
+def serving(shared: tuple[Any, str]) -> Iterator[Any]:
+    """Serving with model ``shapes``; whatever a test scripts is forgotten afterwards."""
+    fake, _ = shared
+    fake.predictions.clear()
+    yield fake
+    untouched = {name: value for name, value in vars(FakeServing()).items() if name not in ("port", "_server")}
+    vars(fake).update(untouched)
+
+
+@pytest.fixture
+def url(shared: tuple[Any, str], serving: Any) -> str:
     """Of a gateway with model ``shapes``: class 1 where red leads, 2 green, 3 blue, 0, background, where dark."""
-    return str(make_gateway().base_url)
+    return shared[1]
 
 
 @pytest.fixture

@@ -132,6 +132,7 @@ def test_a_busy_gateway_is_asked_again_when_it_said(make_gateway, serving, start
         assert first.result().model == second.result().model == "shapes"
 
 
+@pytest.mark.stream
 def test_a_gateway_that_restarts_is_waited_for(serving, jpeg, start, run_gateway) -> None:
     with run_gateway() as running:
         address = str(running.client.base_url)

@@ -160,6 +160,7 @@ def test_what_would_fail_every_image_ends_the_run(photos, folder, lines, option,
     assert "segclient: " in capsys.readouterr().err
 
 
+@pytest.mark.stream
 def test_a_gateway_that_goes_away_ends_the_run_and_nothing_has_failed(
     tmp_path, folder, lines, run_gateway, serving, capsys
 ) -> None:
