@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, Self, Unpack, overload
 
@@ -56,7 +57,9 @@ class Client:
         self._http = httpx.Client(**http_options(self.connection))
         self.patience_s = patience_s
         self._retries = Retries(patience_s)
-        self._closed = threading.Event()
+        self._changed = threading.Condition()
+        self._is_closed = False
+        self._under_way = 0
 
     def __enter__(self) -> Self:
         return self
@@ -65,8 +68,11 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close its connections; requests of other threads that wait to be sent again fail."""
-        self._closed.set()
+        """Close its connections, after requests of other threads that are under way; those yet to be sent fail."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._under_way == 0, self.connection.timeout_s)
         self._http.close()
 
     def models(self) -> Models:
@@ -171,22 +177,31 @@ class Client:
         """The reply, 2xx, and the seconds it took, of however many attempts it needs."""
         attempts = self._retries.request()
         while True:
-            if self._closed.wait(attempts.wait_s()):
-                raise Unreachable(f"the client of {self.connection.url} has been closed", transient=False)
-            try:
-                started = time.perf_counter()
-                response = self._http.request(method, path, **arguments)
-                if response.is_success:
-                    attempts.succeeded()
-                    return response, time.perf_counter() - started
-                error = replies.error(response)
-            except httpx.RequestError as failure:
-                error = replies.unreachable(failure, self.connection.url, self.connection.timeout_s)
-            except RuntimeError:  # httpx, closed by another thread between two attempts
-                if not self._closed.is_set():
-                    raise
-                continue
+            with self._sending(attempts.wait_s()):
+                try:
+                    started = time.perf_counter()
+                    response = self._http.request(method, path, **arguments)
+                    if response.is_success:
+                        attempts.succeeded()
+                        return response, time.perf_counter() - started
+                    error = replies.error(response)
+                except httpx.RequestError as failure:
+                    error = replies.unreachable(failure, self.connection.url, self.connection.timeout_s)
             attempts.failed(error)
+
+    @contextmanager
+    def _sending(self, wait_s: float) -> Iterator[None]:
+        """After so long, a request of which :meth:`close` waits for the end."""
+        with self._changed:
+            if self._changed.wait_for(lambda: self._is_closed, wait_s):
+                raise Unreachable(f"the client of {self.connection.url} has been closed", transient=False)
+            self._under_way += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._under_way -= 1
+                self._changed.notify_all()
 
 
 def http_options(connection: Connection) -> dict[str, Any]:

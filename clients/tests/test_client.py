@@ -244,3 +244,23 @@ def test_importing_it_loads_neither_tensorflow_nor_any_service() -> None:
 def test_the_public_names_are_there() -> None:
     assert all(hasattr(segclient, name) for name in segclient.__all__)
     assert segclient.__all__ == sorted(segclient.__all__)
+
+
+def test_closing_lets_requests_under_way_end_and_wakes_those_that_wait(
+    make_gateway, serving, start, wait_for, gate, jpeg
+) -> None:
+    client = Client(str(make_gateway(max_in_flight=1, max_waiting=0).base_url), patience_s=600)
+    serving.before_predict = lambda request, context: gate.wait(30)
+    under_way = start(client.segment, jpeg)
+    wait_for(lambda: len(serving.predictions) > 0)
+    waiting = start(client.segment, jpeg)
+    wait_for(lambda: client._retries.quiet_until > 0)
+    closing = start(client.close)
+    with pytest.raises(Unreachable, match="has been closed"):
+        waiting.result()
+    assert not closing.done()
+    gate.set()
+    assert under_way.result().model == "shapes"
+    closing.result()
+    with pytest.raises(Unreachable, match="has been closed"):
+        client.segment(jpeg)

@@ -49,9 +49,7 @@ def test_a_page_is_no_segmentation_and_no_list() -> None:
 
 
 class TestStreamsBytes:
-    HEADER = bytes.fromhex(
-        "01 02 0000 07000000 0000000000000440 01000000 02000000 03000000 04000000 05000000 0300 0200"
-    )
+    HEADER = bytes.fromhex("01 02 0000 07000000 0000000000000440 01000000 02000000 0300000004000000 05000000 03000200")
 
     def test_a_frame(self) -> None:
         assert wire.pack_frame(7, 2.5, b"JPEG") == bytes.fromhex("01 01 0000 07000000 0000000000000440") + b"JPEG"
