@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { ClassList } from "./class_list.js";
+import { onFile } from "./intake.js";
 import { Live } from "./live.js";
 import { countPixels, fromRuns } from "./masks.js";
 import { onChoice, refreshMenus, wanted } from "./menus.js";
@@ -18,6 +19,7 @@ import { Trouble } from "./troubles.js";
 const SCHEME = "segstack-colours";
 // Often enough to follow, seldom enough to read.
 const TELL_EVERY_MS = 250;
+const NOBODY = { model: "", version: 0, ignore_id: 255, classes: [] };
 
 const $ = (id) => document.getElementById(id);
 
@@ -25,7 +27,7 @@ let running = new AbortController(); // aborted when another picture takes the p
 let file; // of a photo or a video
 let live;
 let figures;
-let served = { model: "", version: 0, ignore_id: 255, classes: [] };
+let served = NOBODY;
 let palette = new Palette("model");
 let shares = new Float64Array(256);
 let telling;
@@ -56,19 +58,22 @@ function begin(caption) {
   playback.stop();
   forgetTrouble("picture");
   $("caption").textContent = caption;
-  $("sources").hidden = true;
   $("views").hidden = false;
+  if ($("sources").contains(document.activeElement)) $("picture").focus(); // or the keyboard would begin at the top
+  $("sources").hidden = true;
   $("panel").hidden = true;
   return running.signal;
 }
 
-/** Back to where a picture is chosen. */
+/** Back to where a picture is chosen; the keyboard's focus goes to where this one was. */
 function end() {
+  const hadFocus = ["views", "transport", "panel"].some((part) => $(part).contains(document.activeElement));
   begin("");
   stage.clear();
   $("views").hidden = true;
   $("sources").hidden = false;
   $("file").value = "";
+  if (hadFocus) (file ? $("file") : $("use-camera")).focus();
 }
 
 function fail(trouble) {
@@ -112,30 +117,39 @@ function openPhoto(photo) {
     );
     const { segmentation, timing, elapsed } = await api.segment(photo, wanted(), signal);
     if ((await shown) === "unreadable") throw new Trouble("This browser cannot show the image", "Save it as JPEG or PNG and try that.");
-    const { model, version, ignore_id, classes } = segmentation;
-    answeredBy({ model, version, ignore_id, classes: await everyClass(segmentation) });
+    const classes = await everyClass(segmentation);
     signal.throwIfAborted();
+    answeredBy({ ...segmentation, classes });
+    const found = [...segmentation.classes].sort((a, b) => b.area - a.area);
     shares = new Float64Array(256);
-    for (const { id, area } of classes) shares[id] = area;
+    for (const { id, area } of found) shares[id] = area;
     stage.show(stage.shown.frame, fromRuns(segmentation));
-    classList.fill(palette, [...classes].sort((a, b) => b.area - a.area).map(({ id }) => id));
+    setSavable(true);
+    classList.fill(palette, found.map(({ id }) => id));
     showTotal(`${elapsed.toFixed(0)} ms from sending to seeing:`);
     showStages(timing, elapsed);
-    tell("Another photo");
+    tell();
   }, signal).finally(() => {
     if (!signal.aborted || $("views").hidden) $("views").classList.remove("busy");
   });
 }
 
-/** The classes of the model that answered, those not in the picture too where it is the newest version. */
+/** The classes of the model that answered: those in the picture, and the others as far as the gateway tells. */
 async function everyClass({ model, version, classes }) {
-  if (served.model === model && served.version === version) return [...served.classes];
+  const others = served.model === model && served.version === version ? served.classes : await classesOf(model, version);
+  const known = new Map([...others, ...classes].map((each) => [each.id, each]));
+  return [...known.values()]
+    .map(({ id, name, color, background }) => ({ id, name, color, background }))
+    .sort((a, b) => a.id - b.id);
+}
+
+async function classesOf(model, version) {
   try {
-    const card = await api.model(model);
-    return card.version === version ? card.classes : classes;
+    const newest = await api.model(model);
+    return newest.version === version ? newest.classes : [];
   } catch (error) {
     if (!(error instanceof Trouble)) throw error;
-    return classes;
+    return []; // the picture has its answer all the same
   }
 }
 
@@ -144,13 +158,15 @@ function openLive(play) {
   stage.clear();
   shares = new Float64Array(256);
   figures = new StreamFigures();
-  classList.fill(palette, []);
+  served = NOBODY;
   attempt(async () => {
     await play(signal);
     live = new Live($("video"), wanted(), {
       configured: (answer) => {
         forgetTrouble("picture");
+        const isAnother = answer.model !== served.model || answer.version !== served.version;
         answeredBy(answer);
+        if (!isAnother) return;
         classList.fill(palette, []);
         if (stage.shown.frame) stage.show(stage.shown.frame, null);
       },
@@ -163,6 +179,7 @@ function openLive(play) {
 
 function showLive(frame, mask, reply) {
   stage.show(frame, mask);
+  setSavable(mask !== null);
   if (!mask) {
     $("caption").textContent = "Waiting for the gateway…";
     return;
@@ -174,18 +191,11 @@ function showLive(frame, mask, reply) {
     const { mask } = stage.shown;
     if (!mask) return;
     shares = Float64Array.from(countPixels(mask), (pixels) => pixels / mask.ids.length);
-    listSeen();
+    // A class gets its row when it is first seen, and keeps it.
+    classList.add(palette.classes.map(({ id }) => id).filter((id) => shares[id] > 0 || classList.has(id)));
     figures.show();
-    tell("Stop");
+    tell();
   }, TELL_EVERY_MS);
-}
-
-/** A class gets its row when it is first seen, and keeps it. */
-function listSeen() {
-  const listed = classList.ids;
-  const seen = palette.classes.map(({ id }) => id).filter((id) => shares[id] > 0 || listed.includes(id));
-  if (seen.length > listed.length) classList.fill(palette, seen);
-  classList.shares = shares;
 }
 
 function answeredBy(answer) {
@@ -197,12 +207,12 @@ function answeredBy(answer) {
 }
 
 /** Brings captions and the panel up to what the picture shows. */
-function tell(leave) {
+function tell() {
   classList.shares = shares;
   $("caption").textContent = `${served.model} v${served.version}`;
   const found = palette.classes.filter(({ id }) => shares[id] > 0).sort((a, b) => shares[b.id] - shares[a.id]);
   $("picture").ariaLabel = `The picture with ${found.map(({ id, name }) => `${name} ${(100 * shares[id]).toFixed(0)} %`).join(", ")}`;
-  $("another").textContent = leave;
+  $("another").hidden = live !== undefined;
   $("panel").hidden = false;
 }
 
@@ -223,6 +233,10 @@ async function save(ending, contents) {
   download(blob, `${name}${ending}`);
 }
 
+function setSavable(isSavable) {
+  for (const button of Object.keys(FILES)) $(button).disabled = !isSavable;
+}
+
 function opacity() {
   return Number($("opacity").value) / 100;
 }
@@ -234,7 +248,7 @@ function savedScheme() {
 for (const [button, [ending, contents]] of Object.entries(FILES)) {
   $(button).addEventListener("click", () => save(ending, contents));
 }
-$("file").addEventListener("change", () => open($("file").files[0]));
+onFile($("file"), open);
 for (const [element, kind, device] of [
   [$("use-camera"), "click", () => undefined],
   [$("camera"), "change", () => $("camera").value],
@@ -254,24 +268,7 @@ onKey((key) => {
   if (live) live.configure(wanted());
   else open(file);
 });
-$("another").addEventListener("click", () => {
-  const next = live && !file ? $("use-camera") : $("file");
-  end();
-  next.focus();
-});
-document.addEventListener("paste", (event) => open(event.clipboardData.files[0]));
-document.addEventListener("dragover", (event) => {
-  event.preventDefault();
-  document.body.classList.add("dragging");
-});
-document.addEventListener("dragleave", (event) => {
-  if (!event.relatedTarget) document.body.classList.remove("dragging");
-});
-document.addEventListener("drop", (event) => {
-  event.preventDefault();
-  document.body.classList.remove("dragging");
-  open(event.dataTransfer.files[0]);
-});
+for (const button of ["another", "stop"]) $(button).addEventListener("click", end);
 $("opacity").addEventListener("input", () => {
   stage.opacity = opacity();
   $("opacity-value").textContent = `${$("opacity").value} %`;

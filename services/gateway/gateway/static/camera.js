@@ -24,12 +24,11 @@ export function facesAway(camera) {
   return camera.getVideoTracks()[0].getSettings().facingMode === "environment";
 }
 
-/** Fills `menu` with the cameras there are, `camera` chosen; hides `choice` where there is no choice. */
-export async function listCameras(menu, choice, camera) {
+/** An option for each camera that there is, `camera` chosen. */
+export async function cameraOptions(camera) {
   const devices = (await navigator.mediaDevices.enumerateDevices()).filter(({ kind }) => kind === "videoinput");
-  const { deviceId } = camera.getVideoTracks()[0].getSettings();
-  menu.replaceChildren(
-    ...devices.map((device, at) => new Option(device.label || `Camera ${at + 1}`, device.deviceId, false, device.deviceId === deviceId)),
+  const inUse = camera.getVideoTracks()[0].getSettings().deviceId;
+  return devices.map(
+    ({ label, deviceId }, at) => new Option(label || `Camera ${at + 1}`, deviceId, false, deviceId === inUse),
   );
-  choice.hidden = devices.length < 2;
 }

@@ -22,9 +22,17 @@ export class ClassList {
     this.#list.replaceChildren(...[...this.#rows.values()].map(({ item }) => item));
   }
 
-  /** The ids that have rows. */
-  get ids() {
-    return [...this.#rows.keys()];
+  /** Rows for those of `ids` that have none yet; the others stay where they are, and the keyboard's focus with them. */
+  add(ids) {
+    ids.forEach((id, at) => {
+      if (this.#rows.has(id)) return;
+      this.#rows.set(id, this.#row(id));
+      this.#list.insertBefore(this.#rows.get(id).item, this.#list.children[at] ?? null);
+    });
+  }
+
+  has(id) {
+    return this.#rows.has(id);
   }
 
   /** `shares[id]` is the fraction of the picture that the class has. */

@@ -68,16 +68,19 @@ export class Live {
   }
 
   #watch() {
-    this.#video.requestVideoFrameCallback(() => {
+    const seen = () => {
       if (this.#isClosed) return;
       this.#capture();
       this.#watch();
-    });
+    };
+    if (this.#video.requestVideoFrameCallback) this.#video.requestVideoFrameCallback(seen);
+    else requestAnimationFrame(seen); // Firefox before 132: some frames are taken twice
   }
 
   async #capture() {
     const video = this.#video;
-    if (this.#isCapturing || !video.videoWidth || (this.#stream.isConfigured && !this.#stream.isReady)) return;
+    if (this.#isCapturing || video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return;
+    if (this.#stream.isConfigured && !this.#stream.isReady) return;
     this.#isCapturing = true;
     try {
       const capturedAt = performance.now();
@@ -118,16 +121,23 @@ export class Live {
     this.#newest = reply;
     if (this.#isInflating) return;
     this.#isInflating = true;
-    while (this.#newest) {
-      const next = this.#newest;
-      this.#newest = null;
-      const receivedAt = performance.now();
-      const mask = await inflate(next);
-      const { frame, pageMs } = this.#frames.take(next.sequence);
-      if (!frame) continue;
-      next.timing.page = pageMs + performance.now() - receivedAt;
-      this.#listener.show(frame, mask, next);
+    try {
+      while (this.#newest) {
+        const next = this.#newest;
+        this.#newest = null;
+        await this.#show(next);
+      }
+    } finally {
+      this.#isInflating = false;
     }
-    this.#isInflating = false;
+  }
+
+  async #show(reply) {
+    const receivedAt = performance.now();
+    const mask = await inflate(reply);
+    const { frame, pageMs } = this.#frames.take(reply.sequence);
+    if (!frame) return;
+    reply.timing.page = pageMs + performance.now() - receivedAt;
+    this.#listener.show(frame, mask, reply);
   }
 }

@@ -1,6 +1,6 @@
 // The video element behind the live picture: a camera or a file, with what a person can do to each.
 
-import { closeCamera, facesAway, listCameras, openCamera } from "./camera.js";
+import { cameraOptions, closeCamera, facesAway, openCamera } from "./camera.js";
 import { Trouble } from "./troubles.js";
 
 const $ = (id) => document.getElementById(id);
@@ -43,7 +43,10 @@ export class Playback {
     $("mirror").checked = !facesAway(camera);
     this.#mirror($("mirror").checked);
     $("mirror-choice").hidden = false;
-    await listCameras($("camera"), $("camera-choice"), camera);
+    const options = await cameraOptions(camera);
+    signal.throwIfAborted();
+    $("camera").replaceChildren(...options);
+    $("camera-choice").hidden = options.length < 2;
     await start(signal);
   }
 

@@ -54,6 +54,7 @@ export class Stage {
     this.#frame = frame;
     this.#mask = mask;
     $("views").style.setProperty("--ratio", frame.width / frame.height);
+    $("views").classList.remove("empty");
     this.redraw();
   }
 
@@ -61,6 +62,7 @@ export class Stage {
     this.#frame?.close();
     this.#frame = undefined;
     this.#mask = null;
+    $("views").classList.add("empty");
     this.#probe();
   }
 

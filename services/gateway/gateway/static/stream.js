@@ -89,7 +89,6 @@ export class Stream {
     const socket = this.#socket;
     this.#socket = null;
     this.#isConfigured = false;
-    if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ type: "end" }));
     socket?.close();
   }
 
