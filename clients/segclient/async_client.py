@@ -10,7 +10,6 @@ from typing import Any, Literal, Self, Unpack, overload
 import httpx
 
 from segclient import replies
-from segclient.async_stream import stream
 from segclient.client import http_options
 from segclient.connection import Connection
 from segclient.errors import SegclientError
@@ -148,6 +147,8 @@ class AsyncClient:
         **options: Unpack[StreamOptions],
     ) -> AsyncGenerator[StreamResult | SegclientError, None]:
         """As :meth:`segclient.Client.stream`; ``frames`` may be an async iterable."""
+        from segclient.async_stream import stream  # WebSockets, which only those who stream should wait for
+
         return stream(self.connection, frames, options, return_exceptions)
 
     async def _request(self, method: str, path: str, **arguments: Any) -> tuple[httpx.Response, float]:

@@ -17,7 +17,6 @@ from segclient.options import Output, RenderOptions, SegmentOptions, StreamOptio
 from segclient.pictures import Image, Picture, to_bytes
 from segclient.results import Models, Reply, Segmentation, StreamResult
 from segclient.retries import Retries
-from segclient.stream import stream
 
 # Where this machine's own gateway is asked, the proxy that http_proxy names has no part in it.
 _NO_PROXY = {f"all://{host}": None for host in ("localhost", "127.0.0.1", "[::1]")}
@@ -171,6 +170,8 @@ class Client:
             StreamClosed: the gateway ended it; where ``transient``, it may be begun again.
             SegclientError: see :mod:`segclient.errors`.
         """
+        from segclient.stream import stream  # WebSockets, which only those who stream should wait for
+
         return stream(self.connection, frames, options, return_exceptions)
 
     def _request(self, method: str, path: str, **arguments: Any) -> tuple[httpx.Response, float]:
