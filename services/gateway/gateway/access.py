@@ -40,6 +40,8 @@ class Visitor:
             Unauthorized: it is none.
             Forbidden: it is not a key of ours.
         """
+        if not key:
+            raise errors.Unauthorized("an API key is needed; send it in configure, as api_key")
         self.name = f"key {self._access.find(key).name!r}"
         self._presented = key
 

@@ -202,16 +202,23 @@ def test_another_version_is_announced_before_its_first_reply(client, serving, jp
     assert reply.mask.shape == (24, 32)
 
 
-def test_a_canary_answers_the_session_it_fell_to(make_client, serving, jpeg, converse):
+def test_a_canary_answers_the_session_it_fell_to_where_it_can(make_client, serving, jpeg, converse, card):
     serving.publish("shapes", 2)
+    serving.publish("shapes", 1, classes=card.classes[:3])
+    serving.networks["shapes", 1] = lambda image: np.ones(image.shape[:2], np.uint8)
     client = make_client(canary="shapes:1=1")
 
     async def talk(stream):
         await stream.send(jpeg)
         await stream.hear()
-        return stream.configured["version"], (await stream.configure())["version"]
+        versions = [stream.configured["version"]]
+        for classes in ("car", "fußgänger"):
+            versions.append((await stream.configure(classes=classes))["version"])
+            await stream.send(jpeg)
+            await stream.hear()
+        return [*versions, stream.configured["version"]]
 
-    assert converse(client, talk) == (1, 1)
+    assert converse(client, talk) == [1, 1, 2, 2]
 
 
 @pytest.mark.parametrize(
@@ -507,7 +514,7 @@ def test_one_line_in_the_log_and_no_key_in_it(keyed, jpeg, converse, caplog, wai
 
     with caplog.at_level("INFO", "gateway"):
         converse(keyed.client, talk)
-    wait_for(lambda: "stream" in caplog.messages)  # the line is written when all is over
+        wait_for(lambda: "stream" in caplog.messages)  # the line is written when all is over
     (line,) = (record for record in caplog.records if record.getMessage() == "stream")
     assert (line.received, line.answered, line.failed, line.dropped, line.code) == (1, 1, 0, 0, 1000)
     assert (line.caller, line.model, line.version) == ("key 'hall'", "shapes", 1)

@@ -16,7 +16,15 @@ from gateway import images, outputs
 from gateway.access import Visitor
 from gateway.deadline import Deadline
 from gateway.deps import AppState
-from gateway.errors import GatewayError, ImageTooLarge, error_body
+from gateway.errors import (
+    GatewayError,
+    ImageTooLarge,
+    InvalidParameter,
+    ModelUnavailable,
+    UnknownVersion,
+    error_body,
+)
+from gateway.parameters import SegmentParameters
 from gateway.schemas import ErrorBody
 from gateway.segmentation import Result
 from gateway.serving_replies import ServedModel
@@ -177,19 +185,27 @@ class Session:
         try:
             parameters = wanted.parameters()
             target, canary = self._targets(wanted)
-            served = await self._describe(target, canary, deadline)
-            outputs.check_classes(served.card, parameters)
+            served = await self._describe(target, canary, parameters, deadline)
         except GatewayError as error:
             await self._complain(error)
             return
         self._configured = wanted
         await self._tell(served)
 
-    async def _describe(self, target: Target, canary: Target | None, deadline: Deadline) -> ServedModel:
+    async def _describe(
+        self, target: Target, canary: Target | None, parameters: SegmentParameters, deadline: Deadline
+    ) -> ServedModel:
+        """Who answers: as for images the canary only where it is loaded and has what is asked for."""
+
+        async def able(candidate: Target) -> ServedModel:
+            served = await self._state.serving.describe(candidate, deadline)
+            outputs.check_classes(served.card, parameters)
+            return served
+
         if canary is not None:
-            with suppress(GatewayError):  # as for images: who did not choose it is answered by the other
-                return await self._state.serving.describe(canary, deadline)
-        return await self._state.serving.describe(target, deadline)
+            with suppress(UnknownVersion, ModelUnavailable, InvalidParameter):
+                return await able(canary)
+        return await able(target)
 
     def _targets(self, wanted: control.Configure) -> tuple[Target, Target | None]:
         target = Target(self._state.catalog.resolve(wanted.model), wanted.version, wanted.label)
