@@ -1,5 +1,6 @@
 """What the tests that cross services share."""
 
+import json
 import os
 import shutil
 import socket
@@ -38,9 +39,10 @@ class Road:
     serving: subprocess.Popen
     gateway: subprocess.Popen
 
-    def __init__(self, models_root: Path, stack: ExitStack) -> None:
+    def __init__(self, models_root: Path, stack: ExitStack, settings: dict[str, str]) -> None:
         self.models_root = models_root
         self._stack = stack
+        self._settings = settings
         self._serving_port, self._gateway_port = _free_port(), _free_port()
         self.url = f"http://127.0.0.1:{self._gateway_port}"
         self.http = stack.enter_context(httpx.Client(base_url=self.url, timeout=30, trust_env=False))
@@ -66,6 +68,7 @@ class Road:
                 GATEWAY_PORT=str(self._gateway_port),
                 GATEWAY_SERVING_ADDRESS=f"127.0.0.1:{self._serving_port}",
                 GATEWAY_MODELS_CONFIG=str(self._models_config),
+                **self._settings,
                 **settings,
             )
         )
@@ -117,18 +120,50 @@ def _free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def lay_road() -> Iterator[Callable[[Path], Road]]:
-    """``lay_road(models_root)``: a Road with nothing started; what is started ends with the module."""
+def lay_road() -> Iterator[Callable[..., Road]]:
+    """``lay_road(models_root, **settings)``: a Road with nothing started; what is started ends with the module.
+
+    The settings are those of each gateway started on it.
+    """
     with ExitStack() as stack:
-        yield lambda models_root: Road(models_root, stack)
+        yield lambda models_root, **settings: Road(models_root, stack, settings)
 
 
 @pytest.fixture(scope="module")
-def road(lay_road: Callable[[Path], Road], small_models_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Road:
+def road(lay_road: Callable[..., Road], small_models_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Road:
     """Serving and gateway, both up, over the module's own copy of ``small_models_root``."""
     models_root = tmp_path_factory.mktemp("road") / "models_repo"
     shutil.copytree(small_models_root, models_root)
     road = lay_road(models_root)
+    road.start_serving()
+    road.start_gateway()
+    road.wait_until_ready()
+    return road
+
+
+@pytest.fixture(scope="module")
+def colour_road(lay_road: Callable[..., Road], tmp_path_factory: pytest.TempPathFactory) -> Road:
+    """As ``road``, over a model that nobody trained: class 1 where red leads, 2 green, 3 blue, 0 where it is dark.
+
+    It is made as the original project exported its own: float32 `input_1` in, logits `output` out, described by a file.
+    """
+    import tensorflow as tf
+
+    class ColourNetwork(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, name="input_1")])
+        def serve(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"output": tf.concat([-tf.reduce_max(pixels, -1, keepdims=True), pixels], -1)}
+
+    folder = tmp_path_factory.mktemp("colours")
+    models_root, cards = folder / "models_repo", folder / "cards"
+    network = ColourNetwork()
+    tf.saved_model.save(network, models_root / "colours/1", signatures={"serving_default": network.serve})
+    config = 'config { name: "colours" base_path: "/models/colours" model_platform: "tensorflow" }'
+    (models_root / "models.config").write_text(f"model_config_list {{ {config} }}")
+    cards.mkdir()
+    card = {"classes": ["background", "red", "green", "blue"], "preprocessing": {"scale": 2 / 255, "mean": [1, 1, 1]}}
+    (cards / "colours.json").write_text(json.dumps({**card, "input_height": 48, "input_width": 64}))
+    road = lay_road(models_root, GATEWAY_CARDS=str(cards))
     road.start_serving()
     road.start_gateway()
     road.wait_until_ready()

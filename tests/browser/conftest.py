@@ -6,6 +6,7 @@ environment need not have it.
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from io import BytesIO
@@ -25,12 +26,13 @@ ARTIFACTS = Path(__file__).parents[2] / "test-artifacts"
 # A cold model on a busy machine takes its time.
 PATIENCE_MS = 30_000
 # Chromium itself writes to the console when a fetch fails, however well the page takes it.
-PAGE_HANDLES_FAILURES_OF = {"/readyz", "/segment"}
+PAGE_HANDLES_FAILURES_OF = {"/readyz", "/segment", "/models", "/stream"}
 HOW_TO_INSTALL = "scripts/install-browser.sh installs it"
 
 CHROMIUM_OPTIONS = [
     "--no-sandbox",
-    "--disable-gpu",
+    "--use-angle=swiftshader",  # WebGL without a graphics card
+    "--enable-unsafe-swiftshader",
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
@@ -41,16 +43,22 @@ CHROMIUM_OPTIONS = [
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
+def launch_chromium() -> Iterator[Callable[..., Browser]]:
+    """``launch_chromium(*options)``: a Chromium started with these besides the usual ones."""
     playwright_api = pytest.importorskip("playwright.sync_api", reason=f"there is no playwright: {HOW_TO_INSTALL}")
     executable = shutil.which("chromium")
     if executable is None:
         pytest.skip(f"there is no chromium on PATH: {HOW_TO_INSTALL}")
     playwright_api.expect.set_options(timeout=PATIENCE_MS)
     with playwright_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_OPTIONS)
-        yield browser
-        browser.close()
+        yield lambda *options: playwright.chromium.launch(
+            executable_path=executable, args=[*CHROMIUM_OPTIONS, *options]
+        )
+
+
+@pytest.fixture(scope="module")
+def chromium(launch_chromium: Callable[..., Browser]) -> Browser:
+    return launch_chromium()
 
 
 class Visit:
@@ -68,14 +76,13 @@ class Visit:
         self.context = context
         self.expect = expect
         self.page: Page = context.new_page()
+        self.page.on("websocket", lambda socket: self.requests.append(socket.url))
         self.url = url
 
     def _hear(self, message: ConsoleMessage) -> None:
-        handled = (
-            message.text.startswith("Failed to load resource")
-            and urlsplit(message.location["url"]).path in PAGE_HANDLES_FAILURES_OF
-        )
-        if message.type in {"error", "warning"} and not handled:
+        failed = re.match(r"Failed to load resource|WebSocket connection to '(\S+)' failed", message.text)
+        failed_path = failed and urlsplit(failed[1] or message.location["url"]).path
+        if message.type in {"error", "warning"} and failed_path not in PAGE_HANDLES_FAILURES_OF:
             self.complaints.append(message.text)
 
     def open(self, path: str = "/") -> Visit:
@@ -97,7 +104,8 @@ class Visit:
 
     def foreign_requests(self) -> list[str]:
         """Those that left the page and the gateway."""
-        return [url for url in self.requests if not url.startswith((self.url, f"blob:{self.url}", "data:"))]
+        ours = (self.url, self.url.replace("http", "ws", 1), f"blob:{self.url}")
+        return [url for url in self.requests if not url.startswith(ours)]
 
     def overflow(self) -> int:
         """CSS pixels by which the page is wider than the window was made: a phone's grows to what it must hold."""
@@ -110,12 +118,15 @@ class Visit:
 
 @pytest.fixture
 def visit(chromium: Browser) -> Iterator[Callable[..., Visit]]:
-    """``visit(url, width=1280, **context_options)`` opens a window; at the end no visit may have gone wrong."""
+    """``visit(url, width=1280, browser=chromium, **context_options)`` opens a window.
+
+    At the end no visit may have gone wrong.
+    """
     visits: list[Visit] = []
 
-    def make(url: str, width: int = 1280, **options) -> Visit:
+    def make(url: str, width: int = 1280, browser: Browser = chromium, **options) -> Visit:
         viewport = {"width": width, "height": 800}
-        visits.append(Visit(chromium.new_context(viewport=viewport, **options), url))
+        visits.append(Visit(browser.new_context(viewport=viewport, **options), url))
         return visits[-1]
 
     yield make

@@ -12,7 +12,7 @@ from PIL import Image
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 
 ORIENTATION_TAG, TURN_RIGHT = 0x0112, 6
-STAGES = ["Decode", "Wait for a place", "Model", "Encode"]
+STAGES = ["Decode", "Wait for a place", "Model", "Encode", "Network and page"]
 
 
 def drop(visit, photo: Path) -> None:
@@ -121,15 +121,15 @@ def test_classes_are_listed_with_their_colours_and_shares(opened, road, photo) -
     answer = road.segment(photo.read_bytes(), size="model", output="json").json()["classes"]
     assert len(answer) > 1, "one class alone would prove little"
     listed = [
-        (item.locator("span").nth(1).inner_text(), item.locator(".share").inner_text(), item.locator(".swatch"))
+        (item.locator("label").inner_text(), item.locator(".share").inner_text(), item.locator(".swatch"))
         for item in opened.page.locator("#classes li").all()
     ]
 
     by_share = sorted(answer, key=lambda c: -c["area"])
-    assert [name.removesuffix(" (unpainted)") for name, _, _ in listed] == [c["name"] for c in by_share]
+    assert [name for name, _, _ in listed] == [c["name"] for c in by_share]
     assert [share for _, share, _ in listed] == [f"{100 * c['area']:.1f} %" for c in by_share]
     for (_, _, swatch), c in zip(listed, by_share, strict=True):
-        opened.expect(swatch).to_have_css("background-color", f"rgb({', '.join(map(str, c['color']))})")
+        opened.expect(swatch).to_have_value("#{:02x}{:02x}{:02x}".format(*c["color"]))
     rounding = 0.05 * len(listed)
     assert sum(float(share.removesuffix(" %")) for _, share, _ in listed) == pytest.approx(100, abs=rounding)
 
@@ -154,7 +154,7 @@ def test_the_time_of_every_stage_is_shown(opened) -> None:
     milliseconds = [float(text.removesuffix(" ms")) for text in opened.page.locator("#timing dd").all_inner_texts()]
     assert stages == STAGES
     assert milliseconds[STAGES.index("Model")] > 0
-    assert sum(milliseconds) <= elapsed + 1
+    assert sum(milliseconds) == pytest.approx(elapsed, abs=1)
 
 
 def test_the_photo_can_be_seen_beside_its_overlay(opened) -> None:
@@ -163,12 +163,12 @@ def test_the_photo_can_be_seen_beside_its_overlay(opened) -> None:
     opened.page.get_by_text("Beside it").click()
     opened.expect(beside).to_be_visible()
     opened.shoot("beside")
-    opened.page.get_by_text("Over the photo").click()
+    opened.page.get_by_text("Over it").click()
     opened.expect(beside).to_be_hidden()
 
 
 def test_another_photo_takes_the_place_of_the_first(opened, photo) -> None:
-    drop_area = opened.page.get_by_text("Drop a photo here")
+    drop_area = opened.page.get_by_text("Drop a photo or a video here")
     opened.page.get_by_role("button", name="Another photo").click()
     opened.expect(drop_area).to_be_visible()
     opened.choose(photo)  # the same file: a browser keeps quiet about it unless the page forgot it
@@ -181,7 +181,7 @@ def test_the_keyboard_reaches_every_control(visit, road, photo) -> None:
     page = window.page
 
     def tab_to(control: str) -> None:
-        for _ in range(12):
+        for _ in range(40):
             page.keyboard.press("Tab")
             if page.locator(f"{control}:focus").count():
                 return

@@ -30,7 +30,7 @@ def check_refusal(window, road, damaged: Path, title: str) -> None:
     window.expect(notice.get_by_role("heading")).to_have_text(title)
     said = road.segment(damaged.read_bytes()).json()["error"]["message"]
     window.expect(notice.locator("p")).to_have_text(f"{said[0].upper()}{said[1:]}.")
-    window.expect(window.page.get_by_text("Drop a photo here")).to_be_visible()
+    window.expect(window.page.get_by_text("Drop a photo or a video here")).to_be_visible()
     window.expect(window.page.get_by_role("status")).to_have_text("small v1")
 
 

@@ -4,8 +4,12 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Literal, get_args
 
 from gateway.errors import Overloaded
+
+# Where one waits for a slot: requests' images, or the streams' frames.
+Line = Literal["requests", "frames"]
 
 
 class Place:
@@ -26,10 +30,24 @@ class Place:
         self.held_bytes += more
 
 
+class Slot:
+    """One of the places at work, and the pixels that are counted to it."""
+
+    def __init__(self, admission: "Admission", pixels: int) -> None:
+        self._admission = admission
+        self.pixels = pixels
+
+    def keep(self, pixels: int) -> None:
+        """Give back all but ``pixels``: the image turned out to be smaller than was reckoned with."""
+        self._admission.return_pixels(self.pixels - pixels)
+        self.pixels = pixels
+
+
 class Admission:
     """Two doors: :meth:`enter` before the body is read, :meth:`slot` before it is decoded. Both bound memory.
 
-    A client that sends slowly so holds one of the places, never a slot. Slots are given first come, first served.
+    A client that sends slowly so holds one of the places, never a slot. Slots are given first come, first served, among
+    requests and among the streams' frames; where both wait, to one of each in turn.
 
     Args:
         max_in_flight: slots.
@@ -48,12 +66,14 @@ class Admission:
         self._max_held_bytes = max_held_bytes
         self._max_pixels = max_pixels
         self._pixels = 0
-        self._queue: deque[tuple[asyncio.Future[None], int]] = deque()
+        self._queues: dict[Line, deque[tuple[asyncio.Future[None], int]]] = {line: deque() for line in get_args(Line)}
+        self._served_last: Line = "frames"
 
     @property
     def is_idle(self) -> bool:
         """Whether there is a slot that nobody waits for."""
-        return all(turn.cancelled() for turn, _ in self._queue) and self._fits(1)
+        waiting = (turn for queue in self._queues.values() for turn, _ in queue)
+        return all(turn.cancelled() for turn in waiting) and self._fits(1)
 
     @contextmanager
     def enter(self) -> Iterator[Place]:
@@ -90,20 +110,26 @@ class Admission:
         self.held_bytes += count
 
     @asynccontextmanager
-    async def slot(self, pixels: int) -> AsyncIterator[None]:
+    async def slot(self, pixels: int, line: Line = "requests") -> AsyncIterator[Slot]:
         """Wait for, then hold, one of the places at work, for an image of that many pixels."""
-        if self._queue or not self._fits(pixels):
-            await self._wait(pixels)
+        if any(self._queues.values()) or not self._fits(pixels):
+            await self._wait(pixels, line)
         else:
             self._take(pixels)
+        held = Slot(self, pixels)
         try:
-            yield
+            yield held
         finally:
-            self._release(pixels)
+            self._release(held.pixels)
 
-    async def _wait(self, pixels: int) -> None:
+    def return_pixels(self, count: int) -> None:
+        """Count ``count`` pixels less as being worked on."""
+        self._pixels -= count
+        self._grant()
+
+    async def _wait(self, pixels: int, line: Line) -> None:
         turn = asyncio.get_running_loop().create_future()
-        self._queue.append((turn, pixels))
+        self._queues[line].append((turn, pixels))
         try:
             await turn
         except asyncio.CancelledError:
@@ -128,11 +154,17 @@ class Admission:
         self._grant()
 
     def _grant(self) -> None:
-        while self._queue:
-            turn, pixels = self._queue[0]
+        while line := self._next_line():
+            turn, pixels = self._queues[line][0]
             if not turn.cancelled():
                 if not self._fits(pixels):
                     return
                 self._take(pixels)
                 turn.set_result(None)
-            self._queue.popleft()
+                self._served_last = line
+            self._queues[line].popleft()
+
+    def _next_line(self) -> Line | None:
+        """The line that was not served last, unless nobody stands in it."""
+        waiting = [line for line, queue in self._queues.items() if queue]
+        return max(waiting, key=lambda line: line != self._served_last, default=None)

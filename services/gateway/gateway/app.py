@@ -18,11 +18,12 @@ from gateway.hosts import host_check
 from gateway.metrics import Metrics
 from gateway.middleware import PROBES, REQUEST_ID, RequestMiddleware
 from gateway.models import Catalog
-from gateway.routes import agreement, batch, health, metrics, models, pages, segment
+from gateway.routes import agreement, batch, health, metrics, models, pages, segment, stream
 from gateway.segmentation import Segmenter
 from gateway.serving_client import ServingClient
 from gateway.settings import Settings
 from gateway.shadow import Shadow
+from gateway.stream.streams import Streams
 
 _DESCRIPTION = """\
 Images in, semantic masks out. A mask pixel is a class id; 255 is ignored. Every error is
@@ -59,6 +60,9 @@ def create_app(settings: Settings) -> FastAPI:
                     canary=Canary(settings.canary, catalog),
                     shadow=shadow,
                     metrics=measured,
+                    codecs=codecs,
+                    access=access,
+                    streams=Streams(settings.max_streams, settings.frames_at_once, measured),
                 )
             }
             await shadow.close()
@@ -95,7 +99,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(router, dependencies=access.metered, responses=access.responses)
     for router in (models.router, agreement.router, metrics.router):
         app.include_router(router, dependencies=access.known, responses=access.responses)
-    for router in (health.router, pages.router):
+    for router in (health.router, pages.router, stream.router):  # streams ask for the key themselves
         app.include_router(router)
     app.mount("/static", pages.assets)
     return app

@@ -2,12 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from typing import Self
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import Protocol, Self
 
 from starlette.types import Receive
 
 from gateway.errors import ClientGone
+from gateway.timings import Timings
+
+
+class Asker(Protocol):
+    """For whom an image is segmented."""
+
+    def inference(self, timings: Timings) -> AbstractAsyncContextManager[None]:
+        """Entered with the image ready, when serving may be asked; left once it has answered."""
 
 
 class Caller:
@@ -35,6 +43,13 @@ class Caller:
         """
         if self._is_gone:
             raise ClientGone("the client closed the connection before its turn came")
+
+    @asynccontextmanager
+    async def inference(self, _: Timings) -> AsyncIterator[None]:
+        """:meth:`check` first and last: what serving has begun goes on, whoever hangs up, and so must the slot."""
+        self.check()
+        yield
+        self.check()
 
     @asynccontextmanager
     async def waits(self) -> AsyncIterator[None]:

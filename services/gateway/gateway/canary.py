@@ -2,7 +2,7 @@
 
 import hashlib
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
 from gateway.models import Catalog
 from gateway.targets import Share, Target
@@ -17,7 +17,7 @@ class Canary:
         self._share = share
         self._catalog = catalog
 
-    def choose(self, request: Request, asked: Target, *, model_named: bool) -> Target | None:
+    def choose(self, request: HTTPConnection, asked: Target, *, model_named: bool) -> Target | None:
         """The canary for this caller, or None.
 
         Only the default model has one. Who pins a version or a label gets it, and who names the model is never
@@ -35,7 +35,7 @@ class Canary:
         return self._share.target if _position(self._share.target, _identity(request)) < self._share.fraction else None
 
 
-def _identity(request: Request) -> str:
+def _identity(request: HTTPConnection) -> str:
     key: str | None = getattr(request.state, "caller", None)
     address = request.client.host if request.client else ""
     return request.headers.get(SESSION_ID) or key or address

@@ -9,8 +9,10 @@ from typing import Annotated, TypedDict
 from fastapi import Depends, Query
 from starlette.requests import Request
 
+from gateway.access import Access
 from gateway.admission import Admission
 from gateway.canary import Canary
+from gateway.codecs import CodecPool
 from gateway.errors import InvalidParameter
 from gateway.metrics import Metrics
 from gateway.models import Catalog
@@ -19,6 +21,7 @@ from gateway.segmentation import Segmenter
 from gateway.serving_client import ServingClient
 from gateway.settings import Settings
 from gateway.shadow import Shadow
+from gateway.stream.streams import Streams
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,9 @@ class AppState:
     canary: Canary
     shadow: Shadow
     metrics: Metrics
+    codecs: CodecPool
+    access: Access
+    streams: Streams
 
 
 class LifespanState(TypedDict):

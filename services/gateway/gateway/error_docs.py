@@ -43,7 +43,7 @@ _EXAMPLES: dict[type[errors.GatewayError], tuple[str, dict[str, Any]]] = {
         {"width": 40000, "height": 40000, "max_pixels": 50000000},
     ),
     errors.UnsupportedImage: (
-        "the body is not a JPEG, PNG or WebP image; send one of these, as the raw body or as multipart field 'image'",
+        "this is not a JPEG, PNG or WebP image; send one of these, by HTTP as the raw body or multipart field 'image'",
         {"first_bytes": "47 49 46 38 39 61 01 00 01 00 80 00"},
     ),
     errors.InvalidParameter: (

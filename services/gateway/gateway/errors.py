@@ -6,6 +6,7 @@ GatewayError
 ├── Unauthorized          401  no API key
 ├── Forbidden             403  not a key of ours
 ├── ForbiddenHost         403  a Host that is not allowed
+├── ForbiddenOrigin       403  a stream for a page of another site
 ├── NotFound              404  (from routing)
 ├── UnknownModel          404
 ├── UnknownVersion        404
@@ -82,6 +83,12 @@ class ForbiddenHost(GatewayError):
     """The request is addressed to a host name that the gateway does not answer to."""
 
     status, code = 403, "forbidden_host"
+
+
+class ForbiddenOrigin(GatewayError):
+    """A page of another site wants to open a stream."""
+
+    status, code = 403, "forbidden_origin"
 
 
 class UnknownModel(GatewayError):
@@ -193,6 +200,11 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(ClientDisconnect, _client_gone)
+
+
+def error_body(error: GatewayError) -> dict[str, Any]:
+    """The documented shape of what is within ``error``."""
+    return {"code": error.code, "message": error.message, "detail": error.detail}
 
 
 def _reply(

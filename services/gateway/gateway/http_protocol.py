@@ -84,6 +84,11 @@ class ImpatientProtocol(HttpToolsProtocol):
         if self._is_idle():
             self._await_headers()
 
+    def handle_websocket_upgrade(self) -> None:
+        """From here on the connection is another protocol's."""
+        self._stop_awaiting_headers()
+        super().handle_websocket_upgrade()
+
     def on_response_complete(self) -> None:
         """Where the connection closes now, it waits for the client to read the rest, and not for ever."""
         super().on_response_complete()

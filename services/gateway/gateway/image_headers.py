@@ -71,7 +71,7 @@ def sniff(data: bytes) -> ImageFormat:
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return "webp"
     raise UnsupportedImage(
-        "the body is not a JPEG, PNG or WebP image; send one of these, as the raw body or as multipart field 'image'",
+        "this is not a JPEG, PNG or WebP image; send one of these, by HTTP as the raw body or multipart field 'image'",
         first_bytes=data[:12].hex(" "),
     )
 

@@ -87,6 +87,30 @@ class Metrics:
             "Images answered by the default model, since the canary is not loaded or lacks what was asked for",
             registry=self._registry,
         )
+        self.streams = Gauge("segstack_gateway_streams", "Streams open", registry=self._registry)
+        self.streams_closed = Counter(
+            "segstack_gateway_streams_closed",
+            "Streams that ended, by the WebSocket close code they were given, or as the client went",
+            ["code"],
+            registry=self._registry,
+        )
+        self.frames_received = Counter(
+            "segstack_gateway_frames_received", "Frames that came over streams", registry=self._registry
+        )
+        self.frames = Counter(
+            "segstack_gateway_frames",
+            "What became of streams' frames: answered, failed, dropped",
+            ["outcome"],
+            registry=self._registry,
+        )
+        for outcome in ("answered", "failed", "dropped"):  # rates need a first value
+            self.frames.labels(outcome)
+        self.frame_seconds = Histogram(
+            "segstack_gateway_frame_seconds",
+            "From a frame's last byte to its reply's, of frames answered",
+            buckets=_BUCKETS,
+            registry=self._registry,
+        )
         in_flight = Gauge("segstack_gateway_in_flight", "Segmentations being worked on", registry=self._registry)
         in_flight.set_function(lambda: admission.in_flight)
         entered = Gauge(

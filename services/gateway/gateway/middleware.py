@@ -35,6 +35,12 @@ _SAFE_HEADERS = {
 _ONE_YEAR_S = 365 * 24 * 3600
 
 
+def request_id_of(headers: Headers) -> str:
+    """The caller's own, where it is one, or a new one."""
+    sent_id = headers.get(REQUEST_ID, "")
+    return sent_id if _SANE_ID.fullmatch(sent_id) else uuid.uuid4().hex
+
+
 class RequestMiddleware:
     """Plain ASGI rather than BaseHTTPMiddleware, which copies bodies through a queue."""
 
@@ -43,13 +49,12 @@ class RequestMiddleware:
         self._check_host = check_host
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass HTTP requests on; other scopes are none of its business."""
+        """Pass HTTP requests on; streams have the same in gateway.routes.stream."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        sent_id = headers.get(REQUEST_ID, "")
-        request_id = sent_id if _SANE_ID.fullmatch(sent_id) else uuid.uuid4().hex
+        request_id = request_id_of(headers)
         exchange = _Exchange(scope, receive, send, request_id)
         with tracing.joined(headers) as trace_id, logs.bound(request_id=request_id, trace_id=trace_id):
             try:

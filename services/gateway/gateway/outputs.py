@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+from isal import isal_zlib
+
 from contract import ModelCard
 from gateway import images, masks, png, rle
 from gateway.errors import InvalidParameter
@@ -17,10 +20,12 @@ from gateway.serving_replies import Prediction, ServedModel
 
 @dataclass(frozen=True)
 class Encoded:
-    """A reply's body."""
+    """A reply's body, and the size in pixels of what it holds."""
 
     body: bytes
     media_type: str
+    width: int
+    height: int
 
 
 def check(photo: Image, card: ModelCard, parameters: SegmentParameters) -> None:
@@ -29,8 +34,7 @@ def check(photo: Image, card: ModelCard, parameters: SegmentParameters) -> None:
     Raises:
         InvalidParameter: a class the model lacks, or an image longer than its format can hold.
     """
-    if parameters.classes is not None:
-        Palette.of(card).select(parameters.classes)
+    check_classes(card, parameters)
     kind = parameters.image_format
     height, width = photo.shape[:2] if parameters.size == "original" else (card.input_height, card.input_width)
     if kind is not None and max(height, width) > images.LONGEST_SIDE[kind]:
@@ -39,6 +43,16 @@ def check(photo: Image, card: ModelCard, parameters: SegmentParameters) -> None:
             f"{width}x{height}; use format=png, or size=model",
             parameter="format",
         )
+
+
+def check_classes(card: ModelCard, parameters: SegmentParameters) -> None:
+    """Refuse classes that the model lacks.
+
+    Raises:
+        InvalidParameter: names those it has.
+    """
+    if parameters.classes is not None:
+        Palette.of(card).select(parameters.classes)
 
 
 def encode(photo: Image, prediction: Prediction, parameters: SegmentParameters) -> Encoded:
@@ -52,15 +66,9 @@ def encode(photo: Image, prediction: Prediction, parameters: SegmentParameters) 
     Raises:
         InvalidParameter: as :func:`check`.
     """
-    served, mask, kind = prediction.served, prediction.mask, parameters.image_format
+    served, kind = prediction.served, parameters.image_format
     palette = Palette.of(served.card)
-    if parameters.min_confidence is not None:
-        assert prediction.confidence is not None
-        mask = masks.confident(mask, prediction.confidence, parameters.min_confidence, palette.ignore_id)
-    if parameters.classes is not None:
-        mask = masks.keep(mask, palette.select(parameters.classes), palette.ignore_id)
-    if parameters.size == "original":
-        mask = masks.resize(mask, *photo.shape[:2])
+    mask = _filtered(photo, prediction, parameters, palette)
     match parameters.output:
         case "mask":
             body = png.encode_indexed(mask, palette.rgb, palette.alpha, {TEXT_KEY: palette.text})
@@ -72,7 +80,30 @@ def encode(photo: Image, prediction: Prediction, parameters: SegmentParameters) 
             )
         case "json":
             body = _describe(mask, served, parameters)
-    return Encoded(body, f"image/{kind}" if kind else "application/json")
+    height, width = mask.shape
+    return Encoded(body, f"image/{kind}" if kind else "application/json", width, height)
+
+
+def encode_frame(photo: Image, prediction: Prediction, parameters: SegmentParameters) -> Encoded:
+    """As :func:`encode`, but a mask is its rows of class ids, deflated (zlib): browsers inflate it into a texture."""
+    if parameters.output != "mask":
+        return encode(photo, prediction, parameters)
+    mask = _filtered(photo, prediction, parameters, Palette.of(prediction.served.card))
+    height, width = mask.shape
+    return Encoded(isal_zlib.compress(np.ascontiguousarray(mask), 1), "application/zlib", width, height)
+
+
+def _filtered(photo: Image, prediction: Prediction, parameters: SegmentParameters, palette: Palette) -> Mask:
+    """The classes that are kept, at the size asked for."""
+    mask = prediction.mask
+    if parameters.min_confidence is not None:
+        assert prediction.confidence is not None
+        mask = masks.confident(mask, prediction.confidence, parameters.min_confidence, palette.ignore_id)
+    if parameters.classes is not None:
+        mask = masks.keep(mask, palette.select(parameters.classes), palette.ignore_id)
+    if parameters.size == "original":
+        mask = masks.resize(mask, *photo.shape[:2])
+    return mask
 
 
 def _describe(mask: Mask, served: ServedModel, parameters: SegmentParameters) -> bytes:

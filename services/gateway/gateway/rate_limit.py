@@ -40,6 +40,10 @@ class RateLimiter:
             error.retry_after_s = wait_s
             raise error
 
+    def wait_s(self, caller: str, requests_per_s: float) -> float:
+        """Seconds until :meth:`take` lets a request of ``caller`` in; 0 when it does now."""
+        return max(0.0, (1 - self._tokens(caller, requests_per_s)) / requests_per_s)
+
     def charge(self, caller: str, requests_per_s: float, count: int) -> None:
         """Count ``count`` more for a request that was let in before it was known how much it holds."""
         self._keep(caller, self._tokens(caller, requests_per_s) - count)

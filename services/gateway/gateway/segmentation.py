@@ -1,6 +1,7 @@
 """One image through the gateway: queue, decode, infer, encode."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -8,7 +9,7 @@ from functools import partial
 import contract
 from gateway import images, outputs
 from gateway.admission import Admission
-from gateway.callers import Caller
+from gateway.callers import Asker, Caller
 from gateway.codecs import CodecPool
 from gateway.deadline import Deadline
 from gateway.errors import InvalidParameter, ModelUnavailable, Overloaded, UnknownVersion
@@ -17,10 +18,12 @@ from gateway.metrics import Metrics
 from gateway.outputs import Encoded
 from gateway.parameters import SegmentParameters
 from gateway.serving_client import ServingClient
-from gateway.serving_replies import ServedModel
+from gateway.serving_replies import Prediction, ServedModel
 from gateway.shadow import Shadow
 from gateway.targets import Target
 from gateway.timings import Timings
+
+Encode = Callable[[Image, Prediction, SegmentParameters], Encoded]
 
 
 @dataclass(frozen=True)
@@ -82,33 +85,49 @@ class Segmenter:
                         "too many images are before this one for an answer in time; try again in a moment",
                         deadline_ms=deadline.milliseconds,
                     ) from None
+            return await self.work(data, target, parameters, deadline, timings, caller, canary, outputs.encode)
+
+    async def work(
+        self,
+        data: bytes,
+        target: Target,
+        parameters: SegmentParameters,
+        deadline: Deadline,
+        timings: Timings,
+        asker: Asker,
+        canary: Target | None,
+        encode: Encode,
+    ) -> Result:
+        """The same in a slot that is held, within a deadline that is enforced.
+
+        Raises:
+            GatewayError: any of the image, parameter, serving and deadline errors, and what ``asker`` raises.
+        """
+        with timings.measure("decode"):
+            photo = await self._codecs.run(images.decode, data, self._max_pixels)
+
+        async def prepare(card: contract.ModelCard) -> Image:
+            outputs.check(photo, card, parameters)
             with timings.measure("decode"):
-                photo = await self._codecs.run(images.decode, data, self._max_pixels)
+                return await self._codecs.run(images.resize, photo, card.input_height, card.input_width)
 
-            async def prepare(card: contract.ModelCard) -> Image:
-                outputs.check(photo, card, parameters)
-                # The last moment to ask: what serving has begun goes on, whoever hangs up, and so must the slot.
-                caller.check()
-                with timings.measure("decode"):
-                    return await self._codecs.run(images.resize, photo, card.input_height, card.input_width)
-
-            with timings.measure("infer"):
-                ask = partial(
-                    self._serving.segment,
-                    prepare=prepare,
-                    deadline=deadline,
-                    want_confidence=parameters.min_confidence is not None,
-                )
-                try:
-                    prediction = await ask(canary or target)
-                except (UnknownVersion, ModelUnavailable, InvalidParameter):
-                    if canary is None:
-                        raise
-                    self._metrics.canary_absent.inc()
-                    canary, prediction = None, await ask(target)
-            caller.check()
-            with timings.measure("encode"):
-                encoded = await self._codecs.run(outputs.encode, photo, prediction, parameters)
+        with timings.measure("infer"):
+            ask = partial(
+                self._serving.segment,
+                prepare=prepare,
+                deadline=deadline,
+                want_confidence=parameters.min_confidence is not None,
+                asking=partial(asker.inference, timings),
+            )
+            try:
+                prediction = await ask(canary or target)
+            except (UnknownVersion, ModelUnavailable, InvalidParameter):
+                if canary is None:
+                    raise
+                self._metrics.canary_absent.inc()
+                canary, prediction = None, await ask(target)
+        with timings.measure("encode"):
+            encoded = await self._codecs.run(encode, photo, prediction, parameters)
         self._metrics.segmented(prediction.served, prediction.mask, timings)
         if canary is None:
             self._shadow.offer(photo, target, prediction)

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from contextlib import suppress
 from functools import partial
 from typing import Any, cast
 
@@ -11,6 +12,8 @@ from gateway.app import create_app
 from gateway.deps import AppState
 from gateway.http_protocol import ImpatientProtocol
 from gateway.settings import Settings
+from gateway.stream.wire import FRAME_HEADER_BYTES
+from gateway.websocket_protocol import ImpatientWebSocket
 
 
 class GracefulServer(uvicorn.Server):
@@ -24,6 +27,9 @@ class GracefulServer(uvicorn.Server):
         state: AppState = self.lifespan.state["gateway"]
         state.admission.is_closing = True
         await asyncio.sleep(state.settings.shutdown_delay_ms / 1000)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(state.settings.deadline_ms / 1000):
+                await state.streams.close()
         await super().shutdown(sockets)
 
 
@@ -35,7 +41,11 @@ def server(settings: Settings) -> GracefulServer:
             host=settings.host,
             port=settings.port,
             http=cast(Any, partial(ImpatientProtocol, settings)),
-            ws="none",
+            # The implementation on websockets' sans-I/O core: the one uvicorn chooses itself, and the one that stops
+            # reading while nobody receives.
+            ws=cast(Any, partial(ImpatientWebSocket, settings)),
+            ws_max_size=settings.max_frame_bytes + FRAME_HEADER_BYTES,
+            ws_per_message_deflate=False,  # JPEG does not get smaller, only later
             loop="uvloop",
             ssl_certfile=settings.tls_certificate,
             ssl_keyfile=settings.tls_key,

@@ -99,6 +99,17 @@ class Settings(BaseModel):
     # One batch: its images, and their bytes as sent.
     max_batch_images: Annotated[int, Field(ge=1, le=1000)] = 100
     max_batch_bytes: Annotated[int, Field(ge=1024)] = 100 * 2**20
+    # Open at once. Each holds one frame that waits and one that is being received: 32 times 2 times 4 MiB at worst.
+    max_streams: Annotated[int, Field(ge=1)] = 32
+    # One frame as sent: a JPEG of a 4K camera has 1 to 3 MB.
+    max_frame_bytes: Annotated[int, Field(ge=1024)] = 4 * 2**20
+    # One frame decoded: 4K.
+    max_frame_pixels: Annotated[int, Field(ge=1)] = 3840 * 2160
+    # Frames of all streams that serving is given at once: as many as it works on at the same time. One more would
+    # wait there and grow old. Serving on a CPU takes all its cores for one; each further server is one more.
+    max_frames_inferring: Annotated[int | None, Field(ge=1)] = None
+    # Without a frame or a word for so long a stream is closed: it is one of max_streams.
+    stream_idle_timeout_ms: Annotated[int, Field(ge=1, le=3_600_000)] = 60_000
     # Threads that decode and encode: 5-10 ms of work a photo each, so more than the cores only contend.
     codec_threads: Annotated[int, Field(ge=1, le=64)] = Field(default_factory=lambda: min(4, os.cpu_count() or 1))
 
@@ -107,6 +118,11 @@ class Settings(BaseModel):
     log_format: Literal["auto", "console", "json"] = "auto"
     # Spans for an OpenTelemetry collector, which OTEL_EXPORTER_OTLP_ENDPOINT and its kin describe.
     tracing: bool = False
+
+    @property
+    def frames_at_once(self) -> int:
+        """``max_frames_inferring``, by default one for each server named."""
+        return self.max_frames_inferring or len(self.serving_address)
 
     @field_validator("serving_address", "models", "allowed_hosts", "cors_origins", "trusted_proxies", mode="before")
     @classmethod

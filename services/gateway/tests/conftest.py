@@ -314,6 +314,7 @@ def run_gateway(serving: FakeServing, wait_for: Callable[..., None]) -> Callable
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         values = {"port": port, "serving_address": serving.address, "models": "shapes", **settings}
+        port = values["port"]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
         environment |= {f"GATEWAY_{name.upper()}": str(value) for name, value in values.items()}
         with (

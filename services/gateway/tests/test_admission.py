@@ -160,3 +160,37 @@ def test_a_slot_granted_to_one_who_gives_up_in_that_moment_is_not_lost():
         assert doors.in_flight == 0
 
     asyncio.run(run())
+
+
+def test_requests_and_frames_that_wait_are_served_in_turn():
+    async def run():
+        doors = admission()
+        order = []
+
+        async def work(name, line):
+            async with doors.slot(1, line):
+                order.append(name)
+
+        async with doors.slot(1):
+            works = [asyncio.create_task(work(f"request {n}", "requests")) for n in range(4)]
+            works += [asyncio.create_task(work(f"frame {n}", "frames")) for n in range(2)]
+            await asyncio.sleep(0)
+        await asyncio.gather(*works)
+        return order
+
+    assert asyncio.run(run()) == ["request 0", "frame 0", "request 1", "frame 1", "request 2", "request 3"]
+
+
+def test_pixels_that_an_image_turned_out_not_to_need_are_others():
+    async def run():
+        doors = admission(max_in_flight=8)
+        async with doors.slot(100) as held:
+            other = doors.slot(60)
+            small = asyncio.create_task(other.__aenter__())
+            await asyncio.sleep(0)
+            assert not small.done()
+            held.keep(40)
+            await asyncio.wait_for(small, 5)
+        return doors.in_flight
+
+    assert asyncio.run(run()) == 1

@@ -16,7 +16,7 @@ def test_replies_cannot_be_taken_for_something_else_or_framed(client, path):
 @pytest.mark.parametrize("path", ["/", "/docs"])
 def test_pages_may_use_their_own_scripts_and_the_camera_and_nothing_else(client, path):
     headers = client.get(path).headers
-    assert "default-src 'self'" in headers["Content-Security-Policy"]
+    assert "default-src 'self'; media-src 'self' blob:;" in headers["Content-Security-Policy"]
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
     assert "camera=(self), microphone=()" in headers["Permissions-Policy"]
 

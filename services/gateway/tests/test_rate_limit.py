@@ -77,3 +77,16 @@ def test_the_table_is_bounded_and_forgets_who_has_been_silent_longest(limiter, m
     assert allowed(limiter, "a", 1, 5) == 0
     assert allowed(limiter, "b", 1, 5) == 2
     assert len(limiter._buckets) == 3
+
+
+def test_how_long_to_wait_for_the_next():
+    now = [0.0]
+    limiter = RateLimiter(lambda: now[0])
+    assert limiter.wait_s("hall", 0.5) == 0
+    limiter.take("hall", 0.5)
+    assert limiter.wait_s("hall", 0.5) == 2
+    now[0] = 1.5
+    assert limiter.wait_s("hall", 0.5) == 0.5
+    now[0] = 2.0
+    assert limiter.wait_s("hall", 0.5) == 0
+    limiter.take("hall", 0.5)

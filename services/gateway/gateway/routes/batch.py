@@ -11,13 +11,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
 
-from gateway import errors, reply_docs
+from gateway import errors, outputs, reply_docs
 from gateway.admission import Place
 from gateway.callers import Caller
 from gateway.deadline import Deadline
 from gateway.deps import AppState, Parameters, State
 from gateway.error_docs import error_responses
-from gateway.palette import Palette
 from gateway.parameters import SegmentParameters
 from gateway.schemas import BatchImage, BatchManifest, ErrorReply
 from gateway.targets import Target
@@ -112,8 +111,7 @@ async def segment_batch(
     canary = state.canary.choose(request, target, model_named=parameters.model is not None)
     # What is wrong for all of them is the request's error, and told before they are sent.
     served = await state.serving.describe(target, Deadline(state.settings.deadline_ms))
-    if parameters.classes is not None:
-        Palette.of(served.card).select(parameters.classes)
+    outputs.check_classes(served.card, parameters)
     uploads = await read_images(request, state.settings, place)
     if charge := getattr(request.state, "charge", None):  # as many requests of one image would have been
         charge(len(uploads) - 1)
@@ -182,5 +180,5 @@ async def _segment(
 
 def _failure(error: errors.GatewayError, state: AppState) -> _Result:
     state.metrics.errors.labels(error.code).inc()  # the request itself is a success
-    body = ErrorReply.model_validate({"error": {"code": error.code, "message": error.message, "detail": error.detail}})
+    body = ErrorReply.model_validate({"error": errors.error_body(error)})
     return _Result(error.status, body.model_dump_json(indent=2).encode(), "error.json")

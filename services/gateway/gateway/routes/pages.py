@@ -9,10 +9,10 @@ from starlette.staticfiles import StaticFiles
 
 _STATIC = Path(__file__).parent.parent / "static"
 
-# Scripts and styles are ours alone; images may also be what the visitor dropped (blob:).
+# Everything is ours alone, but for the video that the visitor dropped (blob:). Photos are drawn, never loaded.
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
-    "frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'self'; media-src 'self' blob:; object-src 'none'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
     # The camera for the page itself; nothing else that a browser asks its user for.
     "Permissions-Policy": "camera=(self), microphone=(), geolocation=(), display-capture=()",
     "Cache-Control": "no-cache",

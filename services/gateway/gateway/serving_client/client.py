@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, Self
@@ -72,6 +73,7 @@ class ServingClient:
         deadline: Deadline,
         *,
         want_confidence: bool = False,
+        asking: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
     ) -> Prediction:
         """One mask.
 
@@ -80,6 +82,7 @@ class ServingClient:
             prepare: gives the image for a card, uint8 [H,W,3] RGB at its input size.
             deadline: for all of it.
             want_confidence: ask for the confidence of each pixel as well.
+            asking: entered with everything ready, for as long as serving works on it.
 
         Raises:
             UnknownVersion, ModelUnavailable, ServingUnavailable, DeadlineExceeded, BadServingReply
@@ -92,7 +95,8 @@ class ServingClient:
             image = await prepare(expected.served.card)
             request = await self._codecs.run(_written, expected.graph, image, target, want_confidence)
             try:
-                reply = await self._call(request, deadline)
+                async with asking():
+                    reply = await self._call(request, deadline)
             except RequestRefused:
                 if target.version is not None or last_attempt:
                     raise

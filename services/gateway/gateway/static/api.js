@@ -1,13 +1,6 @@
-// The gateway's answers, and clear words when there are none.
+// The gateway's HTTP calls.
 
-/** A failure with a title and a sentence for the person at the screen; `needsKey` when an API key would help. */
-export class Trouble extends Error {
-  constructor(title, message, needsKey = false) {
-    super(message);
-    this.title = title;
-    this.needsKey = needsKey;
-  }
-}
+import { Trouble, gatewayAway, troubleOf } from "./troubles.js";
 
 const KEY = "segstack-api-key";
 
@@ -16,43 +9,36 @@ export function useKey(key) {
   sessionStorage.setItem(KEY, key);
 }
 
-const TITLES = {
-  unauthorized: "A key is needed",
-  forbidden: "This key is not valid",
-  rate_limited: "Too many requests",
-  no_model: "No model yet",
-  model_unavailable: "The model is not loaded",
-  serving_unavailable: "The model server is away",
-  deadline_exceeded: "That took too long",
-  overloaded: "Too much to do",
-  image_too_large: "The image is too large",
-  unsupported_image: "Not an image this page can use",
-  undecodable_image: "The image is damaged",
-};
-
-const HINTS = {
-  unauthorized: "Whoever runs this gateway gives out API keys.",
-  forbidden: "Check it, or ask whoever runs this gateway for another.",
-  no_model: "Run `make demo` in the repository: it trains and publishes a small model in a few minutes, and this page finds it by itself.",
-  model_unavailable: "This page goes on looking for it.",
-  serving_unavailable: "Start it with `make serve`, or everything with `make demo`; this page goes on looking for it.",
-};
+/** The key in use; null when there is none. */
+export function key() {
+  return sessionStorage.getItem(KEY);
+}
 
 /** The default model: `{model, version}`. Throws Trouble when it cannot answer. */
 export async function readiness() {
-  const response = await ask("/readyz");
-  return response.json();
+  return (await ask("/readyz")).json();
+}
+
+/** `{default, models}`: the names of the configured models. Throws Trouble. */
+export async function models() {
+  return (await ask("/models")).json();
+}
+
+/** What `name` says about itself, its versions first. Throws Trouble. */
+export async function model(name) {
+  return (await ask(`/models/${encodeURIComponent(name)}`)).json();
 }
 
 /**
- * Segments an image file. The mask comes at the model's size: it is stretched over the photo by the browser, and a
- * phone's twelve megapixels need no twelve-megapixel canvas.
+ * Segments an image file by the `{model, version}` wanted, each of which may be missing. The mask comes at the model's
+ * size: this page stretches it over the photo.
  *
  * Resolves to `{segmentation, timing, elapsed}`; timing maps stages to milliseconds. Throws Trouble.
  */
-export async function segment(file, signal) {
+export async function segment(file, wanted, signal) {
   const startedAt = performance.now();
-  const response = await ask("/segment?output=json&size=model", { method: "POST", body: file, signal });
+  const query = new URLSearchParams({ output: "json", size: "model", ...wanted });
+  const response = await ask(`/segment?${query}`, { method: "POST", body: file, signal });
   const segmentation = await response.json();
   return {
     segmentation,
@@ -62,32 +48,23 @@ export async function segment(file, signal) {
 }
 
 async function ask(path, options = {}) {
-  const key = sessionStorage.getItem(KEY);
   let response;
   try {
-    response = await fetch(path, { ...options, headers: key ? { "X-API-Key": key } : {} });
+    response = await fetch(path, { ...options, headers: key() ? { "X-API-Key": key() } : {} });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Trouble(
-      "The gateway is away",
-      "It does not answer. Start it again with `make gateway`, or everything with `make demo`; this page goes on looking for it.",
-    );
+    throw gatewayAway();
   }
   if (response.ok) return response;
-  throw await troubleOf(response);
+  throw await refusal(response);
 }
 
-async function troubleOf(response) {
+async function refusal(response) {
   try {
-    const { code, message } = (await response.json()).error;
-    return new Trouble(TITLES[code] ?? "That did not work", HINTS[code] ?? sentence(message), code === "unauthorized" || code === "forbidden");
+    return troubleOf((await response.json()).error);
   } catch {
     return new Trouble("That did not work", `The gateway answered with status ${response.status}.`);
   }
-}
-
-function sentence(text) {
-  return `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 }
 
 function parseServerTiming(header) {

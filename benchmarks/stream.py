@@ -1,0 +1,132 @@
+"""The stream against the loop it is usually written as, and against HTTP requests one after another.
+
+    make bench, or .venv/bin/python -m benchmarks.stream [--rounds 3] [--seconds 6]
+
+Cameras of 30 frames a second, 640x480 JPEG, before a model that takes 100 ms for one frame after another
+(benchmarks.slow_model). Through the gateway's ``WS /stream``; through receive, work, send (benchmarks.stream_loop); and
+by ``POST /segment`` of the newest frame when the last is answered. In every round each is measured in turn, with one
+camera and with eight, whose senders are a process of their own (benchmarks.cameras). Latency is from capture to answer;
+its growth is the median of the last third over that of the first. Exits 1 when a bound is missed.
+"""
+
+import argparse
+import json
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import cv2
+
+from benchmarks import gateway, serving
+from benchmarks.slow_model import CARD
+
+MODEL_MS = 100
+CAMERAS = (1, 8)
+START_TIMEOUT_S = 60
+
+# Cameras, figure, numerator, denominator, and the most or the least that the ratio may be.
+BOUNDS = [
+    (1, "p95", "stream", "loop", "most", 0.5),
+    (8, "p95", "stream", "loop", "most", 0.5),
+    (8, "p95", "stream", "HTTP", "most", 0.5),
+    (1, "frames/s", "stream", "HTTP", "least", 1.0),
+    (8, "frames/s", "stream", "HTTP", "least", 0.95),
+]
+FIGURES = ("p50", "p95", "frames/s", "growth")
+
+Figures = dict[tuple[str, int], dict[str, list[float]]]
+
+
+def measure(kind: str, url: str, photo: Path, cameras: int, seconds: float) -> dict[str, float]:
+    """One contender's figures for one round."""
+    command = [sys.executable, "-m", "benchmarks.cameras", kind, url]
+    options = [f"--body={photo}", f"--cameras={cameras}", f"--seconds={seconds}"]
+    done = subprocess.run([*command, *options], cwd=gateway.ROOT, stdout=subprocess.PIPE, check=True)
+    by_camera: list[list[float]] = [latencies for latencies in json.loads(done.stdout) if latencies]
+    quantiles = statistics.quantiles([value for one in by_camera for value in one], n=20, method="inclusive")
+    early = statistics.median(value for one in by_camera for value in one[: 1 + len(one) // 3])
+    late = statistics.median(value for one in by_camera for value in one[-1 - len(one) // 3 :])
+    answered = sum(map(len, by_camera))
+    return {
+        "p50": 1000 * quantiles[9],
+        "p95": 1000 * quantiles[18],
+        "frames/s": answered / seconds,
+        "growth": late / early,
+    }
+
+
+def wait_until_it_listens(port: int) -> None:
+    """Return once somebody takes connections there."""
+    until = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < until:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.2)
+    raise TimeoutError(f"nobody listens on port {port} after {START_TIMEOUT_S} s")
+
+
+def report(found: Figures) -> bool:
+    """Print every contender and every bound; whether all bounds are kept."""
+    print(f"{'':18}" + "".join(f"{figure:>12}" for figure in FIGURES))
+    for (name, cameras), figures in found.items():
+        medians = [statistics.median(figures[figure]) for figure in FIGURES]
+        print(f"{name:8}{cameras:2} cameras" + "{:9.0f} ms{:9.0f} ms{:12.2f}{:12.2f}".format(*medians))
+    kept = True
+    for cameras, figure, mine, other, way, bound in BOUNDS:
+        pairs = zip(found[mine, cameras][figure], found[other, cameras][figure], strict=True)
+        ratio = statistics.median(a / b for a, b in pairs)
+        good = ratio <= bound if way == "most" else ratio >= bound
+        kept &= good
+        print(
+            f"{mine} / {other}, {cameras} cameras, {figure}: {ratio:.2f} (at {way} {bound}){'' if good else '  MISSED'}"
+        )
+    return kept
+
+
+def main() -> int:
+    """Measure and print; 1 when a bound is missed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=6, help="of each of a round's six measurements")
+    given = parser.parse_args()
+    gateway.settle()
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        folder = Path(name)
+        photo = folder / "photo.jpg"
+        pixels = serving.smooth_images()[0][0][:, :, ::-1]
+        photo.write_bytes(cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes())
+        model, ours, loop = (gateway.free_port() for _ in range(3))
+        address = f"127.0.0.1:{model}"
+        slow = [sys.executable, "-m", "benchmarks.slow_model", f"--port={model}", f"--milliseconds={MODEL_MS}"]
+        stack.enter_context(gateway.running(slow, folder / "model.log", {}))
+        settings = {"GATEWAY_PORT": str(ours), "GATEWAY_SERVING_ADDRESS": address, "GATEWAY_MODELS": CARD.name}
+        stack.enter_context(gateway.running([sys.executable, "-m", "gateway"], folder / "gateway.log", settings))
+        usual = [sys.executable, "-m", "benchmarks.stream_loop", f"--port={loop}", f"--serving={address}"]
+        stack.enter_context(gateway.running(usual, folder / "loop.log", {}))
+        contenders = {
+            "stream": ("stream", f"ws://127.0.0.1:{ours}/stream"),
+            "loop": ("stream", f"ws://127.0.0.1:{loop}"),
+            "HTTP": ("http", f"http://127.0.0.1:{ours}/segment"),
+        }
+        for port in (model, ours, loop):
+            wait_until_it_listens(port)
+        for kind, url in contenders.values():
+            measure(kind, url, photo, 1, 1)
+        found: Figures = {(n, c): {figure: [] for figure in FIGURES} for c in CAMERAS for n in contenders}
+        for round_ in range(given.rounds):
+            for (contender, cameras), figures in found.items():
+                kind, url = contenders[contender]
+                for figure, value in measure(kind, url, photo, cameras, given.seconds).items():
+                    figures[figure].append(value)
+            print(f"round {round_ + 1} of {given.rounds}", file=sys.stderr)
+        return int(not report(found))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""A camera's stream as it is usually written: receive a frame, work on it, send the answer, receive the next.
+
+    .venv/bin/python -m benchmarks.stream_loop --port 8001 --serving 127.0.0.1:8500
+
+The gateway's own decoding, calls and encoding in fastrtc's and most tutorials' order of things, so that what
+benchmarks.stream compares is that order alone.
+"""
+
+import argparse
+import asyncio
+import struct
+
+from websockets.asyncio.server import ServerConnection, serve
+
+from benchmarks.slow_model import CARD
+from contract import ModelCard
+from gateway import images, outputs
+from gateway.codecs import CodecPool
+from gateway.deadline import Deadline
+from gateway.images import Image
+from gateway.parameters import SegmentParameters
+from gateway.serving_client import ServingClient
+from gateway.targets import Target
+
+
+async def run(port: int, address: str) -> None:
+    """Serve for ever."""
+    codecs = CodecPool(2)
+    parameters = SegmentParameters(size="model")
+    async with ServingClient([address], codecs) as serving:
+
+        async def answer(connection: ServerConnection) -> None:
+            async for message in connection:
+                assert isinstance(message, bytes)
+                photo = await codecs.run(images.decode, message[16:], 50_000_000)
+
+                async def prepare(card: ModelCard, photo: Image = photo) -> Image:
+                    return await codecs.run(images.resize, photo, card.input_height, card.input_width)
+
+                prediction = await serving.segment(Target(CARD.name), prepare, Deadline(60_000))
+                encoded = await codecs.run(outputs.encode_frame, photo, prediction, parameters)
+                header = struct.pack("<BBH", 1, 2, 0) + message[4:16] + bytes(20)
+                await connection.send(header + struct.pack("<HH", encoded.width, encoded.height) + encoded.body)
+
+        async with serve(answer, "127.0.0.1", port, compression=None, max_size=None) as server:
+            await server.serve_forever()
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--serving", required=True)
+    given = parser.parse_args()
+    asyncio.run(run(given.port, given.serving))
+
+
+if __name__ == "__main__":
+    main()

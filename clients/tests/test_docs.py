@@ -1,0 +1,57 @@
+"""docs/clients.md: its commands and its Python run as they stand there."""
+
+import re
+import shlex
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from segclient import Camera, cli
+
+PAGE = (Path(__file__).parents[2] / "docs/clients.md").read_text()
+COMMANDS = [shlex.split(line, comments=True) for line in re.findall(r"^segclient .*", PAGE, re.MULTILINE)]
+PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, jpeg: bytes, make_clip, url, monkeypatch) -> Path:
+    """The working folder, with a photo, a folder of photos and a clip, which is the camera as well."""
+    clip = make_clip(frames=8)
+    (tmp_path / "photo.jpg").write_bytes(jpeg)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos/one.jpg").write_bytes(jpeg)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SEGCLIENT_URL", url)
+    monkeypatch.setattr("segclient.webcam_command.Camera", lambda number: Camera(str(clip)))
+    monkeypatch.setattr("segclient.Camera", lambda number: Camera(str(clip)))
+    return tmp_path
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_command(folder: Path, command: list[str]) -> None:
+    assert cli.main(command[1:]) == 0
+
+
+def test_there_is_a_command_of_each_kind() -> None:
+    assert [command[1] for command in COMMANDS] == ["image", "folder", "video", "webcam"]
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=["image", "camera", "many"])
+def test_a_program(folder: Path, url: str, program: str, monkeypatch, capsys) -> None:
+    shown: list[np.ndarray] = []
+    monkeypatch.setattr(cv2, "imshow", lambda _, picture: shown.append(picture))
+    monkeypatch.setattr(cv2, "waitKey", lambda _: -1)
+    exec(compile(program.replace("http://localhost:8000", url), "docs/clients.md", "exec"), {})
+    if "imshow" in program:
+        assert shown
+        assert shown[0].shape == (96, 128, 3)
+        assert len(program.strip().splitlines()) <= 10
+    else:
+        assert "'car'" in capsys.readouterr().out
+
+
+def test_the_exit_statuses() -> None:
+    told = [int(status) for status in re.findall(r"^\| (\d+) \|", PAGE, re.MULTILINE)]
+    assert told == [cli.DONE, cli.SOME_FAILED, cli.CANNOT, cli.NO_GATEWAY, cli.STOPPED]

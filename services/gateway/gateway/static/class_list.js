@@ -1,0 +1,88 @@
+// The classes with their shares; each can be painted or not, in a colour of one's own.
+
+import { fromHex, toHex } from "./palette.js";
+import { make } from "./text.js";
+
+/** Rows in `list`; calls `changed()` when a person has changed `palette`. */
+export class ClassList {
+  #list;
+  #changed;
+  #palette;
+  #rows = new Map();
+
+  constructor(list, changed) {
+    this.#list = list;
+    this.#changed = changed;
+  }
+
+  /** One row for each of `ids`, in that order, as `palette` has them. */
+  fill(palette, ids) {
+    this.#palette = palette;
+    this.#rows = new Map(ids.map((id) => [id, this.#row(id)]));
+    this.#list.replaceChildren(...[...this.#rows.values()].map(({ item }) => item));
+  }
+
+  /** Rows for those of `ids` that have none yet; the others stay where they are, and the keyboard's focus with them. */
+  add(ids) {
+    ids.forEach((id, at) => {
+      if (this.#rows.has(id)) return;
+      this.#rows.set(id, this.#row(id));
+      this.#list.insertBefore(this.#rows.get(id).item, this.#list.children[at] ?? null);
+    });
+  }
+
+  has(id) {
+    return this.#rows.has(id);
+  }
+
+  /** `shares[id]` is the fraction of the picture that the class has. */
+  set shares(shares) {
+    for (const [id, { share, meter }] of this.#rows) {
+      const text = `${(100 * shares[id]).toFixed(1)} %`;
+      if (share.textContent === text) continue;
+      share.textContent = text;
+      meter.value = shares[id];
+    }
+  }
+
+  setAll(visible) {
+    for (const [id, { painted }] of this.#rows) {
+      this.#palette.setVisible(id, visible);
+      painted.checked = visible;
+    }
+    this.#changed();
+  }
+
+  /** Shows the palette's colours again. */
+  recolour() {
+    for (const [id, { swatch }] of this.#rows) swatch.value = toHex(this.#palette.colorOf(id));
+  }
+
+  #row(id) {
+    const palette = this.#palette;
+    const name = palette.nameOf(id);
+    const item = make("li");
+    const swatch = make("input", "", "swatch");
+    swatch.type = "color";
+    swatch.value = toHex(palette.colorOf(id));
+    swatch.ariaLabel = `Colour of ${name}`;
+    swatch.addEventListener("input", () => {
+      palette.setColor(id, fromHex(swatch.value));
+      this.#changed();
+    });
+    const painted = make("input");
+    painted.type = "checkbox";
+    painted.checked = palette.isVisible(id);
+    painted.addEventListener("change", () => {
+      palette.setVisible(id, painted.checked);
+      this.#changed();
+    });
+    const label = make("label");
+    label.append(painted, make("span", name));
+    const share = make("span", "", "share");
+    const meter = make("meter");
+    meter.ariaLabel = `Share of ${name}`;
+    item.append(swatch, label, share, meter);
+    return { item, swatch, painted, share, meter };
+  }
+}

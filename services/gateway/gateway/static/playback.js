@@ -1,0 +1,88 @@
+// The video element behind the live picture: a camera or a file, with what a person can do to each.
+
+import { cameraOptions, closeCamera, facesAway, openCamera } from "./camera.js";
+import { Trouble } from "./troubles.js";
+
+const $ = (id) => document.getElementById(id);
+
+/** Plays into `video`. `failed(trouble)` hears of what ends it later; `mirror(on)` of which way round it is shown. */
+export class Playback {
+  #failed;
+  #mirror;
+  #camera;
+  #url;
+
+  constructor({ failed, mirror }) {
+    this.#failed = failed;
+    this.#mirror = mirror;
+    const video = $("video");
+    $("pause").addEventListener("click", () => (video.paused ? video.play() : video.pause()));
+    for (const moment of ["play", "pause"]) {
+      video.addEventListener(moment, () => ($("pause").textContent = video.paused ? "Play" : "Pause"));
+    }
+    $("position").addEventListener("input", () => (video.currentTime = Number($("position").value) * video.duration));
+    video.addEventListener("timeupdate", () => {
+      if (this.#url && video.duration) $("position").value = video.currentTime / video.duration;
+    });
+    video.addEventListener("error", () => this.#url && failed(unplayable()));
+    $("mirror").addEventListener("change", () => mirror($("mirror").checked));
+  }
+
+  /** Starts the camera `deviceId`, or the one the browser prefers. Throws Trouble; AbortError once `signal` is. */
+  async useCamera(deviceId, signal) {
+    const camera = await openCamera(deviceId);
+    if (signal.aborted) {
+      closeCamera(camera);
+      throw signal.reason;
+    }
+    this.#camera = camera;
+    camera.getVideoTracks()[0].addEventListener("ended", () => {
+      if (this.#camera === camera) this.#failed(new Trouble("The camera is gone", "Connect it again and press “Use the camera”."));
+    });
+    $("video").srcObject = camera;
+    $("mirror").checked = !facesAway(camera);
+    this.#mirror($("mirror").checked);
+    $("mirror-choice").hidden = false;
+    const options = await cameraOptions(camera);
+    signal.throwIfAborted();
+    $("camera").replaceChildren(...options);
+    $("camera-choice").hidden = options.length < 2;
+    await start(signal);
+  }
+
+  /** Starts a video file. Throws Trouble; AbortError once `signal` is. */
+  async useFile(file, signal) {
+    this.#url = URL.createObjectURL(file);
+    $("video").src = this.#url;
+    this.#mirror(false);
+    $("position").hidden = false;
+    await start(signal);
+  }
+
+  stop() {
+    const video = $("video");
+    video.pause();
+    if (this.#camera) closeCamera(this.#camera);
+    if (this.#url) URL.revokeObjectURL(this.#url);
+    this.#camera = this.#url = undefined;
+    video.srcObject = null;
+    video.removeAttribute("src");
+    video.load();
+    for (const part of ["transport", "position", "mirror-choice", "camera-choice"]) $(part).hidden = true;
+  }
+}
+
+async function start(signal) {
+  try {
+    await $("video").play();
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error.name === "AbortError" ? error : unplayable();
+  }
+  signal.throwIfAborted();
+  $("transport").hidden = false;
+}
+
+function unplayable() {
+  return new Trouble("This browser cannot play the video", "Convert it to MP4 (H.264) or WebM, or try another browser.");
+}

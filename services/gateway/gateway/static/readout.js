@@ -1,0 +1,66 @@
+// Where the time goes.
+
+import { make, setText } from "./text.js";
+
+const $ = (id) => document.getElementById(id);
+
+const STAGES = { decode: "Decode", queue: "Wait for a place", infer: "Model", encode: "Encode" };
+const WINDOW_MS = 3000;
+
+/**
+ * What the gateway said of its stages, what this page took where `timing.page` says so, and what is left of `elapsed`
+ * milliseconds.
+ */
+export function showStages(timing, elapsed) {
+  const stages = Object.entries(STAGES).map(([stage, name]) => [stage, name, timing[stage] ?? 0]);
+  if (timing.page !== undefined) stages.push(["page", "This page", timing.page]);
+  const spent = stages.reduce((sum, [, , milliseconds]) => sum + milliseconds, 0);
+  stages.push(["rest", timing.page === undefined ? "Network and page" : "Network", Math.max(0, elapsed - spent)]);
+  if ($("timing").childElementCount !== 2 * stages.length) build(stages);
+  stages.forEach(([, , milliseconds], at) => {
+    $("timing").children[2 * at + 1].textContent = `${milliseconds.toFixed(1)} ms`;
+    $("bar").children[at].style.flexGrow = milliseconds;
+  });
+}
+
+export function showTotal(text) {
+  setText($("total"), text);
+}
+
+function build(stages) {
+  $("timing").replaceChildren(...stages.flatMap(([stage, name]) => [make("dt", name, stage), make("dd")]));
+  $("bar").replaceChildren(...stages.map(([stage]) => make("span", "", stage)));
+}
+
+/** The figures of a stream over the last seconds. */
+export class StreamFigures {
+  #shown = [];
+  #dropped = 0;
+
+  /** One frame was shown; `dropped` more were not, for newer ones. */
+  count({ capturedAt, timing, dropped }) {
+    const now = performance.now();
+    this.#shown.push({ now, latency: now - capturedAt, timing });
+    while (this.#shown[0].now < now - WINDOW_MS) this.#shown.shift();
+    this.#dropped += dropped;
+  }
+
+  /** Writes them down; often enough to follow, seldom enough to read. */
+  show() {
+    if (!this.#shown.length) return;
+    const first = this.#shown[0].now;
+    const span = performance.now() - first;
+    const rate = this.#shown.length > 1 ? (1000 * (this.#shown.length - 1)) / span : 0;
+    const latency = median(this.#shown.map((each) => each.latency));
+    const stages = [...Object.keys(STAGES), "page"].map((stage) => [
+      stage,
+      median(this.#shown.map(({ timing }) => timing[stage])),
+    ]);
+    showStages(Object.fromEntries(stages), latency);
+    showTotal(`${rate.toFixed(1)} frames a second · ${latency.toFixed(0)} ms round trip · ${this.#dropped} dropped`);
+  }
+}
+
+function median(values) {
+  return values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
+}

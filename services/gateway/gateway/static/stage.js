@@ -1,0 +1,130 @@
+// The picture on the screen: a frame with its mask over it, beside it or behind a divider, and what lies where.
+
+import { painterOn } from "./painter.js";
+
+const $ = (id) => document.getElementById(id);
+
+const STEP = 0.02; // of the picture's width and height, for each press of an arrow key
+const ARROWS = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] };
+
+/** Shows frames. `name(id, mask)` is what the probe says of a class in a mask. */
+export class Stage {
+  #painter = painterOn($("picture"));
+  #name;
+  #frame;
+  #mask = null;
+  #rgba = new Uint8Array(4 * 256);
+  #opacity = 0.6;
+  #view = "over";
+  #mirrored = false;
+  #probed; // fractions of the picture's width and height as seen, while there is a pointer
+
+  constructor(name) {
+    this.#name = name;
+    const picture = $("result").querySelector(".frame");
+    for (const kind of ["pointermove", "pointerdown"]) {
+      picture.addEventListener(kind, (event) => {
+        const box = picture.getBoundingClientRect();
+        this.#probe([(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height]);
+      });
+    }
+    // After a tap the name stays; a mouse takes it along.
+    picture.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && this.#probe());
+    $("picture").addEventListener("keydown", (event) => {
+      if (event.key === "Escape") this.#probe();
+      const step = ARROWS[event.key];
+      if (!step) return;
+      event.preventDefault();
+      const from = this.#probed ?? [0.5, 0.5];
+      this.#probe(from.map((at, axis) => Math.min(0.999, Math.max(0, at + step[axis]))));
+    });
+    $("picture").addEventListener("blur", () => this.#probe());
+    $("picture").addEventListener("webglcontextrestored", () => this.redraw());
+    $("divider").addEventListener("input", () => this.redraw());
+  }
+
+  /** What is shown now: `{frame, mask}`; `frame` is undefined before the first. */
+  get shown() {
+    return { frame: this.#frame, mask: this.#mask };
+  }
+
+  /** Shows `frame`, an ImageBitmap that is the stage's from here on, under `mask` or, if that is null, bare. */
+  show(frame, mask) {
+    if (this.#frame !== frame) this.#frame?.close();
+    this.#frame = frame;
+    this.#mask = mask;
+    $("views").style.setProperty("--ratio", frame.width / frame.height);
+    $("views").classList.remove("empty");
+    this.redraw();
+  }
+
+  clear() {
+    this.#frame?.close();
+    this.#frame = undefined;
+    this.#mask = null;
+    $("views").classList.add("empty");
+    this.#probe();
+  }
+
+  set rgba(rgba) {
+    this.#rgba = rgba;
+    this.redraw();
+  }
+
+  set opacity(opacity) {
+    this.#opacity = opacity;
+    this.redraw();
+  }
+
+  /** "over", "beside" or "slider". */
+  set view(view) {
+    this.#view = view;
+    $("original").hidden = view !== "beside";
+    $("divider").hidden = view !== "slider";
+    this.redraw();
+  }
+
+  set mirrored(mirrored) {
+    this.#mirrored = mirrored;
+    $("views").classList.toggle("mirrored", mirrored);
+    this.redraw();
+  }
+
+  redraw() {
+    if (!this.#frame) return;
+    const divider = this.#view === "slider" ? Number($("divider").value) / 100 : 0;
+    this.#painter.paint({
+      frame: this.#frame,
+      mask: this.#mask,
+      rgba: this.#rgba,
+      opacity: this.#opacity,
+      bare: this.#mirrored ? [1 - divider, 1] : [0, divider],
+    });
+    if (this.#view === "beside") this.#drawBare();
+    this.#probe(this.#probed);
+  }
+
+  #drawBare() {
+    const canvas = $("bare");
+    if (canvas.width !== this.#frame.width) canvas.width = this.#frame.width;
+    if (canvas.height !== this.#frame.height) canvas.height = this.#frame.height;
+    canvas.getContext("2d", { alpha: false }).drawImage(this.#frame, 0, 0);
+  }
+
+  #probe(at) {
+    this.#probed = at;
+    const probe = $("probe");
+    probe.hidden = !at || !this.#mask;
+    if (probe.hidden) return;
+    const [x, y] = at;
+    const { ids, width, height } = this.#mask;
+    const column = Math.floor((this.#mirrored ? 1 - x : x) * width);
+    const row = Math.floor(y * height);
+    const text = this.#name(ids[Math.min(row, height - 1) * width + Math.min(column, width - 1)]);
+    if (probe.textContent !== text) probe.textContent = text;
+    probe.style.left = `${100 * x}%`;
+    probe.style.top = `${100 * y}%`;
+    probe.classList.toggle("leftwards", x > 0.6);
+    probe.classList.toggle("upwards", y > 0.85);
+  }
+}

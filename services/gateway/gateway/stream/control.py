@@ -1,0 +1,128 @@
+"""The text messages of a stream: what a client may say, and what it is told. PROTOCOL.md has the tables."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+
+from gateway.errors import InvalidParameter
+from gateway.palette import is_background
+from gateway.parameters import SegmentParameters, Size
+from gateway.schemas import ClassSummary, ErrorBody
+from gateway.serving_replies import ServedModel
+
+# Class names of a large model, all of them listed, are a few KiB.
+MAX_TEXT_CHARACTERS = 64 * 1024
+
+
+class Configure(BaseModel):
+    """``{"type": "configure", …}``: replaces the whole configuration."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    type: Literal["configure"]
+    model: Annotated[str | None, Field(min_length=1)] = None
+    version: Annotated[int | None, Field(ge=1, le=2**63 - 1)] = None
+    label: Annotated[str | None, Field(min_length=1)] = None
+    output: Literal["mask", "overlay"] = "mask"
+    size: Size | None = None
+    alpha: Annotated[float, Field(ge=0, le=1)] = 0.5
+    classes: str | None = None
+    min_confidence: Annotated[float | None, Field(ge=0, le=1)] = None
+    api_key: Annotated[str | None, Field(repr=False)] = None
+
+    @field_validator("classes", mode="before")
+    @classmethod
+    def _join(cls, value: object) -> object:
+        """A list of names and ids does as well as a string of them."""
+        return ",".join(map(str, value)) if isinstance(value, list) else value
+
+    def parameters(self) -> SegmentParameters:
+        """The same as ``POST /segment`` would be asked; a mask is as large as the model's input unless that is said.
+
+        Raises:
+            InvalidParameter: two of them do not go together.
+        """
+        given = self.model_dump(exclude_unset=True, exclude_none=True, exclude={"type", "api_key"})
+        asked = SegmentParameters(**{"size": "model" if self.output == "mask" else "original"} | given)
+        asked.check()
+        return asked
+
+
+class End(BaseModel):
+    """``{"type": "end"}``: answer what is there, say what there was, and close."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    type: Literal["end"]
+
+
+class Configured(BaseModel):
+    """Who answers from here on."""
+
+    type: Literal["configured"] = "configured"
+    model: str
+    version: int
+    classes: list[ClassSummary]
+    ignore_id: int
+    width: int
+    height: int
+    output: Literal["mask", "overlay"]
+    size: Size
+
+    @classmethod
+    def by(cls, served: ServedModel, parameters: SegmentParameters) -> "Configured":
+        """What a client has to know to read the replies of ``served``."""
+        card = served.card
+        assert parameters.output in ("mask", "overlay")
+        return cls(
+            model=served.name,
+            version=served.version,
+            classes=[
+                ClassSummary(id=c.id, name=c.name, color=c.color, background=is_background(c)) for c in card.classes
+            ],
+            ignore_id=card.ignore_id,
+            width=card.input_width,
+            height=card.input_height,
+            output=parameters.output,
+            size=parameters.size,
+        )
+
+
+class ControlError(BaseModel):
+    """A text message that could not be followed; everything stays as it was."""
+
+    type: Literal["error"] = "error"
+    error: ErrorBody
+
+
+class Summary(BaseModel):
+    """received = answered + failed + dropped."""
+
+    type: Literal["summary"] = "summary"
+    received: int = 0
+    answered: int = 0
+    failed: int = 0
+    dropped: int = 0
+
+
+_messages: TypeAdapter[Configure | End] = TypeAdapter(Annotated[Configure | End, Field(discriminator="type")])
+
+
+def read(text: str) -> Configure | End:
+    """What a client says.
+
+    Raises:
+        InvalidParameter: nothing that is understood.
+    """
+    try:
+        return _messages.validate_json(text)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+    # The first part says which message it is.
+    where = ".".join(str(part) for part in problem["loc"][1:])
+    if not where:
+        raise InvalidParameter(
+            f'the message is not understood: {problem["msg"]}; send {{"type": "configure", …}} or {{"type": "end"}}'
+        ) from None
+    takes = [name for name in Configure.model_fields if name != "type"]
+    raise InvalidParameter(f"{where}: {problem['msg']}", parameter=where, available=takes) from None

@@ -1,0 +1,49 @@
+"""The binary messages, byte by byte."""
+
+import struct
+
+import pytest
+
+from gateway.errors import BadRequest
+from gateway.stream import wire
+from gateway.stream.wire import Frame
+from gateway.timings import Timings
+
+
+def test_a_frame_is_a_header_and_an_image():
+    frame = Frame(bytes([1, 1, 0, 0, 7, 0, 0, 0]) + struct.pack("<d", 1.5) + b"image")
+    assert frame.image() == b"image"
+
+
+@pytest.mark.parametrize(
+    ("message", "says"),
+    [
+        (b"", "0 bytes; a frame is a header of 16 bytes and an image"),
+        (bytes(16), "16 bytes"),
+        (b"\x02\x01" + bytes(15), "version 2; expected 1"),
+        (b"\x01\x03" + bytes(15), "kind 3; expected 1"),
+        (b"\x01\x01\x00\x80" + bytes(13), "flags 32768; expected 0"),
+    ],
+)
+def test_what_is_no_frame(message, says):
+    with pytest.raises(BadRequest, match=says):
+        Frame(message).image()
+
+
+def test_a_capture_time_comes_back_bit_for_bit():
+    not_a_number = b"\x01\x02\x03\x04\x05\x06\xf8\x7f"
+    frame = Frame(b"\x01\x01\0\0" + b"\xff\xff\xff\xff" + not_a_number + b"image")
+    reply = wire.reply(wire.MASK, frame, Timings(), 0, 0, 0, b"")
+    assert reply[4:16] == b"\xff\xff\xff\xff" + not_a_number
+
+
+def test_a_reply_of_a_message_too_short_to_echo():
+    assert wire.reply(wire.ERROR, Frame(b"\x01\x01\0\0\x07"), Timings(), 0, 0, 0, b"{}")[4:16] == bytes(12)
+
+
+def test_times_and_counts_stop_at_the_largest_that_fits():
+    timings = Timings()
+    timings.seconds |= {"decode": 1e-6, "queue": 5_000.0}
+    reply = wire.reply(wire.OVERLAY, Frame(bytes(17)), timings, 2**40, 640, 480, b"payload")
+    assert struct.unpack("<5I2H", reply[16:40]) == (1, 2**32 - 1, 0, 0, 2**32 - 1, 640, 480)
+    assert reply[40:] == b"payload"

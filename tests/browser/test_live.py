@@ -1,0 +1,306 @@
+"""The camera and videos: each mask lies over its own frame, and the stream comes back by itself.
+
+The camera is Chromium's fake one, which plays a film whose frames carry their number in red and blue blocks. The model
+sees red and blue and so repeats the number in its mask; class colours are set so that one screenshot shows both.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from gateway.api_keys import line_of, new_key
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
+
+ROWS, COLUMNS = 2, 4
+FRAMES = 2 ** (ROWS * COLUMNS)
+BLOCK = 80
+RED, BLUE = (210, 20, 20), (20, 20, 210)
+# A gateway far away: several frames are under way when a mask comes.
+FAR_AWAY = """
+    window.WebSocket = class extends WebSocket {
+        addEventListener(kind, listener) {
+            super.addEventListener(kind, kind === "message" ? (event) => setTimeout(listener, 300, event) : listener);
+        }
+    };"""
+REFUSED = (
+    "Allow it for this page, by the sign beside the address or in the browser's settings, "
+    "and press “Use the camera” again."
+)
+
+
+def frame_of(number: int) -> np.ndarray:
+    """uint8 RGB: a block for each bit, red for 1."""
+    bits = [RED if number >> bit & 1 else BLUE for bit in range(ROWS * COLUMNS)]
+    return np.kron(np.array(bits, np.uint8).reshape(ROWS, COLUMNS, 3), np.ones((BLOCK, BLOCK, 1), np.uint8))
+
+
+def numbers_in(shown: np.ndarray) -> tuple[int, int]:
+    """What the picture says and what its mask says, class red being painted green and class blue black."""
+    height, width = shown.shape[:2]
+    rows = ((np.arange(ROWS) + 0.5) * height / ROWS).astype(int)
+    columns = ((np.arange(COLUMNS) + 0.5) * width / COLUMNS).astype(int)
+    red, green, blue = shown[np.ix_(rows, columns)].reshape(-1, 3).T
+    bits = 1 << np.arange(ROWS * COLUMNS)
+    return int(bits[red > blue].sum()), int(bits[green > 70].sum())
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("film") / "film.mjpeg"
+    with path.open("wb") as file:
+        for number in range(FRAMES):
+            Image.fromarray(frame_of(number)).save(file, "JPEG", quality=90)
+    return path
+
+
+@pytest.fixture(scope="module")
+def with_camera(launch_chromium, film: Path) -> Callable:
+    """``with_camera(*options)``: a Chromium whose camera shows the film."""
+    camera = ("--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={film}")
+    return lambda *options: launch_chromium(*camera, *options)
+
+
+@pytest.fixture(scope="module")
+def camera_browser(with_camera):
+    return with_camera()
+
+
+@pytest.fixture
+def live(visit, colour_road, camera_browser) -> Callable:
+    """``live(browser, script, **options)``: a window with the camera on; ``script`` runs before the page's own."""
+
+    def open_camera(browser=camera_browser, script: str = "", **options):
+        window = visit(colour_road.url, browser=browser, permissions=["camera"], **options)
+        window.context.add_init_script(script)
+        window.open()
+        window.page.get_by_role("button", name="Use the camera").click()
+        window.expect_overlay()
+        return window
+
+    return open_camera
+
+
+def paint_numbers(window) -> None:
+    """Both classes have been seen; their colours and the opacity are what numbers_in() expects."""
+    window.page.get_by_label("Colour of red").fill("#00ff00")
+    window.page.get_by_label("Colour of blue").fill("#000000")
+    window.page.get_by_label("Opacity").fill("50")
+
+
+@pytest.mark.parametrize("options", [(), ("--disable-3d-apis",)], ids=["webgl2", "canvas"])
+def test_each_mask_lies_over_its_own_frame(live, with_camera, seen, options) -> None:
+    window = live(with_camera(*options), script=FAR_AWAY)
+    has_webgl = window.page.evaluate("document.createElement('canvas').getContext('webgl2') !== null")
+    assert has_webgl == (not options)
+    window.page.get_by_label("Mirror").uncheck()
+    paint_numbers(window)
+    frame = window.page.locator("#result .frame")
+    pairs = [numbers_in(seen(frame)) for _ in range(15)]
+    assert [picture for picture, _ in pairs] == [mask for _, mask in pairs]
+    assert len(set(pairs)) > 5, "the picture stood still"
+
+
+def test_a_paused_picture_can_be_mirrored_and_gets_its_mask(live, seen) -> None:
+    window = live()
+    paint_numbers(window)
+    window.page.get_by_role("button", name="Pause").click()
+    window.expect(window.page.get_by_role("button", name="Play")).to_be_visible()
+    frame = window.page.locator("#result .frame")
+    mirrored = settled(lambda: seen(frame))
+    window.page.get_by_label("Mirror").uncheck()
+    plain = seen(frame)
+    assert numbers_in(plain)[0] == numbers_in(plain)[1] == numbers_in(mirrored[:, ::-1])[0]
+    assert np.abs(plain - mirrored[:, ::-1]).mean() < 3
+
+
+def settled(look: Callable[[], np.ndarray]) -> np.ndarray:
+    """What is seen once it changes no more."""
+    before = look()
+    for _ in range(50):
+        now = look()
+        if np.array_equal(now, before):
+            return now
+        before = now
+    raise AssertionError("it goes on changing")
+
+
+def test_the_picture_lives_on_with_no_more_frames_in_memory(live) -> None:
+    count = """() => {
+        window.alive = 0;
+        const close = ImageBitmap.prototype.close;
+        ImageBitmap.prototype.close = function () { if (this.counted) window.alive--; close.call(this); };
+        const create = window.createImageBitmap;
+        window.createImageBitmap = async (source, ...more) => {
+            const made = await create.call(window, source, ...more);
+            if (source instanceof HTMLVideoElement) { made.counted = true; window.alive++; }
+            return made;
+        };
+    }"""
+    window = live()
+    window.page.evaluate(count)
+    window.page.evaluate("new Promise((done) => setTimeout(done, 3000))")
+    assert 0 < window.page.evaluate("window.alive") <= 14
+
+
+def test_classes_and_colours_change_without_a_word_to_the_gateway(live, seen) -> None:
+    said = []
+    window = live()
+    window.page.on("request", lambda request: said.append(request.url) if "readyz" not in request.url else None)
+    window.page.get_by_role("button", name="Pause").click()
+    frame = window.page.locator("#result .frame")
+    painted = settled(lambda: seen(frame))
+    window.page.get_by_role("button", name="None", exact=True).click()
+    bare = seen(frame)
+    window.page.get_by_role("checkbox", name="red").check()
+    window.page.locator("#scheme").select_option("safe")
+    again = seen(frame)
+    assert np.abs(painted - bare).mean() > 10
+    assert np.abs(again - bare).mean() > 1
+    assert said == []
+
+
+def test_the_stream_survives_a_restart_of_the_gateway(live, colour_road, seen) -> None:
+    window = live()
+    notice, caption = window.page.get_by_role("alert"), window.page.locator("#caption")
+    colour_road.gateway.terminate()
+    colour_road.gateway.wait(20)
+    window.expect(notice.get_by_role("heading")).to_have_text("The gateway is away")
+    window.expect(caption).to_have_text("Waiting for the gateway…")
+    frame = window.page.locator("#result .frame")
+    assert len({seen(frame).tobytes() for _ in range(10)}) > 1, "the preview stood still"
+    window.shoot("live-gateway-away")
+
+    colour_road.start_gateway()
+    window.expect(notice).to_be_hidden()
+    window.expect(caption).to_have_text("colours v1")
+    window.page.get_by_label("Mirror").uncheck()
+    paint_numbers(window)
+    picture, mask = numbers_in(seen(frame))
+    assert picture == mask
+
+
+def test_the_readout_says_how_fast_it_is_and_where_the_time_goes(live) -> None:
+    window = live()
+    total = window.page.locator("#total")
+    window.expect(total).to_contain_text("frames a second")
+    stages = window.page.locator("#timing dt").all_inner_texts()
+    assert stages == ["Decode", "Wait for a place", "Model", "Encode", "This page", "Network"]
+    window.shoot("live")
+
+
+def test_stop_gives_the_camera_back(live) -> None:
+    window = live()
+    track = window.page.evaluate_handle("document.getElementById('video').srcObject.getVideoTracks()[0]")
+    window.page.get_by_role("button", name="Stop").click()
+    window.expect(window.page.get_by_role("button", name="Use the camera")).to_be_focused()
+    assert track.evaluate("(track) => track.readyState") == "ended"
+
+
+def test_it_fits_on_a_phone(live) -> None:
+    phone = live(width=390, device_scale_factor=2, has_touch=True, is_mobile=True)
+    assert phone.overflow() <= 0
+    phone.page.locator("#result .frame").tap()
+    phone.expect(phone.page.locator("#probe")).to_contain_text("%")
+    phone.shoot("phone-live")
+
+
+def test_a_refused_camera_gives_the_sentence(visit, colour_road, camera_browser) -> None:
+    window = visit(colour_road.url, browser=camera_browser).open()  # headless, a browser refuses for its visitor
+    window.page.get_by_role("button", name="Use the camera").click()
+    notice = window.page.get_by_role("alert")
+    window.expect(notice.get_by_role("heading")).to_have_text("The camera was refused")
+    window.expect(notice.locator("p")).to_have_text(REFUSED)
+    window.expect(window.page.get_by_role("button", name="Use the camera")).to_be_visible()
+    window.shoot("camera-refused")
+
+
+def test_where_there_is_no_camera_it_says_so(visit, colour_road) -> None:
+    window = visit(colour_road.url, permissions=["camera"]).open()
+    window.page.get_by_role("button", name="Use the camera").click()
+    window.expect(window.page.get_by_role("alert").get_by_role("heading")).to_have_text("There is no camera")
+
+
+def test_an_address_that_is_not_secure_gets_no_camera_and_is_told_why(
+    visit, lay_road, launch_chromium, tmp_path: Path
+) -> None:
+    alone = lay_road(tmp_path / "models_repo", GATEWAY_ALLOWED_HOSTS="segstack.test,127.0.0.1")
+    alone.start_gateway()
+    browser = launch_chromium("--host-resolver-rules=MAP segstack.test 127.0.0.1")
+    window = visit(alone.url.replace("127.0.0.1", "segstack.test"), browser=browser).open()
+    window.page.get_by_role("button", name="Use the camera").click()
+    notice = window.page.get_by_role("alert")
+    window.expect(notice.get_by_role("heading")).to_have_text("This address is not secure")
+    window.expect(notice.locator("code")).to_contain_text(["https://", "http://localhost:", "make cert"])
+    window.shoot("insecure")
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    path = tmp_path / "numbers.webm"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"VP80"), 30, (COLUMNS * BLOCK, ROWS * BLOCK))
+    for number in range(120, 180):
+        writer.write(frame_of(number)[:, :, ::-1])
+    writer.release()
+    return path
+
+
+def test_a_video_file_is_played_under_its_masks_to_its_last_frame(visit, colour_road, video, seen) -> None:
+    window = visit(colour_road.url).open()
+    window.choose(video)
+    window.expect_overlay()
+    window.expect(window.page.get_by_label("Mirror")).to_be_hidden()
+    paint_numbers(window)
+    window.expect(window.page.get_by_role("button", name="Play")).to_be_visible()  # it has come to its end
+    assert numbers_in(settled(lambda: seen(window.page.locator("#result .frame")))) == (179, 179)
+    window.page.get_by_label("Position").fill("0.5")
+    shown = settled(lambda: seen(window.page.locator("#result .frame")))
+    picture, mask = numbers_in(shown)
+    assert picture == mask == pytest.approx(150, abs=3)
+    window.shoot("video")
+
+
+def test_a_video_that_the_browser_cannot_play_is_refused_in_words(visit, colour_road, tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.mp4"
+    damaged.write_bytes(b"this is no video")
+    window = visit(colour_road.url).open()
+    window.choose(damaged)
+    notice = window.page.get_by_role("alert")
+    window.expect(notice.get_by_role("heading")).to_have_text("This browser cannot play the video")
+    window.expect(window.page.get_by_role("button", name="Use the camera")).to_be_visible()
+
+
+@pytest.fixture
+def key(colour_road, tmp_path: Path):
+    """A key that the gateway of ``colour_road`` asks for while the test runs."""
+    key = new_key()
+    (tmp_path / "api-keys").write_text(line_of("kitchen", key))
+
+    def restart(**settings: str) -> None:
+        colour_road.gateway.terminate()
+        colour_road.gateway.wait(20)
+        colour_road.start_gateway(**settings)
+        colour_road.wait_until_ready()
+
+    restart(GATEWAY_API_KEYS_FILE=str(tmp_path / "api-keys"))
+    yield key
+    restart()
+
+
+def test_where_a_key_is_needed_the_camera_waits_for_it(visit, colour_road, camera_browser, key) -> None:
+    window = visit(colour_road.url, browser=camera_browser, permissions=["camera"]).open()
+    window.page.get_by_role("button", name="Use the camera").click()
+    notice, field = window.page.get_by_role("alert"), window.page.get_by_label("API key")
+    window.expect(notice.get_by_role("heading")).to_have_text("A key is needed")
+    field.fill("segstack_wrong")
+    field.press("Enter")
+    window.expect(notice.get_by_role("heading")).to_have_text("This key is not valid")
+    window.expect(window.page.locator("#caption")).to_have_text("Waiting for the gateway…")
+    field.fill(key)
+    field.press("Enter")
+    window.expect_overlay()
+    window.expect(notice).to_be_hidden()
