@@ -32,7 +32,7 @@ class PolyDecay(keras.optimizers.schedules.LearningRateSchedule):
 
 def create_optimizer(options: Optimizer, total_steps: int) -> keras.optimizers.Optimizer:
     """The recipe's optimiser over ``total_steps`` iterations; weight decay is decoupled (arXiv 1711.05101)."""
-    schedule = PolyDecay(options.learning_rate, total_steps, options.warmup_steps, options.poly_power)
+    schedule = PolyDecay(options.learning_rate, total_steps, options.warmup_steps, options.schedule.power)
     if options.name == "adamw":
         optimizer = keras.optimizers.AdamW(schedule, weight_decay=options.weight_decay)
     else:
