@@ -69,15 +69,16 @@ def create_optimizer(options: Optimizer, total_steps: int) -> keras.optimizers.O
     """The recipe's optimiser over ``total_steps`` iterations.
 
     ``weight_decay`` is in the gradient for sgd and adam, and decoupled (arXiv 1711.05101) for adamw and radam: there
-    the weights shrink by ``rate * weight_decay`` of themselves. ``clip_norm`` bounds the gradients before the decay.
+    the weights shrink by ``rate * weight_decay`` of themselves. Clipping is the step's business, which knows the
+    gradients of all devices.
     """
     rate = create_schedule(options.schedule, options.learning_rate, options.warmup_steps, total_steps)
-    decay, common = options.weight_decay, {"global_clipnorm": options.clip_norm}
+    decay = options.weight_decay
     if options.name == "sgd":
-        return SGD(rate, options.momentum, l2=decay, **common)
+        return SGD(rate, options.momentum, l2=decay)
     if options.name == "adam":
-        return Adam(rate, l2=decay, epsilon=_EPSILON, **common)
+        return Adam(rate, l2=decay, epsilon=_EPSILON)
     kind = {"adamw": keras.optimizers.AdamW, "radam": RAdam}[options.name]
-    optimizer = kind(rate, weight_decay=decay, epsilon=_EPSILON, **common)
+    optimizer = kind(rate, weight_decay=decay, epsilon=_EPSILON)
     optimizer.exclude_from_weight_decay(var_names=[_UNDECAYED])
     return optimizer
