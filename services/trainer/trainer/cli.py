@@ -10,19 +10,21 @@ from trainer import models_command
 from trainer.command import add_command, add_models_root
 from trainer.data import commands as data_commands
 from trainer.errors import UserError
+from trainer.evaluation import command as evaluation_command
 from trainer.export import commands as export_commands
+from trainer.prediction import command as prediction_command
 from trainer.quiet import import_tensorflow
 from trainer.weights import commands as weights_commands
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return its exit status. What a person can mend is said in one sentence, status 1."""
+    """Run one command; return its exit status. What a person can mend is said in one sentence, mostly with status 1."""
     options = _parser().parse_args(arguments)
     try:
         options.run_command(options)
     except (UserError, CardError, ModelsConfigError, PublishError, OSError) as error:
         print(f"trainer: {error}", file=sys.stderr)
-        return 1
+        return getattr(error, "exit_status", 1)
     except KeyboardInterrupt:
         print("trainer: stopped", file=sys.stderr)
         return 130
@@ -47,11 +49,8 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--publish", metavar="NAME", help="then export and publish it as this model")
     add_models_root(train)
 
-    evaluate = add_command(commands, "evaluate", _evaluate, "measure a published model on a split of a data set")
-    evaluate.add_argument("--model", type=Path, required=True, help="models_repo/NAME, or models_repo/NAME/VERSION")
-    evaluate.add_argument("--data", type=Path, required=True, help="the data set")
-    evaluate.add_argument("--split", help="train, validation or test (default: test; validation of a set without)")
-
+    evaluation_command.add_commands(commands)
+    prediction_command.add_commands(commands)
     export_commands.add_commands(commands)
     weights_commands.add_commands(commands)
     models_command.add_commands(commands)
@@ -81,12 +80,3 @@ def _train(options: argparse.Namespace) -> None:
     print(f"trained: {options.run}, best validation mIoU {miou:.4f}")
     if options.publish:
         export_commands.publish_run(options.run, options.publish, options.models_root)
-
-
-def _evaluate(options: argparse.Namespace) -> None:
-    import_tensorflow()
-    from trainer.data.dataset import load_dataset
-    from trainer.evaluation import describe, evaluate_published
-
-    dataset = load_dataset(options.data)
-    print(describe(evaluate_published(options.model, dataset, options.split or dataset.splits[-1])))
