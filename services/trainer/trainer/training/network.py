@@ -10,6 +10,7 @@ from trainer.errors import UserError
 from trainer.models import create_model
 from trainer.recipe import Recipe
 from trainer.training.distribution import Distribution
+from trainer.training.fused import fuse_batch_normalization
 from trainer.weights.load import load_into
 
 
@@ -44,6 +45,7 @@ def create_network(recipe: Recipe, classes: int, distribution: Distribution) -> 
             model = _build(recipe, classes)
     finally:
         keras.config.set_dtype_policy(policy)
+    fuse_batch_normalization(model)
     if recipe.weights:
         report = load_into(model, recipe.weights)
         if distribution.is_chief:

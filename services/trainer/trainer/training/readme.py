@@ -15,6 +15,7 @@ The commands below are run in the project's folder, with its `.venv/bin/python` 
 |---|---|
 | `best.keras` | the network with the best validation mIoU: what is published, evaluated and predicted with |
 | `best_loss.keras` | the one with the least validation loss |
+| `last.keras` | the last one that was validated |
 | `recipe.yaml` | everything that was asked for, overrides included; a recipe for another training |
 | `run.json` | classes, command, versions, machine, the data set's checksum, and the results |
 | `metrics.csv` | a line an epoch: losses, mIoU, IoU of each class, seconds and images a second |

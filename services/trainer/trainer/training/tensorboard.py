@@ -15,6 +15,7 @@ from trainer.data.visualize import overlay
 
 _PANEL_WIDTH = 384
 _ALPHA = 0.6
+_BUFFER_BYTES = 1 << 20
 
 
 def forget_after(folder: Path, step: int) -> None:
@@ -32,7 +33,7 @@ def forget_after(folder: Path, step: int) -> None:
 
 
 def _whole_records(path: Path) -> Iterator[bytes]:
-    records = iter(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
+    records = iter(tf.data.TFRecordDataset(str(path), buffer_size=_BUFFER_BYTES).as_numpy_iterator())
     while True:
         try:
             yield next(records)
