@@ -89,7 +89,7 @@ def _in_words(address: str, target: str, code: Any, details: str) -> str:
     match code.name:
         case "UNAVAILABLE":
             return f"serving at {address} does not answer: expected HOST:PORT of its gRPC port; `make serve` starts one"
-        case "NOT_FOUND":
+        case "NOT_FOUND" | "INVALID_ARGUMENT" | "FAILED_PRECONDITION" if code.name == "NOT_FOUND" or "label" in details:
             return f"serving at {address} has no {target}: {details}"
         case "DEADLINE_EXCEEDED":
             return f"{target} at {address} did not answer in {_DEADLINE_SECONDS} s: try a smaller --batch-size"
