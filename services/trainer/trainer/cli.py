@@ -16,7 +16,7 @@ from trainer.weights import commands as weights_commands
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit status. What a person can mend is said in one sentence, mostly with status 1."""
-    options = _parser().parse_args(arguments)
+    options = create_parser().parse_args(arguments)
     try:
         options.run_command(options)
     except (UserError, CardError, ModelsConfigError, PublishError, OSError) as error:
@@ -28,7 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def create_parser() -> argparse.ArgumentParser:
+    """Every command and its options."""
     parser = argparse.ArgumentParser(prog="python -m trainer", description="Labelled images in, a published model out.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 

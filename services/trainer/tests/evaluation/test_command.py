@@ -47,7 +47,7 @@ def test_a_gate_for_scripts_has_a_status_of_its_own(trainer, published, dataset)
     words = ["--model", published.folder, "--data", dataset.root, "--no-time", "--boundary", 0, "--split", "validation"]
     status, out, err = trainer("evaluate", *words, "--min-miou", 0.999, "--flip", "--sliding-window", "--scales", 1)
     assert status == 3
-    assert "mirrored horizontal, through a sliding window" in out
+    assert "mirrored horizontally, through a sliding window" in out
     assert err.splitlines()[-1].startswith("trainer: validation mIoU 0.")
     assert err.splitlines()[-1].endswith("is below --min-miou 0.999")
     assert trainer("evaluate", *words, "--min-miou", 0.0)[0] == 0

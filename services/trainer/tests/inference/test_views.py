@@ -58,7 +58,7 @@ class TestSlidingWindow:
 
 
 class TestFlips:
-    @pytest.mark.parametrize("flips", [["horizontal"], ["vertical"], ["horizontal", "vertical", "both"]])
+    @pytest.mark.parametrize("flips", [["horizontally"], ["vertically"], ["horizontally", "vertically", "both ways"]])
     def test_are_turned_back(self, colour_network, paint, blocks, flips):
         mask = blocks(16, 24)
         np.testing.assert_array_equal(segment(colour_network(16, 24).segmenter, [paint(mask)], Views(flips)), [mask])
@@ -68,7 +68,7 @@ class TestFlips:
         pull[:, :12, 1] = 50
         segmenter = colour_network(16, 24, pull).segmenter
         grey = np.full((16, 24, 3), 20, np.uint8)
-        once, both = (probabilities(segmenter, grey, Views(flips))[..., 1] for flips in ([], ["horizontal"]))
+        once, both = (probabilities(segmenter, grey, Views(flips))[..., 1] for flips in ([], ["horizontally"]))
         assert (once[:, :12] > 0.99).all()
         assert (once[:, 12:] < 0.01).all()
         np.testing.assert_allclose(both, 0.5, atol=0.01)
@@ -79,7 +79,7 @@ class TestScales:
     def test_are_averaged_at_the_image_s_size(self, colour_network, paint, window):
         mask = np.kron([[0, 1], [2, 3]], np.ones((16, 24), np.uint8)).astype(np.uint8)
         segmenter = colour_network(16, 24).segmenter
-        views = Views(["horizontal"], (0.5, 1.0, 1.75), window)
+        views = Views(["horizontally"], (0.5, 1.0, 1.75), window)
         answer = probabilities(segmenter, paint(mask), views)
         assert answer.dtype == np.float32
         np.testing.assert_allclose(answer.sum(-1), 1, atol=1e-5)
@@ -105,7 +105,7 @@ def test_a_model_without_probabilities_is_seen_once(colour_network):
     image = np.zeros((16, 24, 3), np.uint8)
     assert segment(segmenter, [image])[0].shape == (16, 24)
     with pytest.raises(UserError, match="colours gives no probabilities, only masks: leave out flips"):
-        segment(segmenter, [image], Views(["horizontal"]))
+        segment(segmenter, [image], Views(["horizontally"]))
 
 
 @pytest.mark.parametrize(
@@ -123,5 +123,5 @@ def test_what_cannot_be_seen_is_refused(options, message):
 
 def test_they_say_what_they_are():
     assert str(Views()) == "once, stretched to the input size"
-    several = Views(["horizontal"], (0.75, 1.0), window=True, overlap=0.5)
-    assert str(several) == "mirrored horizontal, at scales 0.75, 1, through a sliding window with an overlap of 50%"
+    several = Views(["horizontally"], (0.75, 1.0), window=True, overlap=0.5)
+    assert str(several) == "mirrored horizontally, at scales 0.75, 1, through a sliding window with an overlap of 50%"

@@ -29,15 +29,10 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 
 
 def add_views(parser: argparse.ArgumentParser) -> None:
-    """``--flip``, ``--scales``, ``--sliding-window`` and ``--overlap``."""
+    """``--flip``, ``--flip-vertically``, ``--scales``, ``--sliding-window`` and ``--overlap``."""
     views = parser.add_argument_group("seeing an image several ways", "slower and better: probabilities are averaged")
-    views.add_argument(
-        "--flip",
-        nargs="?",
-        const="horizontal",
-        choices=["horizontal", "vertical", "both"],
-        help="also mirrored; without a word horizontally; `both` adds all three",
-    )
+    views.add_argument("--flip", action="store_true", help="also mirrored, left and right exchanged")
+    views.add_argument("--flip-vertically", action="store_true", help="also upside down; with --flip both, and turned")
     views.add_argument(
         "--scales", type=float, nargs="+", default=[1.0], metavar="FACTOR", help="for instance 0.75 1 1.25"
     )
@@ -53,9 +48,10 @@ def add_views(parser: argparse.ArgumentParser) -> None:
 
 def views_of(options: argparse.Namespace) -> "Views":
     """What :func:`add_views` was told."""
-    from trainer.inference.views import FLIPS, Views
+    from trainer.inference.views import Views
 
-    flips = () if options.flip is None else tuple(FLIPS) if options.flip == "both" else (options.flip,)
+    flips = [*(["horizontally"] if options.flip else []), *(["vertically"] if options.flip_vertically else [])]
+    flips += ["both ways"] if len(flips) == 2 else []
     return Views(flips, tuple(options.scales), options.sliding_window, options.overlap)
 
 

@@ -86,16 +86,19 @@ def served(address: str, target: str) -> Iterator[Segmenter]:
 
 def _in_words(address: str, target: str, code: Any, details: str) -> str:
     details = " ".join(details.split())
+    missing = f"serving at {address} has no {target}: {details}"
     match code.name:
         case "UNAVAILABLE":
             return f"serving at {address} does not answer: expected HOST:PORT of its gRPC port; `make serve` starts one"
-        case "NOT_FOUND" | "INVALID_ARGUMENT" | "FAILED_PRECONDITION" if code.name == "NOT_FOUND" or "label" in details:
-            return f"serving at {address} has no {target}: {details}"
+        case "NOT_FOUND":
+            return missing
+        case "INVALID_ARGUMENT" | "FAILED_PRECONDITION" if "label" in details:
+            return missing
+        case "INVALID_ARGUMENT" if "ignature" in details:
+            return f"{target} at {address} was not published by Segstack, or lacks a signature: {details}"
         case "DEADLINE_EXCEEDED":
             return f"{target} at {address} did not answer in {_DEADLINE_SECONDS} s: try a smaller --batch-size"
         case "RESOURCE_EXHAUSTED":
             return f"serving at {address} has no room for the batch: try --batch-size 1 ({details})"
-        case "INVALID_ARGUMENT" if "ignature" in details:
-            return f"{target} at {address} was not published by Segstack, or lacks a signature: {details}"
         case _:
             return f"serving at {address} refused {target} with {code.name}: {details}"

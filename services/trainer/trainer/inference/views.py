@@ -15,7 +15,7 @@ from trainer.inference.segmenter import Images, Masks, Probabilities, Segmenter
 # OpenCV resizes at most so many channels at a time.
 _CHANNELS_AT_A_TIME = 64
 
-FLIPS = {"horizontal": (1,), "vertical": (0,), "both": (0, 1)}  # axes of [H, W, C]
+FLIPS = {"horizontally": (1,), "vertically": (0,), "both ways": (0, 1)}  # axes of [H, W, C]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Views:
         return not self.flips and tuple(self.scales) == (1.0,) and not self.window
 
     def __str__(self) -> str:
-        parts = [f"mirrored {' and '.join(self.flips)}"] if self.flips else []
+        parts = [f"mirrored {', '.join(self.flips)}"] if self.flips else []
         parts += [f"at scales {', '.join(f'{s:g}' for s in self.scales)}"] if tuple(self.scales) != (1.0,) else []
         parts += [f"through a sliding window with an overlap of {self.overlap:.0%}"] if self.window else []
         return ", ".join(parts) or "once, stretched to the input size"
