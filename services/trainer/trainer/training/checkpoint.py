@@ -60,7 +60,8 @@ def load_state(run: Path) -> State:
     """
     for path in _newest_first(run):
         try:
-            with np.load(path, allow_pickle=False) as content:
+            # Opened here: of a damaged file NumPy would leave the closing to chance.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
                 facts = json.loads(content[_FACTS].tobytes())
                 values = [content[name] for name in sorted(content.files) if name != _FACTS]
         except (OSError, ValueError, KeyError, zipfile.BadZipFile):

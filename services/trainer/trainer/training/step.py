@@ -44,8 +44,8 @@ class TrainStep:
             )
         self._loss = tf.Variable(0.0)
         self._losses = 0
-        self._accumulate = tf.function(self._accumulate_everywhere)
-        self._update = tf.function(self._update_everywhere)
+        self._accumulate = tf.function(self._accumulate_everywhere, autograph=False)
+        self._update = tf.function(self._update_everywhere, autograph=False)
 
     def __call__(self, batches: Iterator[Batch]) -> None:
         """Take one step on the next ``accumulate`` batches."""

@@ -50,7 +50,7 @@ class Validation:
         weights = head_weights(recipe)
         self._weights = [weights[head] * loss.weight for head in network.kept.output for loss in recipe.losses]
         self._measure = tf.function(
-            lambda images, labels: distribution.strategy.run(self._measure_here, args=(images, labels))
+            lambda images, labels: distribution.strategy.run(self._measure_here, args=(images, labels)), autograph=False
         )
 
     def __call__(self, is_interrupted: Callable[[], bool]) -> Validated | None:
