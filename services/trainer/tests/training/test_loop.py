@@ -9,6 +9,7 @@ import dataclasses
 import os
 import shutil
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -114,9 +115,7 @@ def test_stopped_and_resumed_it_ends_as_if_it_had_not_been(
 ):
     run = tmp_path / "run"
     with (
-        pytest.raises(
-            StoppedError, match=rf"stopped by SIGTERM at step \d+ of 34\. The state after step \d+ is saved: "
-        ),
+        pytest.raises(StoppedError, match=r"stopped by SIGTERM at step \d+ of 34\. The state after step \d+ is"),
         once_saved(run, lambda: os.kill(os.getpid(), signal.SIGTERM)),
     ):
         train(tiny_recipe("epochs=2"), run, state_seconds=0)
@@ -139,9 +138,7 @@ def test_a_finished_run_is_not_trained_on_unless_it_is_told_to(two_epochs, tiny_
 def test_a_nan_loss_ends_it_and_the_last_state_is_usable(two_epochs, tiny_recipe, tmp_path):
     run = shutil.copytree(two_epochs, tmp_path / "run")
     hopeless = tiny_recipe("epochs=3", "optimizer.learning_rate=1e30")
-    with pytest.raises(
-        UserError, match=rf"the loss became (nan|inf) by step 40 \(epoch 3\): set a lower .* after step 34"
-    ):
+    with pytest.raises(UserError, match=r"the loss became (nan|inf) by step 40 \(epoch 3\): .* after step 34"):
         train(hopeless, run, resume=True)
     assert last_saved(run) == 2 * EPOCH
 
@@ -155,7 +152,7 @@ def test_a_nan_loss_before_anything_was_kept_leaves_no_folder(tiny_recipe, tmp_p
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has a device that is always full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a device that is always full")
 def test_a_full_disk_ends_it_and_the_last_state_is_usable(two_epochs, tiny_recipe, tmp_path):
     run = shutil.copytree(two_epochs, tmp_path / "run")
     (run / ".tmp-last.keras").symlink_to("/dev/full")
@@ -169,9 +166,7 @@ def test_a_data_set_that_is_removed_ends_it_and_the_state_is_saved(tiny_recipe, 
     run, images = tmp_path / "run", copied.root / "images"
     recipe = tiny_recipe("epochs=1000", f"data.path={copied.root}")
     with (
-        pytest.raises(
-            UserError, match=r"cannot be read: import the labels again\. The state after step \d+ is saved: "
-        ),
+        pytest.raises(UserError, match=r"cannot be read: import the labels again\. The state after step \d+ is"),
         once_saved(run, lambda: images.rename(tmp_path / "elsewhere")),
     ):
         train(recipe, run, state_seconds=0)
