@@ -7,6 +7,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, field_validator, model_validator
 
+from contract.durable import replace_file
 from trainer.data.operations import Operation, RecipeOperation, create_operation
 from trainer.errors import UserError
 from trainer.losses.options import CLASS_WEIGHTED, CrossEntropy, Loss, PerClass, RecipeLoss
@@ -157,8 +158,8 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
 
 
 def save_recipe(recipe: Recipe, path: Path) -> None:
-    """Write a recipe as YAML that :func:`load_recipe` reads."""
-    path.write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
+    """Write a recipe, in one step, as YAML that :func:`load_recipe` reads."""
+    replace_file(path, yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
 
 
 def _override(content: dict[str, Any], override: str) -> None:

@@ -30,16 +30,18 @@ def alone(tiny_recipe, tmp_path_factory):
     return folder
 
 
+def epochs_of(run):
+    return list(csv.DictReader((run / "metrics.csv").read_text().splitlines()))
+
+
 @pytest.fixture
 def assert_equal_runs(weights_of):
     def check(run, other):
         for ours, theirs in zip(weights_of(run), weights_of(other), strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-4)
-        ours, theirs = (list(csv.DictReader((folder / "metrics.csv").open())) for folder in (run, other))
-        for figure in ("loss", "validation_loss", "validation_miou"):
-            np.testing.assert_allclose(
-                [float(line[figure]) for line in ours], [float(line[figure]) for line in theirs], rtol=1e-3
-            )
+        for ours, theirs in zip(epochs_of(run), epochs_of(other), strict=True):
+            for figure in ("loss", "validation_loss", "validation_miou"):
+                assert float(ours[figure]) == pytest.approx(float(theirs[figure]), rel=1e-3)
 
     return check
 
@@ -69,5 +71,5 @@ def test_two_machines_one_of_which_is_lost_and_comes_back(
 def test_float16_and_accumulation_on_two_devices(tiny_process, tiny_file, finish, tmp_path):
     script = Path(__file__).with_name("mirrored.py")
     finish(tiny_process(tiny_file, tmp_path / "run", "precision=mixed_float16", "accumulate=2", script=script))
-    lines = list(csv.DictReader((tmp_path / "run" / "metrics.csv").open()))
-    assert float(lines[-1]["loss"]) < 2
+    (epoch,) = epochs_of(tmp_path / "run")
+    assert 0 < float(epoch["loss"]) < 3

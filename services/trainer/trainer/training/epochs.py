@@ -40,7 +40,8 @@ class Standing:
         loss: the sum over the current epoch's steps.
         step_seconds: what they took.
         seconds: what everything took, without the time the training lay stopped.
-        best_miou: on the validation images, and the epoch after which it was.
+        miou: of the last validation.
+        best_miou: the best one's, which was after ``best_epoch``.
         best_loss: the least validation loss.
         early_stopping: what :class:`EarlyStopping` remembers.
         ended_by: the options of early stopping that have ended the training.

@@ -142,7 +142,7 @@ def _describe(recipe: Recipe, folder: Path, dataset: Dataset, resume: bool, chan
     if resume:
         before = load_run_facts(folder)
         again = {
-            **{key: facts[key] for key in ("started_at", "command", "versions")},
+            **{key: facts[key] for key in ("started_at", "command", "git_revision", "versions")},
             "step": step,
             "changes": list(changes),
         }
