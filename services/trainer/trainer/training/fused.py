@@ -33,6 +33,8 @@ def _call(
 ) -> tf.Tensor:
     if not training or not layer.trainable or layer.synchronized or mask is not None:
         return plain(inputs, training=training, mask=mask)
+    if inputs.dtype == tf.bfloat16:  # not every device has the operation in it
+        inputs = tf.cast(inputs, tf.float32)
     outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
         x=inputs,
         scale=ops.cast(layer.gamma, "float32"),
@@ -46,4 +48,4 @@ def _call(
     variance *= tf.maximum(pixels - 1, 1) / pixels
     for average, batch in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
         average.assign(average * layer.momentum + batch * (1 - layer.momentum))
-    return outputs
+    return tf.cast(outputs, layer.compute_dtype)
