@@ -100,12 +100,12 @@ class Epochs:
         """
         standing, total = self.standing, self._steps * self._recipe.epochs
         with (
-            ends_with_a_sentence(self._folder, self._recipe, self._distribution, self._save),
             self._logbook if self._distribution.is_chief else contextlib.nullcontext(),
-            progress(None, "training", "step", total, done=standing.step) as bar,
+            progress(None, "training", "step", total, done=standing.step) as self._bar,
             self._interruption,
+            # Innermost, as the last state is told to the logbook and the bar too.
+            ends_with_a_sentence(self._folder, self._recipe, self._distribution, self._save),
         ):
-            self._bar = bar
             if self._distribution.is_chief and standing.step:
                 self._logbook.rewind(standing.step)
             self._resumed_at = self._saved_at = time.monotonic()
