@@ -10,8 +10,9 @@ from trainer.data.dataset import Dataset, Item
 from trainer.data.pair import read_pair
 from trainer.evaluation.evaluate import Evaluation
 from trainer.evaluation.pictures import Panels, compare
+from trainer.inference.segment import segment
 from trainer.inference.segmenter import Segmenter
-from trainer.inference.views import Views, segment
+from trainer.inference.views import Views
 from trainer.progress import progress
 
 

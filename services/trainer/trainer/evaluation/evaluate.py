@@ -16,8 +16,9 @@ from trainer.data.pair import Pair, read_pair
 from trainer.errors import UserError
 from trainer.evaluation.boundary import Boundary
 from trainer.inference.batches import batches
+from trainer.inference.segment import segment
 from trainer.inference.segmenter import Masks, Segmenter
-from trainer.inference.views import PLAIN, Views, segment
+from trainer.inference.views import PLAIN, Views
 from trainer.progress import progress
 
 

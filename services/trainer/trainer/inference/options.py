@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainer.errors import UserError
+from trainer.inference.views import Views
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to import
     from trainer.inference.segmenter import Segmenter
-    from trainer.inference.views import Views
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -46,10 +46,8 @@ def add_views(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def views_of(options: argparse.Namespace) -> "Views":
+def views_of(options: argparse.Namespace) -> Views:
     """What :func:`add_views` was told."""
-    from trainer.inference.views import Views
-
     flips = [*(["horizontally"] if options.flip else []), *(["vertically"] if options.flip_vertically else [])]
     flips += ["both ways"] if len(flips) == 2 else []
     return Views(flips, tuple(options.scales), options.sliding_window, options.overlap)

@@ -12,8 +12,9 @@ from trainer.data.importing import in_threads
 from trainer.data.pictures import decode_upright
 from trainer.errors import UserError
 from trainer.inference.batches import batches
+from trainer.inference.segment import segment
 from trainer.inference.segmenter import Masks, Segmenter
-from trainer.inference.views import Views, segment
+from trainer.inference.views import Views
 from trainer.prediction.inputs import Job
 from trainer.prediction.look import Look, encode
 from trainer.progress import progress

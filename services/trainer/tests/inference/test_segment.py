@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from trainer.errors import UserError
-from trainer.inference.views import Views, probabilities, resized, segment
+from trainer.inference.segment import probabilities, resized, segment
+from trainer.inference.views import Views
 
 SIZES = [(16, 24), (40, 61), (17, 24), (5, 90), (7, 9)]
 
