@@ -14,6 +14,7 @@ from torch.nn import functional
 from torch_ddrnet import DDRNet23Slim
 
 HEIGHT, WIDTH, BATCH, CLASSES, THREADS = (int(word) for word in sys.argv[1:6])
+NOW = time.process_time if sys.argv[6] == "cpu" else time.perf_counter
 
 
 def contender(memory_format: torch.memory_format) -> Callable[[], float]:
@@ -43,9 +44,9 @@ def main() -> None:
     print(json.dumps({"torch": torch.__version__}), flush=True)
     for line in sys.stdin:
         step = known[line.strip()]
-        started = time.perf_counter()
+        started = NOW()
         step()
-        print(1000 * (time.perf_counter() - started), flush=True)
+        print(1000 * (NOW() - started), flush=True)
 
 
 if __name__ == "__main__":
