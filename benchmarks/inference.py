@@ -19,12 +19,9 @@ memory. Folding BatchNorm into the convolutions took 3 % off ddrnet23_slim and 8
 """
 
 import argparse
-import json
 import os
 import statistics
-import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -33,16 +30,14 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.environment import python_with
+from benchmarks.rounds import Contender, Peer, measure
 from trainer.export import graph
 from trainer.models import create_model, model_names
-from trainer.progress import progress
 
 CLASSES, THREADS = 19, 2
 REFERENCE = "ddrnet23_slim"
 PEERS = ["pytorch eager", "pytorch channels_last", "onnxruntime"]
 PEER = Path(__file__).with_name("torch_peer.py")
-
-Contender = Callable[[], float]  # calls once, answers in milliseconds
 
 
 def frozen(name: str, height: int, width: int) -> Contender:
@@ -58,52 +53,6 @@ def frozen(name: str, height: int, width: int) -> Contender:
     return call
 
 
-class Peer:
-    """The process that holds PyTorch and ONNX Runtime."""
-
-    def __init__(self, python: Path, height: int, width: int) -> None:
-        words = [str(python), str(PEER), str(height), str(width), str(THREADS)]
-        environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}  # its threads must not spin while others are timed
-        self._process = subprocess.Popen(
-            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-        )
-        self.versions = json.loads(self._line())
-
-    def _line(self) -> str:
-        assert self._process.stdout
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"{PEER.name} ended: its own words stand above")
-        return line
-
-    def contender(self, name: str) -> Contender:
-        """One of PEERS."""
-
-        def call() -> float:
-            assert self._process.stdin
-            self._process.stdin.write(f"{name}\n")
-            self._process.stdin.flush()
-            return float(self._line())
-
-        return call
-
-    def close(self) -> None:
-        """End the process."""
-        self._process.communicate()
-
-
-def measure(contenders: dict[str, Contender], rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of each contender in each round."""
-    taken: dict[str, list[float]] = {name: [] for name in contenders}
-    names = list(contenders)
-    with progress(range(rounds), "measuring", "round") as bar:
-        for round_ in bar:
-            for name in names[round_ % len(names) :] + names[: round_ % len(names)]:
-                contenders[name]()
-                taken[name].append(contenders[name]())
-    return taken
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -115,7 +64,7 @@ def main() -> None:
     tf.config.threading.set_intra_op_parallelism_threads(THREADS)
     tf.config.threading.set_inter_op_parallelism_threads(THREADS)
 
-    peer = Peer(options.torch_python or python_with("requirements-torch.in"), *options.size)
+    peer = Peer(options.torch_python or python_with("requirements-torch.in"), PEER, *options.size, THREADS)
     try:
         contenders = {name: frozen(name, *options.size) for name in dict.fromkeys([REFERENCE, *options.networks])}
         contenders |= {name: peer.contender(name) for name in PEERS}

@@ -58,7 +58,16 @@ if [[ $place == docker ]]; then
   echo "run: $tool in its container, as $why" >&2
   compose run --rm --build "$tool" "$@"
 else
-  echo "run: $tool in .venv, as $why" >&2
+  # As in the trainer's image: glibc's malloc fragments under tf.data's many threads and large images.
+  tcmalloc= memory=
+  if [[ $tool == trainer ]]; then
+    tcmalloc=$(PATH=$PATH:/sbin ldconfig -p 2>/dev/null |
+      awk '/libtcmalloc(_minimal)?\.so\.4 / && !path { path = $NF } END { print path }') || true
+    memory=${tcmalloc:+", with TCMalloc ($tcmalloc)"}
+    memory=${memory:-". TCMalloc would be used if it were installed (Debian: libtcmalloc-minimal4)"}
+  fi
+  echo "run: $tool in .venv, as $why$memory" >&2
   [[ -e .venv/.ready ]] || make --no-print-directory setup
-  .venv/bin/python -m "$tool" "$@"
+  export TCMALLOC_LARGE_ALLOC_REPORT_THRESHOLD=100000000000  # decoded images are large on purpose
+  LD_PRELOAD=$tcmalloc${LD_PRELOAD:+ $LD_PRELOAD} .venv/bin/python -m "$tool" "$@"
 fi

@@ -44,6 +44,7 @@ class Road:
         self._stack = stack
         self._settings = settings
         self._serving_port, self._gateway_port = _free_port(), _free_port()
+        self.serving_address = f"127.0.0.1:{self._serving_port}"
         self.url = f"http://127.0.0.1:{self._gateway_port}"
         self.http = stack.enter_context(httpx.Client(base_url=self.url, timeout=30, trust_env=False))
 
@@ -66,7 +67,7 @@ class Road:
             _running(
                 "gateway",
                 GATEWAY_PORT=str(self._gateway_port),
-                GATEWAY_SERVING_ADDRESS=f"127.0.0.1:{self._serving_port}",
+                GATEWAY_SERVING_ADDRESS=self.serving_address,
                 GATEWAY_MODELS_CONFIG=str(self._models_config),
                 **self._settings,
                 **settings,

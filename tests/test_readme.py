@@ -1,10 +1,13 @@
 """The README and docs/ name only what is there."""
 
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from trainer.cli import create_parser
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -37,3 +40,10 @@ def test_every_command_is_known(command: str) -> None:
         [ROOT / ".venv/bin/python", "-m", *command.split(), "--help"], cwd=ROOT, capture_output=True, text=True
     )
     assert asked.returncode == 0, asked.stderr
+
+
+@pytest.mark.parametrize(
+    "command", sorted(set(re.findall(r"^\.venv/bin/python -m trainer (.*)$", README.replace("\\\n", ""), re.MULTILINE)))
+)
+def test_every_option_of_the_trainer_is_known(command: str) -> None:
+    create_parser().parse_args(shlex.split(command, comments=True))  # exits where it is not

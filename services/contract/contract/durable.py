@@ -3,6 +3,7 @@
 import contextlib
 import os
 from pathlib import Path
+from typing import Iterator
 
 
 def sync(path: Path) -> None:
@@ -21,15 +22,14 @@ def sync_tree(folder: Path) -> None:
     sync(folder)
 
 
-def replace_file(path: Path, text: str) -> None:
-    """Replace ``path`` by ``text`` in one step: a reader sees the old file or the new one, also after a power cut.
-
-    Raises:
-        OSError: the text could not be written; ``path`` is as it was.
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A file to write that replaces ``path`` in one step once the block has ended: a reader sees the old or the new
+    one, also after a power cut. What the block raises leaves ``path`` as it was, and nothing beside it.
     """
     beside = path.with_name(".tmp-" + path.name)
     try:
-        beside.write_text(text, encoding="utf-8")
+        yield beside
         sync(beside)
         beside.replace(path)
     except BaseException:
@@ -37,3 +37,13 @@ def replace_file(path: Path, text: str) -> None:
             beside.unlink()
         raise
     sync(path.parent)
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Replace ``path`` by ``text`` as :func:`replacing` does.
+
+    Raises:
+        OSError: the text could not be written; ``path`` is as it was.
+    """
+    with replacing(path) as beside:
+        beside.write_text(text, encoding="utf-8")

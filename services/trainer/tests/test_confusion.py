@@ -20,6 +20,14 @@ def test_a_known_confusion_gives_its_exact_figures():
     assert confusion.miou() == (3 / 4 + 2 / 4 + 1 / 2) / 3
 
 
+def test_what_else_it_says():
+    confusion = confusion_of([0, 0, 0, 0, 1, 1, 1, 2], [0, 0, 0, 1, 1, 1, 2, 2], classes=4)
+    np.testing.assert_allclose(confusion.dice(), [6 / 7, 4 / 6, 2 / 3, np.nan])
+    np.testing.assert_allclose(confusion.recall(), [3 / 4, 2 / 3, 1, np.nan])
+    np.testing.assert_allclose(confusion.precision(), [1, 2 / 3, 1 / 2, np.nan])
+    assert confusion.pixel_accuracy() == 6 / 8
+
+
 def test_ignored_pixels_are_no_class_of_their_own():
     """Counted as one more class, always right, they would turn the mean m of 19 classes into (19 m + 1) / 20."""
     labels, predictions = np.arange(19).repeat(10), np.arange(19).repeat(10)
@@ -42,7 +50,8 @@ def test_a_class_that_was_only_predicted_counts_as_missed():
 
 @pytest.mark.parametrize("labels", [[], [255, 255]])
 def test_nothing_to_count_is_zero(labels):
-    assert confusion_of(labels, [0] * len(labels), classes=3).miou() == 0
+    confusion = confusion_of(labels, [0] * len(labels), classes=3)
+    assert confusion.miou() == confusion.pixel_accuracy() == 0
 
 
 def test_images_add_up_whatever_their_size():

@@ -14,13 +14,15 @@ class Inner(Strict):
 class Outer(Strict):
     name: str
     inner: Inner = Inner()
+    other: Inner | None = None
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
         ({}, "name: Field required"),
-        ({"name": "a", "nmae": "b"}, "nmae: there is no such value; there are name, inner"),
+        ({"name": "a", "nmae": "b"}, "nmae: there is no such value; there are name, inner, other"),
+        ({"name": "a", "other": {"shar": 1}}, "other.shar: there is no such value; there are share, scale"),
         ({"name": "a", "inner": {"shar": 1}}, "inner.shar: there is no such value; there are share, scale"),
         ({"name": "a", "inner": {"share": 2}}, "inner.share: Input should be less than or equal to 1"),
         (

@@ -6,7 +6,7 @@ import pytest
 
 from trainer.errors import UserError
 from trainer.losses.options import CrossEntropy, Dice, Focal, OhemCrossEntropy
-from trainer.recipe import RECIPES, load_recipe, save_recipe
+from trainer.recipe import RECIPES, StopEarly, load_recipe, save_recipe
 
 SHORTEST = """
 network: ddrnet23_slim
@@ -38,7 +38,9 @@ def test_what_is_not_said_has_a_default(recipe_file):
     recipe = load_recipe(recipe_file)
     assert (recipe.network, recipe.epochs, recipe.auxiliary_weight, recipe.seed) == ("ddrnet23_slim", 8, 0.4, 0)
     assert (recipe.data.path, recipe.data.input_height, recipe.data.input_width) == (Path("data/drawn"), 192, 256)
-    assert (recipe.optimizer.name, recipe.optimizer.learning_rate, recipe.optimizer.poly_power) == ("sgd", 0.01, 0.9)
+    assert (recipe.optimizer.name, recipe.optimizer.learning_rate) == ("sgd", 0.01)
+    assert (recipe.optimizer.schedule.name, recipe.optimizer.schedule.power) == ("poly", 0.9)
+    assert (recipe.precision, recipe.average, recipe.accumulate, recipe.early_stopping) == ("float32", None, 1, None)
 
 
 @pytest.mark.parametrize("path", sorted(Path(__file__).parents[1].glob("recipes/*.yaml")), ids=lambda p: p.name)
@@ -65,6 +67,13 @@ def test_the_recipes_that_come_with_the_trainer_load(path):
         ("pretrained=true", lambda r: r.pretrained is True),
         ("pretrained=weights/b0.h5", lambda r: r.pretrained == Path("weights/b0.h5")),
         ("weights=runs/first", lambda r: r.weights == Path("runs/first")),
+        ("optimizer.schedule={name: cosine, end_factor: 0.01}", lambda r: r.optimizer.schedule.end_factor == 0.01),
+        ("optimizer.clip_norm=1", lambda r: r.optimizer.clip_norm == 1),
+        ("early_stopping.patience=5", lambda r: r.early_stopping == StopEarly(patience=5, monitor="miou")),
+        ("class_weights=auto", lambda r: r.class_weights == "auto"),
+        ("class_weights=[1, 2.5]", lambda r: r.class_weights == (1, 2.5)),
+        ("precision=mixed_bfloat16", lambda r: r.precision == "mixed_bfloat16"),
+        ("average=0.999", lambda r: r.average == 0.999),
         ("losses=[ohem_cross_entropy]", lambda r: r.losses == (OhemCrossEntropy(),)),
         ("losses.cross_entropy.label_smoothing=0.1", lambda r: r.losses == (CrossEntropy(label_smoothing=0.1),)),
     ],
@@ -86,7 +95,7 @@ def test_the_last_override_counts(recipe_file):
 
 
 def test_a_saved_recipe_is_read_back_the_same(recipe_file, tmp_path):
-    recipe = load_recipe(recipe_file, ["data.augmentation.random_scale.range=[0.5, 2]", "optimizer.weight_decay=0"])
+    recipe = load_recipe(recipe_file, ["data.augmentation.random_scale.range=[0.5, 2]", "class_weights=[1, 2]"])
     save_recipe(recipe, tmp_path / "saved.yaml")
     assert load_recipe(tmp_path / "saved.yaml") == recipe
 
@@ -110,10 +119,15 @@ def test_a_saved_recipe_is_read_back_the_same(recipe_file, tmp_path):
         ("losses=[{dice: {gamma: 2}}]", "losses.0: dice: gamma: there is no such value; there are weight, smooth"),
         ("losses=[{boundary: {tolerance: 4}}]", "boundary: tolerance: 4 is even: expected an odd number of pixels"),
         ("losses.dice.weight=2", "the recipe's list has no 'dice', only cross_entropy: add it to the list there"),
-        ("optimizer.name=lion", "optimizer.name: Input should be 'sgd' or 'adamw'"),
+        ("optimizer.name=lion", "optimizer.name: Input should be 'sgd', 'adam', 'adamw' or 'radam'"),
         ("optimizer.learning_rate=0", "optimizer.learning_rate: Input should be greater than 0"),
         ("optimizer.learning_rate=.nan", "optimizer.learning_rate: Input should be greater than 0"),
-        ("optimizer.momentum=1.1", "optimizer.momentum: Input should be less than or equal to 1"),
+        ("optimizer.momentum=1", "optimizer.momentum: Input should be less than 1"),
+        ("optimizer.poly_power=1", "there are name, learning_rate, momentum, weight_decay, clip_norm, schedule"),
+        ("average=1", "average: Input should be less than 1"),
+        ("early_stopping.patient=1", "early_stopping.patient: there is no such value; there are patience, monitor"),
+        ("class_weights=some", "class_weights: expected none, auto, or one weight per class, found 'some'"),
+        ("class_weights=[1, -1]", "class_weights: expected none, auto, or one weight per class, found [1, -1]"),
         ("data.batch_size=0", "data.batch_size: Input should be greater than or equal to 1"),
         ("data.input_width=31", "data.input_width: Input should be greater than or equal to 32"),
         ("data.augmentation=[turn]", "there is no operation 'turn': choose from blur, copy_paste, crop, cutout, flip"),
@@ -136,6 +150,11 @@ def test_a_saved_recipe_is_read_back_the_same(recipe_file, tmp_path):
 )
 def test_a_bad_value_is_named_in_one_line(recipe_file, override, said):
     assert said in refusal(recipe_file, override)
+
+
+def test_class_weights_that_no_loss_takes_are_refused(recipe_file):
+    message = refusal(recipe_file, "losses=[dice]", "class_weights=auto")
+    assert "class_weights: none of the losses takes them; cross_entropy, ohem_cross_entropy, focal do" in message
 
 
 def test_every_bad_value_is_named_at_once(recipe_file):

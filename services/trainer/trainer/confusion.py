@@ -1,4 +1,4 @@
-"""Mean intersection over union from a confusion matrix that is summed image by image."""
+"""What a confusion matrix, summed image by image, says: intersection over union, Dice, accuracy."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,11 +31,41 @@ class ConfusionMatrix:
 
     def iou(self) -> NDArray[np.float64]:
         """Intersection over union [C], NaN for a class that is in neither labels nor predictions."""
-        intersection = np.diag(self.counts).astype(np.float64)
-        union = self.counts.sum(0) + self.counts.sum(1) - intersection
-        return np.divide(intersection, union, out=np.full(len(union), np.nan), where=union > 0)
+        right, labelled, predicted = self._sums()
+        return _ratio(right, labelled + predicted - right)
 
     def miou(self) -> float:
         """The mean of :meth:`iou` over the classes that are there; 0 when nothing was counted."""
-        iou = self.iou()
-        return float(np.nanmean(iou)) if not np.isnan(iou).all() else 0.0
+        return mean_of_present(self.iou())
+
+    def dice(self) -> NDArray[np.float64]:
+        """Dice coefficient [C], which is the F1 of a class's pixels; NaN where :meth:`iou` is."""
+        right, labelled, predicted = self._sums()
+        return _ratio(2 * right, labelled + predicted)
+
+    def recall(self) -> NDArray[np.float64]:
+        """Share of a class's labelled pixels that were found [C]; NaN for a class that is in no label."""
+        right, labelled, _ = self._sums()
+        return _ratio(right, labelled)
+
+    def precision(self) -> NDArray[np.float64]:
+        """Share of the pixels predicted as a class that are of it [C]; NaN for a class that was never predicted."""
+        right, _, predicted = self._sums()
+        return _ratio(right, predicted)
+
+    def pixel_accuracy(self) -> float:
+        """Share of the counted pixels that are right; 0 when nothing was counted."""
+        return float(np.trace(self.counts) / max(1, self.counts.sum()))
+
+    def _sums(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Pixels of each class [C]: right, labelled, predicted."""
+        return np.diag(self.counts), self.counts.sum(1), self.counts.sum(0)
+
+
+def mean_of_present(values: NDArray[np.float64]) -> float:
+    """The mean of what is not NaN; 0 when nothing is."""
+    return float(np.nanmean(values)) if not np.isnan(values).all() else 0.0
+
+
+def _ratio(part: NDArray, whole: NDArray) -> NDArray[np.float64]:
+    return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)

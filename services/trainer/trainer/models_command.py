@@ -1,18 +1,15 @@
 """``python -m trainer models``: which networks there are, how large and how fast here."""
 
 import argparse
-import statistics
-import time
-from collections.abc import Callable
-from typing import Any
 
 from trainer.command import add_command
 from trainer.errors import UserError
+from trainer.latency import latency_of
 from trainer.progress import progress
 from trainer.quiet import import_tensorflow
 
-# A median of fewer calls, or over less time, is noise.
-_LEAST_CALLS, _LEAST_SECONDS = 5, 1.0
+# Enough for a median of a network that takes a second.
+_LEAST_CALLS = 5
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -71,16 +68,5 @@ def _row(name: str, height: int, width: int, classes: int, timed: bool) -> tuple
     frozen = graph.freeze(model, height, width, images=1).logits
     parameters = sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
     image = tf.constant(np.random.default_rng(0).integers(0, 256, (1, height, width, 3), np.uint8))
-    return name, parameters, count_flops(frozen), _milliseconds(lambda: frozen(image)) if timed else None
-
-
-def _milliseconds(call: Callable[[], Any]) -> float:
-    """The median of calls, after two that are not timed."""
-    for _ in range(2):
-        call()
-    taken: list[float] = []
-    while len(taken) < _LEAST_CALLS or sum(taken) < _LEAST_SECONDS:
-        started = time.perf_counter()
-        call()
-        taken.append(time.perf_counter() - started)
-    return 1000 * statistics.median(taken)
+    milliseconds = latency_of(lambda: frozen(image), _LEAST_CALLS).p50 if timed else None
+    return name, parameters, count_flops(frozen), milliseconds

@@ -1,7 +1,7 @@
 """What a person may write in a recipe: strict models, and their mistakes in one line."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, TypeVar, cast
+from typing import Annotated, Any, ClassVar, TypeVar, cast, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, ValidationError
 
@@ -76,15 +76,16 @@ def describe(error: ValidationError, model: type[BaseModel]) -> str:
 
 def _problems(error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
     for problem in error.errors():
-        *parents, _value = location = problem["loc"]
-        message, part = problem["msg"].removeprefix("Value error, "), _part(model, parents)
+        location = problem["loc"]  # empty where values do not go together
+        message, part = problem["msg"].removeprefix("Value error, "), _part(model, location[:-1])
         if message.startswith("Extra inputs") and part is not None:
             message = f"there is no such value; there are {', '.join(part.model_fields)}"
-        yield f"{'.'.join(map(str, location))}: {message}"
+        yield f"{'.'.join(map(str, location))}: {message}" if location else message
 
 
-def _part(model: Any, parents: list[int | str]) -> type[BaseModel] | None:
+def _part(model: Any, parents: tuple[int | str, ...]) -> type[BaseModel] | None:
     for parent in parents:
         fields = getattr(model, "model_fields", {})
         model = fields[parent].annotation if parent in fields else None
+        model = next((kind for kind in get_args(model) if hasattr(kind, "model_fields")), model)  # of X | None, X
     return model if hasattr(model, "model_fields") else None

@@ -10,9 +10,10 @@ from tqdm import tqdm
 _SECONDS_BETWEEN_LINES_OF_A_LOG = 15.0
 
 
-def progress(items: Iterable[Any] | None, doing: str, unit: str, total: int | None = None) -> tqdm:
-    """A bar over ``items``, or one to be moved by ``update()`` to ``total``. Use it in a ``with``, so that an error
-    ends it before the error is printed.
+def progress(items: Iterable[Any] | None, doing: str, unit: str, total: int | None = None, done: int = 0) -> tqdm:
+    """A bar over ``items``, or one to be moved by ``update()`` from ``done`` to ``total``.
+
+    Use it in a ``with``, so that an error ends it before the error is printed.
     """
     seldom = 0.1 if sys.stderr.isatty() else _SECONDS_BETWEEN_LINES_OF_A_LOG
-    return tqdm(items, doing, total, unit=unit, mininterval=seldom, maxinterval=max(10.0, seldom))
+    return tqdm(items, doing, total, initial=done, unit=unit, mininterval=seldom, maxinterval=max(10.0, seldom))

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, field_validator, model_validator
 
+from contract.durable import replace_file
 from trainer.data.operations import Operation, RecipeOperation, create_operation
 from trainer.errors import UserError
-from trainer.losses.options import CrossEntropy, Loss, RecipeLoss
+from trainer.losses.options import CLASS_WEIGHTED, CrossEntropy, Loss, PerClass, RecipeLoss
 from trainer.options import Fraction, Strict, describe, to_recipe
 
 RECIPES = Path(__file__).parents[1] / "recipes"
@@ -48,15 +49,37 @@ class Data(Strict):
         return augmentation
 
 
-class Optimizer(Strict):
-    """Poly decay per iteration after a linear warm-up; weight decay skips biases and normalisation."""
+class Schedule(Strict):
+    """From the learning rate down to ``end_factor`` of it, a little each step: ``poly`` is (1 - done) ** power.
 
-    name: Literal["sgd", "adamw"] = "sgd"
+    ``cosine`` falls along half a wave (arXiv 1608.03983, without restarts) and has no ``power``.
+    """
+
+    name: Literal["poly", "cosine"] = "poly"
+    power: float = Field(0.9, gt=0)
+    end_factor: Fraction = 0.0
+
+
+class Optimizer(Strict):
+    """``weight_decay`` skips biases and normalisation; ``clip_norm`` bounds the norm of all gradients together.
+
+    ``momentum`` is SGD's. The first ``warmup_steps`` raise the learning rate linearly to its height.
+    """
+
+    name: Literal["sgd", "adam", "adamw", "radam"] = "sgd"
     learning_rate: float = Field(0.01, gt=0)
-    momentum: Fraction = 0.9
+    momentum: float = Field(0.9, ge=0, lt=1)
     weight_decay: float = Field(5e-4, ge=0)
-    poly_power: float = Field(0.9, gt=0)
+    clip_norm: float | None = Field(None, gt=0)
+    schedule: Schedule = Schedule()
     warmup_steps: int = Field(100, ge=0)
+
+
+class StopEarly(Strict):
+    """End once ``patience`` validations in a row have brought nothing better than the best before them."""
+
+    patience: int = Field(20, ge=1)
+    monitor: Literal["miou", "loss"] = "miou"
 
 
 class Recipe(Strict):
@@ -72,7 +95,20 @@ class Recipe(Strict):
     # Summed, each times its weight; an auxiliary head has the same ones, all times auxiliary_weight.
     losses: tuple[RecipeLoss, ...] = (CrossEntropy(),)
     auxiliary_weight: float = Field(0.4, ge=0)
+    # For every loss that takes one weight a class: from the training images' pixels (auto), or one a class in id order.
+    class_weights: Literal["none", "auto"] | PerClass = "none"
     epochs: int = Field(ge=1)
+    # What the convolutions compute in; weights, logits and losses stay float32.
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
+    # Micro-batches of data.batch_size whose gradients make one step.
+    accumulate: int = Field(1, ge=1)
+    # The decay of an exponential moving average of the weights, which is then what is validated and kept.
+    average: float | None = Field(None, gt=0, lt=1)
+    # In epochs; the last one is always validated.
+    validate_every: int = Field(1, ge=1)
+    early_stopping: StopEarly | None = None
+    # The same weights from the same recipe on the same machine, at some cost in speed.
+    deterministic: bool = False
     seed: int = Field(0, ge=0, lt=2**32)
 
     @field_validator("losses")
@@ -81,6 +117,20 @@ class Recipe(Strict):
         if not losses:
             raise ValueError("expected at least one, for instance [cross_entropy]")
         return losses
+
+    @field_validator("class_weights", mode="wrap")
+    @classmethod
+    def _none_auto_or_numbers(cls, value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return read(value)
+        except ValidationError:  # of a union's members each has its complaint
+            raise ValueError(f"expected none, auto, or one weight per class, found {value!r}") from None
+
+    @model_validator(mode="after")
+    def _some_loss_takes_them(self) -> "Recipe":
+        if self.class_weights != "none" and not any(loss.name in CLASS_WEIGHTED for loss in self.losses):
+            raise ValueError(f"class_weights: none of the losses takes them; {', '.join(CLASS_WEIGHTED)} do")
+        return self
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -108,8 +158,8 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
 
 
 def save_recipe(recipe: Recipe, path: Path) -> None:
-    """Write a recipe as YAML that :func:`load_recipe` reads."""
-    path.write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
+    """Write a recipe, in one step, as YAML that :func:`load_recipe` reads."""
+    replace_file(path, yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
 
 
 def _override(content: dict[str, Any], override: str) -> None:

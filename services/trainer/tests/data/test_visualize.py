@@ -3,7 +3,7 @@
 import numpy as np
 
 from contract import ClassInfo
-from trainer.data.visualize import colorize, overlay
+from trainer.data.visualize import colorize, contours, overlay
 
 CLASSES = (ClassInfo(0, "background", (0, 0, 0)), ClassInfo(1, "apple", (220, 40, 50)))
 
@@ -32,3 +32,17 @@ def test_a_first_class_that_is_no_background_is_painted():
     road = (ClassInfo(0, "road", (200, 0, 0)),)
     painted = overlay(np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), np.uint8), road, alpha=1)
     assert tuple(painted[0, 0]) == (200, 0, 0)
+
+
+def test_contours_follow_each_class_but_the_background():
+    image = np.full((40, 40, 3), 100, np.uint8)
+    mask = np.zeros((40, 40), np.uint8)
+    mask[10:30, 10:30] = 1
+    drawn = contours(image, mask, CLASSES)
+    assert (image == 100).all()
+    changed = (drawn != 100).any(-1)
+    assert changed[10, 10:30].all()
+    assert changed[10:30, 29].all()
+    assert not changed[14:26, 14:26].any()
+    assert not changed[:8].any()
+    np.testing.assert_allclose(drawn[10, 20], (220, 40, 50), atol=30)  # its edges are smoothed

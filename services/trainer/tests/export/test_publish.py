@@ -12,9 +12,10 @@ import tensorflow as tf
 from contract import ClassInfo, versions
 from trainer.data.dataset import Dataset, load_dataset
 from trainer.errors import UserError
-from trainer.evaluation import evaluate_published
+from trainer.evaluation.evaluate import evaluate
 from trainer.export import publish
 from trainer.export.publish import export_run
+from trainer.inference.local import open_local
 from trainer.training.run import load_run
 
 
@@ -73,7 +74,7 @@ class TestTheCard:
     def test_its_metrics_are_those_of_the_published_graph(self, published, dataset):
         assert published.card.metrics.split == "test"
         assert published.card.metrics.images == len(dataset.split("test"))
-        assert evaluate_published(published.folder, dataset, "test") == published.card.metrics
+        assert evaluate(open_local(published.folder), dataset, "test").metrics == published.card.metrics
 
 
 class TestRefusals:

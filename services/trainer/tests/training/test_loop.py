@@ -1,10 +1,15 @@
-"""Training: the best weights are kept, and what cannot be trained is refused before anything is written.
+"""Training: what cannot be trained is refused before anything is written, and how a training ends and goes on.
 
-The training itself is the fixture ``run``: one epoch over the drawn set, on which the tests of runs and exports stand.
+A whole training of a real network is the fixture ``run``: one epoch over the drawn set, on which the tests of runs and
+exports stand. Killed trainings are in test_killed.py, several devices in test_several_devices.py.
 """
 
+import csv
 import dataclasses
+import os
 import shutil
+import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,13 +19,41 @@ from trainer.data.dataset import split_of
 from trainer.errors import UserError
 from trainer.models import create_model
 from trainer.recipe import load_recipe
-from trainer.training import loop
+from trainer.training.checkpoint import last_saved
+from trainer.training.endings import StoppedError
 from trainer.training.loop import train
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:keras")
+
+EPOCH = 17  # steps
 
 
 @pytest.fixture
 def recipe_with(recipe_file):
     return lambda *overrides: load_recipe(recipe_file, overrides)
+
+
+@pytest.fixture(scope="module")
+def two_epochs(tiny_recipe, tmp_path_factory):
+    """A run of ``tiny`` that nothing has disturbed."""
+    folder = tmp_path_factory.mktemp("two_epochs") / "run"
+    train(tiny_recipe("epochs=2"), folder)
+    return folder
+
+
+@pytest.fixture
+def copied(dataset, tmp_path):
+    """The drawn set, to be spoiled."""
+    for folder in ("images", "masks"):
+        shutil.copytree(dataset.root / folder, tmp_path / "set" / folder)
+    copy = dataclasses.replace(dataset, root=tmp_path / "set")
+    copy.save()
+    return copy
+
+
+def steps_told(folder):
+    with (folder / "metrics.csv").open() as file:
+        return [int(line["step"]) for line in csv.DictReader(file)]
 
 
 def test_training_moves_the_weights(run):
@@ -68,23 +101,92 @@ def test_a_split_without_images_is_refused_before_training(recipe_with, dataset,
         train(recipe_with(f"data.path={untestable.root}"), tmp_path / "run")
 
 
-def test_a_data_set_that_validation_refuses_is_not_trained_on(recipe_with, dataset, tmp_path, write_files):
-    for folder in ("images", "masks"):
-        shutil.copytree(dataset.root / folder, tmp_path / "set" / folder)
-    dataclasses.replace(dataset, root=tmp_path / "set").save()
-    write_files(tmp_path / "set", {dataset.items[0].mask: np.full((64, 96), 200, np.uint8)})
+def test_a_data_set_that_validation_refuses_is_not_trained_on(recipe_with, copied, tmp_path, write_files):
+    write_files(copied.root, {copied.items[0].mask: np.full((64, 96), 200, np.uint8)})
     with pytest.raises(
         UserError, match=r"1 error in this data set; .*\n  masks/frame_000000\.png: 6,144 pixels have v"
     ):
-        train(recipe_with(f"data.path={tmp_path / 'set'}"), tmp_path / "run")
+        train(recipe_with(f"data.path={copied.root}"), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
-def test_a_training_stopped_in_its_first_epoch_leaves_no_folder(recipe_with, tmp_path, monkeypatch):
-    def stop(*_):
-        raise KeyboardInterrupt
+def test_stopped_and_resumed_it_ends_as_if_it_had_not_been(
+    two_epochs, tiny_recipe, once_saved, weights_of, tmp_path, capsys
+):
+    run = tmp_path / "run"
+    with (
+        pytest.raises(StoppedError, match=r"stopped by SIGTERM at step \d+ of 34\. The state after step \d+ is"),
+        once_saved(run, lambda: os.kill(os.getpid(), signal.SIGTERM)),
+    ):
+        train(tiny_recipe("epochs=2"), run, state_seconds=0)
+    assert 0 < last_saved(run) < 2 * EPOCH
 
-    monkeypatch.setattr(loop, "total_loss", stop)  # called when the first step is traced
-    with pytest.raises(KeyboardInterrupt):
-        train(recipe_with(), tmp_path / "run")
+    train(tiny_recipe("epochs=2"), run, resume=True)
+    for ours, theirs in zip(weights_of(two_epochs), weights_of(run), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-6)
+    assert steps_told(run) == [EPOCH, 2 * EPOCH]
+    assert "going on after step" in capsys.readouterr().err
+
+
+def test_a_finished_run_is_not_trained_on_unless_it_is_told_to(two_epochs, tiny_recipe, tmp_path, capsys):
+    run = shutil.copytree(two_epochs, tmp_path / "run")
+    train(tiny_recipe("epochs=2"), run, resume=True)
+    assert "run is finished after 2 epochs" in capsys.readouterr().err
+    assert steps_told(run) == [EPOCH, 2 * EPOCH]
+
+
+def test_a_nan_loss_ends_it_and_the_last_state_is_usable(two_epochs, tiny_recipe, tmp_path):
+    run = shutil.copytree(two_epochs, tmp_path / "run")
+    hopeless = tiny_recipe("epochs=3", "optimizer.learning_rate=1e30")
+    with pytest.raises(UserError, match=r"the loss became (nan|inf) by step 40 \(epoch 3\): .* after step 34"):
+        train(hopeless, run, resume=True)
+    assert last_saved(run) == 2 * EPOCH
+
+    train(tiny_recipe("epochs=3"), run, resume=True)
+    assert steps_told(run) == [EPOCH, 2 * EPOCH, 3 * EPOCH]
+
+
+def test_a_nan_loss_before_anything_was_kept_leaves_no_folder(tiny_recipe, tmp_path):
+    with pytest.raises(UserError, match=r"the loss became .*\. No state had been saved yet"):
+        train(tiny_recipe("optimizer.learning_rate=1e30"), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a device that is always full")
+def test_a_full_disk_ends_it_and_the_last_state_is_usable(two_epochs, tiny_recipe, tmp_path):
+    run = shutil.copytree(two_epochs, tmp_path / "run")
+    (run / ".tmp-last.keras").symlink_to("/dev/full")
+    with pytest.raises(UserError, match=r"No space left on device\. The state after step 34 is saved: .*--resume"):
+        train(tiny_recipe("epochs=3"), run, resume=True)
+    train(tiny_recipe("epochs=3"), run, resume=True)
+    assert steps_told(run) == [EPOCH, 2 * EPOCH, 3 * EPOCH]
+
+
+def test_a_data_set_that_is_removed_ends_it_and_the_state_is_saved(tiny_recipe, copied, once_saved, tmp_path):
+    run, images = tmp_path / "run", copied.root / "images"
+    recipe = tiny_recipe("epochs=1000", f"data.path={copied.root}")
+    with (
+        pytest.raises(UserError, match=r"cannot be read: import the labels again\. The state after step \d+ is"),
+        once_saved(run, lambda: images.rename(tmp_path / "elsewhere")),
+    ):
+        train(recipe, run, state_seconds=0)
+    assert last_saved(run) > 0
+
+
+def test_another_data_set_is_not_gone_on_with(two_epochs, tiny_recipe, copied, tmp_path):
+    dataclasses.replace(copied, items=copied.items[1:]).save()
+    with pytest.raises(UserError, match=r"set is not the data set that .* was trained on"):
+        train(tiny_recipe("epochs=3", f"data.path={copied.root}"), two_epochs, resume=True)
+
+
+def test_early_stopping_ends_it(tiny_recipe, tmp_path):
+    run = tmp_path / "run"
+    train(tiny_recipe("epochs=9", "optimizer.learning_rate=1e-30", "early_stopping.patience=1"), run)
+    assert len(steps_told(run)) < 9
+
+
+def test_without_early_stopping_validate_every_spares_epochs(tiny_recipe, tmp_path):
+    run = tmp_path / "run"
+    train(tiny_recipe("epochs=3", "validate_every=2"), run)
+    with (run / "metrics.csv").open() as file:
+        assert [bool(line["validation_miou"]) for line in csv.DictReader(file)] == [False, True, True]

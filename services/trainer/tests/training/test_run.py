@@ -12,7 +12,17 @@ from trainer.training.run import load_run
 
 
 def test_it_holds_recipe_facts_metrics_and_weights(run):
-    assert sorted(p.name for p in run.folder.iterdir()) == ["best.keras", "metrics.csv", "recipe.yaml", "run.json"]
+    assert {p.name for p in run.folder.iterdir()} == {
+        "README.md",
+        "best.keras",
+        "best_loss.keras",
+        "last.keras",
+        "metrics.csv",
+        "recipe.yaml",
+        "run.json",
+        "state",
+        "tensorboard",
+    }
 
 
 def test_it_says_what_was_trained_on_what(run, dataset, recipe_file):
@@ -20,7 +30,7 @@ def test_it_says_what_was_trained_on_what(run, dataset, recipe_file):
     assert run.classes == dataset.classes
     facts = json.loads((run.folder / "run.json").read_text())
     assert facts["best_epoch"] == 1
-    assert facts["train_images"] == len(dataset.split("train"))
+    assert facts["data"]["images"]["train"] == len(dataset.split("train"))
     assert facts["versions"]["keras"] == keras.__version__
 
 

@@ -5,7 +5,6 @@ A frame is called ``<video>_<frame index, 6 digits>``, whatever the rate: a fram
 """
 
 import math
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.data.videos import DamageError, frame_count, frame_rate, open_video, require_whole
 from trainer.errors import UserError
 from trainer.progress import progress
 
@@ -22,10 +22,6 @@ FORMATS = ("jpg", "png")
 
 # Side of the grey thumbnail on which two frames are compared.
 _THUMBNAIL = 32
-# A container's frame count is an estimate where it is not indexed; so much less is no damage.
-_MISSING_FRACTION = 0.02
-# Frames per second, where a container does not say.
-_USUAL_RATE = 25.0
 
 
 @dataclass(frozen=True)
@@ -113,7 +109,7 @@ def _extract(video: Path, output: Path, choice: FrameChoice, suffix: str, option
                 continue
             _write(output / f"{video.stem}_{index:06d}{suffix}", frame, options)
             written += 1
-    except _DamageError as damage:
+    except DamageError as damage:
         kept = f"{written} frames from before are kept in {output}" if written else "no frame was kept"
         raise UserError(f"{video}: {damage}; {kept}. Repair or re-encode the video to read the rest") from None
     if not written:
@@ -121,15 +117,11 @@ def _extract(video: Path, output: Path, choice: FrameChoice, suffix: str, option
     return Extraction(video, written, alike)
 
 
-class _DamageError(Exception):
-    """A video that cannot be read, or not to its end; the message says where."""
-
-
 def _chosen(video: Path, choice: FrameChoice) -> Iterator[tuple[int, NDArray[np.uint8]]]:
     """Index and upright BGR picture of each frame to keep, in order."""
-    capture = _open(video)
-    announced = max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
-    frame_seconds = 1 / (capture.get(cv2.CAP_PROP_FPS) or _USUAL_RATE)
+    capture = open_video(video)
+    announced = frame_count(capture)
+    frame_seconds = 1 / frame_rate(capture)
     last = announced if choice.end is None else min(announced, math.ceil(choice.end / frame_seconds))
     due, index = choice.start, 0
     try:
@@ -149,22 +141,7 @@ def _chosen(video: Path, choice: FrameChoice) -> Iterator[tuple[int, NDArray[np.
                 bar.update()
     finally:
         capture.release()
-    if index < announced * (1 - _MISSING_FRACTION):
-        raise _DamageError(f"cannot be read beyond frame {index} of {announced}")
-
-
-def _open(video: Path) -> cv2.VideoCapture:
-    """FFmpeg and OpenCV keep to themselves what they think of a damaged file: a sentence of ours says it."""
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
-    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    try:
-        capture = cv2.VideoCapture(str(video), cv2.CAP_FFMPEG)
-    finally:
-        cv2.utils.logging.setLogLevel(level)
-    if not capture.isOpened():
-        raise _DamageError("cannot be opened as a video")
-    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
-    return capture
+    require_whole(index, announced)
 
 
 def _thumbnail(frame: NDArray[np.uint8]) -> NDArray[np.float32]:

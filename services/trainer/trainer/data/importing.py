@@ -89,10 +89,10 @@ class Division:
 DIVISION_BY_ID = Division()
 
 
-def refuse_taken(output: Path) -> None:
-    """Raise UserError when the folder of the new data set exists."""
+def refuse_taken(output: Path, option: str = "--output") -> None:
+    """Raise UserError when the folder that ``option`` names exists."""
     if output.exists():
-        raise UserError(f"{output} exists already: name a new folder with --output, or remove it first")
+        raise UserError(f"{output} exists already: name a new folder with {option}, or remove it first")
 
 
 def write_dataset(

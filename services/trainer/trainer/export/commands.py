@@ -141,7 +141,7 @@ def publish_run(run: Path, name: str, models_root: Path, split: str | None = Non
 
 def announce(models_root: Path, version: int, card: ModelCard) -> None:
     """Say what was published, and what it is worth where that was measured."""
-    from trainer.evaluation import describe
+    from trainer.evaluation.summary import describe
 
     if card.metrics:
         print(describe(card.metrics))

@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,20 +10,22 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from contract import ModelCard
 from contract import publish as publish_version
 from contract.card import check_model_name
 from trainer.data.dataset import Dataset, load_dataset
 from trainer.errors import UserError
-from trainer.evaluation import evaluate
+from trainer.evaluation.evaluate import evaluate
 from trainer.export import graph
 from trainer.export.adapt import Facts, adapt
 from trainer.export.check import check_saved_model
 from trainer.export.flops import count_flops
 from trainer.export.foreign import ForeignNetwork
+from trainer.export.trained import trained_network
+from trainer.inference.segmenter import of_signatures
 from trainer.preprocessing import IMAGENET
+from trainer.revision import git_revision
 from trainer.training.run import Run
 
 
@@ -42,13 +43,7 @@ def export_run(run: Run, name: str, models_root: Path, split: str | None = None)
     height, width = run.recipe.data.input_height, run.recipe.data.input_width
     # First, as it refuses a bad name at once.
     card = ModelCard(name, run.recipe.network, height, width, run.classes, IMAGENET)
-
-    try:
-        trained = keras.models.load_model(run.weights, compile=False)
-    except (ValueError, OSError) as error:
-        raise UserError(f"{run.weights} cannot be read ({str(error).splitlines()[0]}): train again") from None
-    # Without the auxiliary head, which only training needs.
-    model = keras.Model(trained.input, {"logits": trained.output["logits"]})
+    model = trained_network(run.weights)
     return _publish(model, model.weights, card, models_root, dataset, split)
 
 
@@ -89,20 +84,16 @@ def _publish(
     """
     height, width, preprocessing = card.input_height, card.input_width, card.preprocessing
     module = graph.freeze(network, height, width, preprocessing=preprocessing)
-    mask_function = graph.signatures(module, card)["serving_default"]
-
-    def segment(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return mask_function(image=tf.constant(image))["mask"].numpy()
-
+    segmenter = of_signatures(card.name, card, graph.signatures(module, card), lambda: None)
     one_image = graph.freeze(network, height, width, images=1, preprocessing=preprocessing)
     card = dataclasses.replace(
         card,
-        metrics=evaluate(segment, card, dataset, split or dataset.splits[-1]) if dataset else None,
+        metrics=evaluate(segmenter, dataset, split or dataset.splits[-1]).metrics if dataset else None,
         flops=count_flops(one_image.logits),
         parameters=sum(weight.numpy().size for weight in weights if weight.trainable) or None,
         frameworks={"tensorflow": tf.__version__, "keras": keras.__version__},
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        git_revision=_git_revision(),
+        git_revision=git_revision(),
         weights_sha256=_sha256(weights) if weights else None,
     )
     version = publish_version(
@@ -120,14 +111,3 @@ def _sha256(weights: Sequence[Any]) -> str:
     for weight in weights:
         digest.update(np.ascontiguousarray(weight.numpy()).tobytes())
     return digest.hexdigest()
-
-
-def _git_revision() -> str | None:
-    """The commit that this code is at, marked when it has uncommitted changes; None outside a checkout."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"]
-    try:
-        return subprocess.run(  # noqa: S603 - our own words alone
-            command, capture_output=True, text=True, check=True
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None

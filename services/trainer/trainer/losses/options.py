@@ -116,6 +116,9 @@ LOSSES: dict[str, type[Loss]] = {
     )
 }
 
+# The losses that weigh a pixel by the class of its label, and the option that says how.
+CLASS_WEIGHTED = {CrossEntropy.name: "class_weights", OhemCrossEntropy.name: "class_weights", Focal.name: "alpha"}
+
 # As a recipe writes it: ``dice``, or ``{dice: {weight: 0.5}}``.
 RecipeLoss = Annotated[
     SerializeAsAny[Loss],

@@ -49,16 +49,21 @@ def loss_terms(options: Loss, labels: KerasTensor, logits: KerasTensor, ignore_i
 
 
 def total_loss(
-    losses: Sequence[Loss], labels: KerasTensor, logits: KerasTensor, ignore_index: int = IGNORE_ID
+    losses: Sequence[Loss],
+    labels: KerasTensor,
+    logits: KerasTensor,
+    ignore_index: int = IGNORE_ID,
+    over_devices: Callable[[KerasTensor], KerasTensor] = lambda count: count,
 ) -> KerasTensor:
     """The weighted sum of ``losses``, a scalar; zero, with zero gradients, where every pixel is ignored.
 
-    Arguments and errors are those of :func:`loss_terms`.
+    ``over_devices`` sums a count over the devices that a batch is divided among: what each of them gets is its part of
+    the batch's loss. The other arguments and the errors are those of :func:`loss_terms`.
     """
     total = 0.0
     for options in losses:
         loss, count = loss_terms(options, labels, logits, ignore_index)
-        total = total + options.weight * loss / ops.maximum(count, 1e-6)
+        total = total + options.weight * loss / ops.maximum(over_devices(count), 1e-6)
     return total
 
 

@@ -1,0 +1,98 @@
+"""Validation mIoU of ddrnet23_slim after minutes on two cores; PyTorch gets the same time on the same images.
+
+    .venv/bin/python -m benchmarks.convergence [--epochs 28] [--clock wall]
+
+Ours is services/trainer/recipes/cpu_10_minutes.yaml without its auxiliary head, which PyTorch's module has not, run as
+a person would run it. Of what it takes, start and validations and all, PyTorch gets the same to train in, with
+channels_last, the same optimiser, schedule, losses and augmentation, the authors' initialisation, and nothing to
+validate on the way. Both are judged by their last weights and by our confusion matrix. They run one after the other:
+where others use the machine, ``--clock cpu`` gives the same processor time instead. Exits 1 when we are behind.
+"""
+
+import argparse
+import csv
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.environment import python_with
+from trainer.confusion import ConfusionMatrix
+from trainer.data.cvat import import_cvat
+from trainer.data.dataset import Dataset, load_dataset
+from trainer.data.pair import read_pair
+from trainer.data.synthesize import synthesize
+from trainer.recipe import RECIPES
+
+RECIPE = RECIPES / "cpu_10_minutes.yaml"
+PEER = Path(__file__).with_name("torch_convergence.py")
+
+
+def draw(folder: Path) -> Dataset:
+    """The set that `python -m trainer data synthesize` draws unless told otherwise."""
+    synthesize(folder / "export", images=600, height=192, width=256, seed=1)
+    import_cvat([folder / "export"], folder / "drawn")
+    return load_dataset(folder / "drawn")
+
+
+def ours(dataset: Dataset, folder: Path, epochs: int | None, clock: str) -> tuple[float, float, int]:
+    """Validation mIoU of the last epoch, seconds by the clock, steps."""
+    command = [sys.executable, "-m", "trainer", "train", "--config", RECIPE, "--data", dataset.root, "--run", folder]
+    values = ["auxiliary_weight=0", *([f"epochs={epochs}"] if epochs else [])]
+    started, used = time.monotonic(), _cpu_seconds()
+    subprocess.run([*map(str, command), *(word for value in values for word in ("--set", value))], check=True)
+    seconds = _cpu_seconds() - used if clock == "cpu" else time.monotonic() - started
+    with (folder / "metrics.csv").open(newline="") as file:
+        *_, last = csv.DictReader(file)
+    return float(last["validation_miou"]), seconds, int(last["step"])
+
+
+def theirs(dataset: Dataset, folder: Path, python: Path, seconds: float, clock: str) -> tuple[float, dict[str, object]]:
+    """Validation mIoU of PyTorch, and what it says of itself."""
+    train, validation = ([read_pair(dataset, item) for item in dataset.split(name)] for name in ("train", "validation"))
+    np.savez(
+        folder / "images.npz",
+        images=np.stack([pair.image for pair in train]),
+        masks=np.stack([pair.mask for pair in train]),
+        validation=np.stack([pair.image for pair in validation]),
+        classes=len(dataset.classes),
+    )
+    words = [str(python), str(PEER), str(folder / "images.npz"), str(folder / "masks.npy"), str(seconds), clock]
+    said = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
+    confusion = ConfusionMatrix(len(dataset.classes))
+    confusion.add(np.stack([pair.mask for pair in validation]), np.load(folder / "masks.npy"))
+    return confusion.miou(), json.loads(said)
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def main() -> int:
+    """Train both, print, judge."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--epochs", type=int, help="of ours (default: the recipe's)")
+    parser.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="of which both get the same")
+    parser.add_argument("--torch-python", type=Path, help="an interpreter that has torch and numpy already")
+    options = parser.parse_args()
+    python = options.torch_python or python_with("requirements-torch.in")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        dataset = draw(folder)
+        miou, seconds, steps = ours(dataset, folder / "run", options.epochs, options.clock)
+        peer_miou, said = theirs(dataset, folder, python, seconds, options.clock)
+    print(f"{seconds:.0f} s each ({options.clock})")
+    print(f"ours     {miou:.4f} after {steps} steps")
+    print(f"pytorch  {peer_miou:.4f} after {said['steps']} steps ({said['torch']})")
+    print(f"difference {miou - peer_miou:+.4f}")
+    return int(miou < peer_miou)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

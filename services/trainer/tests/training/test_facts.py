@@ -1,0 +1,22 @@
+"""What run.json says of where a training came from."""
+
+import json
+import platform
+
+import keras
+
+from trainer.data.checksum import checksum
+from trainer.recipe import load_recipe
+from trainer.training.facts import run_facts
+
+
+def test_it_names_command_versions_machine_and_data(dataset, recipe_file, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["trainer", "train", "--config", "a b.yaml"])
+    facts = json.loads(json.dumps(run_facts(load_recipe(recipe_file), dataset)))
+    assert facts["command"] == "python -m trainer train --config 'a b.yaml'"
+    assert facts["versions"]["keras"] == keras.__version__
+    assert facts["machine"]["system"] == platform.platform()
+    assert facts["machine"]["cores"] >= 1
+    assert facts["machine"]["memory_gib"] > 0
+    assert facts["data"]["images"] == {name: len(dataset.split(name)) for name in ("train", "validation", "test")}
+    assert facts["data"]["sha256"] == checksum(dataset)

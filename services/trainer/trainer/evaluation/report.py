@@ -1,0 +1,98 @@
+"""A report of an evaluation: a folder with one page for a browser, the same as Markdown, and the figures as JSON.
+
+::
+
+    report.html     everything in one file, pictures included
+    report.md       the same, its pictures beside it
+    metrics.json    the figures, as `evaluate --json` prints them
+    worst/          the images with the lowest scores
+    pictures/       `--visualize`: images from all over the split
+"""
+
+import base64
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from trainer.data.importing import refuse_taken
+from trainer.evaluation.compared import Compared
+from trainer.evaluation.pictures import jpeg, side_by_side
+
+_MOST_CONFUSIONS, _LEAST_SHARE = 10, 0.001
+
+
+def write_report(
+    folder: Path, facts: Mapping[str, Any], worst: Sequence[Compared], pictures: Sequence[Compared]
+) -> None:
+    """Write the new folder ``folder``, which appears when all of it is there.
+
+    Args:
+        folder: does not exist yet.
+        facts: of :func:`trainer.evaluation.facts.facts_of`.
+        worst: the worst images, the worst first.
+        pictures: more images, to look at.
+    """
+    refuse_taken(folder, "--report")
+    beside = folder.with_name(f".tmp-{folder.name}")
+    shutil.rmtree(beside, ignore_errors=True)  # of a report that was killed
+    try:
+        beside.mkdir(parents=True)
+        (beside / "metrics.json").write_text(to_json(facts), encoding="utf-8")
+        shown = {
+            name: [
+                {"id": one.id, "miou": one.miou, "file": _save(beside / name, place, one), "panels": one.panels}
+                for place, one in enumerate(images, start=1)
+            ]
+            for name, images in (("worst", worst), ("pictures", pictures))
+        }
+        context = {"facts": facts, "confusions": _confusions(facts), **shown}
+        for name in ("report.html", "report.md"):
+            page = _templates().get_template(f"{name}.j2").render(context)
+            (beside / name).write_text(page, encoding="utf-8")
+        beside.rename(folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def to_json(facts: Mapping[str, Any]) -> str:
+    """The figures for machines."""
+    return json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _save(folder: Path, place: int, one: Compared) -> str:
+    """Write the panels side by side; return the file's path in the report."""
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{place:03d}_{one.id.replace('/', '_')}.jpg"
+    path.write_bytes(jpeg(side_by_side(one.panels)))
+    return f"{folder.name}/{path.name}"
+
+
+def _confusions(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What is most often taken for what: the largest shares of a label's pixels off the diagonal."""
+    names = [c["name"] for c in facts["classes"]]
+    found = [
+        {"label": names[row], "prediction": names[column], "share": count / sum(counts), "pixels": count}
+        for row, counts in enumerate(facts["confusion"])
+        for column, count in enumerate(counts)
+        if row != column and count >= _LEAST_SHARE * sum(counts) > 0
+    ]
+    return sorted(found, key=lambda one: -one["share"])[:_MOST_CONFUSIONS]
+
+
+def _templates() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=jinja2.select_autoescape(["html.j2"]),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["figure"] = lambda value: "–" if value is None else f"{value:.4f}"
+    environment.filters["picture"] = lambda panel: base64.b64encode(jpeg(panel)).decode()
+    # A bar would end a cell of a Markdown table.
+    environment.filters["cell"] = lambda words: str(words).replace("|", "\\|")
+    return environment

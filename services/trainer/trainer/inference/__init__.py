@@ -1,0 +1,1 @@
+"""From a trained network, wherever it is, to masks."""

@@ -1,0 +1,37 @@
+"""How long a call takes, by the clock on the wall."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+_WARM_UP_CALLS = 3
+# Over less time it is noise; after so much it is known well enough.
+_LEAST_SECONDS, _MOST_SECONDS = 1.0, 30.0
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Milliseconds: half of the calls took at most ``p50``, 95 of 100 at most ``p95``."""
+
+    p50: float
+    p95: float
+    calls: int
+
+
+def latency_of(call: Callable[[], Any], least_calls: int = 20) -> Latency:
+    """Call again and again; the first calls, which allocate and compile, are not counted.
+
+    ``least_calls``: a percentile of fewer is noise.
+    """
+    for _ in range(_WARM_UP_CALLS):
+        call()
+    taken: list[float] = []
+    while sum(taken) < _MOST_SECONDS and (len(taken) < least_calls or sum(taken) < _LEAST_SECONDS):
+        started = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - started)
+    p50, p95 = 1000 * np.percentile(taken, [50, 95])
+    return Latency(float(p50), float(p95), len(taken))

@@ -1,0 +1,1 @@
+"""Images and videos of one's own, segmented by a local or served model."""

@@ -1,0 +1,85 @@
+"""Still images."""
+
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from trainer.data.drawing import Image
+from trainer.data.importing import in_threads
+from trainer.data.pictures import decode_upright
+from trainer.errors import UserError
+from trainer.inference.batches import batches
+from trainer.inference.segment import segment
+from trainer.inference.segmenter import Masks, Segmenter
+from trainer.inference.views import Views
+from trainer.prediction.inputs import Job
+from trainer.prediction.look import Look, encode
+from trainer.progress import progress
+
+
+def predict_images(
+    segmenter: Segmenter, jobs: Sequence[Job], look: Look, views: Views, batch_size: int = 8
+) -> list[str]:
+    """Segment every image, turned as its EXIF orientation says, at its own size.
+
+    Returns:
+        What is wrong with those that could not be read; all others are done.
+    """
+    faults: list[str] = []
+
+    def write(found: tuple[Job, Image, Masks]) -> None:
+        job, image, mask = found
+        picture = look.draw(image, mask, segmenter.card.classes)
+        _write(job.target, encode(picture, job.target.suffix, segmenter.card.classes))
+
+    with (
+        progress(None, "segmenting", "image", total=len(jobs)) as bar,
+        closing(_masks(segmenter, jobs, views, batch_size, faults)) as masks,
+        closing(in_threads(write, masks)) as written,
+    ):
+        for _ in written:
+            bar.update()
+        bar.update(len(faults))
+    return faults
+
+
+def _masks(
+    segmenter: Segmenter, jobs: Sequence[Job], views: Views, batch_size: int, faults: list[str]
+) -> Generator[tuple[Job, Image, Masks]]:
+    with closing(in_threads(_read, jobs)) as found:
+        for batch in batches(_readable(found, faults), batch_size):
+            masks = segment(segmenter, [image for _, image in batch], views, batch_size)
+            yield from ((job, image, mask) for (job, image), mask in zip(batch, masks, strict=True))
+
+
+def _read(job: Job) -> tuple[Job, Image | str]:
+    """The image, RGB, or why there is none."""
+    try:
+        upright = decode_upright(job.source.read_bytes(), str(job.source))
+    except OSError as error:
+        return job, f"{job.source}: cannot be read ({error.strerror})"
+    except UserError:
+        return job, f"{job.source}: cannot be decoded as an image"
+    return job, np.asarray(cv2.cvtColor(upright, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def _readable(found: Generator[tuple[Job, Image | str]], faults: list[str]) -> Generator[tuple[Job, Image]]:
+    for job, image in found:
+        if isinstance(image, str):
+            faults.append(image)
+        else:
+            yield job, image
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Whole or not at all: an interrupt leaves no half image under the result's name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".tmp-{path.name}")
+    try:
+        beside.write_bytes(data)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)

@@ -1,0 +1,82 @@
+"""How a result looks, and in which files it fits."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image as PillowImage
+
+from contract import ClassInfo
+from trainer.data.drawing import Image
+from trainer.data.visualize import colorize, contours, overlay
+from trainer.errors import UserError
+
+SHOWN = ("overlay", "contours", "mask", "color")
+_JPEG_QUALITY = 92
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is drawn of a mask.
+
+    ``overlay``: its colours over the image, with the opacity ``alpha``; ``contours``: outlines on the image;
+    ``color``: the colours alone; ``mask``: class ids, as an indexed PNG whose palette holds the colours.
+    """
+
+    show: str = "overlay"
+    alpha: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.alpha <= 1:
+            raise UserError(f"--alpha {self.alpha:g}: expected 0 (the image alone) to 1 (the colours alone)")
+
+    @property
+    def image_suffixes(self) -> frozenset[str]:
+        """The formats of a result: ids and flat colours need one that loses nothing."""
+        return frozenset({".png"} if self.show in ("mask", "color") else {".png", ".jpg", ".jpeg", ".webp"})
+
+    def suffix(self, source: Path, is_image: bool) -> str:
+        """Of the result of ``source``: its own where that fits."""
+        if not is_image:
+            return ".mp4"
+        suffix = source.suffix
+        return suffix if suffix.lower() in self.image_suffixes else ".png"
+
+    def require_for_video(self) -> None:
+        """Raise UserError when a video would not keep it."""
+        if self.show == "mask":
+            raise UserError(
+                "--show mask: a video's compression changes class ids. Take images of it with "
+                "`python -m trainer data frames`, or choose --show color"
+            )
+
+    def draw(self, image: Image, mask: Image, classes: Sequence[ClassInfo]) -> Image:
+        """RGB uint8 [H, W, 3] of an image and its class ids [H, W]; of ``mask`` the ids themselves."""
+        match self.show:
+            case "overlay":
+                return overlay(image, mask, classes, self.alpha)
+            case "contours":
+                return contours(image, mask, classes)
+            case "color":
+                return colorize(mask, classes)
+            case _:
+                return mask
+
+
+def encode(picture: Image, suffix: str, classes: Sequence[ClassInfo]) -> bytes:
+    """The file of RGB [H, W, 3], or of class ids [H, W] with the classes' colours as its palette."""
+    if picture.ndim == 2:
+        indexed = PillowImage.fromarray(picture, "P")
+        palette = np.zeros((256, 3), np.uint8)
+        for c in classes:
+            palette[c.id] = c.color
+        indexed.putpalette(palette.tobytes())
+        buffer = io.BytesIO()
+        indexed.save(buffer, "PNG")
+        return buffer.getvalue()
+    quality = {".jpg": cv2.IMWRITE_JPEG_QUALITY, ".jpeg": cv2.IMWRITE_JPEG_QUALITY, ".webp": cv2.IMWRITE_WEBP_QUALITY}
+    options = [quality[suffix.lower()], _JPEG_QUALITY] if suffix.lower() in quality else []
+    return cv2.imencode(suffix.lower(), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), options)[1].tobytes()

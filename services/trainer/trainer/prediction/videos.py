@@ -1,0 +1,171 @@
+"""Video files and cameras."""
+
+import os
+import time
+from collections.abc import Callable, Generator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from trainer.data.drawing import Image
+from trainer.data.importing import in_threads
+from trainer.data.videos import DamageError, frame_count, frame_rate, open_video, require_whole
+from trainer.errors import UserError
+from trainer.inference.batches import batches
+from trainer.inference.segment import segment
+from trainer.inference.segmenter import Masks, Segmenter
+from trainer.inference.views import Views
+from trainer.prediction.inputs import Job
+from trainer.prediction.look import Look
+from trainer.progress import progress
+
+_CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
+
+
+def predict_video(segmenter: Segmenter, job: Job, look: Look, views: Views, batch_size: int = 8) -> str | None:
+    """Segment every frame, upright as the video's rotation says; rate and size stay what they were, sound is left out.
+
+    Returns:
+        What is wrong with a video that could not be read, or not to its end, in which case what came before is kept.
+    """
+    try:
+        capture = open_video(job.source)
+    except DamageError as damage:
+        return f"{job.source}: {damage}"
+    announced, written = frame_count(capture), 0
+    rate = frame_rate(capture)
+    classes = segmenter.card.classes
+    job.target.parent.mkdir(parents=True, exist_ok=True)
+    beside = job.target.with_name(f".tmp-{job.target.name}")
+    try:
+        with (
+            closing(_masks(segmenter, _frames(capture), views, batch_size)) as masks,
+            closing(in_threads(lambda found: look.draw(*found, classes), masks)) as pictures,
+            progress(None, job.source.name, "frame", total=announced or None) as bar,
+            Recording(beside, rate) as recording,
+        ):
+            for picture in pictures:
+                recording.write(picture)
+                written += 1
+                bar.update()
+        if written:
+            beside.replace(job.target)
+        require_whole(written, announced or 1)
+    except DamageError as damage:
+        return f"{job.source}: {damage}" + (f"; what came before is in {job.target}" if written else "")
+    finally:
+        capture.release()
+        beside.unlink(missing_ok=True)
+    return None
+
+
+def record(
+    segmenter: Segmenter,
+    capture: cv2.VideoCapture,
+    target: Path,
+    look: Look,
+    views: Views,
+    seconds: float | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> int:
+    """Segment what a camera sees, the newest frame each time, until ``seconds`` are over or a person interrupts.
+
+    The video has the camera's rate. Where the network is slower, a picture stands for as long as it took: the video is
+    as long as the time it shows.
+
+    Returns:
+        How many frames were segmented.
+    """
+    rate = frame_rate(capture)
+    segmented, written, started = 0, 0, clock()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        closing(_frames(capture)) as frames,
+        progress(None, "camera, Ctrl-C ends it", "frame") as bar,
+        Recording(target, rate) as recording,
+    ):
+        try:
+            for frame in frames:
+                (mask,) = segment(segmenter, [frame], views)
+                picture = look.draw(frame, mask, segmenter.card.classes)
+                segmented += 1
+                bar.update()
+                elapsed = clock() - started
+                while written <= elapsed * rate:
+                    recording.write(picture)
+                    written += 1
+                if seconds is not None and elapsed >= seconds:
+                    break
+        except KeyboardInterrupt:
+            pass  # how a person ends a recording
+    return segmented
+
+
+@contextmanager
+def camera(index: int) -> Generator[cv2.VideoCapture]:
+    """The camera of that number, with as few frames waiting as it allows.
+
+    Raises:
+        UserError: there is none.
+    """
+    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        capture = cv2.VideoCapture(index)
+    finally:
+        cv2.utils.logging.setLogLevel(level)
+    try:
+        if not capture.isOpened() or not capture.grab():
+            raise UserError(f"camera {index} cannot be opened: is it plugged in, and used by no other program?")
+        capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        yield capture
+    finally:
+        capture.release()
+
+
+class Recording:
+    """A video file, written frame by frame; its size is the first frame's, made even, as codecs want it."""
+
+    def __init__(self, path: Path, rate: float) -> None:
+        self._path, self._rate = path, rate
+        self._writer: cv2.VideoWriter | None = None
+
+    def __enter__(self) -> "Recording":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._writer:
+            self._writer.release()
+
+    def write(self, picture: Image) -> None:
+        """Append RGB uint8 [H, W, 3].
+
+        Raises:
+            UserError: the file cannot be written.
+        """
+        height, width = picture.shape[:2]
+        even = cv2.copyMakeBorder(picture, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+        if self._writer is None:
+            os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
+            codec = cv2.VideoWriter.fourcc(*_CODECS[self._path.suffix.lower()])
+            self._writer = cv2.VideoWriter(str(self._path), cv2.CAP_FFMPEG, codec, self._rate, even.shape[1::-1])
+            if not self._writer.isOpened():
+                raise UserError(f"{self._path} cannot be written as a video")
+        self._writer.write(cv2.cvtColor(even, cv2.COLOR_RGB2BGR))
+
+
+def _frames(capture: cv2.VideoCapture) -> Generator[Image]:
+    """Every frame, RGB."""
+    while True:
+        read, frame = capture.read()
+        if not read:
+            return
+        yield np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def _masks(
+    segmenter: Segmenter, frames: Generator[Image], views: Views, batch_size: int
+) -> Generator[tuple[Image, Masks]]:
+    for batch in batches(frames, batch_size):
+        yield from zip(batch, segment(segmenter, batch, views, batch_size), strict=True)

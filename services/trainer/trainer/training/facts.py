@@ -1,0 +1,62 @@
+"""What ``run.json`` says of where a training came from, so that it can be told from another and done again."""
+
+import os
+import platform
+import shlex
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import cv2
+import keras
+import numpy as np
+import tensorflow as tf
+
+from trainer.data.checksum import checksum
+from trainer.data.dataset import Dataset
+from trainer.data.pipeline import threads
+from trainer.recipe import Recipe
+from trainer.revision import git_revision
+
+
+def run_facts(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
+    """The command, the code, the machine and the data set, as JSON holds them; ``dataset`` has been validated."""
+    return {
+        "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": shlex.join(["python", "-m", "trainer", *sys.argv[1:]]),
+        "git_revision": git_revision(),
+        "versions": _versions(),
+        "machine": _machine(),
+        "data": {
+            "path": str(recipe.data.path),
+            "images": {name: len(dataset.split(name)) for name in dataset.splits},
+            "sha256": checksum(dataset),
+        },
+    }
+
+
+def _versions() -> dict[str, str]:
+    packages = {"keras": keras, "tensorflow": tf, "numpy": np, "opencv": cv2}
+    return {"python": platform.python_version(), **{name: package.__version__ for name, package in packages.items()}}
+
+
+def _machine() -> dict[str, Any]:
+    gpus = tf.config.list_physical_devices("GPU")
+    return {
+        "system": platform.platform(),
+        "processor": _processor(),
+        "cores": threads(),
+        "memory_gib": round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1),
+        "gpus": [tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus],
+    }
+
+
+def _processor() -> str:
+    """Linux knows it; elsewhere the architecture must do."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())

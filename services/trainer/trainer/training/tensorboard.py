@@ -1,0 +1,54 @@
+"""TensorBoard's files cut back to where a training goes on, and the pictures shown in it."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+from tensorboard.compat.proto.event_pb2 import Event
+
+from contract import ClassInfo
+from trainer.data.sheet import GAP, beside
+from trainer.data.visualize import overlay
+
+_PANEL_WIDTH = 384
+_ALPHA = 0.6
+_BUFFER_BYTES = 1 << 20
+
+
+def forget_after(folder: Path, step: int) -> None:
+    """Drop events behind ``step`` from every file in ``folder``, and what a killed process left half-written.
+
+    TensorBoard takes what a resumed training tells for a second curve over the first, unless the first ends there.
+    """
+    for path in sorted(folder.glob("events.out.tfevents.*")):
+        beside_it = path.with_name(f".tmp-{path.name}")
+        with tf.io.TFRecordWriter(str(beside_it)) as writer:
+            for record in _whole_records(path):
+                if Event.FromString(record).step <= step:
+                    writer.write(record)
+        beside_it.replace(path)
+
+
+def _whole_records(path: Path) -> Iterator[bytes]:
+    records = iter(tf.data.TFRecordDataset(str(path), buffer_size=_BUFFER_BYTES).as_numpy_iterator())
+    while True:
+        try:
+            yield next(records)
+        except (StopIteration, tf.errors.DataLossError):
+            return
+
+
+def side_by_side(
+    images: NDArray[np.uint8], labels: NDArray[np.uint8], masks: NDArray[np.uint8], classes: Sequence[ClassInfo]
+) -> Iterator[NDArray[np.uint8]]:
+    """Of each image [H,W,3] itself, its label and its prediction over it; large ones shrunk."""
+    height, width = images.shape[1:3]
+    size = min(width, _PANEL_WIDTH), max(1, round(height * min(1.0, _PANEL_WIDTH / width)))
+    for image, *class_ids in zip(images, labels, masks, strict=True):
+        small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+        shrunk = (cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST_EXACT) for mask in class_ids)
+        laid_over = (overlay(small, np.asarray(mask, np.uint8), classes, _ALPHA) for mask in shrunk)
+        yield beside([small, *laid_over], GAP)
