@@ -1,4 +1,4 @@
-"""Every network that the trainer has, and foreign ones, cut into engines by the real TF-TRT, which needs no GPU for it.
+"""The networks that the trainer has, and foreign ones, cut into engines by the real TF-TRT, which needs no GPU for it.
 
 From uint8 pixels to a uint8 mask: one engine, and nothing outside but the two casts. The environment of TensorFlow 2.14
 and TensorRT 8.5 is made in the user's cache, 2.2 GB, where there is none yet.
@@ -23,7 +23,6 @@ NETWORKS = {
     "ddrnet23_slim-512x1024": ("ddrnet23_slim", 512, 1024),
     "ddrnet23_slim-480x640": ("ddrnet23_slim", 480, 640),
     "ddrnet23": ("ddrnet23", 128, 256),
-    "ddrnet39": ("ddrnet39", 128, 256),
     "deeplabv3plus_mobilenetv3_small": ("deeplabv3plus_mobilenetv3_small", 128, 192),
     "deeplabv3plus_mobilenetv3_large": ("deeplabv3plus_mobilenetv3_large", 128, 192),
     "deeplabv3plus_efficientnetv2_b0": ("deeplabv3plus_efficientnetv2_b0", 128, 192),
