@@ -52,8 +52,9 @@ train: ## DATA=… NAME=… CONFIG=… SET="epochs=20 …": train a network and 
 evaluate: setup ## MODEL=… DATA=…: measure a published model on held-out images
 	.venv/bin/python -m trainer evaluate --model '$(MODEL)' --data '$(DATA)'
 
-convert: ## MODEL=… PRECISION=…: convert a published model with TF-TRT and publish the result
-	scripts/run.sh converter --input '$(MODEL)' --precision '$(PRECISION)'
+convert: ## MODEL=… PRECISION=… DATA=…: convert a published model with TF-TRT, compare, publish (DRY=1: no GPU)
+	scripts/run.sh converter --input '$(MODEL)' --precision '$(PRECISION)' $(if $(DRY),--dry-run) \
+	  $(if $(wildcard $(DATA)/dataset.json),$(if $(filter int8,$(PRECISION)),--calibration-data,--images) '$(DATA)')
 
 serve: setup ## embedded serving on gRPC port 8500, without Docker
 	.venv/bin/python -m serving --port=$(SERVING_PORT) --model_config_file=models_repo/models.config --models_root=models_repo \

@@ -36,6 +36,7 @@ if [[ $tool == compose ]]; then
   exit
 fi
 
+[[ $tool == converter && " $* " == *" --dry-run "* ]] && RUNTIME=dry
 if [[ $tool == converter && $nvidia == no && ${RUNTIME:-auto} == auto ]]; then
   echo "run: engines are built on the GPU that runs them, and no Docker engine lists an NVIDIA runtime here." \
     "Convert on the machine that serves; the plain model needs no conversion" >&2
@@ -45,6 +46,7 @@ fi
 case ${RUNTIME:-auto}-$nvidia in
   docker-*) place=docker why="RUNTIME=docker says so" ;;
   local-*) place=local why="RUNTIME=local says so" ;;
+  dry-*) place=local why="a dry run needs no GPU and makes an environment of its own" ;;
   auto-yes) place=docker why="the Docker engine lists an NVIDIA runtime" ;;
   auto-no) place=local why="no Docker engine lists an NVIDIA runtime" ;;
   *)

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture
 def run_locally(tmp_path):
-    """``run_locally(libraries, tool)``: where the loader knows ``libraries``; what is preloaded, and what is said."""
+    """``run_locally(libraries, tool, argument)``: where the loader knows ``libraries``; what is preloaded, and what is said."""
     for name, text in {
         "bin/ldconfig": 'echo "$LIBRARIES"',
         ".venv/bin/python": 'echo "preloaded: $LD_PRELOAD; run: $*"',
@@ -25,9 +25,9 @@ def run_locally(tmp_path):
     (tmp_path / "scripts").mkdir()
     script = shutil.copy(ROOT / "scripts" / "run.sh", tmp_path / "scripts")
 
-    def run(libraries, tool):
-        environment = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "RUNTIME": "local", "LIBRARIES": libraries}
-        done = subprocess.run([script, tool, "--help"], env=environment, capture_output=True, text=True, check=True)
+    def run(libraries, tool, argument="--help", runtime="local"):
+        environment = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "RUNTIME": runtime, "LIBRARIES": libraries}
+        done = subprocess.run([script, tool, argument], env=environment, capture_output=True, text=True, check=True)
         return done.stdout.strip(), done.stderr
 
     return run
@@ -51,3 +51,9 @@ def test_other_tools_are_run_as_they_are(run_locally):
     out, said = run_locally("\tlibtcmalloc_minimal.so.4 (libc6,x86-64) => /lib/it.so", "converter")
     assert out == "preloaded: ; run: -m converter --help"
     assert said == "run: converter in .venv, as RUNTIME=local says so\n"
+
+
+def test_a_dry_run_of_the_converter_needs_no_gpu_and_no_container(run_locally):
+    out, said = run_locally("", "converter", "--dry-run", runtime="auto")
+    assert out.endswith("run: -m converter --dry-run")
+    assert "in .venv, as a dry run needs no GPU" in said
