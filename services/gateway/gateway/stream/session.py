@@ -125,6 +125,7 @@ class Session:
                 raise Closing(1008, f"{what} came for {patience_ms} ms; open a new stream when there is one") from None
             if message["type"] == "websocket.disconnect":
                 raise Closing(message["code"], message.get("reason") or "", is_gone=True)
+            await asyncio.sleep(0)  # thousands of messages may be there at once; others have a turn between them
             if self._is_ending:
                 continue
             if (frame := message.get("bytes")) is not None:
