@@ -99,9 +99,7 @@ def _results(gateway: Client, camera: Camera, wanted: StreamOptions) -> Iterator
         try:
             for result in gateway.stream(camera, return_exceptions=True, **wanted):
                 if isinstance(result, SegclientError):
-                    if str(result) != told:
-                        told = str(result)
-                        tqdm.write(f"segclient: {told}", file=sys.stderr)
+                    told = _tell(result, told)
                     continue
                 attempts, told = retries.request(), ""
                 yield result
@@ -109,8 +107,15 @@ def _results(gateway: Client, camera: Camera, wanted: StreamOptions) -> Iterator
         except (StreamClosed, Unreachable) as error:
             retries.has_answered = True  # it has said which models there are
             attempts.failed(error)
-            tqdm.write(f"segclient: {error}; trying again", file=sys.stderr)
+            told = _tell(error, told)
             time.sleep(attempts.wait_s())
+
+
+def _tell(error: SegclientError, told: str) -> str:
+    """Say it beside the bar, unless it is what was told last; returns what has been told now."""
+    if str(error) != told:
+        tqdm.write(f"segclient: {error}; going on", file=sys.stderr)
+    return str(error)
 
 
 @contextmanager

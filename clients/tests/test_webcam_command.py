@@ -85,7 +85,7 @@ def test_it_goes_on_when_the_gateway_has_restarted(
         cameras[0].close()
         assert live.result() == 0
     numbers = [json.loads(line)["frame"] for line in output.read_text().splitlines()]
-    assert any(later < earlier for earlier, later in itertools.pairwise(numbers)), "numbers begin again"
+    assert any(later <= earlier for earlier, later in itertools.pairwise(numbers)), "numbers begin again"
 
 
 class TestCamera:

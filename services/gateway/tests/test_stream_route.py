@@ -543,7 +543,7 @@ def test_metrics(client, jpeg, converse, metric):
         assert f"segstack_gateway_{sample}" in text
 
 
-def test_a_client_that_goes_leaves_nothing_behind(client, serving, jpeg, gate, converse, wait_for, metric):
+def test_a_client_that_goes_leaves_nothing_behind(client, serving, jpeg, gate, converse, wait_for, metric, caplog):
     serving.before_predict = lambda request, context: gate.wait(30)
 
     async def talk(stream):
@@ -557,6 +557,7 @@ def test_a_client_that_goes_leaves_nothing_behind(client, serving, jpeg, gate, c
     wait_for(lambda: metric(client, "segstack_gateway_streams") == 0)
     assert metric(client, "segstack_gateway_in_flight") == 0
     received = metric(client, "segstack_gateway_frames_received_total")
+    assert not [record for record in caplog.records if record.levelname == "ERROR" and "gateway" in record.name]
     outcomes = re.findall(r"gateway_frames_total\{.*?\} (\S+)", client.get("/metrics").text)
     assert received == sum(map(float, outcomes))
 

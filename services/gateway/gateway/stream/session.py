@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
 from gateway import images, outputs
 from gateway.access import Visitor
@@ -41,6 +41,9 @@ _log = logging.getLogger(__name__)
 
 # Text messages that wait for their answers; nobody has more to say at once.
 _MAX_CONTROLS = 16
+
+# What sending raises once the client has gone: the first time, and later.
+_GONE = (WebSocketDisconnect, WebSocketDisconnected)
 
 # What a close frame can hold (RFC 6455, 5.5).
 _MAX_REASON_BYTES = 123
@@ -125,6 +128,7 @@ class Session:
                 raise Closing(1008, f"{what} came for {patience_ms} ms; open a new stream when there is one") from None
             if message["type"] == "websocket.disconnect":
                 raise Closing(message["code"], message.get("reason") or "", is_gone=True)
+            await asyncio.sleep(0)  # thousands of messages may be there at once; others have a turn between them
             if self._is_ending:
                 continue
             if (frame := message.get("bytes")) is not None:
@@ -229,7 +233,7 @@ class Session:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         del self._working[task]
-        if not task.cancelled() and (error := task.exception()) and not isinstance(error, WebSocketDisconnect):
+        if not task.cancelled() and (error := task.exception()) and not isinstance(error, _GONE):
             _log.error("a frame could not be answered", exc_info=error)
 
     async def _answer(self, turn: Turn, before: asyncio.Task[None] | None) -> None:
@@ -313,7 +317,7 @@ def _how(ended: asyncio.Task[None]) -> Closing:
     error = ended.exception()
     if isinstance(error, Closing):
         return error
-    if isinstance(error, WebSocketDisconnect):
-        return Closing(error.code, error.reason or "", is_gone=True)
+    if isinstance(error, _GONE):
+        return Closing(1006, "", is_gone=True)
     _log.error("a stream failed", exc_info=error)
     return Closing(1011, "an error of the gateway's own; its log has it")

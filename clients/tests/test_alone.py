@@ -1,0 +1,54 @@
+"""segclient in an environment of its own, with what it asks for and nothing else; and with a real ffmpeg beside it."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+UV = Path(sys.executable).with_name("uv")
+
+pytestmark = [pytest.mark.other_python, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """In the versions we use here; ffmpeg is imageio-ffmpeg's, which brings the program itself."""
+    environment = tmp_path_factory.mktemp("client") / "environment"
+    run(UV, "venv", "--quiet", "--python", sys.executable, environment)
+    install = [UV, "pip", "install", "--quiet", "--python", environment]
+    run(*install, "--constraints", ROOT / "requirements-dev.lock", ROOT / "clients")
+    run(*install, "imageio-ffmpeg")
+    (program,) = environment.glob("lib/python*/site-packages/imageio_ffmpeg/binaries/ffmpeg-*")
+    (environment / "bin/ffmpeg").symlink_to(program)
+    return environment
+
+
+def run(*command: object, **variables: str) -> str:
+    """What it says, both outputs, whatever its exit status."""
+    words = [str(word) for word in command]
+    env = {**os.environ, "UV_PYTHON_DOWNLOADS": "never", **variables}
+    return subprocess.run(words, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
+
+
+@pytest.mark.parametrize("module", ["tensorflow", "grpc", "fastapi"])
+def test_nothing_of_the_services_is_installed(environment: Path, module: str) -> None:
+    code = f"import importlib.util, segclient; print(importlib.util.find_spec('{module}'))"
+    assert run(environment / "bin/python", "-c", code) == "None\n"
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".avi"])
+def test_a_video_keeps_its_sound(environment: Path, url: str, tmp_path: Path, suffix: str) -> None:
+    ffmpeg, clip, output = environment / "bin/ffmpeg", tmp_path / "clip.mp4", tmp_path / f"overlay{suffix}"
+    picture, sound = "testsrc=size=160x120:rate=30000/1001:duration=1", "sine=frequency=440:duration=1"
+    run(ffmpeg, "-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", sound, "-c:v", "mpeg4", "-c:a", "aac", clip)
+    path = f"{environment / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    told = run(environment / "bin/segclient", "video", clip, "--output", output, SEGCLIENT_URL=url, PATH=path)
+    assert f"{output}: 30 frames at 29.97 a second" in told
+    assert "segclient: " not in told
+    described = run(ffmpeg, "-hide_banner", "-i", output)
+    assert re.search(r"Video: .*160x120.*29\.97 fps", described), described
+    assert re.search(r"Audio: aac.*44100 Hz", described), described
