@@ -50,6 +50,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     _check(options)
+    views = views_of(options)
     import_tensorflow()
     from trainer.data.dataset import load_dataset
     from trainer.evaluation.boundary import Boundary
@@ -59,7 +60,6 @@ def _evaluate(options: argparse.Namespace) -> None:
     from trainer.evaluation.report import to_json, write_report
     from trainer.evaluation.summary import describe_evaluation
 
-    views = views_of(options)
     dataset = load_dataset(options.data)
     split = options.split or dataset.splits[-1]
     boundary = Boundary(options.boundary) if options.boundary else None

@@ -41,11 +41,11 @@ def _predict(options: argparse.Namespace) -> None:
     jobs = plan(options.inputs, options.output, look, options.overwrite)
     if options.seconds is not None and (jobs.camera is None or options.seconds <= 0):
         raise UserError(f"--seconds {options.seconds:g}: expected more than 0, and a camera's number as the input")
+    views = views_of(options)
     import_tensorflow()
     from trainer.prediction.images import predict_images
     from trainer.prediction.videos import camera, predict_video, record
 
-    views = views_of(options)
     faults: list[str] = []
     with open_segmenter(options) as segmenter:
         if jobs.images:
