@@ -1,11 +1,11 @@
 """How to ask a segmentation model for its mask: which signature, which tensors, and what its answer means."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Dict, Mapping, Optional, Tuple
 
 import numpy as np
 
-from contract import SERVING_DEFAULT, Signature
+from contract import PROBABILITIES, SCORES, SERVING_DEFAULT, Signature
 from converter.errors import ConverterError
 from converter.options import Options
 from converter.saved_model import opened
@@ -23,6 +23,10 @@ class Interface:
     height: int
     width: int
     output: str
+
+    def of(self, signature: str) -> "Interface":
+        """The same image asked of ``scores`` or ``probabilities``, by the contract."""
+        return replace(self, signature=signature, output="mask" if signature == SCORES else PROBABILITIES)
 
     def feeds(self, pixels: Any) -> Dict[str, Any]:
         """uint8 [N, H, W, 3] as the signature takes it; floats as -1 to 1, whatever the model was trained on."""
