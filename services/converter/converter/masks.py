@@ -38,13 +38,15 @@ class Interface:
         A single score above 0.5 is the second class where all lie in 0 to 1, else one above 0.
 
         Raises:
-            ConverterError: whole numbers that are no class ids.
+            ConverterError: whole numbers that are no class ids, or more classes than a mask can say.
         """
         values = answers[self.output]
         if values.dtype.kind != "f":
             if not 0 <= values.min() <= values.max() < 256:
                 raise ConverterError(f"{self.output} answers {values.max()}: expected class ids from 0 to 255")
             return (values[..., 0] if values.ndim == 4 else values).astype(np.uint8)
+        if values.shape[-1] > 256:
+            raise ConverterError(f"{self.output} answers scores of {values.shape[-1]} classes: expected at most 256")
         if values.shape[-1] > 1:
             return values.argmax(-1).astype(np.uint8)
         is_probability = values.min() >= 0 and values.max() <= 1
