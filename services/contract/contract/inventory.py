@@ -54,7 +54,7 @@ class StoredModel:
         if self.needs_its_gpu and not self.listed.gpu_only:
             warnings.append(
                 f"{self.name} runs only on the GPU that it was converted on and is listed in models.config, which is "
-                "for every machine: move its config { … } into models.gpu.config"
+                "for every machine: its config { … } belongs in models.gpu.config alone"
             )
         loaded = self.listed.policy.loads(there)
         for label, version in self.listed.labels.items():

@@ -161,9 +161,10 @@ def _copy_for_gpus(path: Path, model_list: Message, listed_models: Mapping[str, 
     gpu_path = path.with_name(GPU_FILE_NAME)
     before, gpu_list = models(gpu_path), _read(gpu_path)
     own = _own(path.parent, listed_models, before)
-    configs = [config for config in _configs(gpu_list, gpu_path) if _name(config, gpu_path) in own]
+    # The last of two: where a person pasted what had been copied already, serving would refuse the file.
+    last = {_name(config, gpu_path): config for config in _configs(gpu_list, gpu_path)}
     after = {**listed_models, **{name: before[name] for name in own}}
-    text = _text([*model_list, *(("config", config) for config in configs)], after, list(listed_models))
+    text = _text([*model_list, *(("config", last[name]) for name in own)], after, list(listed_models))
     if not gpu_path.exists() or gpu_path.read_text(encoding="utf-8") != text:
         replace_file(gpu_path, text)
 

@@ -200,6 +200,19 @@ class TestModelsForGpus:
         assert (model_names(path), model_names(gpu_path)) == (["road"], ["road", "fast"])
         assert {name: model.gpu_only for name, model in listed(path.parent).items()} == {"road": False, "fast": True}
 
+    def test_a_model_that_a_person_pastes_there_stands_there_once(self, path, gpu_path):
+        engine = path.parent / "fast/1" / ENGINE_PATH
+        engine.parent.mkdir(parents=True)
+        engine.write_text("{}")
+        list_model(path, "fast", {1: path.parent})
+        path.write_text("")
+        pasted = 'config {\n    name: "fast"\n    base_path: "/models/elsewhere"\n  }\n}\n'
+        gpu_path.write_text(gpu_path.read_text(encoding="utf-8").rstrip()[:-1] + "  " + pasted, encoding="utf-8")
+        assert model_names(gpu_path) == ["fast", "fast"]
+        list_model(path, "road", {1: path.parent})
+        assert model_names(gpu_path) == ["road", "fast"]
+        assert "/models/elsewhere" in gpu_path.read_text(encoding="utf-8")
+
     def test_is_made_where_an_older_segstack_left_none(self, path, gpu_path):
         list_model(path, "road", {1: path.parent})
         gpu_path.unlink()

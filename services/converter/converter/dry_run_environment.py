@@ -25,7 +25,7 @@ def python() -> Path:
     """The environment's interpreter; where there is none yet, standard error says what is being made, how large, where.
 
     Raises:
-        ConverterError: this machine cannot have it, uv or Python 3.10 is missing, or the packages are not to be had.
+        ConverterError: this machine cannot have it, uv, Python 3.10 or the packages are not to be had, or it is broken.
     """
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
         raise ConverterError("the dry run needs Linux on x86_64, which TensorRT's packages are for")
@@ -34,7 +34,11 @@ def python() -> Path:
     folder = _cache() / f"dry-run-{hashlib.sha256(_LOCK.read_bytes()).hexdigest()[:12]}"
     if not folder.is_dir():
         _make(folder)
-    return folder / "bin/python"
+    interpreter = folder / "bin/python"
+    # A link to the Python that it was made with.
+    if interpreter.is_symlink() and not interpreter.exists():
+        raise ConverterError(f"the Python that the dry run's environment was made with is gone: remove {folder}")
+    return interpreter
 
 
 def libraries(python: Path) -> List[Path]:

@@ -8,7 +8,7 @@ from typing import Any, Dict, List
 _ENGINE_OP = "TRTEngineOp"
 # Neither computes nor belongs to one engine: where a graph begins and ends, and what it is made of.
 _NO_WORK = (_ENGINE_OP, "Placeholder", "Const", "Identity", "NoOp")
-_SUPPORTED = "TensorRT takes it, but too few operations beside it for an engine"
+_UNSAID = "TF-TRT does not say: too few operations beside it for an engine, or inside a loop or a branch"
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def summary(graph_def: Any, log: str = "") -> EngineSummary:
     return EngineSummary(
         engines=[{"name": name, "nodes": sizes[name]} for name in sorted(sizes)],
         outside=dict(sorted(outside.items())),
-        reasons={op: said.get(op) or [_SUPPORTED] for op in sorted(outside)} if said else {},
+        reasons={op: said.get(op) or [_UNSAID] for op in sorted(outside)} if said else {},
     )
 
 

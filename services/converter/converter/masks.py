@@ -1,11 +1,11 @@
 """How to ask a segmentation model for its mask: which signature, which tensors, and what its answer means."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Dict, Mapping, Optional, Tuple
 
 import numpy as np
 
-from contract import SERVING_DEFAULT, Signature
+from contract import PROBABILITIES, SCORES, SERVING_DEFAULT, Signature
 from converter.errors import ConverterError
 from converter.options import Options
 from converter.saved_model import opened
@@ -24,6 +24,10 @@ class Interface:
     width: int
     output: str
 
+    def of(self, signature: str) -> "Interface":
+        """The same image asked of ``scores`` or ``probabilities``, by the contract."""
+        return replace(self, signature=signature, output="mask" if signature == SCORES else PROBABILITIES)
+
     def feeds(self, pixels: Any) -> Dict[str, Any]:
         """uint8 [N, H, W, 3] as the signature takes it; floats as -1 to 1, whatever the model was trained on."""
         return {self.input: pixels if self.dtype == "uint8" else pixels.astype(np.float32) / 127.5 - 1}
@@ -34,13 +38,15 @@ class Interface:
         A single score above 0.5 is the second class where all lie in 0 to 1, else one above 0.
 
         Raises:
-            ConverterError: whole numbers that are no class ids.
+            ConverterError: whole numbers that are no class ids, or more classes than a mask can say.
         """
         values = answers[self.output]
         if values.dtype.kind != "f":
             if not 0 <= values.min() <= values.max() < 256:
                 raise ConverterError(f"{self.output} answers {values.max()}: expected class ids from 0 to 255")
             return (values[..., 0] if values.ndim == 4 else values).astype(np.uint8)
+        if values.shape[-1] > 256:
+            raise ConverterError(f"{self.output} answers scores of {values.shape[-1]} classes: expected at most 256")
         if values.shape[-1] > 1:
             return values.argmax(-1).astype(np.uint8)
         is_probability = values.min() >= 0 and values.max() <= 1

@@ -29,7 +29,7 @@ class Outcome:
     @property
     def agrees(self) -> bool:
         """Whether the masks agree as far as they have to."""
-        return self.proof is None or self.proof.agreement.share >= self.options.min_agreement
+        return self.proof is None or self.proof.share >= self.options.min_agreement
 
     def class_name(self, class_id: int) -> str:
         """By the card; of another's model, the number."""
@@ -69,6 +69,7 @@ def _compared(outcome: Outcome, proof: "Proof") -> Dict[str, Any]:
         "count": len(proof.expected),
         "agreement": round(agreement.share, 6),
         "min_agreement": outcome.options.min_agreement,
+        "other_signatures": {name: round(other.share, 6) for name, other in proof.others.items()},
         "miou": round(agreement.miou, 6),
         "per_class_iou": {outcome.class_name(i): value for i, value in enumerate(iou) if value is not None},
         "worst": {"image": proof.names[agreement.worst], "agreement": round(min(agreement.shares), 6)},

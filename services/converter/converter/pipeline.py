@@ -52,6 +52,7 @@ def run(options: Options, machine: Runtime, build: Build) -> Result:
         scratch = Path(folder)
         interface = of_source(options)
         made = _Made(options, interface)
+        reports.mkdir(parents=True, exist_ok=True)  # what cannot be written is better known before than after
         for signature in _signatures(options, interface):
             _say(f"rewriting {signature}")
             made.rewrite(signature, scratch / "rewritten" / signature)
@@ -66,6 +67,7 @@ def run(options: Options, machine: Runtime, build: Build) -> Result:
         proof = prove(
             *(options.source.folder, scratch / "converted", interface),
             *(compared, options.batch_sizes, options.source.card),
+            others=_signatures(options, interface)[1:],
         )
         outcome = Outcome(
             options=options,
@@ -80,7 +82,8 @@ def run(options: Options, machine: Runtime, build: Build) -> Result:
             where = report.write(reports, outcome)
             raise ConverterError(
                 f"{options.name} is not published: its masks agree with {options.source} on "
-                f"{proof.agreement.share:.3%} of pixels, expected at least {options.min_agreement:.3%}; {where} shows "
+                f"{report.percent(proof.share)} of pixels, expected at least {report.percent(options.min_agreement)}; "
+                f"{where} shows "
                 "where they differ"
             )
         result = _publish(outcome, proof, made)
@@ -149,9 +152,11 @@ def _publish(outcome: Outcome, proof: Proof, made: _Made) -> Result:
             load_check.check(folder, card)
         else:
             load_check.check_same(folder, options.source.folder)
-        share = proof.again(folder).share
+        share = proof.again(folder)
         if share < options.min_agreement:
-            raise ConverterError(f"{options.name} is not published: saved again, its masks agree on {share:.3%} only")
+            raise ConverterError(
+                f"{options.name} is not published: saved again, its masks agree on {report.percent(share)} only"
+            )
 
     def publish_to(models_root: Path) -> int:
         if card is None:

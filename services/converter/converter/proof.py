@@ -1,8 +1,8 @@
 """The proof: source and result asked for the masks of the same images, in sessions side by side."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -20,7 +20,8 @@ class Proof:
     """What was compared and how it came out.
 
     ``names`` says of each mask which image it is of, and at which batch size where there were several. ``picture`` is
-    the worst one, a PNG. ``expected`` are the source's masks, one an image.
+    the worst one, a PNG. ``expected`` are the source's masks, one an image. ``others``: how the masks of further
+    converted signatures agree with the same.
     """
 
     images: Images
@@ -31,12 +32,19 @@ class Proof:
     picture: bytes
     expected: Tuple[Any, ...]
     batch_sizes: Tuple[int, ...]
+    others: Mapping[str, Agreement] = field(default_factory=dict)
 
-    def again(self, folder: Path) -> Agreement:
-        """Compare another SavedModel with the same masks: the one that is to be published."""
+    @property
+    def share(self) -> float:
+        """Of all pixels, the share that keeps its class in the signature that agrees least."""
+        return min(agreement.share for agreement in (self.agreement, *self.others.values()))
+
+    def again(self, folder: Path) -> float:
+        """The share with another SavedModel, shown the same: the one that is to be published."""
+        interfaces = [self.interface, *map(self.interface.of, self.others)]
         with opened(folder) as model:
-            return compare(
-                self.expected * len(self.batch_sizes), _masks(model, self.interface, self.images, self.batch_sizes)
+            return min(
+                _agreement(self.expected, model, each, self.images, self.batch_sizes).share for each in interfaces
             )
 
 
@@ -49,6 +57,7 @@ def prove(
     card: Optional[ModelCard] = None,
     signature: Optional[str] = None,
     timed: bool = True,
+    others: Sequence[str] = (),
 ) -> Proof:
     """Compare the masks of every image at every batch size, each of which has an engine of its own; then time both.
 
@@ -61,6 +70,7 @@ def prove(
         card: whose colours the picture has.
         signature: the name that it has in ``converted``, where that is another.
         timed: whether to measure latencies.
+        others: further signatures of ``converted``, the contract's, whose masks are compared as well.
 
     Raises:
         ConverterError: an image that cannot be read, or a SavedModel that does not load.
@@ -70,6 +80,7 @@ def prove(
         actual = _masks(other, replace(interface, signature=signature or interface.signature), images, batch_sizes)
         agreement = compare(expected * len(batch_sizes), actual)
         image = images.read(agreement.worst % len(expected), interface.height, interface.width)
+        further = {name: _agreement(expected, other, interface.of(name), images, batch_sizes) for name in others}
         latencies = measure(one, other, interface, image, batch_sizes) if timed else []
     worst = (expected[agreement.worst % len(expected)], actual[agreement.worst])
     suffixes = [f" (batch of {size})" for size in batch_sizes] if len(batch_sizes) > 1 else [""]
@@ -82,7 +93,14 @@ def prove(
         picture=side_by_side(image, *worst, card),
         expected=expected,
         batch_sizes=tuple(batch_sizes),
+        others=further,
     )
+
+
+def _agreement(
+    expected: Tuple[Any, ...], model: SavedModel, interface: Interface, images: Images, batch_sizes: Sequence[int]
+) -> Agreement:
+    return compare(expected * len(batch_sizes), _masks(model, interface, images, batch_sizes))
 
 
 def _masks(model: SavedModel, interface: Interface, images: Images, batch_sizes: Sequence[int]) -> List[Any]:

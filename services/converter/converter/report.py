@@ -44,8 +44,8 @@ def _head(outcome: Outcome) -> List[str]:
     lines = [f"# {options.source} to {options.precision}{': a dry run' if options.dry_run else ''}", ""]
     if outcome.proof is None:
         return [*lines, "The masks were not compared: there is no TensorFlow here to run both."]
-    share = outcome.proof.agreement.share
-    of = f"{_percent(share)} of pixels keep their class; at least {_percent(options.min_agreement)} have to"
+    share = outcome.proof.share
+    of = f"{percent(share)} of pixels keep their class; at least {percent(options.min_agreement)} have to"
     if options.dry_run:
         lines += [
             f"The rewritten graph, run by TensorFlow, {'agrees' if outcome.agrees else '**does not agree**'} with its "
@@ -75,9 +75,13 @@ def _agreement(outcome: Outcome, proof: "Proof") -> List[str]:
     ]
     if interface.dtype != "uint8":
         lines += [f"`{interface.input}` takes {interface.dtype}: it was given pixels as -1 to 1."]
+    lines += [
+        f"`{name}` has masks of its own engines: {percent(other.share)} of pixels keep their class."
+        for name, other in proof.others.items()
+    ]
     pixels = agreement.confusion.sum(1)
     rows = [
-        (outcome.class_name(i), f"{iou:.4f}", f"{_percent(pixels[i] / pixels.sum())}")
+        (outcome.class_name(i), f"{iou:.4f}", f"{percent(pixels[i] / pixels.sum())}")
         for i, iou in enumerate(agreement.iou)
         if iou == iou  # NaN: in neither
     ]
@@ -91,7 +95,7 @@ def _differences(outcome: Outcome, proof: "Proof") -> List[str]:
     return [
         "## Where they differ",
         "",
-        *_table(("image", "agreement"), [(proof.names[i], _percent(agreement.shares[i])) for i in worst]),
+        *_table(("image", "agreement"), [(proof.names[i], percent(agreement.shares[i])) for i in worst]),
         "",
         *_table(
             ("the source says", "the result says", "pixels"),
@@ -162,9 +166,9 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> List[str]:
     ]
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
     """Rounded down: 100 % is said of all only."""
-    return f"{int(share * 1e5) / 1e3:.3f} %"
+    return f"{int(share * 1e5 + 1e-6) / 1e3:.3f} %"  # 0.57 is a little less than that as a float
 
 
 def _listed(numbers: Sequence[int]) -> str:

@@ -43,7 +43,8 @@ def save(
         resources: engines to keep beside the graph, by name.
     """
     # Loaded anew: convert() may have removed functions of the copy that it converted.
-    native = tf.saved_model.load(str(source)).signatures
+    loaded = tf.saved_model.load(str(source))
+    native = loaded.signatures
     if card is None:
         functions, tensors = _as_they_are(native)
     else:
@@ -52,6 +53,9 @@ def save(
     functions.update({name: _with_shapes(function, interfaces[name]) for name, function in converted.items()})
     module = tf.Module()
     module.trt_engine_resources = dict(resources)
+    # What stays native may have variables and tables; what is frozen has none, and would only be saved twice.
+    if any(native[name].captured_inputs for name in native if name in tensors and name not in converted):
+        module.native = loaded
     tf.saved_model.save(
         module,
         str(folder),

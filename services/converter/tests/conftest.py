@@ -77,22 +77,32 @@ def by_tensorflow() -> Any:
 
 @pytest.fixture(scope="session")
 def save_foreign() -> Any:
-    """``save_foreign(folder)``: a SavedModel as others save them, any size of float32 in, three logits out."""
+    """``save_foreign(folder)``: a SavedModel as others save them, any size of float32 in, three logits out.
+
+    It has variables, which its ``features`` use as well, and ``greet`` looks into a table.
+    """
     import tensorflow as tf
 
-    kernel = np.random.default_rng(5).normal(size=(3, 3, 3, CLASSES)).astype(np.float32)
+    module = tf.Module()
+    module.kernel = tf.Variable(np.random.default_rng(5).normal(size=(3, 3, 3, CLASSES)).astype(np.float32))
+    module.table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(["en"], ["hello "]), "salve ")
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, name="input_1")])
     def logits(input_1: Any) -> Any:
-        features = tf.nn.conv2d(input_1, kernel, strides=2, padding="SAME")
+        features = tf.nn.conv2d(input_1, module.kernel, strides=2, padding="SAME")
         return {"output": tf.image.resize(features, tf.shape(input_1)[1:3])}
 
-    @tf.function(input_signature=[tf.TensorSpec([], tf.string, name="name")])
-    def greet(name: Any) -> Any:
-        return {"greeting": tf.strings.join(["hello ", name])}
+    @tf.function(input_signature=[tf.TensorSpec([None, 32, 48, 3], tf.float32, name="input_1")])
+    def features(input_1: Any) -> Any:
+        return {"features": tf.nn.conv2d(input_1, module.kernel, strides=2, padding="SAME")}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="language")])
+    def greet(language: Any) -> Any:
+        return {"greeting": module.table.lookup(language)}
 
     def save(folder: Path) -> Path:
-        tf.saved_model.save(tf.Module(), str(folder), signatures={"serving_default": logits, "greet": greet})
+        signatures = {"serving_default": logits, "features": features, "greet": greet}
+        tf.saved_model.save(module, str(folder), signatures=signatures)
         return folder
 
     return save

@@ -72,6 +72,15 @@ def test_another_lock_file_is_another_environment(cache: Path, uv, tmp_path: Pat
     assert dry_run_environment.python() != first
 
 
+def test_the_python_it_was_made_with_is_gone(cache: Path, uv, tmp_path: Path) -> None:
+    uv()
+    python = dry_run_environment.python()
+    python.parent.mkdir()
+    python.symlink_to(tmp_path / "no/python3.10")
+    with pytest.raises(ConverterError, match=f"is gone: remove {python.parents[1]}"):
+        dry_run_environment.python()
+
+
 def test_without_room_nothing_is_begun(cache: Path, uv, monkeypatch) -> None:
     calls = uv()
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 9, 1_500_000_000))

@@ -75,7 +75,7 @@ def test_an_engine_whose_stand_in_was_removed_still_counts() -> None:
 
 def test_reasons_are_read_from_the_log(graph) -> None:
     assert summary(graph, LOG).reasons == {
-        "ArgMax": ["TensorRT takes it, but too few operations beside it for an engine"],
+        "ArgMax": ["TF-TRT does not say: too few operations beside it for an engine, or inside a loop or a branch"],
         "Cast": [
             "Cast op is not supported - Allowed input dtypes: [float, half]. Received: int32",
             "Unsupported tensorflow data type uint8",

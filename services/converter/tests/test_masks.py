@@ -50,6 +50,11 @@ def test_whatever_the_answer_is_becomes_class_ids(values, classes) -> None:
     assert (masks.dtype, masks.tolist()) == (np.uint8, classes)
 
 
+def test_more_classes_than_a_mask_can_say_are_refused() -> None:
+    with pytest.raises(ConverterError, match="output answers scores of 257 classes: expected at most 256"):
+        interface_of("theirs", theirs(), None).masks({"output": np.zeros((1, 2, 2, 257), np.float32)})
+
+
 def test_numbers_that_are_no_class_ids_are_refused() -> None:
     with pytest.raises(ConverterError, match="output answers 1000: expected class ids from 0 to 255"):
         interface_of("theirs", theirs(), None).masks({"output": np.array([[[0, 1000]]])})

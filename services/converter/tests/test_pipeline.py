@@ -21,6 +21,7 @@ from converter import pipeline
 from converter.errors import ConverterError
 from converter.options import parse
 from converter.runtime import Runtime
+from converter.saved_model import opened
 
 MACHINE = Runtime("2.6.2", "7.2.2", "Tesla T4", "7.5", "470.57.02")
 
@@ -136,7 +137,7 @@ def test_masks_that_disagree_are_not_published_and_the_report_says_where(
     convert, by_tensorflow, tmp_path: Path
 ) -> None:
     with pytest.raises(
-        ConverterError, match=r"tiny-trt-fp16 is not published: .* expected at least 99\.500%; .*report"
+        ConverterError, match=r"tiny-trt-fp16 is not published: .* expected at least 99\.500 %; .*report"
     ):
         convert(by_tensorflow(in_a_corner))
     assert not (tmp_path / "models_repo").exists()
@@ -164,6 +165,31 @@ def test_every_batch_size_is_compared(convert, by_tensorflow, tmp_path: Path) ->
     with pytest.raises(ConverterError, match="is not published"):
         convert(by_tensorflow(wrong_in_batches), "--batch-sizes", "1", "4")
     assert "(batch of 4)" in (tmp_path / "report/report.md").read_text()
+
+
+@pytest.mark.parametrize("signature", ["scores", "probabilities"])
+def test_every_converted_signature_is_compared(convert, by_tensorflow, tmp_path: Path, signature: str) -> None:
+    built = []
+
+    def wrong_beside_serving_default(options, interface, rewritten, scratch, calibration):
+        built.append(rewritten.name)
+        wrong = by_tensorflow(lambda alias, value: tf.zeros_like(value))
+        right = by_tensorflow()
+        build = right if rewritten.name == "serving_default" else wrong
+        return build(options, interface, rewritten, scratch, calibration)
+
+    with pytest.raises(ConverterError, match="is not published"):
+        convert(wrong_beside_serving_default, "--signatures", signature)
+    assert built == ["serving_default", signature]
+    text = (tmp_path / "report/report.md").read_text()
+    assert f"`{signature}` has masks of its own engines: " in text
+    assert not (tmp_path / "models_repo").exists()
+
+
+def test_a_report_that_cannot_be_written_is_known_before_it_is_converted(convert, tmp_path: Path) -> None:
+    (tmp_path / "report").touch()
+    with pytest.raises(OSError, match="report"):
+        convert(lambda *arguments: pytest.fail("converted"))
 
 
 def test_what_is_published_is_compared_once_more(convert, by_tensorflow, tmp_path: Path) -> None:
@@ -195,9 +221,17 @@ def test_another_s_model_keeps_its_signature(convert, by_tensorflow, save_foreig
     known = json.loads((result.folder / ENGINE_PATH).read_text())
     assert known["compared"]["agreement"] >= 0.995
     signatures = tf.saved_model.load(str(result.folder)).signatures
-    assert set(signatures) == {"serving_default", "greet"}
+    assert set(signatures) == {"serving_default", "features", "greet"}
     (image,) = signatures["serving_default"].structured_input_signature[1].values()
     assert (image.name, image.dtype, image.shape.as_list()) == ("input_1", tf.float32, [None, 32, 48, 3])
+    feeds = {
+        "features": {"input_1": np.ones((1, 32, 48, 3), np.float32)},
+        "greet": {"language": np.array(["en", "la"])},
+    }
+    with opened(theirs) as source, opened(result.folder) as converted:  # their variables and tables came along
+        for name, given in feeds.items():
+            (expected,), (actual,) = (model.run(name, given).values() for model in (source, converted))
+            assert (expected == actual).all(), name
 
 
 @pytest.mark.converter

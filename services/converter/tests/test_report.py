@@ -75,6 +75,11 @@ def test_it_shows_where_masks_differ(outcome) -> None:
     assert "![b.jpg: image, source's mask, result's mask, differences in red](worst.png)" in text
 
 
+@pytest.mark.parametrize(("share", "text"), [(0.57, "57.000 %"), (0.9949999, "99.499 %"), (1 - 1e-8, "99.999 %")])
+def test_shares_are_rounded_down_as_they_are_read(share, text) -> None:
+    assert report.percent(share) == text
+
+
 def test_masks_that_are_equal_need_no_picture(outcome) -> None:
     equal = dataclasses.replace(outcome.proof, agreement=compare([TRUTH] * 2, [TRUTH] * 2))
     text = report.render(dataclasses.replace(outcome, proof=equal))

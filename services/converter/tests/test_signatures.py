@@ -114,7 +114,7 @@ def test_another_s_model_keeps_its_other_signatures_and_gets_the_size(save_forei
     function = {"serving_default": lambda images: {"output": images + 1}}
     signatures.save(tmp_path / "saved", source, None, function, {"serving_default": spec}, {})
     saved = tf.saved_model.load(str(tmp_path / "saved"))
-    assert set(saved.signatures) == {"serving_default", "greet"}
-    assert saved.signatures["greet"](name=tf.constant("you"))["greeting"].numpy() == b"hello you"
+    assert set(saved.signatures) == {"serving_default", "features", "greet"}
+    assert saved.signatures["greet"](language=tf.constant(["en"]))["greeting"].numpy() == [b"hello "]
     with saved_model.opened(tmp_path / "saved") as model:
         assert model.signatures["serving_default"] == spec

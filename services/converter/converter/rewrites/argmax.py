@@ -9,20 +9,22 @@ from converter.rewrites.graph import Graph, data_inputs
 
 
 def rewrite_argmax(graph: Graph, node: Any) -> Optional[str]:
-    """int64 becomes int32; whoever casts the result casts that, and whoever else reads it gets int64 as before.
+    """int64 becomes int32; whoever casts the result casts that, and whoever else reads it gets what it got before.
 
     Raises:
         Left: the axis is not a constant.
     """
-    if tf.dtypes.as_dtype(node.attr["output_type"].type) == tf.int32:
+    wide = graph.dtype(node.name)
+    if wide == tf.int32:
         return None
+    operation = node.op
     tensor, axis = data_inputs(node)
     constant_axis = graph.add_constant(f"{node.name}/axis", graph.constant(axis).astype(np.int32))
     consumers = graph.consumers(node.name)
     narrow = graph.add(
         f"{node.name}/int32",
         node.op,
-        [tensor, constant_axis],
+        [tensor, constant_axis, *graph.waits(node, [tensor])],
         T=graph.dtype(tensor),
         Tidx=tf.int32,
         output_type=tf.int32,
@@ -31,5 +33,5 @@ def rewrite_argmax(graph: Graph, node: Any) -> Optional[str]:
         if consumer.op == "Cast":
             consumer.input[0] = narrow
             consumer.attr["SrcT"].type = tf.int32.as_datatype_enum
-    graph.replace(node, "Cast", [narrow], SrcT=tf.int32, DstT=tf.int64, Truncate=False)
-    return "ArgMax to int64 → int32"
+    graph.replace(node, "Cast", [narrow], SrcT=tf.int32, DstT=wide, Truncate=False)
+    return f"{operation} to {wide.name} → int32"

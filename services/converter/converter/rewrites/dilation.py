@@ -35,7 +35,7 @@ def rewrite_dilated_depthwise(graph: Graph, node: Any) -> Optional[str]:
     dilations = graph.constant(block)
     offsets = graph.constant(paddings)[:, 0] - graph.constant(data_inputs(node)[2])[:, 0]
     kernel = data_inputs(convolution)[1]
-    sides = (graph.shape(kernel) or ())[:2]
+    sides = (graph.shape(kernel) or (None, None))[:2]
     if len(dilations) != 2 or graph.dtype(x) != tf.float32 or any(not side or side % 2 == 0 for side in sides):
         raise Left(_NOT_A_DILATION)
 

@@ -34,7 +34,9 @@ class Graph:
         self.definition.CopyFrom(graph_def)
         self._inferred: Any = None
         for node in self.definition.node:
-            node.attr.pop("_output_shapes", None)  # written by the exporter; nothing keeps it true
+            # Nothing keeps the exporter's shapes true; and a node that is pruned is no place to be put beside.
+            for written in ("_output_shapes", "_class"):
+                node.attr.pop(written, None)
         self.nodes: Dict[str, Any] = {node.name: node for node in self.definition.node}
 
     def of(self, *operations: str) -> List[Any]:
@@ -96,15 +98,19 @@ class Graph:
         array = np.asarray(value)
         return self.add(name, "Const", [], dtype=tf.dtypes.as_dtype(array.dtype), value=array)
 
-    def replace(self, node: Any, op: str, inputs: Sequence[str], **attributes: Any) -> None:
-        """Make the node another operation with the same name, waiting for what it waited for."""
+    def waits(self, node: Any, inputs: Sequence[str]) -> List[str]:
+        """The control inputs, ``^name``, of what does the node's work with these inputs instead of its own."""
         # What a dropped constant waited for (an Assert, say), the node waited for.
         dropped = [self.nodes[producer(tensor)] for tensor in set(data_inputs(node)) - set(inputs)]
-        waits = {name for waiting in (node, *dropped) for name in waiting.input if name.startswith("^")}
+        return sorted({name for waiting in (node, *dropped) for name in waiting.input if name.startswith("^")})
+
+    def replace(self, node: Any, op: str, inputs: Sequence[str], **attributes: Any) -> None:
+        """Make the node another operation with the same name, waiting for what it waited for."""
+        waits = self.waits(node, inputs)
         name = node.name
         node.Clear()
         node.name, node.op = name, op
-        node.input.extend([*inputs, *sorted(waits)])
+        node.input.extend([*inputs, *waits])
         _set(node, attributes)
 
     def become(self, node: Any, tensor: str, dtype: Any) -> None:

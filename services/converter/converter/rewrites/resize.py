@@ -37,7 +37,7 @@ def rewrite_bilinear(graph: Graph, node: Any) -> Optional[str]:
         if before == 1:  # every target pixel is the one source pixel
             x = taps.repeat(graph, prefix, x, size)
             used.append("broadcast")
-        elif half_pixel and after % before == 0:
+        elif half_pixel and taps.repeats(before, after):
             x = taps.interpolate(graph, prefix, x, axis, before, size, channels)
             used.append("taps")
         else:
@@ -50,7 +50,7 @@ def rewrite_bilinear(graph: Graph, node: Any) -> Optional[str]:
 
 
 def rewrite_nearest(graph: Graph, node: Any) -> Optional[str]:
-    """Half-pixel ResizeNearestNeighbor, for float32 where the factor is no whole number.
+    """Half-pixel ResizeNearestNeighbor, for float32 alone where a plain one would not do.
 
     Raises:
         Left: a size is not known before the graph runs, or integers would have to be multiplied by a matrix.
@@ -59,12 +59,12 @@ def rewrite_nearest(graph: Graph, node: Any) -> Optional[str]:
         return None
     *source, _ = graph.image(data_inputs(node)[0])
     *target, _ = graph.image(node.name)
-    if all(after % before == 0 for before, after in zip(source, target)):
+    if all(taps.repeats(before, after) for before, after in zip(source, target)):
         # floor((i + 1/2) / f) is floor(i / f) for whole f.
         node.attr["half_pixel_centers"].b = False
         return "half-pixel ResizeNearestNeighbor → plain, the same at whole factors"
     if graph.dtype(data_inputs(node)[0]) != tf.float32:
-        raise Left("its factor is no whole number and its values are not float32")
+        raise Left("its factor takes a matrix and its values are not float32")
     x = data_inputs(node)[0]
     for axis, name in _AXES.items():
         before, after = source[axis - 1], target[axis - 1]

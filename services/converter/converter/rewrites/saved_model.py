@@ -35,7 +35,7 @@ def rewrite_saved_model(
         image_size: height and width, for a model that leaves them open: TensorRT needs them.
 
     Raises:
-        ConverterError: there is no such signature, or its images have another size.
+        ConverterError: there is no such signature, it has tables or the like, or its images have another size.
     """
     loaded = tf.saved_model.load(str(source))
     if signature not in loaded.signatures:
@@ -46,6 +46,11 @@ def rewrite_saved_model(
     inputs = sorted(function.structured_input_signature[1])
     outputs = sorted(function.structured_outputs)
     frozen = convert_variables_to_constants_v2(function, lower_control_flow=False)
+    if len(frozen.inputs) > len(inputs):
+        raise ConverterError(
+            f"the signature {signature} of {source} reads what cannot be written into its graph, such as a lookup "
+            "table: expected variables and constants alone; export the network without it"
+        )
     specs = [
         tf.TensorSpec(_sized(tensor.shape, image_size, source), tensor.dtype, name)
         for name, tensor in zip(inputs, frozen.inputs)

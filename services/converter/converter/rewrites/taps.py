@@ -14,8 +14,19 @@ import tensorflow as tf
 from converter.rewrites.graph import Graph
 
 
+def repeats(before: int, after: int) -> bool:
+    """Whether a plain ResizeNearestNeighbor repeats every pixel equally often.
+
+    It scales positions in float32; by some whole factors, 41 and 47 among them, i * (1 / f) falls short of where the
+    next pixel begins.
+    """
+    scale = np.float32(before) / np.float32(after)
+    reached = np.floor(np.arange(after, dtype=np.float32) * scale).clip(None, before - 1)
+    return after % before == 0 and np.array_equal(reached, np.arange(after) // (after // before))
+
+
 def repeat(graph: Graph, name: str, x: str, size: Tuple[int, int]) -> str:
-    """``x``, float32 [N,H,W,C], stretched to ``size``, a whole multiple of its own, by repeating pixels."""
+    """``x``, float32 [N,H,W,C], stretched to ``size``, of which :func:`repeats` is true, by repeating pixels."""
     return graph.add(
         f"{name}_nearest",
         "ResizeNearestNeighbor",

@@ -21,6 +21,8 @@ SIZES = {
     "7.5 and 8": ((8, 10), (60, 80)),
     "odd sizes": ((7, 11), (33, 29)),
     "down": ((33, 29), (11, 7)),
+    # 1 / 41 in float32, 41 times, is less than 1.
+    "41": ((2, 3), (82, 123)),
     "1x1": ((1, 1), (13, 9)),
     "1 high": ((1, 6), (8, 24)),
     "to 1x1": ((5, 5), (1, 1)),
@@ -113,6 +115,11 @@ def argmax_cast(x):
 @case("argmax to int64", [None, 5, 6, 8])
 def argmax(x):
     return tf.argmax(x, -1)
+
+
+@case("argmin to int64", [None, 5, 6, 8])
+def argmin(x):
+    return tf.argmin(x, -1)
 
 
 for rate, kernel, size in (((2, 2), (3, 3), (8, 12)), ((6, 6), (3, 3), (8, 13)), ((3, 1), (5, 3), (14, 9))):

@@ -65,6 +65,36 @@ def test_a_control_input_with_an_effect_stays() -> None:
     assert waits[1:] in {node.name for node in rewritten.node}
 
 
+def test_a_cast_argmax_waits_as_it_did() -> None:
+    with tf.Graph().as_default() as graph:
+        x = tf.compat.v1.placeholder(tf.float32, [None, 4, 6, 2], "x")
+        with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(x > 0), ["dark"], name="check")]):
+            classes = tf.argmax(x, -1)
+        tf.cast(classes, tf.uint8, "y")
+    rewritten, _ = apply(graph.as_graph_def(), ["x", "y"])
+    (argmax,) = (node for node in rewritten.node if node.op == "ArgMax")
+    assert any(name.startswith("^check") for name in argmax.input)
+
+
+def test_argmax_to_another_type_keeps_it() -> None:
+    with tf.Graph().as_default() as graph:
+        x = tf.compat.v1.placeholder(tf.float32, [None, 4, 6, 2], "x")
+        tf.identity(tf.raw_ops.ArgMax(input=x, dimension=-1, output_type=tf.uint16), "y")
+    rewritten, notes = apply(graph.as_graph_def(), ["x", "y"])
+    assert notes == ["1 ArgMax to uint16 → int32"]
+    with tf.Graph().as_default() as graph:
+        tf.graph_util.import_graph_def(rewritten, name="")
+        assert graph.get_tensor_by_name("y:0").dtype == tf.uint16
+
+
+def test_a_node_may_have_been_put_beside_one_that_is_dropped(graph_def) -> None:
+    (z,) = (node for node in graph_def.node if node.name == "z")
+    z.attr["_class"].list.s.append(b"loc:@unused")
+    rewritten, _ = apply(graph_def, ["x", "z"])
+    with tf.Graph().as_default():
+        tf.graph_util.import_graph_def(rewritten, name="")
+
+
 def test_functions_are_carried_along() -> None:
     @tf.function(input_signature=[tf.TensorSpec([])])
     def halve(x):

@@ -14,8 +14,8 @@ CASES = runpy.run_path(str(SCRIPT))["CASES"]
 
 # Operations that TF-TRT takes as they are: of 2.6.2 with TensorRT 7.2.2 in its source, of 2.14.1 as it ran.
 TAKEN = {
-    "AddV2", "ArgMax", "AvgPool", "BiasAdd", "Conv2D", "DepthwiseConv2dNative", "Mean", "Mul", "Pad", "Relu", "Reshape",
-    "ResizeNearestNeighbor", "Sigmoid", "Sub", "Transpose",
+    "AddV2", "ArgMax", "ArgMin", "AvgPool", "BiasAdd", "Conv2D", "DepthwiseConv2dNative", "Mean", "Mul", "Pad", "Relu",
+    "Reshape", "ResizeNearestNeighbor", "Sigmoid", "Sub", "Transpose",
 }  # fmt: skip
 AROUND = {"Const", "Placeholder", "Identity", "Cast"}
 # What cannot be rewritten, and slices that the case itself has.
@@ -31,6 +31,8 @@ NOTES = {
     "bilinear by 3, odd": ["1 half-pixel ResizeBilinear → taps"],
     "bilinear by 7.5 and 8": ["1 half-pixel ResizeBilinear → matrices and taps"],
     "bilinear by odd sizes": ["1 half-pixel ResizeBilinear → matrices"],
+    "bilinear by 41": ["1 half-pixel ResizeBilinear → matrices"],
+    "nearest by 41": ["1 half-pixel ResizeNearestNeighbor → matrices"],
     "bilinear by 1x1": ["1 half-pixel ResizeBilinear → broadcast"],
     "bilinear of an open size": ["1 ResizeBilinear left as it is: its size is not known before the graph runs"],
     "bilinear with aligned corners": [],
@@ -39,6 +41,7 @@ NOTES = {
         "1 half-pixel ResizeBilinear → taps",
     ],
     "squeeze-excite with a dynamic reshape": ["1 dynamic Reshape → constant"],
+    "argmin to int64": ["1 ArgMin to int64 → int32"],
     "argmax to int64, cast": ["1 ArgMax to int64 → int32"],
     "depthwise (3, 3) dilated by (6, 6), SAME": ["1 dilated DepthwiseConv2dNative → its phases side by side"],
     "convolutions with explicit padding": [

@@ -90,3 +90,18 @@ def test_another_size_than_the_graphs_is_refused(models_root: Path, tmp_path: Pa
 def test_a_signature_that_is_not_there_is_refused(foreign: Path, tmp_path: Path) -> None:
     with pytest.raises(ConverterError, match="has no signature scores: it has serving_default"):
         rewrite_saved_model(foreign, tmp_path / "out", "scores")
+
+
+def test_a_lookup_table_is_refused(tmp_path: Path) -> None:
+    module = tf.Module()
+    values = tf.lookup.KeyValueTensorInitializer(tf.range(3, dtype=tf.int64), tf.constant([7, 8, 9], tf.int64))
+    module.table = tf.lookup.StaticHashTable(values, 0)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 4, 6, 3], tf.float32, name="image")])
+    def serve(image):
+        return {"mask": module.table.lookup(tf.argmax(image, -1))}
+
+    tf.saved_model.save(module, str(tmp_path / "mine"), {"serving_default": serve})
+    with pytest.raises(ConverterError, match="reads what cannot be written into its graph, such as a lookup table: "):
+        rewrite_saved_model(tmp_path / "mine", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
