@@ -1,6 +1,7 @@
 """How uvicorn is set up to serve the gateway, and how it ends."""
 
 import asyncio
+import math
 import socket
 from contextlib import suppress
 from functools import partial
@@ -27,9 +28,14 @@ class GracefulServer(uvicorn.Server):
         state: AppState = self.lifespan.state["gateway"]
         state.admission.is_closing = True
         await asyncio.sleep(state.settings.shutdown_delay_ms / 1000)
+        for listening in self.servers:
+            listening.close()
+        ends_at = asyncio.get_running_loop().time() + state.settings.deadline_ms / 1000
         with suppress(TimeoutError):
-            async with asyncio.timeout(state.settings.deadline_ms / 1000):
+            async with asyncio.timeout_at(ends_at):
                 await state.streams.close()
+        left_s = ends_at - asyncio.get_running_loop().time()
+        self.config.timeout_graceful_shutdown = max(0, math.ceil(left_s)) + 1
         await super().shutdown(sockets)
 
 
@@ -55,6 +61,5 @@ def server(settings: Settings) -> GracefulServer:
             server_header=False,
             log_config=None,  # gateway.logs has set up logging for everyone
             access_log=False,  # gateway.middleware writes the line
-            timeout_graceful_shutdown=settings.deadline_ms // 1000 + 1,
         )
     )

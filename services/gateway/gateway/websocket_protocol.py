@@ -1,7 +1,8 @@
 """uvicorn's WebSocket protocol with an end to its patience, and to what one connection can make it hold.
 
 uvicorn waits without limit for a client that does not read, also when it wants to close, keeps as many fragments of a
-message as come, and answers every ping whether or not the answers are read.
+message as come, answers every ping whether or not the answers are read, and forgets a handshake that the WebSocket
+library refuses to parse.
 """
 
 import asyncio
@@ -58,8 +59,18 @@ class ImpatientWebSocket(WebSocketsSansIOProtocol):
         """After the last word nothing that comes is looked at."""
         if self._is_given_up:
             self._close_when_quiet()
-        else:
-            super().data_received(data)
+            return
+        super().data_received(data)
+        if self.conn.handshake_exc and not self.handshake_initiated:
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.transport.close()
+            self._give_up_after(_LAST_WORD_S)
+
+    async def send(self, message: Any) -> None:
+        """A handshake that was refused has been answered; uvicorn would log it as a fault of the application's."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and self.close_sent:
+            self.handshake_complete = True
 
     def pause_writing(self) -> None:
         """The client reads more slowly than it is sent to."""
@@ -102,12 +113,21 @@ class ImpatientWebSocket(WebSocketsSansIOProtocol):
     def handle_parser_exception(self) -> None:
         """Say why, and let what is on its way pass."""
         self.close_sent = self._is_given_up = True
+        self._stop_sending()
         assert self.conn.close_sent is not None
         code, reason = self.conn.close_sent.code, self.conn.close_sent.reason
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self.transport.write(b"".join(self.conn.data_to_send()))
         self._close_when_quiet()
         self._give_up_after(_LAST_WORD_S)
+
+    def keepalive_timeout(self) -> None:
+        """Nobody is there any more; what works for them should not wait until the network knows it, too."""
+        super().keepalive_timeout()
+        if self.close_sent:
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": 1011, "reason": "no answer to pings"})
+            self._stop_sending()
+            self._give_up_after(_LAST_WORD_S)
 
     def on_task_complete(self, task: asyncio.Task[None]) -> None:
         """Nothing more will be said; what has been is read soon or never."""
@@ -129,7 +149,10 @@ class ImpatientWebSocket(WebSocketsSansIOProtocol):
             reason = f"what was sent has not been read for {1000 * self._patience_s:.0f} ms"
             self.conn.fail(1008, reason)
             self.handle_parser_exception()
-        # Whoever waits to send need not wait any longer.
+        self._stop_sending()
+
+    def _stop_sending(self) -> None:
+        """Whoever waits to send need not wait any longer, and whoever sends is told that nobody is there."""
         self.disconnected = True
         self.writable.set()
 

@@ -22,7 +22,7 @@ def test_its_own_the_allowed_and_programs(origin, host):
 
 
 @pytest.mark.parametrize(
-    "origin", ["https://evil.example", "null", "", "http://localhost:9000", "https://app.example:1"]
+    "origin", ["https://evil.example", "null", "", "http://[", "http://localhost:9000", "https://app.example:1"]
 )
 def test_nobody_else(origin):
     with pytest.raises(ForbiddenOrigin, match="GATEWAY_CORS_ORIGINS"):

@@ -453,6 +453,23 @@ def test_without_a_valid_key(keyed, jpeg, converse):
     assert json.loads(refused.value.response.body)["error"]["code"] == "forbidden"
 
 
+def test_words_of_a_stranger_buy_no_time(keyed, converse):
+    async def talk(stream):
+        async def keep_talking():
+            for guess in itertools.count():
+                await stream.say(type="configure", api_key=str(guess))
+                await asyncio.sleep(0.3)
+
+        talking = asyncio.create_task(keep_talking())
+        try:
+            return await stream.closed()
+        finally:
+            talking.cancel()
+
+    code, reason = converse(keyed.client, talk)
+    assert (code, reason.partition(";")[0]) == (1008, "no configure message with a valid api_key came for 2000 ms")
+
+
 def test_a_key_that_is_withdrawn_ends_its_streams(keyed, jpeg, converse):
     async def talk(stream):
         await stream.send(jpeg)
@@ -485,7 +502,7 @@ def test_a_rate_slows_a_stream_down_and_is_no_error(keyed, jpeg, converse):
         ({"Host": "rebound.example"}, "forbidden_host"),
     ],
 )
-def test_pages_of_others_open_no_stream(client, headers, code):
+def test_pages_of_others_open_no_stream(client, headers, code, caplog):
     upgrade = {
         "Connection": "Upgrade",
         "Upgrade": "websocket",
@@ -496,6 +513,8 @@ def test_pages_of_others_open_no_stream(client, headers, code):
     assert reply.status_code == 403
     assert reply.json()["error"]["code"] == code
     assert reply.headers["X-Request-Id"]
+    assert client.get("/livez").status_code == 200  # by now the first is over
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 def test_pages_that_may(make_client, converse):
@@ -575,12 +594,16 @@ def test_a_gateway_that_is_told_to_stop_says_so(run_gateway, serving, jpeg, gate
                 await stream.send(jpeg, 1)
                 await asyncio.to_thread(wait_for, lambda: len(serving.predictions) > known)
                 running.process.send_signal(signal.SIGTERM)
-                await asyncio.to_thread(wait_for, is_going)
+                await asyncio.to_thread(wait_for, is_closed)
                 gate.set()
                 return await stream.hear(), await stream.hear(), await stream.closed()
 
-        def is_going():
-            return httpx.get(f"{running.client.base_url}/readyz", trust_env=False).status_code == 503
+        def is_closed():
+            try:
+                httpx.get(f"{running.client.base_url}/livez", trust_env=False)
+            except httpx.TransportError:
+                return True
+            return False
 
         reply, summary, (code, reason) = asyncio.run(talk())
         assert running.process.wait(30) == 0

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import uvicorn
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.server import ServerState
 
 from gateway.settings import Settings
@@ -151,42 +152,101 @@ def test_what_is_no_websocket_frame(client, garbage, code):
         assert ending(everything(raw))[0] == code
 
 
-def test_pings_are_not_answered_while_answers_are_not_read():
-    written, accepted = [], asyncio.Event()
-    transport = SimpleNamespace(
-        write=written.append,
-        is_closing=lambda: False,
-        get_extra_info=lambda name: None,
-        close=lambda: None,
-        abort=lambda: None,
-        pause_reading=lambda: None,
-        resume_reading=lambda: None,
-    )
+@pytest.mark.parametrize("headers", [[b"Cookie: " + 9000 * b"a"], [b"X-%d: 1" % n for n in range(150)]])
+def test_a_handshake_of_too_much_is_refused(client, headers):
+    with socket.socket() as raw:
+        raw.settimeout(20)
+        raw.connect((client.base_url.host, client.base_url.port))
+        raw.sendall(HANDSHAKE.removesuffix(b"\r\n") + b"\r\n".join([*headers, b"", b""]))
+        assert everything(raw).startswith(b"HTTP/1.1 431 ")
 
-    async def app(scope, receive, send):
-        await receive()
-        await send({"type": "websocket.accept"})
-        accepted.set()
-        await asyncio.Event().wait()
 
-    async def run():
-        config = uvicorn.Config(app, log_config=None, ws_per_message_deflate=False)
-        config.load()
-        metrics = SimpleNamespace(connections=SimpleNamespace(set=lambda count: None))
-        state = {"gateway": SimpleNamespace(metrics=metrics)}
-        protocol = ImpatientWebSocket(Settings(), config=config, server_state=ServerState(), app_state=state)
-        protocol.connection_made(transport)
-        protocol.data_received(HANDSHAKE)
-        await accepted.wait()
+def test_garbage_while_a_frame_is_inferred_is_no_fault(client, serving, jpeg, gate, wait_for, metric, caplog):
+    assert client.post("/segment", content=jpeg).status_code == 200  # or the first call is for the card
+    known = len(serving.predictions)
+    serving.before_predict = lambda request, context: gate.wait(30)
+    with opened(client) as raw:
+        raw.sendall(wire(BINARY, struct.pack("<BBHId", 1, 1, 0, 7, 0) + jpeg))
+        wait_for(lambda: len(serving.predictions) > known)
+        raw.sendall(b"\xff" * 100)
+        assert b"\x03\xea" in raw.recv(100)  # 1002
+        gate.set()
+        wait_for(lambda: metric(client, "segstack_gateway_streams") == 0)
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+@pytest.fixture
+def play():
+    """``play(act)``: awaits ``act(protocol, accepted)`` on a connection to nobody; gives what was written to it, and
+    what the application met."""
+
+    def run(act):
+        written, met = [], []
+        transport = SimpleNamespace(
+            write=written.append,
+            is_closing=lambda: False,
+            get_extra_info=lambda name: None,
+            close=lambda: None,
+            abort=lambda: None,
+            pause_reading=lambda: None,
+            resume_reading=lambda: None,
+        )
+
+        async def perform():
+            accepted = asyncio.Event()
+
+            async def app(scope, receive, send):
+                await receive()
+                await send({"type": "websocket.accept"})
+                accepted.set()
+                met.append(await receive())
+                with pytest.raises(ClientDisconnected):
+                    await send({"type": "websocket.send", "text": "too late"})
+
+            config = uvicorn.Config(app, log_config=None, ws_per_message_deflate=False)
+            config.load()
+            metrics = SimpleNamespace(connections=SimpleNamespace(set=lambda count: None))
+            state = {"gateway": SimpleNamespace(metrics=metrics)}
+            protocol = ImpatientWebSocket(Settings(), config=config, server_state=ServerState(), app_state=state)
+            protocol.connection_made(transport)
+            protocol.data_received(HANDSHAKE)
+            await accepted.wait()
+            (task,) = protocol.tasks
+            try:
+                await act(protocol, written)
+            finally:
+                protocol.connection_lost(None)
+                await task
+
+        asyncio.run(perform())
+        return written, met
+
+    return run
+
+
+def test_pings_are_not_answered_while_answers_are_not_read(play):
+    unread = []
+
+    async def act(protocol, written):
         protocol.pause_writing()
         protocol.data_received(1000 * wire(PING, b"ping"))
-        unread = len(written)
+        unread.extend(written)
         protocol.resume_writing()
         protocol.data_received(wire(PING, b"pong"))
-        (task,) = protocol.tasks
-        task.cancel()
-        protocol.connection_lost(None)
-        return unread
 
-    assert asyncio.run(run()) == 1  # the handshake
-    assert written[-1] == bytes([0x80 | PONG, 4]) + b"pong"
+    written, _ = play(act)
+    assert len(unread) == 1  # the handshake
+    assert written[1] == bytes([0x80 | PONG, 4]) + b"pong"
+
+
+def test_who_answers_no_pings_is_given_up_at_once(play):
+    """The network may know of it only minutes later."""
+
+    async def act(protocol, written):
+        protocol.pause_writing()
+        protocol.keepalive_timeout()
+        async with asyncio.timeout(30):
+            await asyncio.wait(protocol.tasks)
+
+    _, met = play(act)
+    assert met == [{"type": "websocket.disconnect", "code": 1011, "reason": "no answer to pings"}]

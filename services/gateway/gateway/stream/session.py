@@ -117,11 +117,13 @@ class Session:
     async def _read(self) -> None:
         """Take in whatever comes, for ever: uvicorn reads from the network only while somebody receives."""
         settings = self._state.settings
+        known_by = asyncio.get_running_loop().time() + settings.header_timeout_ms / 1000
         while True:
             is_known = self._visitor.is_known
             patience_ms = settings.stream_idle_timeout_ms if is_known else settings.header_timeout_ms
             try:
-                async with asyncio.timeout(patience_ms / 1000):
+                # Whatever a stranger says does not buy more time.
+                async with asyncio.timeout(patience_ms / 1000) if is_known else asyncio.timeout_at(known_by):
                     message = await self._websocket.receive()
             except TimeoutError:
                 what = "no frame" if is_known else "no configure message with a valid api_key"
