@@ -128,7 +128,9 @@ def test_metrics_are_fractions(miou, road, sentence):
         Metrics(miou=miou, per_class_iou={"road": road}, split="val", images=1)
 
 
-@pytest.mark.parametrize("value", [float("inf"), float("nan"), b"bytes", object()], ids=["inf", "nan", "bytes", "object"])
+@pytest.mark.parametrize(
+    "value", [float("inf"), float("nan"), b"bytes", object()], ids=["inf", "nan", "bytes", "object"]
+)
 def test_what_json_does_not_have_is_not_written(card, value):
     with pytest.raises(CardError, match=r"model card road: .*: expected text, finite numbers"):
         dataclasses.replace(card, engine={"latency_ms": value}).to_json()
