@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture
 def run_locally(tmp_path):
-    """``run_locally(libraries, tool)``: where the loader knows ``libraries``; what is preloaded and run, what is said."""
+    """``run_locally(libraries, tool)``: where the loader knows ``libraries``; what is preloaded and run, and said."""
     for name, text in {
         "bin/ldconfig": 'echo "$LIBRARIES"',
         ".venv/bin/python": 'echo "preloaded: $LD_PRELOAD; run: $*"',
