@@ -8,9 +8,12 @@ let subject = null;
 
 /** Says `trouble`, which is about `about`: "readiness" or "picture". Returns whether that is news. */
 export function showTrouble(trouble, about) {
+  const isSame = $("notice-title").textContent === trouble.title;
+  // What a person has just tried comes first; that the model is away as well stands in the header.
+  if (!$("notice").hidden && subject === "picture" && about === "readiness" && !isSame) return false;
   subject = about;
   // The same trouble is found again and again while it lasts; a screen reader should say it once.
-  if (!$("notice").hidden && $("notice-title").textContent === trouble.title) return false;
+  if (!$("notice").hidden && isSame) return false;
   $("notice-title").textContent = trouble.title;
   setText($("notice-text"), trouble.message);
   $("key-form").hidden = !trouble.needsKey;

@@ -48,16 +48,16 @@ export class StreamFigures {
   /** Writes them down; often enough to follow, seldom enough to read. */
   show() {
     if (!this.#shown.length) return;
-    const first = this.#shown[0].now;
-    const span = performance.now() - first;
-    const rate = this.#shown.length > 1 ? (1000 * (this.#shown.length - 1)) / span : 0;
+    const span = performance.now() - this.#shown[0].now;
+    // One frame is no rate.
+    const rate = this.#shown.length > 1 ? `${((1000 * (this.#shown.length - 1)) / span).toFixed(1)} frames a second · ` : "";
     const latency = median(this.#shown.map((each) => each.latency));
     const stages = [...Object.keys(STAGES), "page"].map((stage) => [
       stage,
       median(this.#shown.map(({ timing }) => timing[stage])),
     ]);
     showStages(Object.fromEntries(stages), latency);
-    showTotal(`${rate.toFixed(1)} frames a second · ${latency.toFixed(0)} ms round trip · ${this.#dropped} dropped`);
+    showTotal(`${rate}${latency.toFixed(0)} ms round trip · ${this.#dropped} dropped`);
   }
 }
 
