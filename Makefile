@@ -46,8 +46,9 @@ lint: setup ## ruff and mypy
 lock: setup ## pin every dependency anew
 	scripts/lock.sh
 
-train: ## DATA=… NAME=… CONFIG=… SET="epochs=20 …": train a network and publish it
-	scripts/run.sh trainer train --config '$(CONFIG)' --data '$(DATA)' --run '$(RUN)' --publish '$(NAME)' $(SET:%=--set %)
+train: ## DATA=… NAME=… CONFIG=… SET="epochs=20 …": train a network and publish it; RESUME=runs/… goes on with one
+	scripts/run.sh trainer train --publish '$(NAME)' $(SET:%=--set %) \
+	  $(if $(RESUME),--resume '$(RESUME)',--config '$(CONFIG)' --data '$(DATA)' --run '$(RUN)')
 
 evaluate: setup ## MODEL=… DATA=…: measure a published model on held-out images
 	.venv/bin/python -m trainer evaluate --model '$(MODEL)' --data '$(DATA)'
