@@ -12,6 +12,7 @@ where others use the machine, ``--clock cpu`` gives the same processor time inst
 import argparse
 import csv
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -63,7 +64,9 @@ def theirs(dataset: Dataset, folder: Path, python: Path, seconds: float, clock: 
         classes=len(dataset.classes),
     )
     words = [str(python), str(PEER), str(folder / "images.npz"), str(folder / "masks.npy"), str(seconds), clock]
-    said = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
+    # Asleep, OpenMP's threads do not spend the processor time that they are given on waiting; spinning, they are faster.
+    environment = {**os.environ, **({"OMP_WAIT_POLICY": "PASSIVE"} if clock == "cpu" else {})}
+    said = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
     confusion = ConfusionMatrix(len(dataset.classes))
     confusion.add(np.stack([pair.mask for pair in validation]), np.load(folder / "masks.npy"))
     return confusion.miou(), json.loads(said)
