@@ -14,9 +14,10 @@ Contender = Callable[[], float]  # calls once, answers in milliseconds
 class Peer:
     """A process in an environment of its own, which calls a contender for each line on its standard input."""
 
-    def __init__(self, python: Path, script: Path, *words: object) -> None:
+    def __init__(self, python: Path, script: Path, *words: object, spins: bool = False) -> None:
+        """``spins``: whether OpenMP's threads wait as they do by default, turning for some milliseconds, or asleep."""
         command = [str(python), str(script), *map(str, words)]
-        environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}  # its threads must not spin while others are timed
+        environment = {**os.environ, **({} if spins else {"OMP_WAIT_POLICY": "PASSIVE"})}
         self._script = script
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment

@@ -32,12 +32,17 @@ def test_the_last_two_are_kept(tmp_path):
     assert last_saved(tmp_path) == 20000
 
 
-def test_a_damaged_one_is_passed_over(tmp_path):
+@pytest.mark.parametrize("kept_bytes", [-40, 0])
+def test_a_damaged_one_is_passed_over(tmp_path, kept_bytes):
     save_state(tmp_path, state(1))
-    save_state(tmp_path, state(2))
-    newest = tmp_path / "state" / "step-00000002.npz"
-    newest.write_bytes(newest.read_bytes()[:-40])
+    save_state(tmp_path, state(5))
+    newest = tmp_path / "state" / "step-00000005.npz"
+    newest.write_bytes(newest.read_bytes()[:kept_bytes])
     assert load_state(tmp_path).step == 1
+
+    save_state(tmp_path, state(2))  # gone on from there
+    assert [path.name for path in sorted(newest.parent.iterdir())] == ["step-00000001.npz", "step-00000002.npz"]
+    assert last_saved(tmp_path) == 2
 
 
 def test_what_a_killed_process_left_is_removed(tmp_path):

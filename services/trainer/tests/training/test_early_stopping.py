@@ -46,6 +46,14 @@ def test_a_resumed_training_goes_on_counting():
     assert again.update(figures(miou=0.45))
 
 
+def test_resumed_by_another_figure_it_counts_anew():
+    by_miou = EarlyStopping(StopEarly(patience=1))
+    ended(by_miou, [0.5], "miou")
+    by_loss = EarlyStopping(StopEarly(patience=1, monitor="loss"))
+    by_loss.restore(by_miou.state())
+    assert ended(by_loss, [0.9, 0.8, 0.85], "loss") == [False, False, True]
+
+
 @pytest.mark.parametrize("value", [0.5, None])
 def test_without_options_nothing_ends_a_training(value):
     assert not any(ended(EarlyStopping(None), [value] * 1000, "miou"))

@@ -78,11 +78,22 @@ def test_a_resumed_training_tells_nothing_twice(open_logbook, tmp_path):
     (events,) = (tmp_path / "tensorboard").iterdir()
     events.write_bytes(events.read_bytes()[:-5])
     with open_logbook() as logbook:
-        logbook.rewind(2 * STEPS)
+        logbook.rewind(2 * STEPS, epochs=2)
         train(logbook, [3])
     assert [line["epoch"] for line in lines(tmp_path)] == ["1", "2", "3"]
     assert [step for step, _ in curve(tmp_path, "validation_miou")] == [10, 20, 30]
     assert [step for step, _ in curve(tmp_path, "loss/step")] == [1, 10, 11, 20, 21, 30]
+
+
+def test_an_epoch_whose_end_was_told_but_not_saved_is_told_once(open_logbook, tmp_path):
+    """The state that is gone on from is that of its last step."""
+    with open_logbook() as logbook:
+        train(logbook, [1, 2])
+    with open_logbook() as logbook:
+        logbook.rewind(2 * STEPS, epochs=1)
+        logbook.epoch(dataclasses.replace(FIGURES, epoch=2))
+    assert [line["epoch"] for line in lines(tmp_path)] == ["1", "2"]
+    assert [step for step, _ in curve(tmp_path, "validation_miou")] == [10, 20]
 
 
 def test_pictures_show_image_label_and_prediction(open_logbook, tmp_path):

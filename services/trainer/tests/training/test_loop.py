@@ -19,7 +19,7 @@ from trainer.data.dataset import split_of
 from trainer.errors import UserError
 from trainer.models import create_model
 from trainer.recipe import load_recipe
-from trainer.training.checkpoint import last_saved
+from trainer.training.checkpoint import last_saved, load_state
 from trainer.training.endings import StoppedError
 from trainer.training.loop import train
 
@@ -128,6 +128,27 @@ def test_stopped_and_resumed_it_ends_as_if_it_had_not_been(
     assert "going on after step" in capsys.readouterr().err
 
 
+def test_with_an_average_it_is_the_average_that_is_validated_and_saved(tiny_recipe, weights_of, tmp_path):
+    run = tmp_path / "run"
+    train(tiny_recipe("average=0.999"), run)
+    saved, values = weights_of(run, "best.keras"), load_state(run).values
+    for ours, theirs in zip(saved, values[-len(saved) :], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert not np.allclose(saved[0], values[0])  # the trained network's
+
+
+def test_it_goes_on_without_the_weights_it_once_began_with(two_epochs, tiny_recipe, tmp_path, capsys):
+    begun = shutil.copytree(two_epochs, tmp_path / "begun")
+    run, early = tmp_path / "run", ("optimizer.learning_rate=1e-30", "early_stopping.patience=1", f"weights={begun}")
+    train(tiny_recipe("epochs=9", *early), run)
+    ended = len(steps_told(run))
+    assert ended < 9
+
+    shutil.rmtree(begun)
+    train(tiny_recipe("epochs=9", *early), run, resume=True)
+    assert f"was ended early after {ended} epochs; --set early_stopping=null trains on" in capsys.readouterr().err
+
+
 def test_a_finished_run_is_not_trained_on_unless_it_is_told_to(two_epochs, tiny_recipe, tmp_path, capsys):
     run = shutil.copytree(two_epochs, tmp_path / "run")
     train(tiny_recipe("epochs=2"), run, resume=True)
@@ -177,12 +198,6 @@ def test_another_data_set_is_not_gone_on_with(two_epochs, tiny_recipe, copied, t
     dataclasses.replace(copied, items=copied.items[1:]).save()
     with pytest.raises(UserError, match=r"set is not the data set that .* was trained on"):
         train(tiny_recipe("epochs=3", f"data.path={copied.root}"), two_epochs, resume=True)
-
-
-def test_early_stopping_ends_it(tiny_recipe, tmp_path):
-    run = tmp_path / "run"
-    train(tiny_recipe("epochs=9", "optimizer.learning_rate=1e-30", "early_stopping.patience=1"), run)
-    assert len(steps_told(run)) < 9
 
 
 def test_without_early_stopping_validate_every_spares_epochs(tiny_recipe, tmp_path):

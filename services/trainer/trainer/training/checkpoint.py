@@ -46,9 +46,12 @@ def save_state(run: Path, state: State) -> None:
         leftover.unlink()
     arrays: dict[str, Any] = {f"{number:05d}": value for number, value in enumerate(state.values)}
     arrays[_FACTS] = np.frombuffer(json.dumps(state.facts).encode(), np.uint8)
-    with replacing(folder / f"step-{state.step:08d}.npz") as beside, beside.open("wb") as file:
+    written = folder / f"step-{state.step:08d}.npz"
+    with replacing(written) as beside, beside.open("wb") as file:
         np.savez(file, **arrays)
-    for path in _newest_first(run)[_KEPT:]:
+    states = _newest_first(run)
+    newest = states.index(written)  # a later one is damaged: the training went on from before it
+    for path in states[:newest] + states[newest + _KEPT :]:
         path.unlink()
 
 
@@ -64,7 +67,7 @@ def load_state(run: Path) -> State:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
                 facts = json.loads(content[_FACTS].tobytes())
                 values = [content[name] for name in sorted(content.files) if name != _FACTS]
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
             continue
         return State(int(path.stem.removeprefix("step-")), values, facts)
     raise UserError(

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from trainer.recipe import StopEarly
 from trainer.training.logbook import EpochFigures
@@ -35,10 +36,12 @@ class EarlyStopping:
             self._progress.without += 1
         return self._progress.without >= self._options.patience
 
-    def state(self) -> dict[str, float | int | None]:
+    def state(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
-        return asdict(self._progress)
+        return {**asdict(self._progress), "monitor": self._options.monitor if self._options else None}
 
-    def restore(self, state: dict[str, float | int | None]) -> None:
-        """Go on from a checkpoint's :meth:`state`."""
-        self._progress = _Progress(**state)  # type: ignore[arg-type]
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint's :meth:`state`; one of another figure says nothing, and counting starts anew."""
+        progress = dict(state)
+        if self._options and progress.pop("monitor") == self._options.monitor:
+            self._progress = _Progress(**progress)

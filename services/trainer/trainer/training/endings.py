@@ -1,6 +1,8 @@
 """How a training ends before its time: in one sentence, which says what is kept and how to go on."""
 
 import contextlib
+import errno
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -49,7 +51,9 @@ def ends_with_a_sentence(
         raise UserError(f"{error}. {going_on(run)}") from None
     except OSError as error:
         raise UserError(f"{error.filename or run}: {error.strerror or error}. {going_on(run)}") from None
-    except tf.errors.ResourceExhaustedError:
+    except tf.errors.ResourceExhaustedError as error:
+        if os.strerror(errno.ENOSPC) in error.message:  # TensorFlow has one error for disks and devices
+            raise UserError(f"{run}: {os.strerror(errno.ENOSPC)}. {going_on(run)}") from None
         raise UserError(
             f"the device's memory does not hold a batch of {recipe.data.batch_size}: lower data.batch_size, and set "
             f"accumulate to make up for it. {going_on(run)}"

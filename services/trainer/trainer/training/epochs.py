@@ -107,7 +107,7 @@ class Epochs:
             ends_with_a_sentence(self._folder, self._recipe, self._distribution, self._save),
         ):
             if self._distribution.is_chief and standing.step:
-                self._logbook.rewind(standing.step)
+                self._logbook.rewind(standing.step, standing.epochs)
             self._resumed_at = self._saved_at = time.monotonic()
             self._seconds_before = standing.seconds
             while not standing.is_over(self._recipe):
@@ -141,6 +141,8 @@ class Epochs:
             with said_plainly():
                 validated = self._validation(lambda: bool(self._interruption))
             self._heed_interruption()
+            if validated and not math.isfinite(validated.loss):  # before such weights replace those that are kept
+                raise self._diverged(f"the validation loss became {validated.loss}")
             self._bar.set_description("training")
         figures = self._figures(epoch, validated)
         if self._early_stopping.update(figures) and recipe.early_stopping:

@@ -72,15 +72,17 @@ class Logbook:
             self._writer.close()
             self._writer = None
 
-    def rewind(self, step: int) -> None:
-        """Forget everything after ``step``: a resumed training will tell it again."""
+    def rewind(self, step: int, epochs: int) -> None:
+        """Forget what a training that goes on from ``step``, with ``epochs`` of its epochs over, will tell again."""
         header, *lines = list(csv.reader(io.StringIO(self._csv.read_text(encoding="utf-8"))))
-        column = header.index("step")
+        column = header.index("epoch")
         # A line that a full disk or a power cut has left unfinished is short.
-        kept = [line for line in lines if len(line) == len(header) and int(line[column]) <= step]
+        kept = [line for line in lines if len(line) == len(header) and int(line[column]) <= epochs]
         replace_file(self._csv, "".join(map(_line, [header, *kept])))
         self.__exit__(None, None, None)
-        tensorboard.forget_after(self._events, step)
+        # An epoch's figures stand at its last step, and may have been told before a state said that it is over.
+        is_at_its_end = step == (epochs + 1) * self._steps_per_epoch
+        tensorboard.forget_after(self._events, step - 1 if is_at_its_end else step)
 
     def step(self, step: int, loss: float, learning_rate: float) -> None:
         """Tell TensorBoard of the ``step``-th step, counted from 1."""

@@ -75,7 +75,9 @@ def train(
     distribution.check_batch_size(recipe.data.batch_size)
     _check_losses(recipe, len(dataset.classes))
     steps = math.ceil(len(train_items) / images)
-    network = create_network(recipe, len(dataset.classes), distribution)
+    # A state brings its own weights: the first ones' file may be gone by now.
+    bare = recipe.model_copy(update={"weights": None, "pretrained": False})
+    network = create_network(bare if resume else recipe, len(dataset.classes), distribution)
     # Late, as it reads every file when it is asked for the first time.
     asked, recipe = recipe, with_class_weights(recipe, require_valid(dataset))
     _check_losses(recipe, len(dataset.classes))
@@ -90,7 +92,7 @@ def train(
             _require_same_data(folder, dataset)
         standing = Standing(**restore(folder, step.variables(), distribution))
         if standing.is_over(recipe):
-            print(f"{folder} is finished after {standing.epochs} epochs; --set epochs=… trains on", file=sys.stderr)
+            print(_finished(folder, standing, recipe), file=sys.stderr)
             return standing.best_miou or 0.0
     if distribution.is_chief:
         print(_announcement(recipe, distribution, len(train_items), steps), file=sys.stderr)
@@ -148,6 +150,12 @@ def _describe(recipe: Recipe, folder: Path, dataset: Dataset, resume: bool, chan
         }
         facts = {**before, "resumed": [*before.get("resumed", []), again]}
     save_run_facts(folder, facts)
+
+
+def _finished(folder: Path, standing: Standing, recipe: Recipe) -> str:
+    if standing.epochs < recipe.epochs:
+        return f"{folder} was ended early after {standing.epochs} epochs; --set early_stopping=null trains on"
+    return f"{folder} is finished after {standing.epochs} epochs; --set epochs=… trains on"
 
 
 def _announcement(recipe: Recipe, distribution: Distribution, images: int, steps: int) -> str:

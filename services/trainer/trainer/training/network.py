@@ -24,12 +24,12 @@ class Network:
 
     trained: keras.Model
     kept: keras.Model
+    is_averaged: bool = False
 
     def refresh(self) -> None:
-        """Give ``kept`` the weights that ``trained`` has."""
-        if self.kept is not self.trained:
-            for kept, trained in zip(self.kept.weights, self.trained.weights, strict=True):
-                kept.assign(trained.value)
+        """Give ``kept`` the weights that ``trained`` has, unless it has their average."""
+        if self.kept is not self.trained and not self.is_averaged:
+            _copy_weights(self.trained, self.kept)
 
 
 def create_network(recipe: Recipe, classes: int, distribution: Distribution) -> Network:
@@ -56,9 +56,8 @@ def create_network(recipe: Recipe, classes: int, distribution: Distribution) -> 
         kept = keras.saving.deserialize_keras_object(_in_float32(keras.saving.serialize_keras_object(model)))
     if distribution.replicas > 1:
         _synchronize(model)
-    network = Network(model, kept)
-    network.refresh()
-    return network
+    _copy_weights(model, kept)
+    return Network(model, kept, recipe.average is not None)
 
 
 def _build(recipe: Recipe, classes: int) -> keras.Model:
@@ -73,6 +72,11 @@ def _build(recipe: Recipe, classes: int) -> keras.Model:
         )
     except ValueError as error:
         raise UserError(str(error)) from None
+
+
+def _copy_weights(model: keras.Model, other: keras.Model) -> None:
+    for source, target in zip(model.weights, other.weights, strict=True):
+        target.assign(source.value)
 
 
 def _in_float32(config: Any) -> Any:
