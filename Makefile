@@ -50,8 +50,8 @@ train: ## DATA=… NAME=… CONFIG=… SET="epochs=20 …": train a network and 
 	scripts/run.sh trainer train --publish '$(NAME)' $(SET:%=--set %) \
 	  $(if $(RESUME),--resume '$(RESUME)',--config '$(CONFIG)' --data '$(DATA)' --run '$(RUN)')
 
-evaluate: setup ## MODEL=… DATA=…: measure a published model on held-out images
-	.venv/bin/python -m trainer evaluate --model '$(MODEL)' --data '$(DATA)'
+evaluate: setup ## MODEL=… DATA=…: measure a published model on held-out images (OPTIONS="--report …")
+	.venv/bin/python -m trainer evaluate --model '$(MODEL)' --data '$(DATA)' $(OPTIONS)
 
 convert: ## MODEL=… PRECISION=… DATA=…: convert a published model with TF-TRT, compare, publish (DRY=1: no GPU)
 	scripts/run.sh converter --input '$(MODEL)' --precision '$(PRECISION)' $(if $(DRY),--dry-run) \
