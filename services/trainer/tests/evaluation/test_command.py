@@ -73,3 +73,12 @@ def test_a_mistake_is_one_sentence(trainer, published, dataset, words, said):
     assert (status, out) == (1, "")
     assert err.startswith(f"trainer: {said}")
     assert err.count("\n") == 1
+
+
+def test_a_report_that_cannot_be_written_loses_no_figures(trainer, published, dataset, tmp_path):
+    (tmp_path / "file").touch()
+    words = ["--model", published.folder, "--data", dataset.root, "--no-time", "--boundary", 0]
+    status, out, err = trainer("evaluate", *words, "--report", tmp_path / "file/report")
+    assert status == 1
+    assert out.startswith("test mIoU ")
+    assert "Not a directory" in err

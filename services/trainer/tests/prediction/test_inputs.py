@@ -65,6 +65,7 @@ def test_results_that_are_there_are_replaced_only_when_told(write_files, tmp_pat
         (["a.jpg"], "b.gif", "overlay", "--output b.gif: expected a folder, or a name that ends in .jpeg, .jpg, .png"),
         (["a.jpg"], "b.jpg", "mask", "--output b.jpg: expected a folder, or a name that ends in .png"),
         (["in/film.mov"], "b.mkv", "overlay", "--output b.mkv: expected a folder, or a name that ends in .avi, .mp4"),
+        (["in"], "e.txt", "overlay", "--output e.txt is a file: expected a folder"),
         (["in"], "out", "mask", "--show mask: a video's compression changes class ids"),
         (["0"], "out", "mask", "--show mask: a video's compression changes class ids"),
         (["in/deep"], "in/deep", "overlay", "in/deep/d.jpeg is an input: name another --output"),

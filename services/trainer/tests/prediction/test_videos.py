@@ -90,6 +90,12 @@ class TestACamera:
         frames = record(bright, capture, tmp_path / "seen.mp4", Look(), PLAIN, clock=clock)
         assert len(read(tmp_path / "seen.mp4")[1]) == pytest.approx(frames, abs=1)
 
+    def test_that_gives_nothing_is_said(self, bright, capture, tmp_path):
+        while capture.grab():
+            pass
+        with pytest.raises(UserError, match="the camera gave no picture"):
+            record(bright, capture, tmp_path / "seen.mp4", Look(), PLAIN)
+
     def test_that_is_not_there_is_said(self):
         with pytest.raises(UserError, match="camera 63 cannot be opened: is it plugged in"), camera(63):
             pass

@@ -76,13 +76,14 @@ def _evaluate(options: argparse.Namespace) -> None:
             keep_worst=_WORST_IMAGES if options.report else 0,
         )
         facts = facts_of(evaluation, Circumstances(segmenter, dataset, views, boundary, latency))
+        # Before the report: if that cannot be written, the figures are not lost.
+        print(to_json(facts) if options.json else describe_evaluation(facts, evaluation.metrics) + "\n", end="")
         if options.report:
             items = spread(dataset.split(split), options.visualize)
             pictures = segmented(segmenter, dataset, items, views, options.batch_size)
             write_report(options.report, facts, worst_of(evaluation, dataset), pictures)
-    print(to_json(facts) if options.json else describe_evaluation(facts, evaluation.metrics), end="")
-    if not options.json:
-        print(f"\nreport: {options.report / 'report.html'}" if options.report else "")
+    if options.report and not options.json:
+        print(f"report: {options.report / 'report.html'}")
     # As printed: what reads as reached is reached.
     if options.min_miou is not None and evaluation.metrics.miou < options.min_miou:
         raise NotGoodEnoughError(f"{split} mIoU {facts['miou']:.4f} is below --min-miou {options.min_miou:g}")

@@ -16,7 +16,7 @@ from trainer.inference.segmenter import Images, Segmenter
 # A model's first answer may have to wait for the graph to be optimised.
 _DEADLINE_SECONDS = 120
 
-_TARGET = re.compile(r"(?P<name>[^:@]+)(?::(?P<version>\d+)|@(?P<label>.+))?")
+_TARGET = re.compile(r"(?P<name>[^:@]+)(?::(?P<version>\d{1,18})|@(?P<label>.+))?")
 
 
 @contextmanager
@@ -92,10 +92,10 @@ def _in_words(address: str, target: str, code: Any, details: str) -> str:
             return f"serving at {address} does not answer: expected HOST:PORT of its gRPC port; `make serve` starts one"
         case "NOT_FOUND":
             return missing
+        case "INVALID_ARGUMENT" | "FAILED_PRECONDITION" if "ignature" in details:
+            return f"{target} at {address} was not published by Segstack, or lacks a signature: {details}"
         case "INVALID_ARGUMENT" | "FAILED_PRECONDITION" if "label" in details:
             return missing
-        case "INVALID_ARGUMENT" if "ignature" in details:
-            return f"{target} at {address} was not published by Segstack, or lacks a signature: {details}"
         case "DEADLINE_EXCEEDED":
             return f"{target} at {address} did not answer in {_DEADLINE_SECONDS} s: try a smaller --batch-size"
         case "RESOURCE_EXHAUSTED":

@@ -62,6 +62,8 @@ def plan(inputs: Sequence[str], output: Path, look: Look, overwrite: bool = Fals
 def _files(inputs: Sequence[Path], output: Path, look: Look) -> Jobs:
     jobs = Jobs()
     alone = len(inputs) == 1 and inputs[0].is_file() and bool(output.suffix) and not output.is_dir()
+    if not alone and output.is_file():
+        raise UserError(f"--output {output} is a file: expected a folder for these results")
     for path in inputs:
         if path.is_dir():
             found = [(p, p.relative_to(path)) for p in sorted(path.rglob("*")) if p.is_file() and _is_known(p)]

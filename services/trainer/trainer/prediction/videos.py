@@ -77,6 +77,9 @@ def record(
 
     Returns:
         How many frames were segmented.
+
+    Raises:
+        UserError: there was not one frame, or the file cannot be written.
     """
     rate = frame_rate(capture)
     segmented, written, started = 0, 0, clock()
@@ -100,6 +103,8 @@ def record(
                     break
         except KeyboardInterrupt:
             pass  # how a person ends a recording
+    if not segmented:
+        raise UserError("the camera gave no picture, and nothing was recorded")
     return segmented
 
 
