@@ -368,7 +368,7 @@ def test_an_idle_stream_is_closed(make_client, converse):
     assert (code, reason) == (1008, "no frame came for 100 ms; open a new stream when there is one")
 
 
-def test_as_many_streams_as_there_may_be(make_client, converse):
+def test_as_many_streams_as_there_may_be(make_client, converse, metric, wait_for):
     client = make_client(max_streams=1)
 
     async def talk(stream):
@@ -380,6 +380,7 @@ def test_as_many_streams_as_there_may_be(make_client, converse):
         return refused
 
     assert converse(client, talk) == (1013, "1 streams are open, which is the most; try again in a moment")
+    wait_for(lambda: metric(client, "segstack_gateway_streams") == 0)  # the place is given back after the last word
     assert converse(client, lambda stream: stream.configure())["type"] == "configured"
 
 
