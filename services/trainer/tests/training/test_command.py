@@ -41,5 +41,5 @@ def test_what_cannot_be_meant_is_refused(trainer, tiny_file, words, said):
 )
 def test_it_wants_one_of_each_choice(trainer, words, capsys):
     with pytest.raises(SystemExit):
-        trainer("train", *words.split())
+        trainer("train", *words)
     assert "usage: python -m trainer train" in capsys.readouterr().err
