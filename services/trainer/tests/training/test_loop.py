@@ -4,9 +4,9 @@ A whole training of a real network is the fixture ``run``: one epoch over the dr
 exports stand. Killed trainings are in test_killed.py, several devices in test_several_devices.py.
 """
 
+import _thread
 import csv
 import dataclasses
-import os
 import shutil
 import signal
 from pathlib import Path
@@ -116,7 +116,7 @@ def test_stopped_and_resumed_it_ends_as_if_it_had_not_been(
     run = tmp_path / "run"
     with (
         pytest.raises(StoppedError, match=r"stopped by SIGTERM at step \d+ of 34\. The state after step \d+ is"),
-        once_saved(run, lambda: os.kill(os.getpid(), signal.SIGTERM)),
+        once_saved(run, lambda: _thread.interrupt_main(signal.SIGTERM)),  # test_interruption says why not kill
     ):
         train(tiny_recipe("epochs=2"), run, state_seconds=0)
     assert 0 < last_saved(run) < 2 * EPOCH
