@@ -79,4 +79,4 @@ images: ## build every image
 bench: setup ## the performance claims, measured here
 	.venv/bin/uv pip install --quiet --no-deps --require-hashes -r benchmarks/requirements.lock
 	missed=0; for claim in gateway_footprint gateway gateway_overload serving serving_memory inference input_pipeline \
-	  input_memory train_step convergence stream; do .venv/bin/python -m benchmarks.$$claim || missed=1; done; exit $$missed
+	  input_memory train_step mixed_precision convergence stream; do .venv/bin/python -m benchmarks.$$claim || missed=1; done; exit $$missed
