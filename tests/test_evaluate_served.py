@@ -10,6 +10,9 @@ import pytest
 from trainer.cli import main
 
 
+pytestmark = pytest.mark.gateway
+
+
 @pytest.fixture(scope="module")
 def address(lay_road, small_models_root: Path) -> str:
     """Where serving answers, over gRPC; no gateway is asked."""

@@ -28,6 +28,8 @@ from contract.models_config import models
 from trainer.export import graph
 from trainer.export.check import check_saved_model
 
+pytestmark = pytest.mark.gateway
+
 PATIENCE_SECONDS = 90
 READY = re.compile(r"ready on (\S+:\d+)")
 HEIGHT, WIDTH = 32, 48

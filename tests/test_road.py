@@ -113,6 +113,7 @@ def test_serving_may_go_and_come_back(road, photo: Path, wait_for) -> None:
     wait_for(lambda: road.segment(photo.read_bytes()).status_code == 200, "recovery")
 
 
+@pytest.mark.gateway
 def test_a_publish_killed_half_way_is_never_picked_up(road, photo: Path, small_models_root: Path, wait_for) -> None:
     before = road.segment(photo.read_bytes()).headers["x-model-version"]
     export = [sys.executable, "-m", "trainer", "export", "--run", "run", "--name", "small", "--models-root"]

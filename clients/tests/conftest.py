@@ -37,30 +37,31 @@ make_gateway = gateway_fixtures.make_client
 
 
 @pytest.fixture(scope="session")
-def shared() -> Iterator[tuple[Any, str]]:
-    """One serving and the URL of one gateway for all tests that need nothing special of either."""
+def shared() -> Iterator[tuple[Any, Any]]:
+    """One serving, and an HTTP client of one gateway, for all tests that need nothing special of either."""
     fake = FakeServing()
     fake.start()
     settings = Settings(serving_address=fake.address, models="shapes", port=0, codec_threads=2)
     with gateway_fixtures._served(settings, verify=True) as http:
-        yield fake, str(http.base_url)
+        yield fake, http
     fake.stop()
 
 
 @pytest.fixture
-def serving(shared: tuple[Any, str]) -> Iterator[Any]:
-    """Serving with model ``shapes``; whatever a test scripts is forgotten afterwards."""
-    fake, _ = shared
+def serving(shared: tuple[Any, Any], metric: Callable[..., float], wait_for: Callable[..., None]) -> Iterator[Any]:
+    """Serving with model ``shapes``; whatever a test scripts is forgotten afterwards, and no frame of its streams left."""
+    fake, http = shared
     fake.predictions.clear()
     yield fake
+    wait_for(lambda: metric(http, "segstack_gateway_streams") == 0)
     untouched = {name: value for name, value in vars(FakeServing()).items() if name not in ("port", "_server")}
     vars(fake).update(untouched)
 
 
 @pytest.fixture
-def url(shared: tuple[Any, str], serving: Any) -> str:
+def url(shared: tuple[Any, Any], serving: Any) -> str:
     """Of a gateway with model ``shapes``: class 1 where red leads, 2 green, 3 blue, 0, background, where dark."""
-    return shared[1]
+    return str(shared[1].base_url)
 
 
 @pytest.fixture

@@ -115,16 +115,22 @@ def test_what_cannot_be_had_is_the_gateways_sentence(stream, options, code) -> N
     assert caught.value.code == code
 
 
-def test_a_frames_error_is_raised_or_stands_in_its_place(stream, serving) -> None:
+@pytest.fixture
+def first_frame_fails(serving) -> None:
     def abort_once(request, context) -> None:
         if request.model_spec.signature_name != "describe":
             serving.before_predict = lambda request, context: None
             context.abort(3, "cannot be computed")
 
     serving.before_predict = abort_once
+
+
+def test_a_frames_error_is_raised(stream, first_frame_fails) -> None:
     with pytest.raises(GatewayError):
         stream(numbered(), take=1)
-    serving.before_predict = abort_once
+
+
+def test_a_frames_error_stands_in_its_place_where_that_is_asked_for(stream, first_frame_fails) -> None:
     failed, result = stream(numbered(), take=2, return_exceptions=True)
     assert isinstance(failed, GatewayError)
     assert result.model == "shapes"
