@@ -9,7 +9,6 @@ import pytest
 
 from trainer.cli import main
 
-
 pytestmark = pytest.mark.gateway
 
 

@@ -49,7 +49,7 @@ def shared() -> Iterator[tuple[Any, Any]]:
 
 @pytest.fixture
 def serving(shared: tuple[Any, Any], metric: Callable[..., float], wait_for: Callable[..., None]) -> Iterator[Any]:
-    """Serving with model ``shapes``; whatever a test scripts is forgotten afterwards, and no frame of its streams left."""
+    """Serving with model ``shapes``; whatever a test scripts is forgotten afterwards, and no stream left open."""
     fake, http = shared
     fake.predictions.clear()
     yield fake
