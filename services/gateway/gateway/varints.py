@@ -10,7 +10,7 @@ _LONGEST = 10
 
 
 def decode(packed: bytes) -> NDArray[Any]:
-    """The numbers of a packed ``repeated int32`` or ``int64``: uint8 where each takes one byte, else int64.
+    """The numbers of a packed ``repeated int32`` or ``int64``: uint8 or uint16 where one or two bytes hold each, or int64.
 
     Raises:
         ValueError: the last number is cut off, or one is longer than a number can be.
@@ -22,12 +22,13 @@ def decode(packed: bytes) -> NDArray[Any]:
     if not is_last[-1]:
         raise ValueError("it ends in the middle of a number")
     last = np.flatnonzero(is_last)
-    first = np.concatenate(([0], last[:-1] + 1))
-    length = last - first + 1
-    if length.max() > _LONGEST:
-        raise ValueError(f"a number of {length.max()} bytes; the longest have {_LONGEST}")
-    numbers = np.zeros(len(last), np.uint64)
-    for place in range(length.max()):
-        there = length > place
-        numbers[there] |= (bytes_[first[there] + place] & np.uint8(0x7F)).astype(np.uint64) << np.uint64(7 * place)
-    return numbers.view(np.int64)
+    length = np.diff(last, prepend=-1)
+    longest = length.max()
+    if longest > _LONGEST:
+        raise ValueError(f"a number of {longest} bytes; the longest have {_LONGEST}")
+    narrow = longest <= 2  # fourteen bits: confidences, and ids from 128
+    numbers = bytes_[last].astype(np.uint16 if narrow else np.uint64)
+    for back in range(1, longest):
+        lower = bytes_[last - back] & np.uint8(0x7F)
+        numbers = np.where(length > back, numbers << numbers.dtype.type(7) | lower, numbers)
+    return numbers if narrow else numbers.view(np.int64)

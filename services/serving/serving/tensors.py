@@ -87,7 +87,7 @@ def write(value: NDArray[Any] | np.generic | bytes) -> list[bytes]:
     if packed is None:
         getattr(proto, field).extend(flat.tolist())
     # As the wire has them. For 307,200 values, against .extend(list) or .extend(memoryview) into a message that is then
-    # serialized: class ids below 128 take 0.1 ms, not 7; any uint8 1.8, not 7; float32 0.1, not 8.
+    # serialized: class ids below 128 take 0.03 ms, not 7; any uint8 1.7, not 9; float32 0.2, not 8.
     number = tensor_pb2.TensorProto.DESCRIPTOR.fields_by_name[field].number
     return [proto.SerializeToString(), *(wire.field(number, [packed]) if packed else [])]
 

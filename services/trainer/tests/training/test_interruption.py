@@ -1,7 +1,7 @@
 """Signals that ask a training to end.
 
-Here they are simulated: one that the system delivers runs on the stack that pytest's faulthandler set aside, and after
-all that the other tests load into this process that ended it once in a while. The last test has a process of its own.
+Here they are simulated: delivered by the system, one ended the whole test process with a segmentation fault, after
+thousands of other tests, and why is not known. The last test has a process of its own.
 """
 
 import _thread

@@ -28,15 +28,11 @@ def served(address: str, target: str) -> Iterator[Segmenter]:
     Raises:
         UserError: nobody answers, there is no such model or version, or it has no model card.
     """
-    try:
-        import grpc
-        from tensorflow_serving.apis import predict_pb2
-        from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
-    except ImportError as error:
-        raise UserError(
-            f"--serving needs tensorflow-serving-api ({error}): "
-            "`pip install --no-deps grpcio 'tensorflow-serving-api>=2.21,<2.22'`"
-        ) from None
+    # They import TensorFlow, which takes seconds.
+    import grpc
+    from tensorflow_serving.apis import predict_pb2
+    from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
+
     match = _TARGET.fullmatch(target)
     if match is None:
         raise UserError(f"--model {target}: expected NAME, NAME:VERSION or NAME@LABEL")
