@@ -10,7 +10,7 @@ _LONGEST = 10
 
 
 def decode(packed: bytes) -> NDArray[Any]:
-    """The numbers of a packed ``repeated int32`` or ``int64``: uint8 or uint16 where one or two bytes hold each, or int64.
+    """The numbers of a packed ``repeated int32`` or ``int64``: uint8 or uint16 where a byte or two hold each, or int64.
 
     Raises:
         ValueError: the last number is cut off, or one is longer than a number can be.
