@@ -27,8 +27,8 @@ def decode(packed: bytes) -> NDArray[Any]:
     if longest > _LONGEST:
         raise ValueError(f"a number of {longest} bytes; the longest have {_LONGEST}")
     narrow = longest <= 2  # fourteen bits: confidences, and ids from 128
-    numbers = bytes_[last].astype(np.uint16 if narrow else np.uint64)
+    numbers: NDArray[Any] = bytes_[last].astype(np.uint16 if narrow else np.uint64)
     for back in range(1, longest):
         lower = bytes_[last - back] & np.uint8(0x7F)
-        numbers = np.where(length > back, numbers << numbers.dtype.type(7) | lower, numbers)
+        numbers = np.where(length > back, np.left_shift(numbers, 7) | lower, numbers)
     return numbers if narrow else numbers.view(np.int64)
