@@ -47,29 +47,42 @@ def _mask(logits: Floats, factor: int) -> NDArray[np.uint8]:
     A cell lies between four logits. Along each side there is one cell more than there are logits: beyond the first and
     the last of them the outermost logits go on, half a cell wide.
     """
-    height, width, classes = logits.shape
+    height, width, _ = logits.shape
+    planes = np.pad(logits.transpose(2, 0, 1), ((0, 0), (1, 1), (1, 1)), mode="edge")
     least_lead = np.float32(_LEAST_LEAD * np.abs(logits).max())
-    first = logits.argmax(axis=-1)
-    second = np.where(np.arange(classes) == first[..., None], np.float32(-np.inf), logits).max(axis=-1)
-    clear = np.where(logits.max(axis=-1) - second > least_lead, first, -1)
-
-    corner = np.pad(clear, 1, mode="edge")
+    corner = _leaders(planes, least_lead)
     upper_left = corner[:-1, :-1]
     uniform = (upper_left >= 0) & (upper_left == corner[:-1, 1:])
     uniform &= (upper_left == corner[1:, :-1]) & (upper_left == corner[1:, 1:])
-    cells = np.empty((height + 1, width + 1, factor, factor), np.uint8)
-    cells[...] = upper_left[..., None, None]
+    pixels = np.empty((height + 1, factor, width + 1, factor), np.uint8)
+    pixels.reshape(height + 1, factor, -1)[...] = np.repeat(upper_left.astype(np.uint8), factor, axis=1)[:, None]
 
-    planes = np.pad(logits.transpose(2, 0, 1), ((0, 0), (1, 1), (1, 1)), mode="edge")
+    runs = _runs(pixels)  # [h + 1, factor, w + 1]
     rows, columns = np.nonzero(~uniform)
     for start in range(0, len(rows), _CELLS_AT_ONCE):
         row, column = rows[start : start + _CELLS_AT_ONCE], columns[start : start + _CELLS_AT_ONCE]
         corners = np.stack([planes[:, row + down, column + right] for down in (0, 1) for right in (0, 1)])
-        cells[row, column] = _interpolated(corners, _candidates(corners, least_lead), factor)
+        runs[row, :, column] = _runs(_interpolated(corners, _candidates(corners, least_lead), factor))
 
-    pixels = cells.transpose(0, 2, 1, 3).reshape((height + 1) * factor, (width + 1) * factor)
     half = factor // 2
-    return pixels[half : half + height * factor, half : half + width * factor]
+    return pixels.reshape((height + 1) * factor, -1)[half : half + height * factor, half : half + width * factor]
+
+
+def _leaders(planes: Floats, least_lead: np.float32) -> NDArray[np.int16]:
+    """The class that leads by more than ``least_lead``, or -1 where none does: [h, w] from logits [C, h, w].
+
+    In bytes and whole planes: 19 classes of 60x80 take 0.03 ms, where argmax and maximum over the classes of each
+    position took 0.6.
+    """
+    ahead = (planes >= planes.max(axis=0) - least_lead).view(np.uint8)
+    ids = np.arange(len(planes), dtype=np.uint8)[:, None, None]
+    count, summed = (np.add.reduce(values, axis=0, dtype=np.uint8) for values in (ahead, ahead * ids))
+    return np.where(count == 1, summed.astype(np.int16), np.int16(-1))  # of a single one the sum is its id
+
+
+def _runs(pixels: NDArray[np.uint8]) -> NDArray[np.void]:
+    """The last axis as one value: copied whole, eight pixels take the time of one."""
+    return pixels.view(f"V{pixels.shape[-1]}")[..., 0]
 
 
 def _candidates(corners: Floats, least_lead: np.float32) -> NDArray[np.bool_]:
@@ -98,17 +111,21 @@ def _interpolated(corners: Floats, candidates: NDArray[np.bool_], factor: int) -
 
     at = ((np.arange(factor, dtype=np.float32) + np.float32(0.5)) / np.float32(factor))[:, None]
     highest = np.empty((factor, factor, len(order)), np.float32)
+    values = np.empty_like(highest)
     pixels = np.empty(highest.shape, np.uint8)
     for turn, cells in enumerate(still):
         id_ = ids[offset[:cells] + turn]
         upper_left, upper_right, lower_left, lower_right = corners[:, id_, order[:cells]]
         top = upper_left + (upper_right - upper_left) * at
         bottom = lower_left + (lower_right - lower_left) * at
-        value = top + (bottom - top) * at[:, None]
+        value = np.multiply(bottom - top, at[:, None], out=values[..., :cells])
+        value += top
         if turn == 0:
             highest[...], pixels[...] = value, id_
             continue
-        np.copyto(pixels[..., :cells], id_.astype(np.uint8), where=value > highest[..., :cells])
+        # pixels = where(value > highest, id_, pixels), in bytes of 0 or 255: np.where and copyto are far slower.
+        higher = -(value > highest[..., :cells]).view(np.uint8)
+        pixels[..., :cells] ^= (pixels[..., :cells] ^ id_.astype(np.uint8)) & higher
         np.maximum(highest[..., :cells], value, out=highest[..., :cells])
     in_place = np.empty((len(order), factor, factor), np.uint8)
     in_place[order] = pixels.transpose(2, 0, 1)
