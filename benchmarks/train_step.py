@@ -9,18 +9,17 @@ twice in a round and timed the second time; the order moves on by one a round. F
 medians of the ratios within a round. ``--clock cpu`` tells the processor time of both threads, spinning included.
 Exits 1 when any of PyTorch's took less.
 
-Measured on two cores while others used them, load 3 to 9, so none of it is what an idle machine does (9 rounds; ms):
+Measured on two idle cores of a Xeon with AMX (20 rounds; ms; Keras 3.15.1 on TensorFlow 2.21, PyTorch 2.13):
 
                                       median     least     / ours
-    ours                                 746       382       1.00
-    ours, not fused                      765       459       1.08
-    pytorch channels_last, asleep        948       493       1.20
-    pytorch channels_last, spinning     5175       430       4.95
-    pytorch eager, asleep                933       538       1.31
-    pytorch eager, spinning             4644       425       7.39
+    ours                                 380       344       1.00
+    ours, not fused                      439       420       1.16
+    pytorch channels_last, spinning      412       373       1.09
+    pytorch eager, spinning              442       405       1.16
+    pytorch channels_last, asleep        490       456       1.32
+    pytorch eager, asleep                528       488       1.39
 
-The spinning ones' ratios are the other processes' doing and say nothing about PyTorch; their least times, from the
-quietest moments, come within an eighth of ours.
+With other programs on the cores (load 3 to 9) ours took 746, asleep ones 948 and 933, and spinning ones 5175 and 4644.
 """
 
 import argparse
