@@ -54,7 +54,12 @@ class OpenVINOServable(Servable):
     ) -> None:
         super().__init__(path, session_config)
         self.compiled: list[CompiledSignature] = []
-        options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
+        options: dict[str, Any] = {
+            "INFERENCE_PRECISION_HINT": precision,
+            "PERFORMANCE_HINT": "LATENCY",
+            # A pinned thread waits for its core while the gateway beside it works there, and all others wait for it.
+            "ENABLE_CPU_PINNING": False,
+        }
         if threads:
             options["INFERENCE_NUM_THREADS"] = threads
         numeric = [name for name, signature in self.signatures.items() if _is_numeric(signature)]
