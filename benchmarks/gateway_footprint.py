@@ -22,18 +22,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import cv2
-import grpc
 import numpy as np
-from google.protobuf.any_pb2 import Any as AnyMessage
-from google.protobuf.wrappers_pb2 import Int64Value
 
-from contract import ClassInfo, ModelCard, signatures
+from benchmarks.stand_in import StandIn, shape
+from contract import ClassInfo, ModelCard
 from gateway.protocol import serving_pb2 as pb
 
 IMPORT_BOUND_S = 0.8
@@ -54,59 +50,14 @@ CARD = ModelCard(
     input_width=640,
     classes=tuple(ClassInfo(i, f"class {i}", (10 * i, 255 - 10 * i, 128)) for i in range(19)),
 )
-VERSION = pb.ModelSpec(name=CARD.name, version=Int64Value(value=1))
-DTYPES = {"uint8": pb.DT_UINT8, "float32": pb.DT_FLOAT, "string": pb.DT_STRING}
 
 
-def shape(*sizes: int) -> pb.TensorShape:
-    """A TensorShape of these sizes."""
-    return pb.TensorShape(dim=[pb.TensorShape.Dim(size=size) for size in sizes])
-
-
-def predict(request: pb.PredictRequest, _: Any) -> pb.PredictResponse:
-    """The card, or a mask of 19 vertical stripes in int_val."""
-    if request.model_spec.signature_name == "describe":
-        output = pb.Tensor(dtype=pb.DT_STRING, tensor_shape=shape(1), string_val=[CARD.to_json().encode()])
-        return pb.PredictResponse(model_spec=VERSION, outputs={"model_card": output})
+def stripes(_: pb.PredictRequest) -> pb.Tensor:
+    """A mask of 19 vertical ones in int_val."""
     height, width = CARD.input_height, CARD.input_width
-    stripes = np.tile(np.arange(width) * len(CARD.classes) // width, height)
-    output = pb.Tensor(
-        dtype=pb.DT_UINT8, tensor_shape=shape(1, height, width), int_val=stripes.astype(np.uint8).tobytes()
-    )
-    return pb.PredictResponse(model_spec=VERSION, outputs={"mask": output})
-
-
-def metadata(_: pb.GetModelMetadataRequest, __: Any) -> pb.GetModelMetadataResponse:
-    """The contract's signatures."""
-    found = pb.SignatureDefMap()
-    for name, signature in signatures(CARD).items():
-        for specs, infos in (
-            (signature.inputs, found.signature_def[name].inputs),
-            (signature.outputs, found.signature_def[name].outputs),
-        ):
-            for alias, spec in specs.items():
-                sizes = (-1 if size is None else size for size in spec.shape)
-                infos[alias].CopyFrom(pb.TensorInfo(dtype=DTYPES[spec.dtype], tensor_shape=shape(*sizes)))
-    packed = AnyMessage(value=found.SerializeToString())
-    return pb.GetModelMetadataResponse(model_spec=VERSION, metadata={"signature_def": packed})
-
-
-def start_serving() -> tuple[grpc.Server, int]:
-    """A server with the two calls a segmentation needs, and its port."""
-    server = grpc.server(ThreadPoolExecutor(4))
-    methods: dict[str, tuple[Any, Any]] = {
-        "Predict": (predict, pb.PredictRequest),
-        "GetModelMetadata": (metadata, pb.GetModelMetadataRequest),
-    }
-    handlers = {
-        name: grpc.unary_unary_rpc_method_handler(call, request.FromString, lambda reply: reply.SerializeToString())
-        for name, (call, request) in methods.items()
-    }
-    service = grpc.method_handlers_generic_handler("tensorflow.serving.PredictionService", handlers)
-    server.add_generic_rpc_handlers((service,))
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    return server, port
+    row = np.arange(width) * len(CARD.classes) // width
+    packed = np.tile(row, height).astype(np.uint8).tobytes()
+    return pb.Tensor(dtype=pb.DT_UINT8, tensor_shape=shape(1, height, width), int_val=packed)
 
 
 def import_seconds(modules: str, environment: dict[str, str]) -> float:
@@ -189,7 +140,7 @@ def wait_until_alive(url: str) -> None:
 
 def main() -> int:
     """Print the figures beside their bounds; 1 when one is exceeded."""
-    server, port = start_serving()
+    server, port = StandIn(CARD, stripes).serve()
     body = photo()
     with tempfile.TemporaryDirectory() as cache:
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}

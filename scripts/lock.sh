@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Writes every lock file anew: all versions pinned with hashes, no index address in them.
 # requirements-dev.lock is the whole .venv, services/<name>/requirements.lock what its image installs, and
-# tests/*/requirements.lock what some tests need besides.
+# requirements.lock below a folder of tests what some of them need besides.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 uv=${UV:-.venv/bin/uv}
@@ -29,6 +29,7 @@ services services/trainer/requirements.lock services/trainer/pyproject.toml --ex
 services services/trainer/requirements-gpu.lock services/trainer/pyproject.toml --extra synthesize --extra hub --overrides "$gpu"
 services tests/browser/requirements.lock tests/browser/requirements.in
 services tests/labelling/requirements.lock tests/labelling/requirements.in
+services clients/tests/ffmpeg/requirements.lock clients/tests/ffmpeg/requirements.in
 services services/trainer/tests/models/backends/requirements.lock services/trainer/tests/models/backends/requirements.in
 # Installed into .venv by `make bench`, so it keeps to what is there.
 services benchmarks/requirements.lock benchmarks/requirements.in --constraints requirements-dev.lock

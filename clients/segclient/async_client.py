@@ -4,22 +4,19 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
-from pathlib import Path
 from typing import Any, Literal, Self, Unpack, overload
 
 import httpx
 
 from segclient import replies
-from segclient.client import http_options
-from segclient.connection import Connection
+from segclient.base import BaseClient
 from segclient.errors import SegclientError
 from segclient.options import Output, RenderOptions, SegmentOptions, StreamOptions, query
 from segclient.pictures import Image, Picture, to_bytes
 from segclient.results import Models, Reply, Segmentation, StreamResult
-from segclient.retries import Retries
 
 
-class AsyncClient:
+class AsyncClient(BaseClient):
     """A gateway's client for asyncio, with the arguments, methods and errors of :class:`segclient.Client`.
 
     Example::
@@ -29,18 +26,8 @@ class AsyncClient:
                 print(result.areas)
     """
 
-    def __init__(
-        self,
-        url: str | None = None,
-        *,
-        api_key: str | None = None,
-        ca: str | Path | None = None,
-        timeout_s: float = 30.0,
-        patience_s: float = 30.0,
-    ) -> None:
-        self.connection = Connection.to(url, api_key=api_key, ca=ca, timeout_s=timeout_s)
-        self._http = httpx.AsyncClient(**http_options(self.connection))
-        self._retries = Retries(patience_s)
+    def _open(self, http_options: dict[str, Any]) -> None:
+        self._http = httpx.AsyncClient(**http_options)
 
     async def __aenter__(self) -> Self:
         return self

@@ -4,37 +4,23 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Literal, Self, Unpack, overload
 
 import httpx
 
 from segclient import parallel as threads
 from segclient import replies
-from segclient.connection import Connection
+from segclient.base import BaseClient
 from segclient.errors import SegclientError, Unreachable
 from segclient.options import Output, RenderOptions, SegmentOptions, StreamOptions, query
 from segclient.pictures import Image, Picture, to_bytes
 from segclient.results import Models, Reply, Segmentation, StreamResult
-from segclient.retries import Retries
-
-# Where this machine's own gateway is asked, the proxy that http_proxy names has no part in it.
-_NO_PROXY = {f"all://{host}": None for host in ("localhost", "127.0.0.1", "[::1]")}
 
 
-class Client:
+class Client(BaseClient):
     """A gateway's client. It may be used by several threads at once, and in a ``with``, which closes its connections.
 
-    Args:
-        url: of the gateway; default: ``SEGCLIENT_URL``, else http://localhost:8000.
-        api_key: default: ``SEGCLIENT_API_KEY``, else none.
-        ca: PEM file of an authority to trust, such as the ``ca.pem`` of ``make cert``.
-        timeout_s: seconds for each step of an exchange.
-        patience_s: seconds that one request may go on being refused by a gateway that is busy, restarting or away,
-            before that is an error; waits are as long as its Retry-After says. 0 asks once.
-
-    Raises:
-        SettingsError: one of them cannot be used.
+    Made with what :class:`segclient.base.BaseClient` says.
 
     Example::
 
@@ -43,19 +29,8 @@ class Client:
             print(result.mask.shape, result.areas)
     """
 
-    def __init__(
-        self,
-        url: str | None = None,
-        *,
-        api_key: str | None = None,
-        ca: str | Path | None = None,
-        timeout_s: float = 30.0,
-        patience_s: float = 30.0,
-    ) -> None:
-        self.connection = Connection.to(url, api_key=api_key, ca=ca, timeout_s=timeout_s)
-        self._http = httpx.Client(**http_options(self.connection))
-        self.patience_s = patience_s
-        self._retries = Retries(patience_s)
+    def _open(self, http_options: dict[str, Any]) -> None:
+        self._http = httpx.Client(**http_options)
         self._changed = threading.Condition()
         self._is_closed = False
         self._under_way = 0
@@ -203,14 +178,3 @@ class Client:
             with self._changed:
                 self._under_way -= 1
                 self._changed.notify_all()
-
-
-def http_options(connection: Connection) -> dict[str, Any]:
-    """What httpx's clients, of either kind, are made with."""
-    return {
-        "base_url": connection.url,
-        "headers": connection.headers,
-        "timeout": connection.timeout,
-        "verify": connection.tls or False,
-        "mounts": _NO_PROXY,
-    }

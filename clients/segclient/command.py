@@ -70,7 +70,7 @@ def client(options: argparse.Namespace) -> Client:
             raise SettingsError(f"--api-key-file {options.api_key_file}: {error}; expected a file with a key") from None
         if not key:
             raise SettingsError(f"--api-key-file {options.api_key_file}: is empty; expected a file with a key")
-    if options.patience < 0:
+    if not options.patience >= 0:
         raise SettingsError(f"--patience {options.patience:g}: expected 0 or more seconds")
     if getattr(options, "parallel", 1) < 1:
         raise SettingsError(f"--parallel {options.parallel}: expected 1 or more")

@@ -1,6 +1,5 @@
 """``results.jsonl`` of a folder run: a JSON line for each image, and what a run that goes on can learn from it."""
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -24,7 +23,8 @@ class Journal:
         failed: of those that could not be.
 
     Raises:
-        SettingsError: the folder holds something else, or another run's results, or a run is under way in it.
+        SettingsError: the folder holds something else, or another run's results, or a run is under way in it; or files
+            cannot be locked here, on Windows.
     """
 
     def __init__(self, folder: Path, options: dict[str, Any]) -> None:
@@ -35,6 +35,13 @@ class Journal:
         self._file: IO[bytes]
 
     def __enter__(self) -> Self:
+        try:
+            import fcntl  # here, so that all else works where it is not
+        except ImportError:
+            raise SettingsError(
+                "a folder's results are kept apart with flock, which Windows has not: run segclient folder in WSL, or "
+                "segclient image for single images"
+            ) from None
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._claim()

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 UV = Path(sys.executable).with_name("uv")
 
 pytestmark = [pytest.mark.other_python, pytest.mark.timeout(600)]
@@ -21,7 +22,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(UV, "venv", "--quiet", "--python", sys.executable, environment)
     install = [UV, "pip", "install", "--quiet", "--python", environment]
     run(*install, "--constraints", ROOT / "requirements-dev.lock", ROOT / "clients")
-    run(*install, "imageio-ffmpeg")
+    run(*install, "--no-deps", "--require-hashes", "--requirements", HERE / "ffmpeg/requirements.lock")
     (program,) = environment.glob("lib/python*/site-packages/imageio_ffmpeg/binaries/ffmpeg-*")
     (environment / "bin/ffmpeg").symlink_to(program)
     return environment

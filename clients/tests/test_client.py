@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import segclient
-from segclient import ClassInfo, Client, GatewayError, PictureError, SettingsError, Unreachable
+from segclient import AsyncClient, ClassInfo, Client, GatewayError, PictureError, SettingsError, Unreachable
 
 
 @pytest.mark.parametrize("given", ["file name", "path", "bytes", "pixels"])
@@ -214,12 +214,15 @@ def test_https_where_there_is_none_is_said(url, jpeg) -> None:
         ({"url": "http://a:port"}, "is no URL"),
         ({"api_key": "schlüssel"}, "characters that no key has"),
         ({"timeout_s": 0}, "more than 0"),
+        ({"patience_s": -1}, "a patience of -1 s: expected 0 or more"),
+        ({"patience_s": float("nan")}, "a patience of nan s: expected 0 or more"),
         ({"url": "https://here", "ca": "nowhere.pem"}, "nowhere.pem cannot be used.*No such file"),
     ],
 )
-def test_settings_that_cannot_be_used_are_refused(arguments, sentence) -> None:
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_settings_that_cannot_be_used_are_refused(kind, arguments, sentence) -> None:
     with pytest.raises(SettingsError, match=sentence):
-        Client(**arguments)
+        kind(**arguments)
 
 
 def test_a_url_may_lack_its_scheme_and_have_a_path() -> None:

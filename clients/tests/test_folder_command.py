@@ -1,5 +1,6 @@
 """``segclient folder``: each image once, however it is interrupted."""
 
+import fcntl
 import json
 import os
 import re
@@ -145,13 +146,25 @@ def test_results_of_other_options_or_others_files_are_not_mixed_up(photos, folde
 
 
 def test_two_runs_do_not_write_to_one_folder(photos, folder, tmp_path, capsys) -> None:
-    import fcntl
-
     assert folder(photos) == 0
     with (tmp_path / "results/results.jsonl").open("a") as journal:
         fcntl.flock(journal, fcntl.LOCK_EX)
         assert folder(photos) == 2
     assert "another run writes there" in capsys.readouterr().err
+
+
+def test_where_there_is_no_flock_only_this_command_is_not_to_be_had(url, photos, tmp_path) -> None:
+    def run(*words: object) -> tuple[int, str]:
+        without = "import sys; sys.modules['fcntl'] = None; from segclient.__main__ import run; sys.exit(run())"
+        command = [sys.executable, "-c", without, *map(str, words), "--url", url]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        return done.returncode, done.stderr
+
+    status, said = run("folder", photos, "--output", tmp_path / "results")
+    assert (status, said.count("\n")) == (2, 1)
+    assert "which Windows has not: run segclient folder in WSL" in said
+    assert not (tmp_path / "results").exists()
+    assert run("image", photos / "one.png", "--output", tmp_path / "one.png") == (0, "")
 
 
 @pytest.mark.parametrize("option", [("--model", "road"), ("--classes", "cra")])

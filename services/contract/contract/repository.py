@@ -55,7 +55,7 @@ def publish(
     _check_name_is_free(models_root, card.name)
     models_root.mkdir(parents=True, exist_ok=True)
     with locked(models_root):
-        return publish_next(models_root, card, write, check)
+        return publish_next(models_root, card.name, card, write, check)
 
 
 def publish_uncarded(
@@ -74,7 +74,7 @@ def publish_uncarded(
     _check_name_is_free(models_root, name)
     models_root.mkdir(parents=True, exist_ok=True)
     with locked(models_root):
-        return _publish_next(models_root, name, None, write, check)
+        return publish_next(models_root, name, None, write, check)
 
 
 def _check_name_is_free(models_root: Path, name: str) -> None:
@@ -84,21 +84,12 @@ def _check_name_is_free(models_root: Path, name: str) -> None:
 
 def publish_next(
     models_root: Path,
-    card: ModelCard,
-    write: Callable[[Path], None],
-    check: Callable[[Path], None],
-) -> int:
-    """As :func:`publish`, for a caller that holds the repository's lock and took ``card`` from the repository."""
-    return _publish_next(models_root, card.name, card, write, check)
-
-
-def _publish_next(
-    models_root: Path,
     name: str,
     card: Optional[ModelCard],
     write: Callable[[Path], None],
     check: Callable[[Path], None],
 ) -> int:
+    """As :func:`publish`, for a caller that holds the repository's lock; ``card`` is None where the model has none."""
     models_config.listed(models_root)
     model_folder = models_root / name
     model_folder.mkdir(exist_ok=True)

@@ -55,11 +55,11 @@ def rollback(models_root: Path, name: str, to: Optional[int] = None) -> Rollback
                 f"{model.config}: the policy of {name} was written by hand ({model.listed.policy}), so a new version "
                 "would not be loaded; name the version to serve there"
             )
-        card = _card(model.folders[source], name, source)
         expected = _whole(model.folders[source], name, source)
         version = publish_next(
             models_root,
-            card,
+            name,
+            _card(model.folders[source], name, source),
             write=lambda folder: _copy(model.folders[source], folder),
             check=lambda folder: _check_copy(folder, expected),
         )
@@ -89,10 +89,13 @@ def _sums(folder: Path) -> Optional[Dict[str, str]]:
         return None  # damaged: like no other version
 
 
-def _card(folder: Path, name: str, version: int) -> ModelCard:
+def _card(folder: Path, name: str, version: int) -> Optional[ModelCard]:
+    """The card of a whole version; None of another's model, which was published without one."""
     try:
         card = ModelCard.from_json((folder / CARD_PATH).read_bytes())
     except FileNotFoundError:
+        if checksums.read(folder) is not None:
+            return None
         raise UpkeepError(f"{name} {version} has no {CARD_PATH}, so it cannot be published again: export it") from None
     except CardError as error:
         raise UpkeepError(f"{folder / CARD_PATH}: {error}") from None

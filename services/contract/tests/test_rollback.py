@@ -4,7 +4,10 @@ import pytest
 
 from contract import checksums, versions
 from contract import rollback as module
+from contract.folders import ENGINE_PATH
 from contract.labels import label
+from contract.models_config import listed
+from contract.repository import publish_uncarded
 from contract.rollback import Rollback, rollback
 from contract.upkeep import UpkeepError
 
@@ -67,6 +70,25 @@ class TestARollback:
         with pytest.raises(UpkeepError, match=r"road 2 is damaged: saved_model.pb is not what was published; name an"):
             rollback(root, "road")
         assert rollback(root, "road", to=1).version == 4
+
+    def test_to_a_version_whose_card_was_lost_is_refused_as_any_damage(self, root, publish_versions):
+        publish_versions(2)
+        (root / "road/1/assets.extra/model_card.json").unlink()
+        with pytest.raises(UpkeepError, match=r"road 1 is damaged: assets.extra/model_card.json is missing; name an"):
+            rollback(root, "road")
+
+    def test_of_anothers_model_that_never_had_a_card(self, root, write_model):
+        def write(folder):
+            write_model(folder)
+            (folder / ENGINE_PATH).parent.mkdir()
+            (folder / ENGINE_PATH).write_text(f'{{"built_for": "{folder.name}"}}')
+
+        for _ in range(2):
+            publish_uncarded(root, "theirs-trt-fp16", write, lambda folder: None)
+        assert rollback(root, "theirs-trt-fp16") == Rollback(source=1, version=3, replaced=2)
+        first, third = ((root / "theirs-trt-fp16" / version / ENGINE_PATH).read_text() for version in "13")
+        assert first == third
+        assert listed(root)["theirs-trt-fp16"].gpu_only
 
     def test_from_a_damaged_version_is_what_it_is_for(self, root, publish_versions):
         publish_versions(2)

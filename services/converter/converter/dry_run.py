@@ -37,8 +37,7 @@ def run(options: Options, signature: str = SERVING_DEFAULT) -> DryRun:
     Raises:
         ConverterError: the environment cannot be made, the model cannot be rewritten, or TF-TRT fails.
     """
-    python = dry_run_environment.python()
-    with tempfile.TemporaryDirectory(prefix="dry-run-") as scratch:
+    with dry_run_environment.held() as python, tempfile.TemporaryDirectory(prefix="dry-run-") as scratch:
         answer = _ask(python, Path(scratch), options, signature)
     if "error" in answer:
         raise ConverterError(answer["error"])

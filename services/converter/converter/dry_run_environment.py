@@ -1,5 +1,9 @@
-"""The dry run's environment: made once, by uv, in the user's cache, and found again as long as its lock file stays."""
+"""The dry run's environment: made once, by uv, in the user's cache, and found again as long as its lock file stays.
 
+When another one is made, for another lock file, those of earlier ones go, unless a dry run is at work in them.
+"""
+
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -9,20 +13,23 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Dict, List
+from typing import Dict, Iterator, List, Optional
 
 from converter.errors import ConverterError
 
 _LOCK = Path(__file__).resolve().parents[1] / "requirements-dry-run.lock"
 _PYTHON = "3.10"
-_UNFINISHED = ".tmp-dry-run-"
+_PREFIX, _UNFINISHED = "dry-run-", ".tmp-dry-run-"
 _DOWNLOAD_GB, _INSTALLED_GB = 2.2, 4.4
 # Where the wheels of TensorRT and NVIDIA have their libraries, below site-packages.
 _LIBRARIES = ("tensorrt", "nvidia/cublas/lib", "nvidia/cuda_runtime/lib", "nvidia/cuda_nvrtc/lib", "nvidia/cudnn/lib")
 
 
-def python() -> Path:
-    """The environment's interpreter; where there is none yet, standard error says what is being made, how large, where.
+@contextlib.contextmanager
+def held() -> Iterator[Path]:
+    """The environment's interpreter, which nobody removes meanwhile.
+
+    Where there is none yet, standard error says what is being made, how large, where, and what is removed for it.
 
     Raises:
         ConverterError: this machine cannot have it, uv, Python 3.10 or the packages are not to be had, or it is broken.
@@ -31,14 +38,19 @@ def python() -> Path:
         raise ConverterError("the dry run needs Linux on x86_64, which TensorRT's packages are for")
     if not _LOCK.is_file():
         raise ConverterError(f"the dry run is installed from {_LOCK}, which is not there: run it in a checkout")
-    folder = _cache() / f"dry-run-{hashlib.sha256(_LOCK.read_bytes()).hexdigest()[:12]}"
-    if not folder.is_dir():
+    folder = _cache() / f"{_PREFIX}{hashlib.sha256(_LOCK.read_bytes()).hexdigest()[:12]}"
+    hold = _locked(folder, fcntl.LOCK_SH)
+    while hold is None:
         _make(folder)
-    interpreter = folder / "bin/python"
-    # A link to the Python that it was made with.
-    if interpreter.is_symlink() and not interpreter.exists():
-        raise ConverterError(f"the Python that the dry run's environment was made with is gone: remove {folder}")
-    return interpreter
+        hold = _locked(folder, fcntl.LOCK_SH)
+    try:
+        interpreter = folder / "bin/python"
+        # A link to the Python that it was made with.
+        if interpreter.is_symlink() and not interpreter.exists():
+            raise ConverterError(f"the Python that the dry run's environment was made with is gone: remove {folder}")
+        yield interpreter
+    finally:
+        os.close(hold)
 
 
 def libraries(python: Path) -> List[Path]:
@@ -82,6 +94,40 @@ def _make(folder: Path) -> None:
             unfinished.rename(folder)
         finally:
             shutil.rmtree(str(unfinished), ignore_errors=True)
+        _remove_others(folder)
+
+
+def _remove_others(folder: Path) -> None:
+    for other in sorted(folder.parent.glob(_PREFIX + "*")):
+        if other == folder:
+            continue
+        hold = _locked(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if hold is None:
+            continue
+        try:
+            print(f"converter: {other}, the environment of another lock file, is removed", file=sys.stderr)
+            # Renamed first: under its own name it is whole, or not there.
+            hidden = other.with_name(f".tmp-{other.name}")
+            other.rename(hidden)
+        finally:
+            os.close(hold)
+        shutil.rmtree(str(hidden))
+
+
+def _locked(folder: Path, how: int) -> Optional[int]:
+    """A descriptor of ``folder`` that holds a lock on it; None if it is not there or, asked not to wait, is in use."""
+    try:
+        descriptor = os.open(str(folder), os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, how)
+        if folder.is_dir():  # removed while this waited
+            return descriptor
+    except BlockingIOError:
+        pass
+    os.close(descriptor)
+    return None
 
 
 def _uv(uv: str, what: str, *arguments: str) -> None:

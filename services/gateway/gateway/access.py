@@ -15,6 +15,9 @@ from gateway.api_keys import ApiKey, KeyRing
 from gateway.error_docs import error_responses
 from gateway.rate_limit import RateLimiter
 
+# What a stranger is told who sends more than a text message or two.
+KEY_NEEDED = "an API key is needed before the first frame; send it in configure, as api_key"
+
 _bearer = HTTPBearer(auto_error=False, description="The API key.")
 _header = APIKeyHeader(name="X-API-Key", auto_error=False, description="The API key, where Authorization is taken.")
 

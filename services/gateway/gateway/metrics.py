@@ -87,7 +87,9 @@ class Metrics:
             "Images answered by the default model, since the canary is not loaded or lacks what was asked for",
             registry=self._registry,
         )
-        self.streams = Gauge("segstack_gateway_streams", "Streams open", registry=self._registry)
+        self.streams = Gauge(
+            "segstack_gateway_streams", "Streams open, without those that owe a key", registry=self._registry
+        )
         self.streams_closed = Counter(
             "segstack_gateway_streams_closed",
             "Streams that ended, by the WebSocket close code they were given, or as the client went",

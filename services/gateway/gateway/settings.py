@@ -99,7 +99,8 @@ class Settings(BaseModel):
     # One batch: its images, and their bytes as sent.
     max_batch_images: Annotated[int, Field(ge=1, le=1000)] = 100
     max_batch_bytes: Annotated[int, Field(ge=1024)] = 100 * 2**20
-    # Open at once. Each holds one frame that waits and one that is being received: 32 times 2 times 4 MiB at worst.
+    # Open at once; whoever still owes a key is not among them. Each holds one frame that waits and one that is being
+    # received, 32 times 2 times 4 MiB at worst; those being worked on are in max_in_flight.
     max_streams: Annotated[int, Field(ge=1)] = 32
     # One frame as sent: a JPEG of a 4K camera has 1 to 3 MB.
     max_frame_bytes: Annotated[int, Field(ge=1024)] = 4 * 2**20

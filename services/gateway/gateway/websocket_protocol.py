@@ -1,8 +1,8 @@
 """uvicorn's WebSocket protocol with an end to its patience, and to what one connection can make it hold.
 
 uvicorn waits without limit for a client that does not read, also when it wants to close, keeps as many fragments of a
-message as come, answers every ping whether or not the answers are read, and forgets a handshake that the WebSocket
-library refuses to parse.
+message as come, answers every ping whether or not the answers are read, forgets a handshake that the WebSocket
+library refuses to parse, and lets whoever has not shown a key send as much as anybody.
 """
 
 import asyncio
@@ -12,9 +12,12 @@ from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
+from websockets.protocol import State
 
+from gateway.access import KEY_NEEDED, Visitor
 from gateway.metrics import Metrics
 from gateway.settings import Settings
+from gateway.stream.control import MAX_TEXT_BYTES
 
 # uvicorn's own lines, one when a stream opens and several of its parser's, would double the gateway's.
 _log = logging.getLogger(__name__)
@@ -45,6 +48,7 @@ class ImpatientWebSocket(WebSocketsSansIOProtocol):
         self._unread: asyncio.TimerHandle | None = None
         self._end: asyncio.TimerHandle | None = None
         self._fragments = 0
+        self._unasked_bytes = 0
         self._is_given_up = False
         self._is_lost = False
 
@@ -56,10 +60,16 @@ class ImpatientWebSocket(WebSocketsSansIOProtocol):
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
 
     def data_received(self, data: bytes) -> None:
-        """After the last word nothing that comes is looked at."""
+        """After the last word nothing that comes is looked at; before a key, and while closing, little more."""
         if self._is_given_up:
             self._close_when_quiet()
             return
+        if not self._takes_frames():
+            # Of what came before: a key and large frames may come in one piece.
+            if self._unasked_bytes > MAX_TEXT_BYTES:
+                self._refuse(1008, KEY_NEEDED)
+                return
+            self._unasked_bytes += len(data)
         super().data_received(data)
         if self.conn.handshake_exc and not self.handshake_initiated:
             self.transport.write(b"".join(self.conn.data_to_send()))
@@ -106,9 +116,14 @@ class ImpatientWebSocket(WebSocketsSansIOProtocol):
         if self._fragments <= _MAX_FRAGMENTS:
             super().handle_cont(event)
         elif not self._is_given_up:
-            self.frames = []
-            self.conn.fail(1009, f"a message has more than {_MAX_FRAGMENTS} fragments; send fewer")
-            self.handle_parser_exception()
+            self._refuse(1009, f"a message has more than {_MAX_FRAGMENTS} fragments; send fewer")
+
+    def send_receive_event_to_app(self) -> None:
+        """A message is there. A long text is not decoded: in memory it can become four times as long."""
+        if self.curr_msg_data_type == "bytes" or sum(map(len, self.frames)) <= MAX_TEXT_BYTES:
+            super().send_receive_event_to_app()
+        elif not self._is_given_up:
+            self._refuse(1009, f"a text message has more than {MAX_TEXT_BYTES} bytes")
 
     def handle_parser_exception(self) -> None:
         """Say why, and let what is on its way pass."""
@@ -142,6 +157,19 @@ class ImpatientWebSocket(WebSocketsSansIOProtocol):
             self._end.cancel()
         super().connection_lost(exc)
         self._metrics.connections.set(len(self.connections))
+
+    def _takes_frames(self) -> bool:
+        """Whether the client may send them: it has a key, or needs none, and no close has been sent."""
+        if self.conn.state is State.CONNECTING:
+            return True  # what comes is the handshake
+        visitor: Visitor | None = self.scope["state"].get("visitor")
+        return not self.close_sent and (visitor is None or visitor.is_known)
+
+    def _refuse(self, code: int, reason: str) -> None:
+        """Close, unless that has been done, and let go of what is there of a message."""
+        self.frames = []
+        self.conn.fail(code, reason)
+        self.handle_parser_exception()
 
     def _not_read(self) -> None:
         self._unread = None

@@ -13,6 +13,8 @@ import uvicorn
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.server import ServerState
 
+from gateway.access import KEY_NEEDED
+from gateway.api_keys import line_of, new_key
 from gateway.settings import Settings
 from gateway.websocket_protocol import ImpatientWebSocket
 
@@ -121,6 +123,49 @@ def test_a_frame_that_drips(make_client):
             except TimeoutError:
                 pass
         assert ending(said)[0] == 1008
+
+
+@pytest.fixture
+def keyed(make_client, tmp_path):
+    """A gateway with a key, and the key."""
+    key = new_key()
+    (tmp_path / "keys").write_text(line_of("hall", key) + "\n")
+    return make_client(api_keys_file=tmp_path / "keys"), key
+
+
+def test_of_a_stranger_little_is_held(keyed):
+    client, _ = keyed
+    with opened(client) as raw:
+        raw.sendall(wire(BINARY, bytes(2_000_000))[:1_900_000])
+        assert ending(everything(raw)) == (1008, KEY_NEEDED)
+
+
+def test_a_key_and_a_large_frame_may_come_in_one_piece(keyed, encode):
+    client, key = keyed
+    noise = np.random.default_rng(9).integers(0, 256, (480, 640, 3), np.uint8)
+    photo = struct.pack("<BBHId", 1, 1, 0, 0, 0) + encode(noise, "PNG")
+    with opened(client) as raw:
+        configure = b'{"type": "configure", "api_key": "%s"}' % key.encode()
+        raw.sendall(wire(TEXT, configure) + wire(BINARY, photo) + wire(TEXT, b'{"type": "end"}'))
+        assert b'"answered":1' in until_closing(raw)
+
+
+def test_after_a_close_little_is_held(play):
+    async def act(protocol, written):
+        await protocol.send({"type": "websocket.close", "code": 1013, "reason": "no place"})
+        protocol.data_received(wire(BINARY, bytes(2_000_000))[:100_000])
+        for _ in range(15):
+            protocol.data_received(bytes(100_000))
+        assert len(protocol.conn.reader.buffer) < 200_000
+
+    written, _ = play(act)
+    assert ending(b"".join(written)) == (1013, "no place")
+
+
+def test_a_text_that_is_too_long(client):
+    with opened(client) as raw:
+        raw.sendall(wire(TEXT, b"[" * 70_000))
+        assert ending(everything(raw)) == (1009, "a text message has more than 65536 bytes")
 
 
 def test_a_message_of_endless_fragments(client):

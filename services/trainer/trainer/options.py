@@ -7,9 +7,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat
 
 
 class Strict(BaseModel):
-    """A part of a recipe: unknown names are refused, and nothing changes once it is read."""
+    """A part of a recipe: unknown names and infinite numbers are refused, and nothing changes once it is read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Named(Strict):

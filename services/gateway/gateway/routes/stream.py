@@ -13,8 +13,8 @@ from gateway.errors import GatewayError, error_response
 from gateway.hosts import host_check
 from gateway.middleware import REQUEST_ID, request_id_of
 from gateway.origins import check_origin
-from gateway.stream.session import Closing, Session
-from gateway.stream.streams import Refused
+from gateway.stream.closing import Closing
+from gateway.stream.session import Session
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ async def stream(websocket: WebSocket) -> None:
             if check_host := host_check(state.settings):
                 check_host(websocket.headers.get("host", ""))
             check_origin(websocket.headers, state.settings.cors_origins)
-            visitor = state.access.visitor(websocket)
+            visitor = websocket.state.visitor = state.access.visitor(websocket)
         except GatewayError as error:
             # Before the handshake, so that programs get the status; a browser's script cannot see it in any case.
             state.metrics.errors.labels(error.code).inc()
@@ -44,9 +44,11 @@ async def stream(websocket: WebSocket) -> None:
         session = Session(websocket, state, visitor)
         try:
             with state.streams.enter(session):
+                if visitor.is_known:
+                    state.streams.take_place(session)
                 closing = await session.run()
-        except Refused as refused:
-            closing = Closing(refused.code, refused.reason)
+        except Closing as refused:
+            closing = refused
         if not closing.is_gone:
             with suppress(RuntimeError, WebSocketDisconnect):  # it may have gone in this moment
                 await websocket.close(closing.code, closing.reason)

@@ -11,7 +11,7 @@ from gateway.schemas import ClassSummary, ErrorBody
 from gateway.serving_replies import ServedModel
 
 # Class names of a large model, all of them listed, are a few KiB.
-MAX_TEXT_CHARACTERS = 64 * 1024
+MAX_TEXT_BYTES = 64 * 1024
 
 
 class Configure(BaseModel):

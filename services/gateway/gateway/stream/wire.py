@@ -58,11 +58,11 @@ class Frame:
 
 
 def reply(
-    kind: ReplyKind, frame: Frame, timings: Timings, dropped: int, width: int, height: int, payload: bytes
+    kind: ReplyKind, echo: bytes, timings: Timings, dropped: int, width: int, height: int, payload: bytes
 ) -> bytes:
-    """The answer to ``frame``; ``dropped`` frames came between it and the answer before."""
+    """The answer to the frame of this :attr:`Frame.echo`; ``dropped`` came between it and the answer before."""
     microseconds = [min(int(timings.seconds[stage] * 1e6), _LARGEST_U32) for stage in _STAGES]
-    sequence, captured_at = struct.unpack("<Id", frame.echo)
+    sequence, captured_at = struct.unpack("<Id", echo)
     header = _REPLY_HEADER.pack(
         VERSION, kind, 0, sequence, captured_at, *microseconds, min(dropped, _LARGEST_U32), width, height
     )

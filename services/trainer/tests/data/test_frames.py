@@ -165,6 +165,8 @@ class TestRefusals:
             ({"every": 0}, "--every 0: expected 1 or more"),
             ({"rate": 0}, "--fps 0: expected more than 0 frames a second"),
             ({"rate": math.nan}, "--fps nan: expected more than 0 frames a second"),
+            ({"min_difference": -1}, "--min-difference -1: expected 0 to 255 grey levels"),
+            ({"min_difference": math.nan}, "--min-difference nan: expected 0 to 255 grey levels"),
             ({"start": -1}, "--start -1: expected 0 seconds or later"),
             ({"start": 3, "end": 2}, "--end 2: expected a time after --start, which is 3 seconds"),
         ],

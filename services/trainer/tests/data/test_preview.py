@@ -82,6 +82,7 @@ class TestRefusals:
         [
             (Sample(split="val"), "there is no split 'val': choose one of train, validation, test"),
             (Sample(images=0), "--images 0: expected 1 to 500"),
+            (Sample(seed=-1), "--seed -1: expected 0 or more"),
             (Sample(classes=["pear"]), "--classes pear: there is no such class; there are 0 background, 1 apple, 2 b"),
         ],
     )

@@ -99,6 +99,12 @@ def test_a_taken_place_is_refused(tmp_path, write_files, taken):
     assert files(tmp_path) == {taken: b"precious"}
 
 
+def test_a_seed_below_nothing_is_refused(tmp_path):
+    with pytest.raises(UserError, match="--seed -1: expected 0 or more"):
+        synthesize(tmp_path / "out", images=1, height=48, width=64, seed=-1)
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(("images", "height", "width"), [(0, 48, 64), (1, 31, 64), (1, 48, -64)])
 def test_a_set_that_cannot_be_drawn_is_refused(tmp_path, images, height, width):
     with pytest.raises(UserError, match=f"{images} images of {height}x{width}: expected at least one, 32x32 or larger"):

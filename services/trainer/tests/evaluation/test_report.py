@@ -3,6 +3,7 @@
 import html.parser
 import json
 import re
+import weakref
 
 import cv2
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from trainer.errors import UserError
 from trainer.evaluation.boundary import Boundary
-from trainer.evaluation.compared import spread, worst_of
+from trainer.evaluation.compared import Compared, spread, worst_of
 from trainer.evaluation.evaluate import evaluate
 from trainer.evaluation.facts import Circumstances, facts_of
 from trainer.evaluation.pictures import compare
@@ -99,6 +100,22 @@ def test_the_same_for_a_terminal(measured):
     assert lines[0] == f"test mIoU {facts['miou']:.4f} over 3 images: oracle, once, stretched to the input size"
     assert lines[5].split() == ["class", "2", "-", "-", "-", "-", "-"]
     assert "  12.3 ms for one 20x20 image, 95 of 100 within 56.8 ms (20 calls, warm)" in lines
+
+
+def test_of_many_pictures_two_at_most_are_held(measured, tmp_path):
+    _, facts, _ = measured
+    made = []
+
+    def pictures():
+        for number in range(5):
+            panel = np.zeros((20, 20, 3), np.uint8)
+            made.append(weakref.ref(panel))
+            yield Compared(str(number), 0.5, {"image": panel})
+            assert all(before() is None for before in made[:-1])
+
+    write_report(tmp_path / "report", facts, [], pictures())
+    assert len(made) == len(Page((tmp_path / "report/report.html").read_text()).loaded) == 5
+    assert not (tmp_path / "report/panels").exists()
 
 
 def test_nothing_is_overwritten_and_nothing_half_written(measured, tmp_path, monkeypatch):

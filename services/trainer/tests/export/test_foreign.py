@@ -135,6 +135,7 @@ class TestRefusals:
             ({}, {"classes": TWO}, r"gives 3 channels .* but 2 classes are named"),
             ({}, {"size": (64, 32)}, "its height is fixed at 32, so --size cannot ask for 64"),
             ({"size": (None, 32)}, {}, "any height: name the size"),
+            ({"size": (None, None)}, {"size": (0, 32)}, "--size 0 32: expected a height and a width of 1"),
             ({"batch": 1}, {}, "an open batch dimension"),
             ({}, {"preprocessing": None}, r"does not say how its pixels are scaled: .*imagenet\|unit\|symmetric\|none"),
             ({"dtype": "uint8"}, {}, r"takes the pixels themselves \(uint8\)"),
@@ -154,6 +155,7 @@ class TestRefusals:
             ("--run run --size 64 64 --channels bgr", "--size, --channels: these go with --from"),
             ("--from a.keras --classes a,b --split test", "name the set with --data"),
             ("--from a.keras --classes a,b --scale 0", "--scale 0.0: expected a number above 0"),
+            ("--from a.keras --classes a,b --mean nan 0 0", "--mean nan 0.0 0.0: expected three numbers that"),
             ("--from a.keras", "--from a.keras needs --classes"),
         ],
     )

@@ -38,6 +38,7 @@ def test_broken_images_are_listed_at_the_end(trainer, published, photos, tmp_pat
     [
         (["nowhere.jpg"], "nowhere.jpg: no such file or folder"),
         (["photos", "--alpha", "2"], "--alpha 2: expected 0"),
+        (["0", "--seconds", "nan"], "--seconds nan: expected more than 0"),
         (["photos", "--seconds", "3"], "--seconds 3: expected more than 0, and a camera's number as the input"),
     ],
 )

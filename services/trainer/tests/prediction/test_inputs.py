@@ -31,6 +31,19 @@ def test_results_take_the_names_of_their_sources_and_folders_keep_their_order():
     }
 
 
+def test_results_inside_the_folder_that_is_searched_are_no_inputs(write_files, tmp_path):
+    write_files(tmp_path, {"in/out/c.png": b"", "in/out/deep/d.jpeg": b""})
+    jobs = plan(["in"], Path("in/out"), Look(), overwrite=True)
+    assert targets(jobs) == {
+        "in/c.tif": "in/out/c.png",
+        "in/deep/d.jpeg": "in/out/deep/d.jpeg",
+        "in/film.mov": "in/out/film.mp4",
+    }
+    with pytest.raises(UserError, match=r"in/out/c\.png and 1 more exist already"):
+        plan(["in"], Path("in/out"), Look())
+    assert targets(plan(["in/deep"], Path("in"), Look())) == {"in/deep/d.jpeg": "in/d.jpeg"}
+
+
 def test_ids_and_flat_colours_become_png():
     assert targets(plan(["a.jpg"], Path("out"), Look("mask"))) == {"a.jpg": "out/a.png"}
 

@@ -71,12 +71,18 @@ class TestACamera:
         return iter(np.arange(0, 100, 0.25)).__next__
 
     def test_is_recorded_for_as_long_as_it_was_seen(self, bright, capture, clock, tmp_path):
-        assert record(bright, capture, tmp_path / "seen.mp4", Look(), PLAIN, clock=clock) == 20
+        assert record(bright, capture, tmp_path / "seen.mp4", Look(), PLAIN, seconds=5, clock=clock) == 20
         rate, frames = read(tmp_path / "seen.mp4")
         assert len(frames) / rate == pytest.approx(20 * 0.25, abs=0.2)
 
     def test_ends_after_the_seconds_asked_for(self, bright, capture, clock, tmp_path):
         assert record(bright, capture, tmp_path / "seen.mp4", Look(), PLAIN, seconds=2, clock=clock) == 8
+
+    def test_that_is_unplugged_is_said_and_what_came_before_is_kept(self, bright, capture, clock, tmp_path):
+        with pytest.raises(UserError, match=r"gave no more pictures after 20: what came before is in .*seen\.mp4"):
+            record(bright, capture, tmp_path / "seen.mp4", Look(), PLAIN, seconds=60, clock=clock)
+        rate, frames = read(tmp_path / "seen.mp4")
+        assert len(frames) / rate == pytest.approx(20 * 0.25, abs=0.2)
 
     def test_ends_with_a_whole_file_when_a_person_interrupts(self, bright, capture, tmp_path):
         times = iter(np.arange(0, 100, 0.1))

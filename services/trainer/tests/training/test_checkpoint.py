@@ -68,6 +68,9 @@ def test_a_file_that_cannot_be_written_leaves_the_states_there_were(tmp_path):
 
 def test_without_any_it_says_how_to_go_on_all_the_same(tmp_path):
     assert last_saved(tmp_path) is None
+    with pytest.raises(UserError, match="holds no saved state of a training: it ended before there was one"):
+        load_state(tmp_path)
+    (tmp_path / "best.keras").touch()
     with pytest.raises(UserError, match="holds no saved state of a training: a new run with `--set weights="):
         load_state(tmp_path)
 

@@ -27,6 +27,8 @@ def test_it_trains_then_goes_on_for_longer(trainer, tiny_file, tmp_path):
             "epochs: Input should be greater than or equal to 1",
         ),
         (["--config", "RECIPE", "--run", "new", "--publish", "a/b"], "a/b"),
+        (["--config", "RECIPE", "--run", "new", "--checkpoint-minutes", "-1"], "--checkpoint-minutes -1: expected 0"),
+        (["--config", "RECIPE", "--run", "new", "--checkpoint-minutes", "nan"], "--checkpoint-minutes nan: expected 0"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(trainer, tiny_file, words, said):

@@ -22,6 +22,7 @@ from trainer.recipe import load_recipe
 from trainer.training.checkpoint import last_saved, load_state
 from trainer.training.endings import StoppedError
 from trainer.training.loop import train
+from trainer.training.run import load_run_facts, save_run_facts
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:keras")
 
@@ -126,6 +127,17 @@ def test_stopped_and_resumed_it_ends_as_if_it_had_not_been(
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-6)
     assert steps_told(run) == [EPOCH, 2 * EPOCH]
     assert "going on after step" in capsys.readouterr().err
+
+
+def test_killed_between_the_networks_and_the_state_it_keeps_the_better_network(two_epochs, tiny_recipe, tmp_path):
+    run = shutil.copytree(two_epochs, tmp_path / "run")
+    (run / f"state/step-{2 * EPOCH:08d}.npz").unlink()
+    save_run_facts(run, {**load_run_facts(run), "validation_miou": 0.99, "best_epoch": 2})
+    best = (run / "best.keras").read_bytes()
+    assert train(tiny_recipe("epochs=2"), run, resume=True) == 0.99
+    facts = load_run_facts(run)
+    assert (facts["validation_miou"], facts["best_epoch"], facts["epochs"]) == (0.99, 2, 2)
+    assert (run / "best.keras").read_bytes() == best
 
 
 def test_with_an_average_it_is_the_average_that_is_validated_and_saved(tiny_recipe, weights_of, tmp_path):

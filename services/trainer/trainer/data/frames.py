@@ -47,6 +47,8 @@ class FrameChoice:
             raise UserError(f"--every {self.every}: expected 1 or more")
         if not self.rate > 0:
             raise UserError(f"--fps {self.rate:g}: expected more than 0 frames a second")
+        if not 0 <= self.min_difference <= 255:
+            raise UserError(f"--min-difference {self.min_difference:g}: expected 0 to 255 grey levels")
         if self.start < 0:
             raise UserError(f"--start {self.start:g}: expected 0 seconds or later")
         if self.end is not None and self.end <= self.start:

@@ -87,6 +87,8 @@ def _check(output: Path, sample: Sample, panel_width: int) -> None:
         raise UserError(f"{output} exists already: name another file with --output, or remove it first")
     if not 1 <= sample.images <= MAX_IMAGES:
         raise UserError(f"--images {sample.images}: expected 1 to {MAX_IMAGES}")
+    if sample.seed < 0:
+        raise UserError(f"--seed {sample.seed}: expected 0 or more")
     if panel_width < _MIN_PANEL_WIDTH:
         raise UserError(f"--width {panel_width}: expected {_MIN_PANEL_WIDTH} pixels or more")
 

@@ -33,12 +33,15 @@ def synthesize(output: Path, images: int, height: int, width: int, seed: int) ->
     """Write ``images`` labelled frames of ``height`` x ``width`` pixels to the folder ``output``, repeatable by seed.
 
     Raises:
-        UserError: ``output`` exists and is not empty, nothing can be drawn that small, or scikit-image is missing.
+        UserError: ``output`` exists and is not empty, nothing can be drawn that small or from such a seed, or
+            scikit-image is missing.
     """
     if images < 1 or min(height, width) < _MIN_SIDE:
         raise UserError(
             f"{images} images of {height}x{width}: expected at least one, {_MIN_SIDE}x{_MIN_SIDE} or larger"
         )
+    if seed < 0:
+        raise UserError(f"--seed {seed}: expected 0 or more")
     if output.is_file() or (output.exists() and any(output.iterdir())):
         raise UserError(f"{output} is not empty: name a new folder with --output, or remove it first")
     photographs = [_photograph(name) for name in PHOTOGRAPHS]

@@ -1,6 +1,7 @@
 """``python -m trainer evaluate``: how good a network is."""
 
 import argparse
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,8 +81,8 @@ def _evaluate(options: argparse.Namespace) -> None:
         print(to_json(facts) if options.json else describe_evaluation(facts, evaluation.metrics) + "\n", end="")
         if options.report:
             items = spread(dataset.split(split), options.visualize)
-            pictures = segmented(segmenter, dataset, items, views, options.batch_size)
-            write_report(options.report, facts, worst_of(evaluation, dataset), pictures)
+            with closing(segmented(segmenter, dataset, items, views, options.batch_size)) as pictures:
+                write_report(options.report, facts, worst_of(evaluation, dataset), pictures)
     if options.report and not options.json:
         print(f"report: {options.report / 'report.html'}")
     # As printed: what reads as reached is reached.

@@ -1,6 +1,6 @@
 """Images of a split, compared with their labels, for the report."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,11 +42,10 @@ def spread(items: Sequence[Item], count: int) -> list[Item]:
 
 def segmented(
     segmenter: Segmenter, dataset: Dataset, items: Sequence[Item], views: Views, batch_size: int
-) -> list[Compared]:
-    """Any images, in their order."""
-    found: list[Compared] = []
+) -> Generator[Compared]:
+    """Any images, in their order, one by one."""
     if not items:
-        return found
+        return
     with progress(items, "drawing", "image") as bar:
         for item in bar:
             pair = read_pair(dataset, item)
@@ -54,5 +53,4 @@ def segmented(
             confusion = ConfusionMatrix(len(dataset.classes))
             confusion.add(pair.mask, mask)
             miou = confusion.miou() if confusion.counts.any() else None
-            found.append(Compared(item.id, miou, compare(pair.image, pair.mask, mask, dataset.classes)))
-    return found
+            yield Compared(item.id, miou, compare(pair.image, pair.mask, mask, dataset.classes))

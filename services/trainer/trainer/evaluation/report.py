@@ -12,7 +12,7 @@
 import base64
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ _MOST_CONFUSIONS, _LEAST_SHARE = 10, 0.001
 
 
 def write_report(
-    folder: Path, facts: Mapping[str, Any], worst: Sequence[Compared], pictures: Sequence[Compared]
+    folder: Path, facts: Mapping[str, Any], worst: Iterable[Compared], pictures: Iterable[Compared]
 ) -> None:
     """Write the new folder ``folder``, which appears when all of it is there.
 
@@ -34,7 +34,7 @@ def write_report(
         folder: does not exist yet.
         facts: of :func:`trainer.evaluation.facts.facts_of`.
         worst: the worst images, the worst first.
-        pictures: more images, to look at.
+        pictures: more images, to look at; taken one by one and not held, so that they may be many.
     """
     refuse_taken(folder, "--report")
     beside = folder.with_name(f".tmp-{folder.name}")
@@ -42,17 +42,15 @@ def write_report(
     try:
         beside.mkdir(parents=True)
         (beside / "metrics.json").write_text(to_json(facts), encoding="utf-8")
+        panels = beside / "panels"  # until they are in the page
         shown = {
-            name: [
-                {"id": one.id, "miou": one.miou, "file": _save(beside / name, place, one), "panels": one.panels}
-                for place, one in enumerate(images, start=1)
-            ]
+            name: [_save(beside / name, panels / name, place, one) for place, one in enumerate(images, start=1)]
             for name, images in (("worst", worst), ("pictures", pictures))
         }
         context = {"facts": facts, "confusions": _confusions(facts), **shown}
         for name in ("report.html", "report.md"):
-            page = _templates().get_template(f"{name}.j2").render(context)
-            (beside / name).write_text(page, encoding="utf-8")
+            _templates().get_template(f"{name}.j2").stream(context).dump(str(beside / name), "utf-8")
+        shutil.rmtree(panels, ignore_errors=True)
         beside.rename(folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
@@ -63,12 +61,16 @@ def to_json(facts: Mapping[str, Any]) -> str:
     return json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _save(folder: Path, place: int, one: Compared) -> str:
-    """Write the panels side by side; return the file's path in the report."""
+def _save(folder: Path, panels: Path, place: int, one: Compared) -> dict[str, Any]:
+    """Write the panels side by side into ``folder``, and each into ``panels``; return what the pages say of them."""
     folder.mkdir(exist_ok=True)
+    panels.mkdir(parents=True, exist_ok=True)
     path = folder / f"{place:03d}_{one.id.replace('/', '_')}.jpg"
     path.write_bytes(jpeg(side_by_side(one.panels)))
-    return f"{folder.name}/{path.name}"
+    alone = {title: panels / f"{place:03d}_{title}.jpg" for title in one.panels}
+    for title, panel in one.panels.items():
+        alone[title].write_bytes(jpeg(panel))
+    return {"id": one.id, "miou": one.miou, "file": f"{folder.name}/{path.name}", "panels": alone}
 
 
 def _confusions(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -92,7 +94,7 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["figure"] = lambda value: "–" if value is None else f"{value:.4f}"
-    environment.filters["picture"] = lambda panel: base64.b64encode(jpeg(panel)).decode()
+    environment.filters["picture"] = lambda panel: base64.b64encode(panel.read_bytes()).decode()
     # A bar would end a cell of a Markdown table.
     environment.filters["cell"] = lambda words: str(words).replace("|", "\\|")
     return environment

@@ -109,6 +109,8 @@ def _input(foreign: ForeignNetwork, size: Sequence[int] | None) -> tuple[bool, i
         if None not in (side, wish) and side != wish:
             raise UserError(f"{takes}: its {name} is fixed at {side}, so --size cannot ask for {wish}")
     height, width = size or fixed
+    if height < 1 or width < 1:
+        raise UserError(f"--size {height} {width}: expected a height and a width of 1 pixel or more")
     return channels_first, int(height), int(width)
 
 

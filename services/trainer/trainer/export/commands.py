@@ -127,6 +127,9 @@ def _preprocessing(options: argparse.Namespace) -> Preprocessing | None:
         raise UserError("--preprocessing names scale, mean and std together: give either it or --scale, --mean, --std")
     if options.scale is not None and not 0 < options.scale < math.inf:
         raise UserError(f"--scale {options.scale}: expected a number above 0, by which pixels are multiplied")
+    for name, channels in (("mean", options.mean or ()), ("std", options.std or ())):
+        if not all(map(math.isfinite, channels)):
+            raise UserError(f"--{name} {' '.join(map(str, channels))}: expected three numbers that are finite")
     scale, mean, std = (options.scale or 1 / 255), (options.mean or (0.0, 0.0, 0.0)), (options.std or (1.0, 1.0, 1.0))
     return Preprocessing(scale, tuple(mean), tuple(std))
 

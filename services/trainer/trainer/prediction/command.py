@@ -39,7 +39,7 @@ def _predict(options: argparse.Namespace) -> None:
 
     look = Look(options.show, options.alpha)
     jobs = plan(options.inputs, options.output, look, options.overwrite)
-    if options.seconds is not None and (jobs.camera is None or options.seconds <= 0):
+    if options.seconds is not None and (jobs.camera is None or not options.seconds > 0):
         raise UserError(f"--seconds {options.seconds:g}: expected more than 0, and a camera's number as the input")
     views = views_of(options)
     import_tensorflow()

@@ -38,6 +38,8 @@ class Jobs:
 def plan(inputs: Sequence[str], output: Path, look: Look, overwrite: bool = False) -> Jobs:
     """Find the images and videos that ``inputs`` name: files, folders with everything below, or a camera's number.
 
+    Of a folder, what lies below ``output`` is left out: results of an earlier call are no inputs of the next.
+
     Args:
         inputs: as a person names them.
         output: a folder, or the file for a single image, video or camera.
@@ -64,9 +66,13 @@ def _files(inputs: Sequence[Path], output: Path, look: Look) -> Jobs:
     alone = len(inputs) == 1 and inputs[0].is_file() and bool(output.suffix) and not output.is_dir()
     if not alone and output.is_file():
         raise UserError(f"--output {output} is a file: expected a folder for these results")
+    results = output.resolve()
     for path in inputs:
         if path.is_dir():
-            found = [(p, p.relative_to(path)) for p in sorted(path.rglob("*")) if p.is_file() and _is_known(p)]
+            below = [p for p in sorted(path.rglob("*")) if p.is_file() and _is_known(p)]
+            if path.resolve() in results.parents:
+                below = [p for p in below if results not in p.resolve().parents]
+            found = [(p, p.relative_to(path)) for p in below]
             if not found:
                 raise UserError(f"{path}: holds no image or video; expected {', '.join(sorted(IMAGE_SUFFIXES))}, …")
         elif path.is_file() and _is_known(path):

@@ -79,10 +79,12 @@ def record(
         How many frames were segmented.
 
     Raises:
-        UserError: there was not one frame, or the file cannot be written.
+        UserError: the camera gave no more frames before that, in which case what came before is kept, or the file
+            cannot be written.
     """
     rate = frame_rate(capture)
     segmented, written, started = 0, 0, clock()
+    is_gone = False
     target.parent.mkdir(parents=True, exist_ok=True)
     with (
         closing(_frames(capture)) as frames,
@@ -101,10 +103,14 @@ def record(
                     written += 1
                 if seconds is not None and elapsed >= seconds:
                     break
+            else:
+                is_gone = True
         except KeyboardInterrupt:
             pass  # how a person ends a recording
     if not segmented:
         raise UserError("the camera gave no picture, and nothing was recorded")
+    if is_gone:
+        raise UserError(f"the camera gave no more pictures after {segmented}: what came before is in {target}")
     return segmented
 
 

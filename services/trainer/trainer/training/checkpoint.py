@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from contract.durable import replacing
 from trainer.errors import UserError
 from trainer.training.distribution import Distribution
+from trainer.training.run import BEST
 
 FOLDER = "state"
 _KEPT = 2
@@ -70,9 +71,11 @@ def load_state(run: Path) -> State:
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
             continue
         return State(int(path.stem.removeprefix("step-")), values, facts)
-    raise UserError(
-        f"{run} holds no saved state of a training: a new run with `--set weights={run}` starts from its weights"
-    )
+    if (run / BEST).is_file():
+        going_on = f"a new run with `--set weights={run}` starts from its weights"
+    else:
+        going_on = "it ended before there was one, and before its first validation: remove it, and train anew"
+    raise UserError(f"{run} holds no saved state of a training: {going_on}")
 
 
 def restore(run: Path, variables: Sequence[keras.Variable], distribution: Distribution) -> dict[str, Any]:

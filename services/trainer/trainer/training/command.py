@@ -52,6 +52,11 @@ def _train(options: argparse.Namespace) -> None:
         raise UserError(
             "--config goes with --run, the new run folder; --resume takes its recipe and its folder from a run"
         )
+    if not options.checkpoint_minutes >= 0:
+        raise UserError(
+            f"--checkpoint-minutes {options.checkpoint_minutes:g}: expected 0, after every step, or more; inf saves "
+            "after each epoch alone"
+        )
     # Before TensorFlow's seconds: a typing error answers at once.
     changes: list[str] = []
     if options.resume:

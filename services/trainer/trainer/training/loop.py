@@ -91,6 +91,8 @@ def train(
         if distribution.is_chief:
             _require_same_data(folder, dataset)
         standing = Standing(**restore(folder, step.variables(), distribution))
+        if distribution.is_chief:
+            _recall_best(folder, standing)
         if standing.is_over(recipe):
             print(_finished(folder, standing, recipe), file=sys.stderr)
             return standing.best_miou or 0.0
@@ -125,6 +127,14 @@ def _require_same_data(folder: Path, dataset: Dataset) -> None:
             f"{dataset.root} is not the data set that {folder} was trained on, or has changed since: bring that one "
             f"back, or start a new run with --set weights={folder}"
         )
+
+
+def _recall_best(folder: Path, standing: Standing) -> None:
+    """Networks and run.json are written before the state: a kill in between left a better one than the state knows."""
+    facts = load_run_facts(folder)
+    miou = facts.get("validation_miou")
+    if miou is not None and (standing.best_miou is None or miou > standing.best_miou):
+        standing.best_miou, standing.best_epoch = miou, facts.get("best_epoch")
 
 
 def _check_losses(recipe: Recipe, classes: int) -> None:

@@ -33,17 +33,17 @@ def test_what_is_no_frame(message, says):
 def test_a_capture_time_comes_back_bit_for_bit():
     not_a_number = b"\x01\x02\x03\x04\x05\x06\xf8\x7f"
     frame = Frame(b"\x01\x01\0\0" + b"\xff\xff\xff\xff" + not_a_number + b"image")
-    reply = wire.reply(wire.MASK, frame, Timings(), 0, 0, 0, b"")
+    reply = wire.reply(wire.MASK, frame.echo, Timings(), 0, 0, 0, b"")
     assert reply[4:16] == b"\xff\xff\xff\xff" + not_a_number
 
 
 def test_a_reply_of_a_message_too_short_to_echo():
-    assert wire.reply(wire.ERROR, Frame(b"\x01\x01\0\0\x07"), Timings(), 0, 0, 0, b"{}")[4:16] == bytes(12)
+    assert wire.reply(wire.ERROR, Frame(b"\x01\x01\0\0\x07").echo, Timings(), 0, 0, 0, b"{}")[4:16] == bytes(12)
 
 
 def test_times_and_counts_stop_at_the_largest_that_fits():
     timings = Timings()
     timings.seconds |= {"decode": 1e-6, "queue": 5_000.0}
-    reply = wire.reply(wire.OVERLAY, Frame(bytes(17)), timings, 2**40, 640, 480, b"payload")
+    reply = wire.reply(wire.OVERLAY, Frame(bytes(17)).echo, timings, 2**40, 640, 480, b"payload")
     assert struct.unpack("<5I2H", reply[16:40]) == (1, 2**32 - 1, 0, 0, 2**32 - 1, 640, 480)
     assert reply[40:] == b"payload"
