@@ -2,7 +2,7 @@
 # Unpacks a package of Debian 13 into a folder, installing nothing, and prints the path of one of its files.
 #   tests/containers/unpack-debian.sh FOLDER PACKAGE FILE
 # For programs that run by themselves: Docker Compose 2 (docker-compose), without Docker's command line or an engine,
-# which is enough to resolve compose files; kubectl (kubernetes-client); promtool (prometheus).
+# which is enough to resolve compose files; kubectl; promtool (prometheus).
 # Debian 12 has none of them new enough: they come from the Debian mirror that this machine's apt already uses.
 set -euo pipefail
 folder=$1 package=$2 file=$1/$2/$3
@@ -28,6 +28,7 @@ if [[ ! -e $file ]]; then
   apt-get "${options[@]}" download "$package/trixie" >&2
   # Unpacked beside and renamed: a download that breaks off leaves nothing that looks finished.
   dpkg-deb -x "$package"_*.deb unpacked
+  [[ -e unpacked/$3 ]] || { echo "Debian 13's $package has no $3" >&2; exit 1; }
   rm -rf "${folder:?}/$package"
   mv unpacked "$folder/$package"
 fi
