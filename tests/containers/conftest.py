@@ -5,10 +5,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -104,3 +106,55 @@ def hadolint(python_tool: Callable[[str], Path]) -> Path:
 @pytest.fixture(scope="session")
 def check_jsonschema(python_tool: Callable[[str], Path]) -> Path:
     return python_tool(CHECK_JSONSCHEMA) / "check-jsonschema"
+
+
+@dataclass(frozen=True)
+class TlsGateway:
+    """A running gateway that is set up as the one of the profile ``tls``."""
+
+    url: str
+    environment: dict[str, str]
+    authority: Path
+    key_file: Path
+
+
+@pytest.fixture(scope="session")
+def tls_gateway(
+    resolve: Resolve, free_port: Callable[[], int], wait_for: Callable[..., None], tmp_path_factory: Any
+) -> Iterator[TlsGateway]:
+    """A real one, by Compose's own settings, with a certificate as `make cert` makes it and one API key."""
+    folder = tmp_path_factory.mktemp("tls")
+    certs, keys, key = folder / "certs", folder / "api-keys", folder / "key"
+    gateway = [sys.executable, "-m", "gateway"]
+    subprocess.run([*gateway, "cert", "--output", certs, "localhost", "127.0.0.1"], check=True, capture_output=True)
+    new_key = subprocess.run([*gateway, "new-key", "prometheus"], check=True, capture_output=True, text=True)
+    key.write_text(new_key.stdout)
+    keys.write_text(new_key.stderr.splitlines()[-1])
+
+    resolved = resolve(
+        "docker-compose.yml",
+        GATEWAY_API_KEYS_FILE=str(keys),
+        GATEWAY_TLS_CERTIFICATE=str(certs / "gateway.pem"),
+        GATEWAY_TLS_KEY=str(certs / "gateway.key"),
+    )
+    mounted = {f"/run/secrets/{name}": secret["file"] for name, secret in resolved["secrets"].items()}
+    settings = resolved["services"]["gateway-tls"]["environment"]
+    settings = {name: mounted.get(value, value) for name, value in settings.items()}
+    port = free_port()
+    settings |= {"GATEWAY_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "GATEWAY_SERVING_ADDRESS": "127.0.0.1:1"}
+    environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **settings}
+    url = f"https://localhost:{port}"
+
+    def answers() -> bool:
+        assert process.poll() is None, "the gateway ended"
+        try:
+            return httpx.get(f"{url}/livez", verify=False, trust_env=False).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    with subprocess.Popen(gateway, env=environment) as process:
+        try:
+            wait_for(answers, "the gateway's first answer")
+            yield TlsGateway(url, environment, certs / "ca.pem", key)
+        finally:
+            process.terminate()
