@@ -27,7 +27,7 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def debian_binary() -> Callable[[str, str], Path]:
-    """``debian_binary("prometheus", "usr/bin/promtool")``: a program of Debian 13, unpacked into the cache."""
+    """``debian_binary("promtool", "usr/bin/promtool")``: a program of Debian 13, unpacked into the cache."""
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "segstack" / "debian"
 
     def unpack(package: str, file: str) -> Path:
@@ -42,10 +42,10 @@ def debian_binary() -> Callable[[str, str], Path]:
 
 @pytest.fixture(scope="session")
 def compose(debian_binary: Callable[[str, str], Path]) -> list[str]:
-    """Compose's command: Docker's plugin where it is new enough for ``!reset``, else one unpacked into the cache."""
+    """Compose's command: Docker's plugin where it is new enough for ``!override``, else one unpacked into the cache."""
     try:
         installed = subprocess.run(["docker", "compose", "version", "--short"], capture_output=True, text=True)
-        if tuple(int(part) for part in installed.stdout.lstrip("v").split(".")[:2]) >= (2, 24):
+        if tuple(int(part) for part in installed.stdout.lstrip("v").split(".")[:2]) >= (2, 25):
             return ["docker", "compose"]
     except (OSError, ValueError):
         pass
