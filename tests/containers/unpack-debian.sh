@@ -2,7 +2,7 @@
 # Unpacks a package of Debian 13 into a folder, installing nothing, and prints the path of one of its files.
 #   tests/containers/unpack-debian.sh FOLDER PACKAGE FILE
 # For programs that run by themselves: Docker Compose 2 (docker-compose), without Docker's command line or an engine,
-# which is enough to resolve compose files; kubectl; promtool (prometheus).
+# which is enough to resolve compose files; kubectl; promtool.
 # Debian 12 has none of them new enough: they come from the Debian mirror that this machine's apt already uses.
 set -euo pipefail
 folder=$1 package=$2 file=$1/$2/$3

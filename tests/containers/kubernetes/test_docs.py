@@ -89,14 +89,14 @@ def test_for_a_bucket_models_config_names_versions_and_the_bucket(blocks, small_
     shell("\n".join(line for line in text.splitlines() if line.startswith(("python", "sed"))))
     written = folder / "models.config"
     (model,) = models_config.models(written).values()
-    assert (model.policy, model.labels) == (version_policy.Specific((1,)), {"stable": 1})
+    assert (model.policy, model.labels) == (version_policy.Specific(frozenset({1})), {"stable": 1})
     assert re.findall(r'base_path: "(.*)"', written.read_text()) == ["s3://example-models/small"]
 
 
 def test_prometheus_takes_its_jobs(blocks, debian_binary, tmp_path):
     path = tmp_path / "prometheus.yml"
     path.write_text(_the(blocks, "scrape_configs"))
-    promtool = debian_binary("prometheus", "usr/bin/promtool")
+    promtool = debian_binary("promtool", "usr/bin/promtool")
     checked = subprocess.run([promtool, "check", "config", "--syntax-only", path], capture_output=True, text=True)
     assert checked.returncode == 0, checked.stderr
 
