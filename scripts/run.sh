@@ -14,7 +14,7 @@ docker info --format '{{range $name, $_ := .Runtimes}}{{$name}} {{end}}' 2>/dev/
 
 need_compose() {
   docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1 && return
-  echo "run: this needs a running Docker engine and Compose 2.24 or newer. Without Docker: make serve, make gateway" >&2
+  echo "run: this needs a running Docker engine and Compose 2.24.4 or newer. Without Docker: make serve, make gateway" >&2
   exit 1
 }
 
