@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from contract import models_config, version_policy
+from gateway.api_keys import KeyRing
 
 pytestmark = pytest.mark.containers
 
@@ -58,13 +59,21 @@ def test_every_file_that_it_names_is_there(docs, root):
         assert (root / file).exists(), file
 
 
-def test_the_registrys_name_is_written_into_every_kustomization(blocks, root, tmp_path, shell):
-    (line,) = [line for line in _the(blocks, "docker push").splitlines() if line.startswith("sed ")]
+def test_images_are_pushed_as_they_are_pulled_and_the_registry_is_written_everywhere(blocks, root, tmp_path, shell):
     shutil.copytree(root / "deploy", tmp_path / "deploy")
-    shell(line)
-    texts = [path.read_text() for path in (tmp_path / "deploy").rglob("kustomization.yaml")]
-    assert [text for text in texts if "registry.example.org" in text] == []
-    assert len([text for text in texts if "YOUR-REGISTRY/segstack/" in text]) == 6
+    text = _the(blocks, "docker push").replace("registry.example.org\n", "ours.example/team\n")
+    pushed = shell("make() { :; }; docker() { if [[ $1 == push ]]; then echo $2; fi; }\n" + text).split()
+    pulled = set()
+    for path in (tmp_path / "deploy").rglob("kustomization.yaml"):
+        images = yaml.safe_load(path.read_text()).get("images", [])
+        pulled |= {f"{image['newName']}:{image['newTag']}" for image in images}
+    assert set(pushed) == pulled
+
+
+def test_a_key_is_let_in_by_the_file_that_becomes_the_secret(blocks, tmp_path, shell):
+    lines = _the(blocks, "new-key").splitlines()
+    key = shell("\n".join(line for line in lines if line.startswith(("python", "tail")))).strip()
+    assert KeyRing(tmp_path / "api-keys").find(key).name == "hall-2"
 
 
 def test_a_version_is_moved_into_the_volume_whole(blocks, small_models_root, tmp_path, shell):
