@@ -28,15 +28,15 @@ IMAGES = {name: f"segstack-test/{name}" for name in ("serving", "gateway", "trai
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[dict[str, str]]:
-    """The environment in which docker reaches an engine and builds find base images; what was started is ended."""
+    """The environment in which docker reaches an engine and builds find base images; one that was started is stopped."""
     script = f'exports=$("{ENGINE}" start) && eval "$exports" && env -0'
     started = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
     if started.returncode:
         pytest.skip(f"there is no container engine: {started.stderr.strip()}")
     environment = dict(entry.split("=", 1) for entry in started.stdout.split("\0") if entry)
     yield environment
-    subprocess.run([ENGINE, "stop"], check=True)
-    if "DOCKER_CONFIG" in environment:
+    if "SEGSTACK_ENGINE_STARTED" in environment:
+        subprocess.run([ENGINE, "stop"], check=True)
         assert not _processes_of(Path(environment["DOCKER_CONFIG"]).parent)
 
 
@@ -50,6 +50,9 @@ def _processes_of(folder: Path) -> list[str]:
 
 class Stack:
     """The compose files over a checkout of its own, run by the commands that a person types."""
+
+    # What the engine knew of the two containers when the first model was answered with.
+    at_first_model: dict[str, dict[str, Any]]
 
     def __init__(self, checkout: Path, engine: dict[str, str], project: str, **environment: str) -> None:
         self.checkout = checkout
@@ -181,4 +184,5 @@ def stack(empty_stack: tuple[Stack, dict[str, httpx.Response]], wait_for: Callab
     stack.make("train", CONFIG="services/trainer/recipes/demo.yaml", DATA="data/drawn", NAME="drawn", SET=TINY)
     print(f"make train took {time.monotonic() - began:.0f} s, drawing and importing included")
     wait_for(stack.answers, "readiness after the first model was published")
+    stack.at_first_model = {service: stack.inspect(service) for service in ("serving", "gateway")}
     return stack

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # A Docker engine for the tests, and the names of base images that it has.
 #
-#   eval "$(tests/containers/engine/engine.sh start)"   # exports what docker, compose and the builds need
+#   eval "$(tests/containers/engine/engine.sh start)"   # exports what docker, compose and the builds need; and
+#                                                       # SEGSTACK_ENGINE_STARTED, where one had to be started
 #   tests/containers/engine/engine.sh stop              # ends what start has started; its images stay for the next time
 #   tests/containers/engine/engine.sh remove            # and these go too
 #
@@ -21,6 +22,13 @@ keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 say() { echo "engine: $*" >&2; }
 fail() { say "$*"; exit 1; }
+
+# Two at once: the second waits, and finds what the first one has made.
+lock() {
+  mkdir -p "$home"
+  exec 9>"$home/lock"
+  flock 9
+}
 
 ours() {
   export DOCKER_HOST=$socket DOCKER_CONFIG=$home/config
@@ -47,12 +55,10 @@ start_ours() {
   [[ $(. /etc/os-release && echo "$ID $VERSION_CODENAME") == "debian bookworm" && -e $keyring ]] ||
     fail "no Docker engine answers here, and one can be unpacked on Debian 12 alone: install and start Docker"
   ours
-  docker info >/dev/null 2>&1 && return
-  mkdir -p "$home"
-  exec 9>"$home/lock" # two at once: the second waits, and finds the first one's
-  flock 9
+  lock
   docker info >/dev/null 2>&1 && return
   [[ -e $home/tools ]] || unpack
+  ln -sf "$home"/tools/usr/libexec/docker/cli-plugins/* "$home/config/cli-plugins/"
   command -v iptables >/dev/null || {
     say "installing iptables"
     apt-get -qq update
@@ -63,7 +69,7 @@ start_ours() {
   setsid dockerd --host "$socket" --data-root "$home/data" --exec-root "$home/exec" --pidfile "$home/docker.pid" \
     --mtu 1400 >"$home/docker.log" 2>&1 </dev/null 9>&- &
   for _ in $(seq 240); do
-    docker info >/dev/null 2>&1 && return
+    docker info >/dev/null 2>&1 && echo "export SEGSTACK_ENGINE_STARTED=1" && return
     sleep .25
   done
   tail -20 "$home/docker.log" >&2
@@ -90,7 +96,6 @@ unpack() {
   for deb in "$home"/apt/*.deb; do dpkg-deb -x "$deb" "$home/tools.part"; done
   # Renamed: a download that breaks off leaves nothing that looks finished.
   mv "$home/tools.part" "$home/tools"
-  ln -sf "$home"/tools/usr/libexec/docker/cli-plugins/* "$home/config/cli-plugins/"
   rm -rf "$home/apt"
 }
 
@@ -120,6 +125,7 @@ base_images() {
 }
 
 stand_ins() {
+  lock
   work=$(mktemp -d) # of the whole script: it is removed however this ends
   trap 'rm -rf "$work"' EXIT
   has debian || debian

@@ -61,7 +61,7 @@ def test_make_train_has_published_a_whole_version_that_belongs_to_the_checkouts_
 
 @every_service
 def test_the_first_model_was_taken_up_without_a_restart(stack, service: str) -> None:
-    container = stack.inspect(service)
+    container = stack.at_first_model[service]
     assert container["State"]["Health"]["Status"] == "healthy"
     assert container["RestartCount"] == 0
     published = (stack.checkout / "models_repo/drawn/1").stat().st_mtime
