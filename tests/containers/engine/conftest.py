@@ -28,7 +28,7 @@ IMAGES = {name: f"segstack-test/{name}" for name in ("serving", "gateway", "trai
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[dict[str, str]]:
-    """The environment in which docker reaches an engine and builds find base images; one that was started is stopped."""
+    """The environment in which docker reaches an engine and builds find base images; if started, it is stopped."""
     script = f'exports=$("{ENGINE}" start) && eval "$exports" && env -0'
     started = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
     if started.returncode:

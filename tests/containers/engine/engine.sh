@@ -69,12 +69,18 @@ start_ours() {
   setsid dockerd --host "$socket" --data-root "$home/data" --exec-root "$home/exec" --pidfile "$home/docker.pid" \
     --mtu 1400 >"$home/docker.log" 2>&1 </dev/null 9>&- &
   for _ in $(seq 240); do
-    docker info >/dev/null 2>&1 && echo "export SEGSTACK_ENGINE_STARTED=1" && return
+    docker info >/dev/null 2>&1 && tidy && echo "export SEGSTACK_ENGINE_STARTED=1" && return
     sleep .25
   done
   tail -20 "$home/docker.log" >&2
   fail "the engine did not start; $home/docker.log has more than the lines above"
 }
+
+# Tests that were killed leave containers behind, which the engine has just started again; older builds leave images.
+tidy() {
+  docker ps --all --quiet | xargs --no-run-if-empty docker rm --force
+  docker network prune --force && docker image prune --force
+} >/dev/null
 
 mirror() {
   grep -rhoE 'https?://[^ ]+/debian/?( |$)' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null | head -1
