@@ -109,11 +109,14 @@ stop() {
   local pid
   [[ -e $home/docker.pid ]] && pid=$(<"$home/docker.pid") && kill "$pid" 2>/dev/null || return 0
   for _ in $(seq 240); do
-    kill -0 "$pid" 2>/dev/null || return 0
+    kill -0 "$pid" 2>/dev/null || { unmount; return; }
     sleep .25
   done
   fail "the engine (process $pid) has not ended within a minute"
 }
+
+# The engine leaves its data mounted now and then.
+unmount() { awk -v home="$home/" 'index($2, home) == 1 { print $2 }' /proc/mounts | sort -r | xargs --no-run-if-empty umount; }
 
 # --- base images ---
 
