@@ -24,7 +24,8 @@ help: ## this list
 
 setup: .venv/.ready ## .venv with every service installed; needs Python 3.11 to 3.13 and nothing else
 
-.venv/.ready: requirements-dev.lock $(wildcard services/*/pyproject.toml) clients/pyproject.toml scripts/setup.sh
+.venv/.ready: requirements-dev.lock $(wildcard services/*/pyproject.toml) clients/pyproject.toml \
+  services/contract/contract/version.py scripts/setup.sh
 	scripts/setup.sh
 
 demo: setup ## the whole road in minutes, then the page on http://localhost:8000 (ONESHOT=1: write the overlay and stop)
@@ -71,7 +72,7 @@ up: ## serving and gateway in containers
 	scripts/run.sh compose up --build serving gateway
 
 down: ## stop and remove them
-	scripts/run.sh compose down
+	scripts/run.sh compose --profile '*' down
 
 images: ## build every image
 	scripts/run.sh compose --profile tools build

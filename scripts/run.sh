@@ -3,7 +3,7 @@
 #   scripts/run.sh trainer train --config …      in its container where an engine lists an NVIDIA runtime, else in .venv
 #   scripts/run.sh converter --input …           the same
 #   scripts/run.sh compose up serving gateway    with docker-compose.cpu.yml where no engine lists an NVIDIA runtime
-# RUNTIME=docker or RUNTIME=local decides instead.
+# RUNTIME=docker or RUNTIME=local decides instead, and COMPOSE_FILE, in the environment or in .env, which compose files.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tool=$1
@@ -14,24 +14,38 @@ docker info --format '{{range $name, $_ := .Runtimes}}{{$name}} {{end}}' 2>/dev/
 
 need_compose() {
   docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1 && return
-  echo "run: this needs a running Docker engine and Compose 2.24 or newer. Without Docker: make serve, make gateway" >&2
+  echo "run: this needs a running Docker engine and Compose 2.24.4 or newer. Without Docker: make serve, make gateway" >&2
   exit 1
 }
 
-compose() {
-  local files=(-f docker-compose.yml)
-  [[ $nvidia == yes ]] || files+=(-f docker-compose.cpu.yml)
-  docker compose "${files[@]}" "$@"
-}
+files=(-f docker-compose.yml)
+if [[ -n ${COMPOSE_FILE:-} ]] || grep -qs '^COMPOSE_FILE=' .env; then
+  files=() where="with the files that COMPOSE_FILE names"
+elif [[ $nvidia == yes ]]; then
+  where="with NVIDIA GPUs"
+else
+  files+=(-f docker-compose.cpu.yml) where="without GPUs, as no engine lists an NVIDIA runtime"
+fi
+compose() { docker compose "${files[@]}" "$@"; }
 
-# Bind mounts must exist, and what a container writes there must belong to the person, not to root.
-mkdir -p data runs
-HOST_UID=$(id -u) HOST_GID=$(id -g)
-export HOST_UID HOST_GID
+# What a container writes must belong to whose checkout it is, also where root runs this (sudo make train).
+HOST_UID=${HOST_UID:-$(stat -c %u . 2>/dev/null || id -u)}
+HOST_GID=${HOST_GID:-$(stat -c %g . 2>/dev/null || id -g)}
+# The label of images that are built here.
+version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' services/contract/contract/version.py 2>/dev/null) || true
+SEGSTACK_VERSION=${SEGSTACK_VERSION:-$version}
+export HOST_UID HOST_GID SEGSTACK_VERSION
+
+# Bind mounts must exist.
+for folder in data runs; do
+  [[ -d $folder ]] && continue
+  mkdir "$folder"
+  ((EUID)) || chown "$HOST_UID:$HOST_GID" "$folder"
+done
 
 if [[ $tool == compose ]]; then
   need_compose
-  [[ $nvidia == yes ]] && echo "run: with NVIDIA GPUs" >&2 || echo "run: without GPUs, as no engine lists an NVIDIA runtime" >&2
+  echo "run: $where" >&2
   compose "$@"
   exit
 fi

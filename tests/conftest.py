@@ -52,13 +52,14 @@ class Road:
     def _models_config(self) -> Path:
         return self.models_root / "models.config"
 
-    def start_serving(self) -> None:
+    def start_serving(self, *flags: str) -> None:
         self.serving = self._stack.enter_context(
             _running(
                 "serving",
                 f"--port={self._serving_port}",
                 f"--model_config_file={self._models_config}",
                 f"--models_root={self.models_root}",
+                *flags,
             )
         )
 
@@ -118,6 +119,12 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    """``free_port()``: a port of 127.0.0.1 that nobody listens on, for a program that cannot choose one itself."""
+    return _free_port
 
 
 @pytest.fixture(scope="module")

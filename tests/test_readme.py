@@ -1,4 +1,4 @@
-"""The README and docs/ name only what is there."""
+"""The README and docs/ name only what is there, and their commands parse; Compose's are in tests/containers."""
 
 import re
 import shlex
@@ -7,22 +7,49 @@ from pathlib import Path
 
 import pytest
 
-from trainer.cli import create_parser
+import contract.__main__
+import converter.options
+import gateway.__main__
+import segclient.cli
+import trainer.cli
+from gateway.settings import variables
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 LINKS = sorted(
-    {page.parent / link for page in PAGES for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text())}
+    {(page, link) for page in PAGES for link in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text())}, key=str
 )
 README = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 
+PARSERS = {
+    "contract": contract.__main__.create_parser,
+    "converter": converter.options.create_parser,
+    "gateway": gateway.__main__.create_parser,
+    "segclient": segclient.cli.create_parser,
+    "trainer": trainer.cli.create_parser,
+}
+# A command of ours at the beginning of a line, behind variables, and what the shell makes of its end.
+COMMAND = rf"^(?:\w+=\S+ )*(?:\.venv/bin/)?(?:python -m )?({'|'.join(PARSERS)})(?: (.*?))?(?: *\d?>.*| *\|.*)?$"
+COMMANDS = re.findall(COMMAND, README.replace("\\\n", ""), re.MULTILINE)
 
-@pytest.mark.parametrize("link", LINKS, ids=str)
-def test_every_link_leads_somewhere(link: Path) -> None:
-    assert link.exists()
+
+@pytest.mark.parametrize(("page", "link"), LINKS, ids=[f"{page.name}: {link}" for page, link in LINKS])
+def test_every_link_leads_somewhere(page: Path, link: str) -> None:
+    name, _, anchor = link.partition("#")
+    target = page.parent / name if name else page
+    assert target.exists()
+    if anchor:
+        assert anchor in [as_anchor(heading) for heading in re.findall(r"^#+ (.*)", target.read_text(), re.MULTILINE)]
 
 
-@pytest.mark.parametrize("path", sorted(set(re.findall(r"\b(?:services|scripts|tests|benchmarks)/[\w./-]*\w", README))))
+def as_anchor(heading: str) -> str:
+    """As GitHub makes it."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize(
+    "path", sorted(set(re.findall(r"(?<![\w/.-])(?:services|scripts|tests|benchmarks|deploy|docs)/[\w./-]*\w", README)))
+)
 def test_every_path_exists(path: str) -> None:
     assert (ROOT / path).exists()
 
@@ -34,6 +61,15 @@ def test_every_make_target_exists(target: str) -> None:
     assert asked.returncode == 0, asked.stderr
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/operating.md"])
+def test_every_variable_is_one_that_something_reads(page: str) -> None:
+    readers = ["Makefile", ".env.example", "scripts/*", "docker-compose*.yml", "services/*/Dockerfile*"]
+    read = "\n".join([*variables(), *(path.read_text() for pattern in readers for path in ROOT.glob(pattern))])
+    text = (ROOT / page).read_text()
+    named = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", text)) | set(re.findall(r"\b([A-Z]{2,})=", text))
+    assert [name for name in sorted(named) if not re.search(rf"\b{name}\b", read)] == []
+
+
 @pytest.mark.parametrize("command", sorted(set(re.findall(r"python -m (\w+(?: [a-z][a-z-]+)*)", README))))
 def test_every_command_is_known(command: str) -> None:
     asked = subprocess.run(
@@ -42,8 +78,10 @@ def test_every_command_is_known(command: str) -> None:
     assert asked.returncode == 0, asked.stderr
 
 
-@pytest.mark.parametrize(
-    "command", sorted(set(re.findall(r"^\.venv/bin/python -m trainer (.*)$", README.replace("\\\n", ""), re.MULTILINE)))
-)
-def test_every_option_of_the_trainer_is_known(command: str) -> None:
-    create_parser().parse_args(shlex.split(command, comments=True))  # exits where it is not
+@pytest.mark.parametrize(("module", "arguments"), COMMANDS, ids=[" ".join(command) for command in COMMANDS])
+def test_every_command_line_parses(module: str, arguments: str) -> None:
+    PARSERS[module]().parse_args(shlex.split(arguments, comments=True))  # exits where it does not
+
+
+def test_there_are_command_lines_of_every_kind() -> None:
+    assert {module for module, _ in COMMANDS} == set(PARSERS)

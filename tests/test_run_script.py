@@ -8,6 +8,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+# An engine, and a Compose that says what it was asked for.
+DOCKER = """#!/bin/sh
+case $* in
+  info*) echo "runc $RUNTIMES" ;;
+  "compose version"*) ;;
+  *) echo "docker $* as $HOST_UID:$HOST_GID" ;;
+esac
+"""
 
 
 @pytest.fixture
@@ -31,6 +39,67 @@ def run_locally(tmp_path):
         return done.stdout.strip(), done.stderr
 
     return run
+
+
+@pytest.fixture
+def run_in_containers(tmp_path):
+    """``run_in_containers("trainer", …)``: what Docker is asked for, with whose rights, and what is said first."""
+    docker = tmp_path / "bin/docker"
+    scripts = tmp_path / "checkout/scripts"
+    docker.parent.mkdir()
+    scripts.mkdir(parents=True)
+    docker.write_text(DOCKER)
+    docker.chmod(0o755)
+    script = shutil.copy(ROOT / "scripts" / "run.sh", scripts)
+
+    def run(*words, runtimes="", **environment):
+        path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+        done = subprocess.run(
+            [script, *words],
+            env={"PATH": path, "RUNTIMES": runtimes, **environment},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.strip(), done.stderr
+
+    return run
+
+
+GPU, CPU = "-f docker-compose.yml", "-f docker-compose.yml -f docker-compose.cpu.yml"
+
+
+@pytest.mark.parametrize(("runtimes", "files"), [("nvidia", GPU), ("", CPU)])
+def test_which_compose_files_depends_on_the_engines_runtimes(run_in_containers, runtimes, files):
+    out, said = run_in_containers("compose", "up", runtimes=runtimes)
+    assert out.startswith(f"docker compose {files} up as ")
+    assert said.startswith("run: with NVIDIA GPUs" if runtimes else "run: without GPUs, as no engine lists")
+
+
+@pytest.mark.parametrize("place", ["environment", ".env"])
+def test_compose_file_decides_instead(run_in_containers, tmp_path, place):
+    name, value = "COMPOSE_FILE", "docker-compose.yml:docker-compose.embedded.yml"
+    if place == ".env":
+        (tmp_path / "checkout/.env").write_text(f"# mine\n{name}={value}\n")
+    out, said = run_in_containers("compose", "up", **({} if place == ".env" else {name: value}))
+    assert out.startswith("docker compose up as ")  # Compose reads it itself
+    assert said == "run: with the files that COMPOSE_FILE names\n"
+
+
+def test_containers_run_as_the_checkouts_owner_and_what_is_made_for_them_is_theirs(run_in_containers, tmp_path):
+    checkout = tmp_path / "checkout"
+    owner = 12345 if os.geteuid() == 0 else os.geteuid()
+    if os.geteuid() == 0:
+        os.chown(checkout, owner, owner)
+    out, said = run_in_containers("trainer", "--help", RUNTIME="docker")
+    assert out == f"docker compose {CPU} run --rm --build trainer --help as {owner}:{checkout.stat().st_gid}"
+    assert said == "run: trainer in its container, as RUNTIME=docker says so\n"
+    assert {(checkout / made).stat().st_uid for made in ("data", "runs")} == {owner}
+
+
+def test_another_user_can_be_named(run_in_containers):
+    out, _ = run_in_containers("compose", "up", HOST_UID="4711", HOST_GID="4712")
+    assert out.endswith(" as 4711:4712")
 
 
 def test_the_trainer_gets_tcmalloc_where_it_is_installed(run_locally, tmp_path):

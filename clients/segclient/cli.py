@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from importlib.metadata import version
 
 from segclient import folder_command, image_command, video_command, webcam_command
 from segclient.errors import GatewayError, PictureError, SegclientError, SettingsError
@@ -23,7 +24,7 @@ _IMAGES_OWN = frozenset({400, 413, 415})
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit status. Every error is one sentence on standard error."""
-    options = _parser().parse_args(arguments)
+    options = create_parser().parse_args(arguments)
     try:
         return int(options.run_command(options))
     except SegclientError as error:
@@ -48,13 +49,15 @@ def _status(error: SegclientError) -> int:
     return NO_GATEWAY
 
 
-def _parser() -> argparse.ArgumentParser:
+def create_parser() -> argparse.ArgumentParser:
+    """Every option and command."""
     parser = argparse.ArgumentParser(
         prog="segclient",
         description="Images, folders, videos and cameras through a Segstack gateway.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=f"segclient {version('segclient')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for module in (image_command, folder_command, video_command, webcam_command):
         module.add_commands(commands)

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,10 @@ def run(*command: object, **variables: str) -> str:
 def test_nothing_of_the_services_is_installed(environment: Path, module: str) -> None:
     code = f"import importlib.util, segclient; print(importlib.util.find_spec('{module}'))"
     assert run(environment / "bin/python", "-c", code) == "None\n"
+
+
+def test_it_knows_its_version(environment: Path) -> None:
+    assert run(environment / "bin/segclient", "--version") == f"segclient {version('segclient')}\n"
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".avi"])

@@ -9,19 +9,20 @@ config=${MODEL_CONFIG_FILE:-/models/models.config}
 # Process 1 has no default signal handlers: without this a stop during the wait takes until SIGKILL.
 trap 'exit 0' TERM INT
 
-# A repository that was last written before there were two files has one. Publishing writes models.gpu.config first.
-if [[ $config == */models.gpu.config && ! -e $config && -e ${config%/*}/models.config ]]; then
-  echo "no $config yet: serving with models.config until the next start after a publish"
-  config=${config%/*}/models.config
-fi
-
-# A missing config ends the server for good. Before the first model is published there is none.
-if [[ ! -e $config ]]; then
+# A missing config ends the server for good, and before the first model is published there is none. A trainer or
+# converter from before there were two files writes models.config alone; publishing now writes models.gpu.config first.
+older=$config
+[[ $config == */models.gpu.config ]] && older=${config%/*}/models.config
+if [[ ! -e $config && ! -e $older ]]; then
   echo "waiting for $config: publish a first model"
-  until [[ -e $config ]]; do
+  until [[ -e $config || -e $older ]]; do
     sleep 1 &
     wait $!
   done
+fi
+if [[ ! -e $config ]]; then
+  echo "no $config yet: serving with models.config until the next start after a publish"
+  config=$older
 fi
 
 flags=(

@@ -44,3 +44,27 @@ def test_no_base_image_floats(dockerfile: Path) -> None:
     for image in re.findall(r"^FROM (?:--\S+ )?(\S+)", text, re.MULTILINE):
         named = re.sub(r"\$\{(\w+)\}", lambda name: defaults[name.group(1)], image)
         assert re.search(r":(?!latest).+|@sha256:", named), f"{named} names no version"
+
+
+@every_dockerfile
+def test_every_base_image_can_be_another(dockerfile: Path) -> None:
+    bases = re.findall(r"^FROM (\S+)", dockerfile.read_text(), re.MULTILINE)
+    assert bases
+    assert [base for base in bases if not re.fullmatch(r"\$\{[A-Z_]+_IMAGE\}", base)] == []
+
+
+@every_dockerfile
+def test_what_pip_installs_is_kept_while_only_code_changes(dockerfile: Path) -> None:
+    for stage in re.split(r"^FROM ", dockerfile.read_text(), flags=re.MULTILINE)[1:]:
+        install = re.search(r"python -m pip .*\binstall\b", stage)
+        if install:
+            copied = re.findall(r"^COPY (\S+)", stage[: install.start()], re.MULTILINE)
+            assert len(copied) == 1
+            assert copied[0].endswith((".lock", "${REQUIREMENTS}")), copied
+
+
+@every_dockerfile
+def test_what_differs_between_builds_comes_last(dockerfile: Path) -> None:
+    _, _, last = dockerfile.read_text().partition("ARG SEGSTACK_VERSION=unversioned\n")
+    assert last
+    assert not re.search(r"^(RUN|COPY|FROM) ", last, re.MULTILINE)

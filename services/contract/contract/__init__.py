@@ -15,6 +15,7 @@ from contract.signatures import (
     mismatches,
     signatures,
 )
+from contract.version import __version__
 
 __all__ = [
     "DESCRIBE",
@@ -32,6 +33,7 @@ __all__ = [
     "PublishError",
     "Signature",
     "TensorSpec",
+    "__version__",
     "mismatches",
     "publish",
     "publish_uncarded",

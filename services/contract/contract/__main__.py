@@ -14,6 +14,7 @@ from contract.prune import prune
 from contract.repository import PublishError
 from contract.rollback import rollback
 from contract.upkeep import UpkeepError
+from contract.version import __version__
 
 _DESCRIPTION = """\
 Looks after a repository of published models. What is here is what the files say: which versions serving has really
@@ -24,7 +25,7 @@ serving follows within seconds."""
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     """Run one command; 0 when done, 1 after a refusal in one sentence, 2 for a wrong command line."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    options = _parser().parse_args(arguments)
+    options = create_parser().parse_args(arguments)
     try:
         if not options.models_root.is_dir():
             raise UpkeepError(f"{options.models_root} is no folder: name the repository with --models-root")
@@ -38,8 +39,10 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def create_parser() -> argparse.ArgumentParser:
+    """Every option and command."""
     parser = argparse.ArgumentParser(prog="python -m contract", description=_DESCRIPTION)
+    parser.add_argument("--version", action="version", version=f"contract {__version__}")
     commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND")
 
     listing = _command(commands, "list", _list, "what is there: versions, states, sizes, labels, cards")

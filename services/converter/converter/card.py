@@ -4,7 +4,7 @@ import dataclasses
 import datetime
 from typing import Any, Dict
 
-from contract import ModelCard
+from contract import ModelCard, __version__
 from converter.options import Options
 from converter.runtime import Runtime
 
@@ -25,6 +25,6 @@ def converted_card(source: ModelCard, options: Options, runtime: Runtime, facts:
         derived_from=str(options.source),
         metrics=None,
         engine=facts,
-        frameworks={"tensorflow": runtime.tensorflow, "tensorrt": runtime.tensorrt},
+        frameworks={"segstack": __version__, "tensorflow": runtime.tensorflow, "tensorrt": runtime.tensorrt},
         created_at=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
     )

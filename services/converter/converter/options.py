@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional, Sequence, Tuple
 
-from contract import PROBABILITIES, SCORES, SERVING_DEFAULT, CardError
+from contract import PROBABILITIES, SCORES, SERVING_DEFAULT, CardError, __version__
 from contract.card import check_model_name
 from converter.errors import ConverterError
 from converter.source import Source, find_source
@@ -57,7 +57,7 @@ def parse(arguments: Optional[Sequence[str]] = None) -> Options:
         ConverterError: the input is no model or is converted already, or an option does not go with it.
         SystemExit: argparse's own, with status 2, or 0 after ``--help``.
     """
-    parser = _parser()
+    parser = create_parser()
     read = parser.parse_args(arguments)
     if read.output is not None and read.models_root is not None:
         parser.error("--output writes a folder, --models-root publishes: choose one")
@@ -82,13 +82,15 @@ def parse(arguments: Optional[Sequence[str]] = None) -> Options:
     return options
 
 
-def _parser() -> argparse.ArgumentParser:
+def create_parser() -> argparse.ArgumentParser:
+    """Every option."""
     parser = argparse.ArgumentParser(
         prog="python -m converter",
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    parser.add_argument("--version", action="version", version=f"converter {__version__}")
     what = parser.add_argument_group("what")
     what.add_argument(
         *("--input", "--input_saved_model_dir"),

@@ -1,7 +1,7 @@
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from contract import ModelCard
+from contract import ModelCard, __version__
 from converter.card import converted_card
 from converter.options import parse
 from converter.runtime import Runtime
@@ -12,7 +12,7 @@ def test_a_converted_model_says_what_it_came_from_and_what_it_runs_on(models_roo
     converted = converted_card(card, options, Runtime("2.6.2", "7.2.2", "Tesla T4"), {"gpu": "Tesla T4"})
 
     assert (converted.name, converted.derived_from, converted.precision) == ("tiny-trt-fp16", "tiny:1", "fp16")
-    assert converted.frameworks == {"tensorflow": "2.6.2", "tensorrt": "7.2.2"}
+    assert converted.frameworks == {"segstack": __version__, "tensorflow": "2.6.2", "tensorrt": "7.2.2"}
     assert converted.engine == {"gpu": "Tesla T4"}
     assert datetime.now(timezone.utc) - datetime.fromisoformat(converted.created_at) < timedelta(minutes=1)
     assert converted.metrics is None, "they were measured on the source"

@@ -8,22 +8,8 @@ from contract.checksums import damage
 
 pytestmark = [pytest.mark.other_python, pytest.mark.timeout(900)]
 
-# All of a conversion but TensorRT, in whose place TensorFlow runs the rewritten graph.
-CONVERT = """
-import sys
-import tensorflow as tf
-from converter import pipeline
-from converter.conversion import Converted  # TF-TRT's names are where 2.6.2 has them
-from converter.engines import EngineSummary
-from converter.options import parse
-from converter.runtime import Runtime
-
-def build(options, interface, rewritten, scratch, calibration):
-    function = tf.saved_model.load(str(rewritten)).signatures["serving_default"]
-    return Converted(lambda images: function(images), {}, EngineSummary([], {}))
-
-print(pipeline.run(parse(sys.argv[1:]), Runtime(tf.__version__, "7.2.2"), build).report)
-"""
+# All of a conversion but TensorRT.
+CONVERT = str(Path(__file__).with_name("converted_by_tensorflow.py"))
 
 # Another's model has to be saved by a TensorFlow that 2.6.2 can read; newer ones save variables with newer operations.
 SAVE = """
@@ -51,7 +37,7 @@ def test_a_model_is_rewritten_saved_compared_and_published(
 ) -> None:
     words = ["--signatures", "scores", "probabilities", "--batch-sizes", "1", "2", "--images", str(photographs)]
     folders = ["--models-root", str(tmp_path / "models_repo"), "--report", str(tmp_path / "report")]
-    result = run_python38("-c", CONVERT, "--input", str(models_root / "tiny"), *words, *folders)
+    result = run_python38(CONVERT, "--input", str(models_root / "tiny"), *words, *folders)
     assert result.returncode == 0, result.stderr
     assert "**Published** as tiny-trt-fp16.\n100.000 % of pixels" in result.stdout
     assert "| TensorFlow | 2.6.2 |" in result.stdout
@@ -63,7 +49,7 @@ def test_another_s_model_is_converted_as_it_is(run_python38, photographs: Path, 
     assert saved.returncode == 0, saved.stderr
     words = ["--input", str(tmp_path / "theirs"), "--image-size", "32", "48", "--images", str(photographs)]
     folders = ["--output", str(tmp_path / "fast"), "--report", str(tmp_path / "report")]
-    result = run_python38("-c", CONVERT, *words, *folders)
+    result = run_python38(CONVERT, *words, *folders)
     assert result.returncode == 0, result.stderr
     assert "**Written**" in result.stdout
     assert damage(tmp_path / "fast") is None

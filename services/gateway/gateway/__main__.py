@@ -9,6 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
+from contract import __version__
 from gateway.api_keys import ApiKeysError, line_of, new_key
 from gateway.settings import Settings, SettingsError, load_settings, variables
 
@@ -18,7 +19,7 @@ _STARTUP_FAILURE = 3
 
 def main() -> int:
     """Do what the command line says; exit status 2 for anything that cannot be used, with one sentence why."""
-    parsed = _parser().parse_args()
+    parsed = create_parser().parse_args()
     try:
         match parsed.command:
             case "new-key":
@@ -39,12 +40,14 @@ def main() -> int:
         return _refuse(error)
 
 
-def _parser() -> argparse.ArgumentParser:
+def create_parser() -> argparse.ArgumentParser:
+    """Every option and command."""
     parser = argparse.ArgumentParser(
         prog="python -m gateway",
         description="Images in over HTTP, masks or coloured overlays out. Without a command it serves.",
         epilog=f"Set by environment variables, which docs/gateway.md explains: {', '.join(variables())}.",
     )
+    parser.add_argument("--version", action="version", version=f"gateway {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="command")
     new = commands.add_parser("new-key", help="make an API key: printed once, with the line for GATEWAY_API_KEYS_FILE")
     new.add_argument("name", help="whose it will be, for logs and limits")

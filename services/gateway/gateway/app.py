@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.routing import APIRoute
 
+from contract import __version__
 from gateway.access import Access
 from gateway.admission import Admission
 from gateway.api_keys import KeyRing
@@ -70,7 +71,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(
         title="Segstack gateway",
-        version="0.1.0",
+        version=__version__,
         description=_DESCRIPTION,
         lifespan=lifespan,
         docs_url=None,

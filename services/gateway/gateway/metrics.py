@@ -9,6 +9,7 @@ from prometheus_client import (
     Gauge,
     GCCollector,
     Histogram,
+    Info,
     PlatformCollector,
     ProcessCollector,
     Summary,
@@ -17,6 +18,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from contract import __version__
 from gateway.admission import Admission
 from gateway.agreement import Agreements
 from gateway.masks import Mask
@@ -34,6 +36,8 @@ class Metrics:
         self._registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self._registry)
+        build = Info("segstack_gateway_build", "The gateway's version", registry=self._registry)
+        build.info({"version": __version__})
         self.requests = Counter(
             "segstack_gateway_requests",
             "HTTP requests answered",

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+import contract
+
 
 @pytest.fixture
 def samples(client):
@@ -18,6 +20,10 @@ def samples(client):
         }
 
     return scrape
+
+
+def test_which_version_runs(samples):
+    assert samples()["build_info", ("version", contract.__version__)] == 1
 
 
 def test_requests_by_route_template_and_status(client, jpeg, samples):

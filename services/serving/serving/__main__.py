@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from contract import __version__
 from serving import engines, model_config, monitoring_config, quiet, signals
 from serving import flags as command_line
 from serving.flags import FlagError, Flags
@@ -24,6 +25,9 @@ def main(arguments: list[str]) -> int:
         given = command_line.parse(arguments)
         if given.unknown:
             print(f"unknown argument: {' '.join(given.unknown)}\n{command_line.usage()}", flush=True)
+        if given.flags.version:
+            print(f"serving {__version__}")
+            return 0
         command_line.check(given.flags)
         engines.check(given.flags)
         metrics_path = _metrics_path(given.flags)

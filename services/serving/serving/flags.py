@@ -52,6 +52,7 @@ class Flags:
     ssl_config_file: str = _flag("", "refused: TLS is not served here")
     rest_api_port: int = _flag(0, "TCP port of model status and metrics over HTTP; 0 leaves them out")
     monitoring_config_file: str = _flag("", "MonitoringConfig in text format: metrics for Prometheus on rest_api_port")
+    version: bool = _flag(False, "print the version and exit")
     wait_for_config: bool = _flag(False, "wait for a model_config_file that is not there yet (ours)")
 
 

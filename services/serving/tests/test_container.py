@@ -97,6 +97,16 @@ def test_a_repository_from_before_there_was_a_config_for_gpus_is_served(entrypoi
     assert f"--model_config_file={gpu_config}\n" in output
 
 
+def test_a_first_model_from_an_older_trainer_ends_the_wait_too(entrypoint, tmp_path):
+    gpu_config = tmp_path / "models.gpu.config"
+    process = entrypoint(MODEL_CONFIG_FILE=str(gpu_config))
+    assert process.stdout.readline() == f"waiting for {gpu_config}: publish a first model\n"
+    (tmp_path / "models.config").touch()
+    output = process.communicate(timeout=10)[0]
+    assert output.startswith(f"no {gpu_config} yet: serving with models.config")
+    assert f"--model_config_file={tmp_path / 'models.config'}\n" in output
+
+
 def test_it_stops_at_once_while_waiting(entrypoint):
     process = entrypoint()
     process.stdout.readline()

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from contract import CardError, ModelsConfigError, PublishError
+from contract import CardError, ModelsConfigError, PublishError, __version__
 from trainer import models_command
 from trainer.data import commands as data_commands
 from trainer.errors import UserError
@@ -31,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
 def create_parser() -> argparse.ArgumentParser:
     """Every command and its options."""
     parser = argparse.ArgumentParser(prog="python -m trainer", description="Labelled images in, a published model out.")
+    parser.add_argument("--version", action="version", version=f"trainer {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     data = commands.add_parser("data", help="make or import a labelled set")

@@ -9,7 +9,7 @@ import keras
 import pytest
 import tensorflow as tf
 
-from contract import ClassInfo, versions
+from contract import ClassInfo, __version__, versions
 from trainer.data.dataset import Dataset, load_dataset
 from trainer.errors import UserError
 from trainer.evaluation.evaluate import evaluate
@@ -46,7 +46,11 @@ class TestTheCard:
         assert (card.name, card.architecture) == ("tiny", "ddrnet23_slim")
         assert (card.input_height, card.input_width) == (64, 96)
         assert card.classes == run.classes == dataset.classes
-        assert card.frameworks == {"tensorflow": tf.__version__, "keras": keras.__version__}
+        assert card.frameworks == {
+            "segstack": __version__,
+            "tensorflow": tf.__version__,
+            "keras": keras.__version__,
+        }
         assert abs((datetime.now(UTC) - datetime.fromisoformat(card.created_at)).total_seconds()) < 600
 
     def test_counts_what_is_served_and_not_the_auxiliary_head(self, published, run):

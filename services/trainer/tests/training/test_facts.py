@@ -5,6 +5,7 @@ import platform
 
 import keras
 
+from contract import __version__
 from trainer.data.checksum import checksum
 from trainer.recipe import load_recipe
 from trainer.training.facts import run_facts
@@ -15,6 +16,7 @@ def test_it_names_command_versions_machine_and_data(dataset, recipe_file, monkey
     facts = json.loads(json.dumps(run_facts(load_recipe(recipe_file), dataset)))
     assert facts["command"] == "python -m trainer train --config 'a b.yaml'"
     assert facts["versions"]["keras"] == keras.__version__
+    assert facts["versions"]["segstack"] == __version__
     assert facts["machine"]["system"] == platform.platform()
     assert facts["machine"]["cores"] >= 1
     assert facts["machine"]["memory_gib"] > 0

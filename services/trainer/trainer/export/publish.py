@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from contract import ModelCard
+from contract import ModelCard, __version__
 from contract import publish as publish_version
 from contract.card import check_model_name
 from trainer.data.dataset import Dataset, load_dataset
@@ -91,7 +91,7 @@ def _publish(
         metrics=evaluate(segmenter, dataset, split or dataset.splits[-1]).metrics if dataset else None,
         flops=count_flops(one_image.logits),
         parameters=sum(weight.numpy().size for weight in weights if weight.trainable) or None,
-        frameworks={"tensorflow": tf.__version__, "keras": keras.__version__},
+        frameworks={"segstack": __version__, "tensorflow": tf.__version__, "keras": keras.__version__},
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         git_revision=git_revision(),
         weights_sha256=_sha256(weights) if weights else None,

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from contract import __version__
 from trainer.data.checksum import checksum
 from trainer.data.dataset import Dataset
 from trainer.data.pipeline import threads
@@ -38,7 +39,8 @@ def run_facts(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
 
 def _versions() -> dict[str, str]:
     packages = {"keras": keras, "tensorflow": tf, "numpy": np, "opencv": cv2}
-    return {"python": platform.python_version(), **{name: package.__version__ for name, package in packages.items()}}
+    imported = {name: package.__version__ for name, package in packages.items()}
+    return {"segstack": __version__, "python": platform.python_version(), **imported}
 
 
 def _machine() -> dict[str, Any]:

@@ -1,0 +1,40 @@
+"""``python -m gateway.healthcheck``: the image's health check."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+def check(**environment):
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
+    command = [sys.executable, "-m", "gateway.healthcheck"]
+    return subprocess.run(command, env={**kept, **environment}, capture_output=True, text=True, check=False)
+
+
+def port_of(client):
+    return {"GATEWAY_PORT": str(client.base_url.port)}
+
+
+# A proxy for everything, as Docker hands it to containers, and nobody there.
+@pytest.mark.parametrize("surroundings", [{}, {"http_proxy": "http://127.0.0.1:9"}], ids=["plain", "proxy"])
+def test_a_gateway_that_answers_is_healthy_whatever_serving_does(client, serving, surroundings):
+    serving.stop()
+    done = check(**port_of(client), **surroundings)
+    assert (done.returncode, done.stdout) == (0, "/livez: 200\n")
+
+
+def test_over_https_too(make_client, certificates):
+    tls = {"tls_certificate": certificates / "gateway.pem", "tls_key": certificates / "gateway.key"}
+    client = make_client(verify=False, **tls)
+    done = check(**port_of(client), GATEWAY_TLS_CERTIFICATE=str(tls["tls_certificate"]))
+    assert (done.returncode, done.stdout) == (0, "/livez: 200\n"), done.stderr
+
+
+def test_where_nothing_listens_it_says_why(unused_address):
+    port = unused_address.rpartition(":")[2]
+    done = check(GATEWAY_PORT=port)
+    assert done.returncode == 1
+    assert done.stdout.startswith(f"port {port}: ")
+    assert done.stderr == ""

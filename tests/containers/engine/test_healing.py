@@ -1,0 +1,91 @@
+"""What dies comes back by itself, and what is stopped by hand with the next `up`; callers are told to try again."""
+
+import threading
+import time
+from collections import Counter
+
+import httpx
+import pytest
+
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(900)]
+
+CLIENTS = 4
+# What a caller may see while one of the two is away; with anything else something would be broken.
+AWAY = {503, 504, "unreachable"}
+
+every_service = pytest.mark.parametrize("service", ["serving", "gateway"])
+
+
+class Load:
+    """Callers who ask again as soon as they have an answer; every answer's time and status."""
+
+    def __init__(self, stack, image: bytes) -> None:
+        self._stack = stack
+        self._image = image
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._ask) for _ in range(CLIENTS)]
+        self.answers: list[tuple[float, int | str]] = []
+
+    def __enter__(self) -> "Load":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _ask(self) -> None:
+        while not self._stop.is_set():
+            try:
+                status = self._stack.segment(self._image).status_code
+            except httpx.TransportError:
+                status = "unreachable"
+            self.answers.append((time.monotonic(), status))
+            if status != 200:
+                time.sleep(0.05)  # the machine is left to what starts again
+
+    def since(self, moment: float) -> list[int | str]:
+        return [status for at, status in list(self.answers) if at > moment]
+
+
+@pytest.fixture(scope="module")
+def image(stack) -> bytes:
+    return sorted((stack.checkout / "data/drawn/images").iterdir())[0].read_bytes()
+
+
+@pytest.fixture
+def load(stack, image: bytes, wait_for):
+    wait_for(stack.answers, "readiness")
+    with Load(stack, image) as load:
+        wait_for(lambda: load.since(0).count(200) >= 2 * CLIENTS, "masks")
+        yield load
+    assert set(load.since(0)) <= {200, *AWAY}, Counter(load.since(0))
+
+
+def wait_until_healed(load: Load, since: float, wait_for) -> None:
+    wait_for(lambda: AWAY & set(load.since(since)), "an answer while it is away")
+    wait_for(lambda: load.since(since)[-2 * CLIENTS :].count(200) == 2 * CLIENTS, "masks again")
+    print(f"masks again after {time.monotonic() - since:.1f} s: {Counter(load.since(since))}")
+
+
+@every_service
+def test_a_process_that_is_killed_is_started_again(stack, load: Load, service: str, wait_for) -> None:
+    """By the kernel, for instance, for want of memory: the container ends with it, and the engine restarts that."""
+    restarts = stack.inspect(service)["RestartCount"]
+    killed_at = time.monotonic()
+    stack.inside(service, "kill -KILL -1 || true")
+    wait_until_healed(load, killed_at, wait_for)
+    assert stack.inspect(service)["RestartCount"] == restarts + 1
+
+
+@every_service
+def test_what_docker_kill_has_stopped_comes_back_with_the_next_up(stack, load: Load, service: str, wait_for) -> None:
+    """For Docker that is a stop by hand, after which no restart policy acts."""
+    killed_at = time.monotonic()
+    stack.run("docker", "kill", stack.container(service))
+    wait_for(lambda: AWAY & set(load.since(killed_at)), "an answer while it is away")
+    assert stack.inspect(service)["State"]["Status"] == "exited"
+    stack.up()
+    wait_until_healed(load, killed_at, wait_for)

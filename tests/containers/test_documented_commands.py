@@ -1,0 +1,117 @@
+"""Every `docker compose` line of the README and of docs/, against the compose files as they are."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import contract.__main__
+import converter.options
+import trainer.cli
+
+pytestmark = pytest.mark.containers
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+COMMANDS = sorted(
+    {
+        command.strip()
+        for page in PAGES
+        for command in re.findall(r"(?:^|`)docker compose ([^`\n…]+)(?=`|$)", page.read_text(), re.MULTILINE)
+    }
+)
+# Files that a page shows and a person writes; the first line has the name.
+SHOWN_FILES = {
+    name: text
+    for page in PAGES
+    for text, name in re.findall(r"```yaml\n(# (docker-compose\.\w+\.yml).*?)```", page.read_text(), re.DOTALL)
+}
+GLOBAL_OPTIONS = ("-f", "--profile")
+
+every_command = pytest.mark.parametrize("command", COMMANDS)
+
+
+def split(command: str) -> tuple[list[str], list[str]]:
+    """The options before the verb, and the verb with what follows."""
+    words = shlex.split(command, comments=True)
+    verb = 0
+    while words[verb] in GLOBAL_OPTIONS:
+        verb += 2
+    return words[:verb], words[verb:]
+
+
+@pytest.fixture(scope="module")
+def ask(compose: list[str], tmp_path_factory: pytest.TempPathFactory):
+    """``ask(*words)``: what Compose says to them beside our compose files and those that the pages show."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for file in ROOT.glob("docker-compose*.yml"):
+        shutil.copy(file, folder)
+    for name, text in SHOWN_FILES.items():
+        (folder / name).write_text(text)
+
+    def ask(*words: str) -> str:
+        environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]}
+        asked = subprocess.run(
+            [*compose, *words], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
+        assert asked.returncode == 0, asked.stderr
+        return asked.stdout
+
+    return ask
+
+
+@every_command
+def test_compose_knows_its_options(ask, command: str) -> None:
+    options, (verb, *rest) = split(command)
+    assert "Usage:" in ask(*options, verb, "--help", *rest)  # an unknown flag is an error before help is given
+
+
+@every_command
+def test_its_files_profiles_and_services_are_there(ask, command: str) -> None:
+    options, (verb, *rest) = split(command)
+    files = [word for pair in zip(options[::2], options[1::2], strict=True) if pair[0] == "-f" for word in pair]
+    services = json.loads(ask(*files, "--profile", "*", "config", "--format", "json"))["services"]
+    profiles = {profile for service in services.values() for profile in service.get("profiles", [])}
+    named = [options[i + 1] for i, option in enumerate(options) if option == "--profile"]
+    assert set(named) <= profiles
+    if verb == "run":
+        first = next(i for i, word in enumerate(rest) if word in services)
+        parse(rest[first], "--entrypoint" in rest[:first], rest[first + 1 :])
+    else:
+        assert {word for word in rest if not word.startswith("-")} <= set(services)
+
+
+def parse(service: str, has_entrypoint: bool, arguments: list[str]) -> None:
+    """Have the command line's own parser read what a container is given; it exits where it cannot."""
+    if has_entrypoint:
+        flag, module, *arguments = arguments
+        assert flag == "-m"
+        service = module
+    parsers = {
+        "contract": contract.__main__.create_parser,
+        "converter": converter.options.create_parser,
+        "trainer": trainer.cli.create_parser,
+    }
+    parsers[service]().parse_args(arguments)
+
+
+def test_the_readme_starts_the_stack_with_and_without_a_gpu() -> None:
+    started = {tuple(split(command)[0][1::2]) for command in COMMANDS if command.endswith("up serving gateway")}
+    assert started == {
+        (),
+        ("docker-compose.yml", "docker-compose.cpu.yml"),
+        ("docker-compose.yml", "docker-compose.embedded.yml"),
+    }
+
+
+def test_gpus_by_their_runtime_as_the_guide_has_it(ask) -> None:
+    files = ["-f", "docker-compose.yml", "-f", "docker-compose.runtime.yml"]
+    service = json.loads(ask(*files, "config", "--format", "json"))["services"]["serving"]
+    assert service["runtime"] == "nvidia"
+    assert service["environment"]["NVIDIA_VISIBLE_DEVICES"] == "all"
+    assert "reservations" not in service["deploy"]["resources"]

@@ -1,0 +1,72 @@
+"""docs/operating.md against the gateway and the server that it describes."""
+
+import logging
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from starlette.testclient import TestClient
+
+from gateway import errors
+from gateway.app import create_app
+from gateway.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs/operating.md").read_text()
+
+
+def section(heading: str) -> str:
+    """What stands below ``heading`` and above the next."""
+    return re.split(r"^#+ ", PAGE.partition(f"# {heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def first_column(heading: str) -> list[str]:
+    cells = re.findall(r"^\| (`.*?) \|", section(heading), re.MULTILINE)
+    return [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
+
+
+def families(exposition: str) -> list[str]:
+    """The families of Prometheus's text, but for the times at which they began."""
+    return [name for name in re.findall(r"^# TYPE (\S+)", exposition, re.MULTILINE) if not name.endswith("_created")]
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[TestClient]:
+    with TestClient(create_app(Settings()), base_url="http://localhost") as client:
+        yield client
+
+
+def test_the_gateway_s_metrics_are_all_there_and_no_others(client: TestClient) -> None:
+    assert sorted(first_column("The gateway's metrics")) == sorted(families(client.get("/metrics").text))
+
+
+def test_the_embedded_server_s_metrics_are_all_there_and_no_others() -> None:
+    from serving import monitoring  # brings TensorFlow
+
+    nothing_served = SimpleNamespace(names=list)
+    assert sorted(first_column("Serving's metrics")) == sorted(families(monitoring.page(nothing_served)))
+
+
+def test_a_request_is_logged_with_no_field_but_these(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        client.post("/segment", content=b"no image")
+    [record] = [record for record in caplog.records if record.getMessage() == "request"]
+    logged = set(vars(record)) - set(vars(logging.makeLogRecord({}))) - {"message"}  # pytest's own
+    assert {"method", "route", "status", "ms", "client", "error"} <= logged
+    assert logged <= set(first_column("The log"))
+
+
+def test_every_code_that_it_explains_is_one_of_the_gateway_s() -> None:
+    explained = set(re.findall(r"`([a-z_]+)`:", section("What to do when")))
+    assert {"no_model", "overloaded"} <= explained
+    assert explained <= {kind.code for kind in errors.GatewayError.__subclasses__()}
+
+
+def test_it_says_what_to_do_at_every_alarm() -> None:
+    alarms = re.findall(
+        r"^ *- alert: (\w+)", (ROOT / "deploy/monitoring/prometheus/alerts.yml").read_text(), re.MULTILINE
+    )
+    told = set(re.findall(r"`((?:[A-Z][a-z]+){2,})`", section("What to do when")))
+    assert told == set(alarms)

@@ -1,0 +1,50 @@
+"""One file says the version; everything that tells one tells this."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+import contract
+from gateway.app import create_app
+from gateway.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+THE_FILE = ROOT / "services/contract/contract/version.py"
+PROJECTS = [*sorted(ROOT.glob("services/*/pyproject.toml")), ROOT / "clients/pyproject.toml"]
+
+every_project = pytest.mark.parametrize("pyproject", PROJECTS, ids=[path.parent.name for path in PROJECTS])
+
+
+@every_project
+def test_every_package_reads_it_from_there(pyproject: Path) -> None:
+    said = tomllib.loads(pyproject.read_text())
+    assert "version" not in said["project"]
+    assert said["project"]["dynamic"] == ["version"]
+    assert (pyproject.parent / said["tool"]["hatch"]["version"]["path"]).resolve() == THE_FILE
+
+
+@every_project
+def test_what_is_installed_here_is_of_this_version(pyproject: Path) -> None:
+    name = tomllib.loads(pyproject.read_text())["project"]["name"]
+    assert metadata.version(name) == contract.__version__, "`make setup` installs it anew"
+
+
+@pytest.mark.parametrize("module", ["contract", "trainer", "converter", "serving", "gateway", "segclient"])
+def test_every_command_line_tells_it(module: str) -> None:
+    asked = subprocess.run([sys.executable, "-m", module, "--version"], capture_output=True, text=True, check=False)
+    assert (asked.returncode, asked.stdout, asked.stderr) == (0, f"{module} {contract.__version__}\n", "")
+
+
+def test_the_gateway_s_description_of_itself_tells_it() -> None:
+    assert create_app(Settings()).openapi()["info"]["version"] == contract.__version__
+
+
+def test_the_changelog_begins_with_it() -> None:
+    newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert newest is not None
+    assert newest[1] in ("Unreleased", contract.__version__)
