@@ -11,7 +11,7 @@ class SegmentOptions(TypedDict, total=False):
 
     Attributes:
         model: default: the gateway's default model.
-        version: default: the newest loaded.
+        version: default: the one with the gateway's default label, else the newest loaded.
         label: a version by its label, instead of ``version``.
         classes: names or ids to keep; all else becomes the ignore id.
         min_confidence: pixels whose class is less probable, 0 to 1, become the ignore id.

@@ -48,7 +48,7 @@ def create_app(settings: Settings) -> FastAPI:
         codecs = CodecPool(settings.codec_threads)
         measured = Metrics(admission)
         catalog = Catalog(settings)
-        async with ServingClient(settings.serving_address, codecs, settings.cards) as serving:
+        async with ServingClient(settings.serving_address, codecs, settings.cards, settings.default_label) as serving:
             shadow = Shadow(settings.shadow, catalog, serving, codecs, admission, measured, settings.deadline_ms)
             measured.watch(shadow.agreements)
             yield {

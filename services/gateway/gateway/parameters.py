@@ -25,7 +25,12 @@ class SegmentParameters(BaseModel):
     ] = None
     version: Annotated[
         int | None,
-        Field(ge=1, le=2**63 - 1, description="A version from `/models/{model}`. Default: the newest loaded."),
+        Field(
+            ge=1,
+            le=2**63 - 1,
+            description="A version from `/models/{model}`. Default: the one with the gateway's default label, else the "
+            "newest loaded.",
+        ),
     ] = None
     label: Annotated[
         str | None,

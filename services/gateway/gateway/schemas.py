@@ -131,10 +131,14 @@ class Quality(BaseModel):
 
 
 class ModelReply(BaseModel):
-    """A model: its versions, and what the newest of them says about itself."""
+    """A model: its versions, and what the one that answers says about itself."""
 
     name: Annotated[str, Field(examples=["shapes"])]
-    version: Annotated[int, Field(description="The newest loaded, which the rest describes.", examples=[3])]
+    version: Annotated[int, Field(description="Answers who names none, and is what the rest describes.", examples=[3])]
+    label: Annotated[
+        str | None,
+        Field(description="GATEWAY_DEFAULT_LABEL, if that is why it answers; null: it is the newest.", examples=[None]),
+    ]
     versions: Annotated[list[VersionState], Field(description="Newest first.")]
     architecture: Annotated[str, Field(examples=["ddrnet23_slim"])]
     input_width: Annotated[int, Field(examples=[256])]
@@ -160,4 +164,4 @@ class Ready(BaseModel):
 
     status: Literal["ready"] = "ready"
     model: Annotated[str, Field(examples=["shapes"])]
-    version: Annotated[int, Field(description="The newest AVAILABLE.", examples=[3])]
+    version: Annotated[int, Field(description="Answers who names none.", examples=[3])]

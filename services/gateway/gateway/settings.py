@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from gateway.targets import ShareSetting
+from gateway.targets import LabelSetting, ShareSetting
 
 # Separated by commas in the environment.
 Names = tuple[str, ...]
@@ -60,6 +60,9 @@ class Settings(BaseModel):
     models_config: Path | None = None
     # Answers when a request names no model; the first of the models when unset.
     default_model: str | None = None
+    # Answers when a request names no version: the one with this label, `stable` for instance, of whichever model has
+    # it. Of other models, and when unset, the newest loaded does, so that a version published is everyone's at once.
+    default_label: LabelSetting | None = None
     # The default model's next version, or another model, on trial: `road:4=0.1` or `road@next=0.1` is a tenth. The
     # shadow is given that share of the images as well, unseen; GET /models/road/agreement says how its masks differ.
     shadow: ShareSetting | None = None

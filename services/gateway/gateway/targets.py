@@ -4,12 +4,12 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Self
 
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 
 
 @dataclass(frozen=True)
 class Target:
-    """A model's name in serving and its version, by number or by label; with neither, the newest loaded."""
+    """A model's name in serving and its version, by number or by label; with neither, the gateway's choice."""
 
     model: str
     version: int | None = None
@@ -57,5 +57,12 @@ def _to_share(value: object) -> object:
     return Share.parse(value) if isinstance(value, str) else value
 
 
-# How a setting has one.
+def _check_label(text: str) -> str:
+    if not re.fullmatch(r"(?!\d+$)[^\s@:=]+", text) or not text.isprintable():
+        raise ValueError("expected the label alone, a word such as stable: no model, version or share, and no spaces")
+    return text
+
+
+# How settings have them.
 ShareSetting = Annotated[Share, BeforeValidator(_to_share)]
+LabelSetting = Annotated[str, AfterValidator(_check_label)]

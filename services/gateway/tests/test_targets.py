@@ -26,5 +26,16 @@ def test_what_is_none(text):
         Share.parse(text)
 
 
+@pytest.mark.parametrize("text", ["stable", "best-of_2026.10", "größte"])
+def test_a_label(text):
+    assert Settings(default_label=text).default_label == text
+
+
+@pytest.mark.parametrize("text", ["", " ", "4", "road@stable", "road:4", "stable=0.1", "not stable", "stable\n"])
+def test_what_is_no_label(text):
+    with pytest.raises(ValueError, match="expected the label alone, a word such as stable"):
+        Settings(default_label=text)
+
+
 def test_targets_are_written_as_settings_write_them():
     assert [str(t) for t in (Target("a"), Target("a", 3), Target("a", label="b"))] == ["a", "a:3", "a@b"]

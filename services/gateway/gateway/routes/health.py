@@ -7,7 +7,6 @@ from gateway.deadline import Deadline
 from gateway.deps import State, only_query
 from gateway.error_docs import error_responses
 from gateway.schemas import Alive, Ready
-from gateway.serving_replies import available
 
 router = APIRouter(tags=["health"], dependencies=[Depends(only_query())])
 
@@ -43,7 +42,9 @@ async def readyz(state: State) -> Ready:
         )
     try:
         model = state.catalog.default()
-        versions = await state.serving.versions(model, Deadline(min(_PROBE_MS, state.settings.deadline_ms)))
+        deadline = Deadline(min(_PROBE_MS, state.settings.deadline_ms))
+        versions = await state.serving.versions(model, deadline)
+        version, _ = await state.serving.current(model, versions, deadline)
     except errors.UnknownModel as error:  # an unready gateway, not a wrong address
         raise errors.ModelUnavailable(error.message, **error.detail) from None
-    return Ready(model=model, version=available(model, versions)[0])
+    return Ready(model=model, version=version)

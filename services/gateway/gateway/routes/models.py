@@ -10,7 +10,6 @@ from gateway.deps import State, only_query
 from gateway.error_docs import error_responses
 from gateway.palette import is_background
 from gateway.schemas import ClassSummary, ModelList, ModelReply, Quality, VersionState
-from gateway.serving_replies import available
 from gateway.targets import Target
 
 router = APIRouter(tags=["models"], dependencies=[Depends(only_query())])
@@ -43,11 +42,13 @@ async def get_model(model: str, state: State) -> ModelReply:
     name = state.catalog.resolve(model)
     deadline = Deadline(state.settings.deadline_ms)
     versions = await state.serving.versions(name, deadline)
-    served = await state.serving.describe(Target(name, available(name, versions)[0]), deadline)
+    version, label = await state.serving.current(name, versions, deadline)
+    served = await state.serving.describe(Target(name, version), deadline)
     card, labels = served.card, state.catalog.labels(name)
     return ModelReply(
         name=name,
-        version=served.version,
+        version=version,
+        label=label,
         versions=[
             VersionState(**dataclasses.asdict(status), labels=labels.get(status.version, [])) for status in versions
         ],

@@ -27,6 +27,17 @@ class RequestRefused(BadServingReply):
     """Serving found our request wrong, as it does when the model changed between its card and this call."""
 
 
+class UnknownLabel(UnknownVersion):
+    """No version of the model has the label, or one that is not loaded."""
+
+    def __init__(self, model: str, label: str) -> None:
+        super().__init__(
+            f"model {model!r} has no version labelled {label!r} loaded; python -m contract list shows its labels",
+            model=model,
+            label=label,
+        )
+
+
 async def call(replicas: Replicas, request: Any, deadline: Deadline) -> Any:
     """The reply to ``request``, whose type says which call it is.
 
@@ -59,12 +70,7 @@ def _as_ours(
         case grpc.StatusCode.RESOURCE_EXHAUSTED if "larger than max" not in details:
             return ServingUnavailable(f"serving has no room for another request: {details}")
         case grpc.StatusCode.INVALID_ARGUMENT if spec.version_label and "version label" in details:
-            return UnknownVersion(
-                f"model {spec.name!r} has no version labelled {spec.version_label!r} loaded; "
-                "python -m contract list shows its labels",
-                model=spec.name,
-                label=spec.version_label,
-            )
+            return UnknownLabel(spec.name, spec.version_label)
         case grpc.StatusCode.INVALID_ARGUMENT | grpc.StatusCode.FAILED_PRECONDITION:
             return RequestRefused(f"serving refused model {spec.name!r}: {details}")
         case _:

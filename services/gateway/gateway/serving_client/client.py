@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
@@ -20,7 +21,8 @@ from gateway.errors import ModelUnavailable, UnknownVersion
 from gateway.graphs import ContractGraph, Graph, check_contract
 from gateway.pieces import WrittenRequest, predict_request
 from gateway.protocol import serving_pb2 as pb
-from gateway.serving_client.calls import NotServed, RequestRefused, call
+from gateway.serving_client.calls import NotServed, RequestRefused, UnknownLabel, call
+from gateway.serving_client.default_label import DefaultLabel
 from gateway.serving_client.replicas import Replicas
 from gateway.serving_replies import (
     Prediction,
@@ -49,9 +51,12 @@ class ServingClient:
     A version is immutable once published, so its card is asked for once and kept as long as the connections last.
     """
 
-    def __init__(self, addresses: Sequence[str], codecs: CodecPool, cards: Path | None = None) -> None:
+    def __init__(
+        self, addresses: Sequence[str], codecs: CodecPool, cards: Path | None = None, default_label: str | None = None
+    ) -> None:
         self._codecs = codecs
         self._cards = cards
+        self._default_label = DefaultLabel(default_label)
         self._loaded: dict[tuple[str, int], _Loaded] = {}
         # Which version answered last for a target that does not say: the newest, or by a label.
         self._latest: dict[Target, int] = {}
@@ -88,6 +93,17 @@ class ServingClient:
             UnknownVersion, ModelUnavailable, ServingUnavailable, DeadlineExceeded, BadServingReply
             InvalidParameter: confidence of a foreign model that has none.
         """
+        ask = partial(self._segment, prepare=prepare, deadline=deadline, want_confidence=want_confidence, asking=asking)
+        return await self._default_label.settle(target, ask)
+
+    async def _segment(
+        self,
+        target: Target,
+        prepare: Callable[[contract.ModelCard], Awaitable[NDArray[np.uint8]]],
+        deadline: Deadline,
+        want_confidence: bool,
+        asking: Callable[[], AbstractAsyncContextManager[None]],
+    ) -> Prediction:
         # Twice, because a new version with another input size may arrive between its predecessor's card and
         # the call; it then answers nonsense or refuses, and is asked again with what its own card says.
         for last_attempt in (False, True):
@@ -97,6 +113,9 @@ class ServingClient:
             try:
                 async with asking():
                     reply = await self._call(request, deadline)
+            except UnknownLabel:
+                self._latest.pop(target, None)
+                raise
             except RequestRefused:
                 if target.version is not None or last_attempt:
                     raise
@@ -112,12 +131,12 @@ class ServingClient:
         raise ModelUnavailable(f"model {target.model!r} was replaced twice during one request; try again")
 
     async def describe(self, target: Target, deadline: Deadline) -> ServedModel:
-        """The card of ``target``, of the newest as far as known; from memory once it has been asked.
+        """The card of ``target``, of who answered last where it names no number; from memory once it has been asked.
 
         Raises:
             the same as :meth:`segment`
         """
-        return (await self._load(target, deadline)).served
+        return (await self._default_label.settle(target, partial(self._load, deadline=deadline))).served
 
     async def versions(self, model: str, deadline: Deadline) -> list[VersionStatus]:
         """Every version serving knows of, newest first, failed and unloaded ones included.
@@ -131,6 +150,26 @@ class ServingClient:
             # The catalog lists it, so it is on its way: serving polls, or is still loading.
             raise ModelUnavailable(f"serving does not have model {model!r} yet", model=model) from None
         return read_versions(reply)
+
+    async def current(
+        self, model: str, versions: Sequence[VersionStatus], deadline: Deadline
+    ) -> tuple[int, str | None]:
+        """The one of ``versions`` that answers who names none, as serving sees it now, and the label that pins it.
+
+        Raises:
+            ModelUnavailable, ServingUnavailable, DeadlineExceeded, BadServingReply
+        """
+        newest = available(model, versions)[0]
+
+        async def ask(target: Target) -> tuple[int, str | None]:
+            if target.label is None:
+                return newest, None
+            # GetModelStatus passes over labels.
+            version, _ = await self._metadata(target, deadline)
+            self._latest[target] = version
+            return version, target.label
+
+        return await self._default_label.settle(Target(model), ask)
 
     async def _load(self, target: Target, deadline: Deadline) -> _Loaded:
         if loaded := self._known(target):
@@ -150,9 +189,7 @@ class ServingClient:
 
     async def _ask(self, target: Target, deadline: Deadline) -> _Loaded:
         """Signatures first: they say whether there is a card to ask for."""
-        metadata = pb.GetModelMetadataRequest(model_spec=_model_spec(target), metadata_field=["signature_def"])
-        reply = await self._call(metadata, deadline)
-        version = read_version(reply.model_spec, target.version)
+        version, reply = await self._metadata(target, deadline)
         where = f"model {target.model!r} version {version}"
         signatures = read_signatures(reply, where)
         graph: Graph
@@ -168,6 +205,12 @@ class ServingClient:
             graph = await self._codecs.run(foreign.adapt, target.model, signatures, self._cards)
         return _Loaded(ServedModel(target.model, version, graph.card), graph)
 
+    async def _metadata(self, target: Target, deadline: Deadline) -> tuple[int, pb.GetModelMetadataResponse]:
+        """The version that ``target`` stands for, and what describes its signatures."""
+        request = pb.GetModelMetadataRequest(model_spec=_model_spec(target), metadata_field=["signature_def"])
+        reply = await self._call(request, deadline)
+        return read_version(reply.model_spec, target.version), reply
+
     async def _call(self, request: Any, deadline: Deadline) -> Any:
         try:
             return await call(self._replicas, request, deadline)
@@ -176,12 +219,15 @@ class ServingClient:
 
     async def _explain_missing(self, spec: pb.ModelSpec, deadline: Deadline) -> NoReturn:
         """What NOT_FOUND means: none of the model's versions loaded yet, or not this one."""
+        is_pinned = spec.HasField("version") or bool(spec.version_label)
         # Somebody's wrong number must not have the others' cards looked up anew.
         for target, version in list(self._latest.items()):
-            if target.model == spec.name and (not spec.HasField("version") or version == spec.version.value):
+            if target.model == spec.name and (not is_pinned or version == spec.version.value):
                 del self._latest[target]
         loaded = available(spec.name, await self.versions(spec.name, deadline))
-        if not spec.HasField("version"):
+        if spec.version_label:
+            raise UnknownLabel(spec.name, spec.version_label)
+        if not is_pinned:
             raise ModelUnavailable(f"model {spec.name!r} became available during this request; try again")
         raise UnknownVersion(
             f"model {spec.name!r} has no version {spec.version.value} loaded; it has {loaded}",

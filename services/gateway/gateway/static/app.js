@@ -145,8 +145,8 @@ async function everyClass({ model, version, classes }) {
 
 async function classesOf(model, version) {
   try {
-    const newest = await api.model(model);
-    return newest.version === version ? newest.classes : [];
+    const current = await api.model(model);
+    return current.version === version ? current.classes : [];
   } catch (error) {
     if (!(error instanceof Trouble)) throw error;
     return []; // the picture has its answer all the same

@@ -38,9 +38,12 @@ export async function refreshMenus() {
 }
 
 async function listVersions(name) {
-  const { versions } = await api.model(name);
+  const { versions, label } = await api.model(name);
   const loaded = versions.filter(({ state }) => state === "AVAILABLE");
-  fill($("version"), [["", "newest"], ...loaded.map(({ version, labels }) => [version, [version, ...labels].join(" · ")])]);
+  fill($("version"), [
+    ["", label ?? "newest"],
+    ...loaded.map(({ version, labels }) => [version, [version, ...labels].join(" · ")]),
+  ]);
 }
 
 function fill(menu, options) {

@@ -118,6 +118,22 @@ def test_another_version_is_announced_before_its_first_reply(client, serving, jp
     assert reply.mask.shape == (24, 32)
 
 
+def test_the_default_label_s_version_answers_and_its_move_is_announced(make_client, serving, jpeg, converse):
+    serving.publish("shapes", 2)
+    serving.labels["shapes", "stable"] = 1
+
+    async def talk(stream):
+        versions = [(await stream.configure())["version"]]
+        for stable in (1, 2):
+            serving.labels["shapes", "stable"] = stable
+            await stream.send(jpeg)
+            await stream.hear()
+            versions.append(stream.configured["version"])
+        return versions
+
+    assert converse(make_client(default_label="stable"), talk) == [1, 1, 2]
+
+
 def test_a_canary_answers_the_session_it_fell_to_where_it_can(make_client, serving, jpeg, converse, card):
     serving.publish("shapes", 2)
     serving.publish("shapes", 1, classes=card.classes[:3])
