@@ -1,6 +1,7 @@
 """What a person can do with a segmented photo, none of which asks the gateway again."""
 
 import json
+import shutil
 from io import BytesIO
 from pathlib import Path
 
@@ -189,3 +190,24 @@ def test_another_model_and_version_can_be_chosen(visit, colour_road, blocks) -> 
     with window.page.expect_request(lambda request: "version=1" in request.url):
         version.select_option("1")
     window.expect_overlay()
+
+
+def test_the_menu_says_which_label_answers(visit, lay_road, colour_road, blocks: Path, tmp_path: Path) -> None:
+    models_root = shutil.copytree(colour_road.models_root, tmp_path / "models_repo")
+    shutil.copytree(models_root / "colours/1", models_root / "colours/2")
+    labelled = 'model_version_policy { all {} } version_labels { key: "stable" value: 1 } } }'
+    config = models_root / "models.config"
+    config.write_text(config.read_text().replace("} }", labelled))
+    cards = colour_road.models_root.parent / "cards"
+    road = lay_road(models_root, GATEWAY_CARDS=str(cards), GATEWAY_DEFAULT_LABEL="stable")
+    road.start_serving()
+    road.start_gateway()
+    road.wait_until_ready()
+
+    window = visit(road.url).open()
+    version = window.page.get_by_label("Version")
+    window.expect(version.locator("option")).to_have_text(["stable", "2", "1 · stable"])
+    window.expect(window.page.locator("#status")).to_have_text("colours v1")
+    window.choose(blocks)
+    window.expect_overlay()
+    window.expect(window.page.locator("#caption")).to_have_text("colours v1")
