@@ -9,15 +9,19 @@ codec. All servers are up at once and none works while another is measured. In e
 with one caller and with eight (benchmarks.load, a process of its own); figures are medians over rounds, comparisons
 medians of the ratios within a round. Exits 1 when a bound is missed.
 
-Learned, on two idle cores of a Xeon with AMX (three rounds of 3 s; p50 in ms, images/s of eight callers, their p99):
+Learned, on two idle cores of a Xeon with AMX (four rounds of 4 s; p50 in ms, images/s of eight callers, their p99):
 
-    gRPC f32 45.1, 21.9, 380   gateway f32 50.5, 20.8, 407   LitServe 52.7, 19.6, 432   BentoML 54.7, 17.8, 469
-    gRPC bf16 16.3, 65.9, 146  gateway bf16 24.4, 53.8, 173  (95 to 98 MiB; LitServe 248, BentoML 284)
+    gRPC f32 42.2, 23.7, 371   gateway f32 47.7, 22.2, 380   LitServe 53.7, 18.9, 454   BentoML 54.6, 18.0, 474
+    gRPC bf16 12.7, 86.4, 108  gateway bf16 18.7, 66.9, 143  (86 to 88 MiB; LitServe 248, BentoML 285)
 
-One bound is missed: in float32 p50 is 0.96 of the fastest peer's, not 0.8. The bare call to OpenVINO's float32 engine
-takes 0.86 of LitServe's whole answer already, so what is left to gain lies there: ONNX Runtime computes the same logits
-in 36 ms (benchmarks.inference). With bfloat16 it is 0.45. Of a request the JPEG takes 1.7 ms and the PNG 0.6. Giving
-buffers back to the system and asking for them anew took 1.1 ms of a request until gateway.memory kept them.
+One bound is missed: in float32 p50 is 0.90 of the fastest peer's, not 0.8 (0.92 and 0.93 in other runs); with bfloat16
+it is 0.35. 0.8 of LitServe's answer are 43 ms. The convolutions alone, 10.7 GFLOP, take 31 of them in OpenVINO, at 340
+GFLOP/s where its best layer reaches 360, and the network 34.3 in a loop, 36 in the server; ONNX Runtime's takes 35.7
+(benchmarks.inference). Upsampling and argmax take 2.3 (3.9 before bytes went in rows), JPEG 1.7, PNG 0.6; asking
+serving and reading its reply another 4.6, of which gRPC with messages of these sizes is 1.5: most is to be won there.
+Tried without gain: OpenVINO's other convolution kernels (4 to 7 % slower), gRPC's frame sizes, read chunks and unix
+sockets. Threads pinned to cores are 1 to 5 % faster alone, and in f32 a quarter slower beside other programs.
+Giving buffers back to the system and asking for them anew took 1.1 ms of a request until gateway.memory kept them.
 """
 
 import argparse

@@ -15,8 +15,9 @@ Learned, on two idle cores of a Xeon with AMX (medians, in ms; every bound kept,
 
 Served OpenVINO is faster than OpenVINO in process because serving takes the argmax before full size
 (serving/engines/upsampled_argmax.py): in the same place the network without resize and argmax took 69 of 92 ms in f32
-and 20 of 58 in bf16, and our own tail 3.5 to 4.7 ms on these masks, 1 ms on a trained network's at 192x256. Every mask
-in f32 was TensorFlow's on every pixel, bf16's on 98.9 %, the worst case of random weights; a trained one's on 99.9 %.
+and 20 of 58 in bf16, and our own tail 3.5 to 4.7 ms on these masks (2.3 by now), 1 ms on a trained network's at
+192x256. Every mask in f32 was TensorFlow's on every pixel, bf16's on 98.9 %, the worst case of random weights; a
+trained one's on 99.9 %.
 Measure where it is quiet: with five other loads on the two cores, OpenVINO and ONNX Runtime, which wait for their
 slowest thread, were noise, and TensorFlow served was within its bound in one run and 2 ms beyond it in the next.
 Of what serving adds, encoding a mask's reply takes 0.9 ms, the client's reading of it 0.7, request and reply 0.3.
