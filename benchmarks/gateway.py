@@ -17,8 +17,9 @@ Learned, on two idle cores of a Xeon with AMX (four rounds of 4 s; p50 in ms, im
 One bound is missed: in float32 p50 is 0.90 of the fastest peer's, not 0.8 (0.92 and 0.93 in other runs); with bfloat16
 it is 0.35. 0.8 of LitServe's answer are 43 ms. The convolutions alone, 10.7 GFLOP, take 31 of them in OpenVINO, at 340
 GFLOP/s where its best layer reaches 360, and the network 34.3 in a loop, 36 in the server; ONNX Runtime's takes 35.7
-(benchmarks.inference). Upsampling and argmax take 2.3 (3.9 before bytes went in rows), JPEG 1.7, PNG 0.6; asking
-serving and reading its reply another 4.6, of which gRPC with messages of these sizes is 1.5: most is to be won there.
+(benchmarks.inference). Upsampling and argmax take 2.3 (3.9 before bytes went in rows), JPEG 1.7, PNG 0.6, and asking
+serving and reading its reply another 4.6. A whole request to a stand-in that answers at once takes 5.3 to 5.8: its call
+2.3, with 0.9 MB there and 0.3 back, which bare gRPC does in 1.5, the JPEG 1.1, handing over between threads 0.4.
 Tried without gain: OpenVINO's other convolution kernels (4 to 7 % slower), gRPC's frame sizes, read chunks and unix
 sockets. Threads pinned to cores are 1 to 5 % faster alone, and in f32 a quarter slower beside other programs.
 Giving buffers back to the system and asking for them anew took 1.1 ms of a request until gateway.memory kept them.

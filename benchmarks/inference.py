@@ -64,7 +64,7 @@ def main() -> None:
     tf.config.threading.set_intra_op_parallelism_threads(THREADS)
     tf.config.threading.set_inter_op_parallelism_threads(THREADS)
 
-    peer = Peer(options.torch_python or python_with("requirements-torch.in"), PEER, *options.size, THREADS)
+    peer = Peer(options.torch_python or python_with("requirements-torch.in"), PEER, *options.size, THREADS, spins=True)
     try:
         contenders = {name: frozen(name, *options.size) for name in dict.fromkeys([REFERENCE, *options.networks])}
         contenders |= {name: peer.contender(name) for name in PEERS}
