@@ -26,7 +26,11 @@ need_compose() {
 
 # What the environment says, or else .env, as it is for Compose.
 chosen() {
-  if [[ -n ${!1:-} ]]; then echo "${!1}"; else sed -n "s/^$1=\([^ #]*\).*/\1/p" .env 2>/dev/null | tail -1 | tr -d "\"'"; fi || true
+  if [[ -n ${!1:-} ]]; then
+    echo "${!1}"
+  else
+    sed -n "s/^$1=\([^ #]*\).*/\1/p" .env 2>/dev/null | tail -1 | tr -d "\"'" || true
+  fi
 }
 
 files=(-f docker-compose.yml)
