@@ -13,13 +13,28 @@ nvidia=no
 docker info --format '{{range $name, $_ := .Runtimes}}{{$name}} {{end}}' 2>/dev/null | grep -qw nvidia && nvidia=yes
 
 need_compose() {
-  docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1 && return
-  echo "run: this needs a running Docker engine and Compose 2.24.4 or newer. Without Docker: make serve, make gateway" >&2
+  local found=
+  if docker info >/dev/null 2>&1 && found=$(docker compose version --short 2>/dev/null); then
+    # Builds of its source may have no number.
+    [[ ${found#v} == [0-9]* ]] || return 0
+    printf '%s\n' 2.24.4 "${found#v}" | sort -CV && return
+  fi
+  echo "run: this needs a running Docker engine and Compose 2.24.4 or newer${found:+ (found: $found)}." \
+    "Without Docker: make serve, make gateway" >&2
   exit 1
 }
 
+# What the environment says, or else .env, as it is for Compose.
+chosen() {
+  if [[ -n ${!1:-} ]]; then
+    echo "${!1}"
+  else
+    sed -n "s/^$1=\([^ #]*\).*/\1/p" .env 2>/dev/null | tail -1 | tr -d "\"'" || true
+  fi
+}
+
 files=(-f docker-compose.yml)
-if [[ -n ${COMPOSE_FILE:-} ]] || grep -qs '^COMPOSE_FILE=' .env; then
+if [[ -n $(chosen COMPOSE_FILE) ]]; then
   files=() where="with the files that COMPOSE_FILE names"
 elif [[ $nvidia == yes ]]; then
   where="with NVIDIA GPUs"
@@ -29,9 +44,12 @@ fi
 compose() { docker compose "${files[@]}" "$@"; }
 
 # What a container writes must belong to whose checkout it is, also where root runs this (sudo make train).
+HOST_UID=$(chosen HOST_UID)
+HOST_GID=$(chosen HOST_GID)
 HOST_UID=${HOST_UID:-$(stat -c %u . 2>/dev/null || id -u)}
 HOST_GID=${HOST_GID:-$(stat -c %g . 2>/dev/null || id -g)}
 # The label of images that are built here.
+SEGSTACK_VERSION=$(chosen SEGSTACK_VERSION)
 version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' services/contract/contract/version.py 2>/dev/null) || true
 SEGSTACK_VERSION=${SEGSTACK_VERSION:-$version}
 export HOST_UID HOST_GID SEGSTACK_VERSION

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 DOCKER = """#!/bin/sh
 case $* in
   info*) echo "runc $RUNTIMES" ;;
-  "compose version"*) ;;
+  "compose version"*) echo "$COMPOSE_VERSION" ;;
   *) echo "docker $* as $HOST_UID:$HOST_GID" ;;
 esac
 """
@@ -52,15 +52,16 @@ def run_in_containers(tmp_path):
     docker.chmod(0o755)
     script = shutil.copy(ROOT / "scripts" / "run.sh", scripts)
 
-    def run(*words, runtimes="", **environment):
+    def run(*words, runtimes="", version="2.40.3", status=0, **environment):
         path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
         done = subprocess.run(
             [script, *words],
-            env={"PATH": path, "RUNTIMES": runtimes, **environment},
+            env={"PATH": path, "RUNTIMES": runtimes, "COMPOSE_VERSION": version, **environment},
             capture_output=True,
             text=True,
-            check=True,
+            check=False,
         )
+        assert done.returncode == status, done.stderr
         return done.stdout.strip(), done.stderr
 
     return run
@@ -97,9 +98,28 @@ def test_containers_run_as_the_checkouts_owner_and_what_is_made_for_them_is_thei
     assert {(checkout / made).stat().st_uid for made in ("data", "runs")} == {owner}
 
 
-def test_another_user_can_be_named(run_in_containers):
-    out, _ = run_in_containers("compose", "up", HOST_UID="4711", HOST_GID="4712")
+@pytest.mark.parametrize("place", ["environment", ".env"])
+def test_another_user_can_be_named(run_in_containers, tmp_path, place):
+    named = {"HOST_UID": "4711", "HOST_GID": "4712"}
+    if place == ".env":
+        (tmp_path / "checkout/.env").write_text('HOST_UID=4711 # me\nHOST_GID="4712"\n')
+    out, _ = run_in_containers("compose", "up", **({} if place == ".env" else named))
     assert out.endswith(" as 4711:4712")
+
+
+@pytest.mark.parametrize("version", ["2.24.4", "v2.24.6+ds1-0ubuntu1", "2.26.1-4", "5.0.1", "dev"])
+def test_compose_is_new_enough(run_in_containers, version):
+    assert run_in_containers("compose", "up", version=version)[0].startswith("docker compose ")
+
+
+@pytest.mark.parametrize("version", ["2.5.0", "v2.24.3", "1.29.2"])
+def test_compose_is_too_old_for_the_files(run_in_containers, version):
+    out, said = run_in_containers("compose", "up", version=version, status=1)
+    assert out == ""
+    assert said == (
+        f"run: this needs a running Docker engine and Compose 2.24.4 or newer (found: {version})."
+        " Without Docker: make serve, make gateway\n"
+    )
 
 
 def test_the_trainer_gets_tcmalloc_where_it_is_installed(run_locally, tmp_path):

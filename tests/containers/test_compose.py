@@ -58,6 +58,10 @@ def test_limits_are_set_by_variables(resolve, files) -> None:
         assert (int(limits["memory"]), float(limits["cpus"])) == (3 * 2**30, 1.5), name
 
 
+def test_the_trainer_has_shared_memory_for_the_gradients_of_several_gpus(resolve) -> None:
+    assert int(resolve(*GPU)["services"]["trainer"]["shm_size"]) == 2**30
+
+
 def test_images_that_differ_have_different_names(resolve) -> None:
     def images(files: tuple[str, ...], key: str) -> dict[str, object]:
         return {name: service.get(key) for name, service in resolve(*files)["services"].items()}

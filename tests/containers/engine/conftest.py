@@ -1,6 +1,7 @@
 """A real engine, the images of this checkout and the stack they make: once for all tests, and in nobody's way."""
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -151,17 +152,17 @@ def new_stack(
     engine: dict[str, str], checkout: Path, images: dict[str, str], free_port: Callable[[], int]
 ) -> Iterator[Callable[..., Stack]]:
     """``new_stack(NAME="value")``: a project, in that environment, that is not up yet; nothing is left in the end."""
-    made: list[Stack] = []
+    numbers = itertools.count()
+    with contextlib.ExitStack() as made:
 
-    def new(**environment: str) -> Stack:
-        project = f"segstack-test-{os.getpid()}-{len(made)}"
-        ports = {f"{service}_PORT": str(free_port()) for service in ("GATEWAY", "SERVING")}
-        made.append(Stack(checkout, engine, project, **ports, **environment))
-        return made[-1]
+        def new(**environment: str) -> Stack:
+            project = f"segstack-test-{os.getpid()}-{next(numbers)}"
+            ports = {f"{service}_PORT": str(free_port()) for service in ("GATEWAY", "SERVING")}
+            stack = Stack(checkout, engine, project, **ports, **environment)
+            made.callback(stack.compose, "--profile", "*", "down", "--volumes", "--timeout", "2")
+            return stack
 
-    yield new
-    for stack in made:
-        stack.compose("--profile", "*", "down", "--volumes", "--timeout", "2")
+        yield new
 
 
 @pytest.fixture(scope="session")
@@ -184,5 +185,14 @@ def stack(empty_stack: tuple[Stack, dict[str, httpx.Response]], wait_for: Callab
     stack.make("train", CONFIG="services/trainer/recipes/demo.yaml", DATA="data/drawn", NAME="drawn", SET=TINY)
     print(f"make train took {time.monotonic() - began:.0f} s, drawing and importing included")
     wait_for(stack.answers, "readiness after the first model was published")
-    stack.at_first_model = {service: stack.inspect(service) for service in ("serving", "gateway")}
+
+    def inspect_both() -> dict[str, dict[str, Any]]:
+        return {service: stack.inspect(service) for service in ("serving", "gateway")}
+
+    def are_healthy() -> bool:
+        return all(found["State"]["Health"]["Status"] == "healthy" for found in inspect_both().values())
+
+    # A load that takes long is a while of bad health: the port opens behind it, and the next look is in 10 s.
+    wait_for(are_healthy, "health after the first model was published")
+    stack.at_first_model = inspect_both()
     return stack

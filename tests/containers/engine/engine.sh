@@ -18,10 +18,19 @@ set -euo pipefail
 
 home=${XDG_CACHE_HOME:-$HOME/.cache}/segstack/engine
 socket=unix://$home/docker.sock
+started= work=
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 say() { echo "engine: $*" >&2; }
 fail() { say "$*"; exit 1; }
+
+# However this ends, nothing temporary stays; and an engine that nobody will be told of is stopped again.
+leave() {
+  local status=$?
+  [[ -z $work ]] || rm -rf "$work"
+  [[ $status == 0 || -z $started ]] || stop
+}
+trap leave EXIT
 
 # Two at once: the second waits, and finds what the first one has made.
 lock() {
@@ -65,6 +74,8 @@ start_ours() {
     DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends iptables >&2
   }
   say "starting the engine"
+  engine_process >/dev/null || rm -f "$home/docker.pid"
+  started=yes
   # --mtu: what passes through tunnels too, as machines in clouds have them.
   setsid dockerd --host "$socket" --data-root "$home/data" --exec-root "$home/exec" --pidfile "$home/docker.pid" \
     --mtu 1400 >"$home/docker.log" 2>&1 </dev/null 9>&- &
@@ -105,9 +116,15 @@ unpack() {
   rm -rf "$home/apt"
 }
 
+# Its number, if it runs: the file outlives a power cut, and by then another process may have the number.
+engine_process() {
+  local pid
+  pid=$(cat "$home/docker.pid" 2>/dev/null) && grep -qsaF -- "$socket" "/proc/$pid/cmdline" && echo "$pid"
+}
+
 stop() {
   local pid
-  [[ -e $home/docker.pid ]] && pid=$(<"$home/docker.pid") && kill "$pid" 2>/dev/null || return 0
+  pid=$(engine_process) && kill "$pid" || return 0
   for _ in $(seq 240); do
     kill -0 "$pid" 2>/dev/null || { unmount; return; }
     sleep .25
@@ -135,8 +152,7 @@ base_images() {
 
 stand_ins() {
   lock
-  work=$(mktemp -d) # of the whole script: it is removed however this ends
-  trap 'rm -rf "$work"' EXIT
+  work=$(mktemp -d)
   has debian || debian
   has python:3.12 || python 3.12
   has python:3.8 || python 3.8
@@ -228,6 +244,6 @@ DOCKERFILE
 case ${1:-} in
   start) start ;;
   stop) stop ;;
-  remove) stop && rm -rf "$home" ;;
+  remove) stop && unmount && rm -rf "$home" ;;
   *) fail "expected start, stop or remove" ;;
 esac

@@ -1,6 +1,8 @@
 """engine.sh: safe to run twice, and clear where it cannot help."""
 
 import os
+import platform
+import signal
 import subprocess
 from pathlib import Path
 
@@ -9,6 +11,17 @@ import pytest
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(900)]
 
 SCRIPT = Path(__file__).with_name("engine.sh")
+# Programs in the places of those that are unpacked: an engine that runs and can make no image.
+STAND_INS = {
+    "dockerd": """
+        while [[ $1 != --pidfile ]]; do shift; done
+        trap 'kill $!; rm "$2"; exit' TERM
+        sleep 60 & echo $$ >"$2"; wait
+    """,
+    "docker": "[[ $1 == info && -e $XDG_CACHE_HOME/segstack/engine/docker.pid ]] || [[ $1 == ps || $2 == prune ]]",
+    "iptables": "",
+    "mmdebstrap": "exit 1",
+}
 
 
 def run(*words: str, **environment: str) -> subprocess.CompletedProcess:
@@ -35,6 +48,35 @@ def test_without_an_engine_only_root_can_start_one() -> None:
     assert refused.stderr == (
         "engine: no Docker engine answers here, and only root can start one: start Docker, or run this as root\n"
     )
+
+
+def test_an_engine_that_is_of_no_use_is_stopped_again(tmp_path: Path) -> None:
+    if os.geteuid() or platform.freedesktop_os_release().get("VERSION_CODENAME") != "bookworm":
+        pytest.skip("only root on Debian 12 can start an engine")
+    home = tmp_path / "segstack/engine"
+    (home / "config/cli-plugins").mkdir(parents=True)
+    (home / "tools/usr/bin").mkdir(parents=True)
+    for name, text in STAND_INS.items():
+        program = home / "tools/usr/bin" / name
+        program.write_text(f"#!/bin/bash\n{text}")
+        program.chmod(0o755)
+    nowhere = {"XDG_CACHE_HOME": str(tmp_path), "DOCKER_HOST": "unix:///nonexistent/docker.sock"}
+    failed = subprocess.run([SCRIPT, "start"], env={**os.environ, **nowhere}, capture_output=True, text=True)
+    assert failed.returncode == 1
+    assert failed.stderr.splitlines()[0] == "engine: starting the engine"
+    assert "stand-in for debian:bookworm-slim" in failed.stderr.splitlines()[-1]
+    assert not (home / "docker.pid").exists()
+
+
+def test_the_number_of_an_engine_that_is_gone_may_be_somebody_elses(tmp_path: Path) -> None:
+    home = tmp_path / "segstack/engine"
+    home.mkdir(parents=True)
+    with subprocess.Popen(["sleep", "60"]) as other:
+        (home / "docker.pid").write_text(str(other.pid))
+        environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+        subprocess.run([SCRIPT, "stop"], env=environment, check=True, timeout=60)
+        other.kill()
+    assert other.returncode == -signal.SIGKILL, "and not SIGTERM's, from the script"
 
 
 def test_what_it_cannot_do_is_said() -> None:

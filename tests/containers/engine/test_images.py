@@ -1,6 +1,7 @@
 """What is in the images, and what is not."""
 
 import json
+import os
 import subprocess
 from collections.abc import Callable
 
@@ -121,7 +122,7 @@ def test_the_trainers_malloc_is_tcmalloc(run) -> None:
 
 def test_serving_starts_as_it_does_on_tensorflow_servings_image(engine: dict[str, str], checkout, wait_for) -> None:
     """The image that is built on it, its server left out: waiting on a read-only file system, and stopped at once."""
-    image, container = "segstack-test/tensorflow-serving", "segstack-test-entrypoint"
+    image, container = "segstack-test/tensorflow-serving", f"segstack-test-entrypoint-{os.getpid()}"
     build = ["docker", "build", "--quiet", "--file", "services/serving/Dockerfile", "--tag", image, "."]
     build += ["--build-arg", f"SERVING_IMAGE={engine['SERVING_IMAGE']}"]
 
@@ -132,8 +133,8 @@ def test_serving_starts_as_it_does_on_tensorflow_servings_image(engine: dict[str
 
     subprocess.run(build, cwd=checkout, env=engine, check=True, stdout=subprocess.DEVNULL)
     detached = LEAST.replace("--rm", "--detach")
-    docker("run", *detached.split(), "--name", container, "--env", "MODEL_CONFIG_FILE=/tmp/models.config", image)
     try:
+        docker("run", *detached.split(), "--name", container, "--env", "MODEL_CONFIG_FILE=/tmp/models.config", image)
         waiting = "waiting for /tmp/models.config: publish a first model\n"
         wait_for(lambda: docker("logs", container) == waiting, "its first line")
         docker("stop", "--time", "60", container)

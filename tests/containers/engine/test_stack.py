@@ -133,7 +133,8 @@ def test_containers_can_do_little(stack, service: str) -> None:
 
 @every_service
 def test_and_know_it_themselves(stack, service: str) -> None:
-    assert stack.inside(service, "id -u; id -g").split() == [str(stack.checkout.stat().st_uid)] * 2
+    owner = stack.checkout.stat()
+    assert stack.inside(service, "id -u; id -g").split() == [str(owner.st_uid), str(owner.st_gid)]
     status = dict(
         line.split(":\t") for line in stack.inside(service, "cat /proc/self/status").splitlines() if ":\t" in line
     )
