@@ -2,12 +2,14 @@
 
 Kubernetes tells a pod of an Indexed Job its number in JOB_COMPLETION_INDEX; WORKERS says how many there are, and
 WORKER_NAMES how the one numbered ``{index}`` is reached. The options are the trainer's. Where the run folder has a
-saved state, as it has in the pods that take the place of lost ones, the training goes on from it.
+saved state, as it has in the pods that take the place of lost ones, the training goes on from it; where the chief was
+lost before the first, it begins again.
 """
 
 import argparse
 import json
 import os
+import shutil
 import socket
 import sys
 import time
@@ -32,7 +34,16 @@ def trainer_words(options: list[str]) -> list[str]:
     known, others = parser.parse_known_args(options)
     if any(known.run.glob("state/step-*.npz")):
         return ["train", f"--resume={known.run}", *others]
+    if os.environ["JOB_COMPLETION_INDEX"] == "0":
+        remove_false_start(known.run)
     return ["train", *options]
+
+
+def remove_false_start(run: Path) -> None:
+    """Remove a run without state or weights, as the chief itself does unless it is killed: no other can begin there."""
+    if (run / "recipe.yaml").is_file() and not any(run.glob("*.keras")):
+        print(f"worker: {run} ended before there was anything to go on from; it begins again", file=sys.stderr)
+        shutil.rmtree(run)
 
 
 def wait_for_workers(addresses: list[str]) -> None:

@@ -4,6 +4,7 @@ import hashlib
 
 from starlette.requests import HTTPConnection
 
+from gateway.access import Visitor
 from gateway.models import Catalog
 from gateway.targets import Share, Target
 
@@ -36,7 +37,8 @@ class Canary:
 
 
 def _identity(request: HTTPConnection) -> str:
-    key: str | None = getattr(request.state, "caller", None)
+    visitor: Visitor | None = getattr(request.state, "visitor", None)  # a stream's, whose key may come late
+    key: str | None = visitor.name if visitor else getattr(request.state, "caller", None)
     address = request.client.host if request.client else ""
     return request.headers.get(SESSION_ID) or key or address
 

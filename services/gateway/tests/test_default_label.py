@@ -1,5 +1,6 @@
 """GATEWAY_DEFAULT_LABEL over HTTP: a version can be loaded before it is everyone's; a missing label fails nobody."""
 
+import asyncio
 import io
 import json
 import logging
@@ -9,6 +10,9 @@ import pytest
 
 from gateway.protocol import serving_pb2 as pb
 from gateway.serving_client import default_label
+from gateway.serving_client.calls import UnknownLabel
+from gateway.serving_client.default_label import DefaultLabel
+from gateway.targets import Target
 
 
 @pytest.fixture
@@ -140,6 +144,53 @@ def test_a_label_on_a_version_that_is_not_loaded_leaves_the_newest(stable, clien
 
     stable.states["shapes", 3] = (pb.ModelVersionStatus.AVAILABLE, "")
     assert version(client, jpeg) == "3"
+
+
+def test_while_serving_starts_the_newest_does_not_answer_for_an_older_one_that_still_loads(stable, client, jpeg):
+    stable.states["shapes", 1] = (pb.ModelVersionStatus.LOADING, "")
+    for reply in (client.post("/segment", content=jpeg), client.get("/readyz")):
+        assert (reply.status_code, reply.json()["error"]["code"]) == (503, "model_unavailable")
+        assert "labelled 'stable' is still loading" in reply.json()["error"]["message"]
+        assert reply.headers["Retry-After"]
+
+    stable.states["shapes", 1] = (pb.ModelVersionStatus.AVAILABLE, "")
+    assert version(client, jpeg) == "1"
+
+
+def test_an_older_version_that_is_labelled_for_the_first_time_fails_nobody_while_it_loads(
+    serving, client, jpeg, patience
+):
+    patience(0)
+    serving.publish("shapes", 2)
+    assert version(client, jpeg) == "2"
+    serving.states["shapes", 1] = (pb.ModelVersionStatus.LOADING, "")
+    serving.labels["shapes", "stable"] = 1
+    assert version(client, jpeg) == "2"
+
+    serving.states["shapes", 1] = (pb.ModelVersionStatus.AVAILABLE, "")
+    assert version(client, jpeg) == "1"
+
+
+def test_a_missing_label_is_asked_for_by_one_request_at_a_time(patience):
+    patience(0.0)
+    asked = []
+
+    async def ask(target):
+        asked.append(target.label)
+        await asyncio.sleep(0)
+        if target.label:
+            raise UnknownLabel(target.model, target.label)
+
+    async def many():
+        pinned = DefaultLabel("stable")
+        await pinned.settle(Target("shapes"), ask)
+        asked.clear()
+        patience(3600)
+        await asyncio.gather(*(pinned.settle(Target("shapes"), ask) for _ in range(5)))
+
+    asyncio.run(many())
+    assert asked.count("stable") == 1
+    assert asked.count(None) == 5
 
 
 def test_with_nothing_loaded_the_reason_is_the_model_s(stable, client, jpeg):

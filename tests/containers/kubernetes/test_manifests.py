@@ -110,6 +110,12 @@ def test_what_pods_refer_to_is_made_here_or_told_to_be_made_by_hand(manifests, b
             assert f"create secret generic {name} " in docs, name
 
 
+def test_whoever_asks_for_a_gpu_finds_one_in_any_cluster_that_has_some(manifests):
+    """Labels such as nvidia.com/gpu.present are there only where feature discovery runs; the limit says enough."""
+    for pod in manifests.pods():
+        assert not pod.spec.get("nodeSelector"), pod.owner
+
+
 def test_images_are_those_that_compose_builds_at_this_version(manifests, resolve):
     cpu, embedded = "docker-compose.cpu.yml", "docker-compose.embedded.yml"
     files = [["docker-compose.yml"], ["docker-compose.yml", cpu], ["docker-compose.yml", embedded]]

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from trainer.cli import create_parser
+from trainer.training.run import BEST, RECIPE_NAME
 
 pytestmark = pytest.mark.containers
 
@@ -82,6 +83,34 @@ def test_a_worker_whose_others_never_come_ends_with_a_sentence(worker, monkeypat
         worker.wait_for_workers(["nobody.invalid:2222"])
 
 
+@pytest.fixture
+def run(tmp_path):
+    """A run folder as it is once the training has begun."""
+    folder = tmp_path / "run"
+    (folder / "state").mkdir(parents=True)
+    (folder / RECIPE_NAME).touch()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("index", "holds", "is_kept"),
+    [("0", [], False), ("1", [], True), ("0", [BEST], True), ("0", ["state/step-00000001.npz"], True)],
+)
+def test_what_a_chief_left_that_was_killed_early_is_in_nobodys_way(run, worker, monkeypatch, index, holds, is_kept):
+    monkeypatch.setenv("JOB_COMPLETION_INDEX", index)
+    for name in holds:
+        (run / name).touch()
+    worker.trainer_words([f"--run={run}"])
+    assert run.exists() is is_kept
+
+
+def test_a_folder_that_is_no_run_is_never_removed(run, worker, monkeypatch):
+    monkeypatch.setenv("JOB_COMPLETION_INDEX", "0")
+    (run / RECIPE_NAME).rename(run / "precious")
+    assert worker.trainer_words([f"--run={run}"]) == ["train", f"--run={run}"]
+    assert (run / "precious").exists()
+
+
 def test_the_job_brings_the_worker_as_it_is_here(build, worker_file, container):
     assert build("training").named("ConfigMap", "training-worker")["data"] == {"worker.py": worker_file.read_text()}
     assert container["command"] == ["python", "/etc/training/worker.py"]
@@ -128,6 +157,7 @@ def test_the_jobs_command_trains_with_two_workers_publishes_once_and_would_go_on
     assert [version.name for version in (workspace / "models_repo/road").glob("[0-9]*")] == ["1"]
 
     monkeypatch.chdir(workspace)
+    monkeypatch.setenv("JOB_COMPLETION_INDEX", "0")
     began = [recipe, "--run=runs/road"]
     going_on = worker.trainer_words(options)
     assert going_on == ["train", "--resume=runs/road", *[each for each in options if each not in began]]

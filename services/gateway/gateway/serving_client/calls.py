@@ -28,14 +28,18 @@ class RequestRefused(BadServingReply):
 
 
 class UnknownLabel(UnknownVersion):
-    """No version of the model has the label, or one that is not loaded."""
+    """No version of the model has the label, or one that is not loaded.
 
-    def __init__(self, model: str, label: str) -> None:
+    ``may_be_loading``: one has it, and serving, which has newer ones already, still loads some.
+    """
+
+    def __init__(self, model: str, label: str, *, may_be_loading: bool = False) -> None:
         super().__init__(
             f"model {model!r} has no version labelled {label!r} loaded; python -m contract list shows its labels",
             model=model,
             label=label,
         )
+        self.may_be_loading = may_be_loading
 
 
 async def call(replicas: Replicas, request: Any, deadline: Deadline) -> Any:

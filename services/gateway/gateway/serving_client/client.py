@@ -224,9 +224,11 @@ class ServingClient:
         for target, version in list(self._latest.items()):
             if target.model == spec.name and (not is_pinned or version == spec.version.value):
                 del self._latest[target]
-        loaded = available(spec.name, await self.versions(spec.name, deadline))
+        versions = await self.versions(spec.name, deadline)
+        loaded = available(spec.name, versions)
         if spec.version_label:
-            raise UnknownLabel(spec.name, spec.version_label)
+            older = [status.state for status in versions if status.version < loaded[0]]
+            raise UnknownLabel(spec.name, spec.version_label, may_be_loading=bool({"START", "LOADING"} & set(older)))
         if not is_pinned:
             raise ModelUnavailable(f"model {spec.name!r} became available during this request; try again")
         raise UnknownVersion(

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
+from gateway.errors import ModelUnavailable
 from gateway.serving_client.calls import UnknownLabel
 from gateway.targets import Target
 
@@ -21,7 +22,8 @@ class DefaultLabel:
     """Pins what everyone gets, so that a newer version can be loaded beside it; None pins nothing.
 
     Serving alone knows which labels are in force, so it is asked by the label itself. A model that has no such label is
-    answered by its newest version.
+    answered by its newest version. Not so while serving starts: it answers as soon as one version has loaded, and whom
+    the label keeps from the newest should not meet it because that was the first.
     """
 
     def __init__(self, label: str | None) -> None:
@@ -32,14 +34,25 @@ class DefaultLabel:
         """What ``ask`` answers for ``target``, which is asked by the label where it names no version.
 
         Raises:
+            ModelUnavailable: the version with the label is still loading.
             what ``ask`` raises, but for UnknownLabel by this label.
         """
         if self._label is None or target.is_pinned or time.monotonic() < self._ask_again_at.get(target.model, 0):
             return await ask(target)
+        if target.model in self._ask_again_at:  # one finds out; the others go on as they were
+            self._ask_again_at[target.model] = time.monotonic() + _PATIENCE_S
         try:
             answer = await ask(replace(target, label=self._label))
         except UnknownLabel as error:
-            if target.model not in self._ask_again_at:
+            is_news = target.model not in self._ask_again_at
+            if is_news and error.may_be_loading:
+                raise ModelUnavailable(
+                    f"the version of model {target.model!r} labelled {self._label!r} is still loading; try again in a "
+                    "moment",
+                    model=target.model,
+                    label=self._label,
+                ) from None
+            if is_news:
                 _log.warning("GATEWAY_DEFAULT_LABEL: %s; until there is one, its newest answers", error.message)
             self._ask_again_at[target.model] = time.monotonic() + _PATIENCE_S
             return await ask(target)

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -30,6 +31,23 @@ def test_a_key_in_the_handshake_or_in_configure(keyed, jpeg, converse, header):
     value = f"Bearer {keyed.key}" if header == "Authorization" else keyed.key
     reply = converse(keyed.client, talk, additional_headers={header: value} if header else {})
     assert reply.kind == 2
+
+
+def test_a_key_falls_to_the_canary_as_it_does_over_http(make_client, serving, tmp_path, jpeg, converse):
+    serving.publish("shapes", 2)
+    keys = {name: new_key() for name in ("hall", "yard", "gate", "dock", "roof")}
+    (tmp_path / "keys").write_text("".join(f"{line_of(name, key)}\n" for name, key in keys.items()))
+    client = make_client(api_keys_file=tmp_path / "keys", canary="shapes:1=0.5")
+
+    async def told(stream, key):
+        return (await stream.configure(api_key=key))["version"]
+
+    over_http = [
+        int(client.post("/segment", content=jpeg, headers={"X-API-Key": key}).headers["X-Model-Version"])
+        for key in keys.values()
+    ]
+    assert set(over_http) == {1, 2}
+    assert [converse(client, partial(told, key=key)) for key in keys.values()] == over_http
 
 
 def test_without_a_valid_key(keyed, jpeg, converse):
