@@ -34,6 +34,17 @@ def write_model():
 
 
 @pytest.fixture
+def written():
+    """``written(path)``: which file it is and when it was last written; reading it makes no difference."""
+
+    def written(path: Path) -> tuple[int, int]:
+        status = path.stat()
+        return status.st_ino, status.st_mtime_ns
+
+    return written
+
+
+@pytest.fixture
 def root(tmp_path):
     """Where the repository will be."""
     return tmp_path / "models_repo"
