@@ -9,11 +9,12 @@ medians of the ratios within a round. PyTorch's module is our own, held to the a
 
 Learned, on two idle cores of a Xeon with AMX (five rounds; medians in ms, and to ddrnet23_slim in TensorFlow):
 
-    ddrnet23_slim  47.1  1.00    deeplabv3plus_mobilenetv3_small  47.3  1.00    onnxruntime            35.7  0.76
-    ddrnet23      135.7  2.83    deeplabv3plus_mobilenetv3_large  68.2  1.44    pytorch channels_last  68.5  1.45
-    ddrnet39      242.8  5.16    deeplabv3plus_efficientnetv2_b0 131.4  2.65    pytorch eager          82.6  1.73
-    unet          413.8  8.85    deeplabv3plus_efficientnetv2_s  319.1  6.78
+    ddrnet23_slim  47.7  1.00    deeplabv3plus_mobilenetv3_small  48.4  1.03    onnxruntime            37.1  0.76
+    ddrnet23      138.5  2.91    deeplabv3plus_mobilenetv3_large  73.4  1.53    pytorch channels_last  48.9  1.02
+    ddrnet39      253.7  5.30    deeplabv3plus_efficientnetv2_b0 123.2  2.58    pytorch eager          55.9  1.17
+    unet          431.4  8.89    deeplabv3plus_efficientnetv2_s  333.1  6.70
 
+PyTorch's threads wait for work spinning, as they do by default; asleep (OMP_WAIT_POLICY=PASSIVE) it took 68.5 and 82.6.
 GFLOPs are no milliseconds: mobilenetv3_small has a third of ddrnet23_slim's, in depthwise convolutions that wait for
 memory. Folding BatchNorm into the convolutions took 3 % off ddrnet23_slim and 8 % off mobilenetv3_small.
 """
