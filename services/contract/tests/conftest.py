@@ -37,7 +37,7 @@ def write_model():
 def written():
     """``written(path)``: which file it is and when it was last written; reading it makes no difference."""
 
-    def written(path: Path) -> tuple[int, int]:
+    def written(path):
         status = path.stat()
         return status.st_ino, status.st_mtime_ns
 
