@@ -8,11 +8,12 @@ by ``POST /segment`` of the newest frame when the last is answered. In every rou
 camera and with eight, whose senders are a process of their own (benchmarks.cameras). Latency is from capture to answer;
 its growth is the median of the last third over that of the first. Exits 1 when a bound is missed.
 
-Learned, on two cores with about fourteen other processes at work on them, so ranks rather than milliseconds (two rounds
-of 4 s; p50 and p95 in ms, frames/s, growth; every bound kept):
+Learned, on two idle cores (three rounds of 6 s; p50 and p95 in ms, frames/s, growth; every bound kept):
 
-    1 camera    stream 158, 276, 8.0, 1.0    loop 1487, 2672, 8.0, 4.4    HTTP 145,  310, 6.6, 0.9
-    8 cameras   stream 168, 294, 8.1, 1.0    loop 2014, 3635, 9.4, 3.3    HTTP 832, 1268, 7.9, 1.0
+    1 camera    stream 133, 148, 9.3, 1.0    loop 2134, 3954, 9.2, 4.4    HTTP 129, 144, 8.7, 1.0
+    8 cameras   stream 131, 147, 9.3, 1.0    loop 2943, 5471, 9.8, 3.7    HTTP 822, 908, 9.3, 1.0
+
+Beside fourteen other processes the stream still answered within 276 and 294 ms (p95) and every bound was kept.
 
 The loop answers every frame, later and later. With eight cameras each HTTP request waits its turn with the frame it
 began with; the stream takes the newest when the turn comes, so that eight cameras wait hardly longer than one.
