@@ -305,7 +305,8 @@ def _served(settings: Settings, verify: ssl.SSLContext | bool) -> Iterator[httpx
 def run_gateway(serving: FakeServing, wait_for: Callable[..., None]) -> Callable[..., Any]:
     """``with run_gateway(**settings) as running``: ``python -m gateway``, with ``client`` and ``process``.
 
-    It is told to stop at the end of the block; from then on ``stderr`` is what it wrote.
+    ``is_closed()`` says whether it takes no new connection. It is told to stop at the end of the block; from then on
+    ``stderr`` is what it wrote.
     """
 
     @contextmanager
@@ -323,7 +324,7 @@ def run_gateway(serving: FakeServing, wait_for: Callable[..., None]) -> Callable
             httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False) as client,
         ):
             wait_for(lambda: _answers(client))
-            running = SimpleNamespace(client=client, process=process, stderr="")
+            running = SimpleNamespace(client=client, process=process, is_closed=lambda: _is_closed(port), stderr="")
             try:
                 yield running
             finally:
@@ -340,6 +341,14 @@ def _answers(client: httpx.Client) -> bool:
         return client.get("/livez").status_code == 200
     except httpx.ConnectError:
         return False
+
+
+def _is_closed(port: int) -> bool:
+    try:
+        httpx.get(f"http://127.0.0.1:{port}/livez", trust_env=False)
+    except httpx.TransportError:
+        return True
+    return False
 
 
 @pytest.fixture

@@ -14,15 +14,7 @@ def test_what_has_been_taken_on_is_finished(run_gateway, serving, jpeg, gate, st
         wait_for(lambda: len(serving.predictions) > known)
 
         running.process.send_signal(signal.SIGTERM)
-
-        def is_closed():
-            try:
-                httpx.get(f"{running.client.base_url}/livez", trust_env=False)
-            except httpx.TransportError:
-                return True
-            return False
-
-        wait_for(is_closed)
+        wait_for(running.is_closed)
         assert running.process.poll() is None
         gate.set()
         assert at_work.result(30).status_code == 200

@@ -5,8 +5,6 @@ import itertools
 import re
 import signal
 
-import httpx
-
 
 def test_an_idle_stream_is_closed(make_client, converse):
     code, reason = converse(make_client(stream_idle_timeout_ms=100), lambda stream: stream.closed())
@@ -87,16 +85,9 @@ def test_a_gateway_that_is_told_to_stop_says_so(run_gateway, serving, jpeg, gate
             await stream.send(jpeg, 1)
             await asyncio.to_thread(wait_for, lambda: len(serving.predictions) > known)
             running.process.send_signal(signal.SIGTERM)
-            await asyncio.to_thread(wait_for, is_closed)
+            await asyncio.to_thread(wait_for, running.is_closed)
             gate.set()
             return await stream.hear(), await stream.hear(), await stream.closed()
-
-        def is_closed():
-            try:
-                httpx.get(f"{running.client.base_url}/livez", trust_env=False)
-            except httpx.TransportError:
-                return True
-            return False
 
         reply, summary, (code, reason) = converse(running.client, talk)
         assert running.process.wait(30) == 0
