@@ -27,12 +27,12 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.environment import python_with
-from trainer.confusion import ConfusionMatrix
-from trainer.data.cvat import import_cvat
-from trainer.data.dataset import Dataset, load_dataset
-from trainer.data.pair import read_pair
-from trainer.data.synthesize import synthesize
+from trainer.datasets.dataset import Dataset, load_dataset
+from trainer.datasets.pair import read_pair
+from trainer.metrics.confusion import ConfusionMatrix
 from trainer.recipe import RECIPES
+from trainer.sources.cvat.importer import import_cvat
+from trainer.sources.drawn.scenes import synthesize
 
 RECIPE = RECIPES / "cpu_10_minutes.yaml"
 PEER = Path(__file__).with_name("torch_convergence.py")

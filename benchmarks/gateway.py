@@ -23,7 +23,8 @@ serving and reading its reply another 4.6. A whole request to a stand-in that an
 Tried without gain: OpenVINO's other convolution kernels (4 to 7 % slower), ncnn, whose Winograd kernels halve its time
 and leave it at 1.3 of OpenVINO's (41.3 to 31.9 ms, PyTorch's export), gRPC's frame sizes, read chunks and unix sockets.
 Threads pinned to cores are 1 to 5 % faster alone, and in f32 a quarter slower beside other programs.
-Giving buffers back to the system and asking for them anew took 1.1 ms of a request until gateway.memory kept them.
+Giving buffers back to the system and asking for them anew took 1.1 ms of a request until the gateway
+kept them.
 """
 
 import argparse

@@ -30,7 +30,7 @@ import numpy as np
 
 from benchmarks.stand_in import StandIn, shape
 from contract import ClassInfo, ModelCard
-from gateway.protocol import serving_pb2 as pb
+from gateway.serving_client.protocol import serving_pb2 as pb
 
 IMPORT_BOUND_S = 0.8
 ANSWER_BOUND_S = 2.0

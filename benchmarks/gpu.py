@@ -30,7 +30,7 @@ import torch
 from torch_ddrnet import create
 
 from trainer.models import create_model, model_names
-from trainer.preprocessing import upsample
+from trainer.models.preprocessing import upsample
 
 CLASSES = 19
 REFERENCE = "ddrnet23_slim"

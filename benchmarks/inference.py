@@ -32,7 +32,7 @@ import tensorflow as tf
 
 from benchmarks.environment import python_with
 from benchmarks.rounds import Contender, Peer, measure
-from trainer.export import graph
+from trainer.frozen import graph
 from trainer.models import create_model, model_names
 
 CLASSES, THREADS = 19, 2

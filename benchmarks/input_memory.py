@@ -17,11 +17,11 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from trainer.data.cvat import import_cvat
-from trainer.data.dataset import Item, load_dataset
-from trainer.data.pipeline import training_batches
-from trainer.data.synthesize import synthesize
+from trainer.datasets.dataset import Item, load_dataset
+from trainer.input.pipeline import training_batches
 from trainer.recipe import Data
+from trainer.sources.cvat.importer import import_cvat
+from trainer.sources.drawn.scenes import synthesize
 
 IMAGES, FILES = 5000, 40
 GROWTH_BOUND_MB = 32

@@ -43,11 +43,11 @@ import tensorflow as tf
 from keras import layers
 
 from benchmarks.environment import python_with
-from trainer.data.cvat import import_cvat
-from trainer.data.dataset import Dataset, load_dataset
-from trainer.data.pipeline import training_batches
-from trainer.data.synthesize import synthesize
+from trainer.datasets.dataset import Dataset, load_dataset
+from trainer.input.pipeline import training_batches
 from trainer.recipe import Data
+from trainer.sources.cvat.importer import import_cvat
+from trainer.sources.drawn.scenes import synthesize
 
 PEER = Path(__file__).with_name("input_pipeline_albumentations.py")
 

@@ -20,9 +20,9 @@ from typing import Any
 import grpc
 import numpy as np
 
-from gateway import tensors
-from gateway.pieces import predict_request
-from gateway.protocol import serving_pb2 as pb
+from gateway.serving_client import tensors
+from gateway.serving_client.pieces import predict_request
+from gateway.serving_client.protocol import serving_pb2 as pb
 
 # One call: its status, and what it says of where its time went.
 Call = Callable[[], tuple[int, dict[str, float]]]

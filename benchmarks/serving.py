@@ -51,7 +51,7 @@ from onnx import numpy_helper
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from contract import ClassInfo, ModelCard, warmup
-from trainer.export import graph
+from trainer.frozen import graph
 from trainer.models import create_model
 
 HEIGHT, WIDTH, CLASSES, THREADS = 480, 640, 19, 2

@@ -46,7 +46,7 @@ from tensorflow_serving.apis import (
 )
 
 from contract import ClassInfo, ModelCard, publish
-from trainer.export import graph
+from trainer.frozen import graph
 
 SWAPS = 1000
 READINGS = 10

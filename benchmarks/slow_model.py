@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.stand_in import StandIn, shape
 from contract import ClassInfo, ModelCard
-from gateway.protocol import serving_pb2 as pb
+from gateway.serving_client.protocol import serving_pb2 as pb
 
 CARD = ModelCard(
     name="slow",

@@ -10,8 +10,8 @@ from google.protobuf.wrappers_pb2 import Int64Value
 
 import contract
 from contract import ModelCard
-from gateway import tensors
-from gateway.protocol import serving_pb2 as pb
+from gateway.serving_client import tensors
+from gateway.serving_client.protocol import serving_pb2 as pb
 
 _TYPES = {"uint8": pb.DT_UINT8, "string": pb.DT_STRING, "float32": pb.DT_FLOAT}
 

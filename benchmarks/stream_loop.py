@@ -14,13 +14,14 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from benchmarks.slow_model import CARD
 from contract import ModelCard
-from gateway import images, outputs
-from gateway.codecs import CodecPool
-from gateway.deadline import Deadline
-from gateway.images import Image
-from gateway.parameters import SegmentParameters
+from gateway.api.parameters import SegmentParameters
+from gateway.flow.codecs import CodecPool
+from gateway.flow.deadline import Deadline
+from gateway.imaging import images
+from gateway.imaging.images import Image
+from gateway.results import outputs
+from gateway.rollout.targets import Target
 from gateway.serving_client import ServingClient
-from gateway.targets import Target
 
 
 async def run(port: int, address: str) -> None:

@@ -31,7 +31,7 @@ import numpy as np
 
 from trainer.errors import UserError
 from trainer.models import create_model
-from trainer.preprocessing import normalize
+from trainer.models.preprocessing import normalize
 from trainer.weights import load_into
 
 # What two correct implementations in float32 stay well within.

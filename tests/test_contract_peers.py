@@ -7,7 +7,8 @@ from google.protobuf import text_format
 from tensorflow_serving.apis import prediction_log_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
-from contract import ClassInfo, ModelCard, models_config, signatures, textproto, warmup
+from contract import ClassInfo, ModelCard, signatures, warmup
+from contract.serving_config import models_config, textproto
 
 BY_HAND = r"""
 # Written by a person.

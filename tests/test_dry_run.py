@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from converter import dry_run
-from converter.options import parse
+from converter.arguments import parse
+from converter.targets.tf_trt import dry_run
 
 pytestmark = [pytest.mark.converter, pytest.mark.timeout(1800)]
 
@@ -33,7 +33,7 @@ NETWORKS = {
 EXPORT = """
 import json, sys
 from contract import ClassInfo, ModelCard
-from trainer.export import graph
+from trainer.frozen import graph
 from trainer.models import create_model
 
 folder, networks = sys.argv[1], json.loads(sys.argv[2])

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from trainer.cli import main
+from trainer.commands.cli import main
 
 pytestmark = pytest.mark.gateway
 

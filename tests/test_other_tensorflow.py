@@ -56,7 +56,7 @@ np.savez(str(answers), **found)
 EXPORT_NETWORKS = """
 import pathlib, sys
 from contract import ClassInfo, ModelCard
-from trainer.export import graph
+from trainer.frozen import graph
 from trainer.models import create_model, model_names
 
 models, height, width = pathlib.Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])

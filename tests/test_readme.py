@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import contract.__main__
-import converter.options
+import converter.arguments
 import gateway.__main__
-import segclient.cli
-import trainer.cli
+import segclient.commands.cli
+import trainer.commands.cli
 from gateway.settings import variables
 
 ROOT = Path(__file__).parents[1]
@@ -23,10 +23,10 @@ README = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 
 PARSERS = {
     "contract": contract.__main__.create_parser,
-    "converter": converter.options.create_parser,
+    "converter": converter.arguments.create_parser,
     "gateway": gateway.__main__.create_parser,
-    "segclient": segclient.cli.create_parser,
-    "trainer": trainer.cli.create_parser,
+    "segclient": segclient.commands.cli.create_parser,
+    "trainer": trainer.commands.cli.create_parser,
 }
 # A command of ours at the beginning of a line, behind variables, and what the shell makes of its end.
 COMMAND = rf"^(?:\w+=\S+ )*(?:\.venv/bin/)?(?:python -m )?({'|'.join(PARSERS)})(?: (.*?))?(?: *\d?>.*| *\|.*)?$"

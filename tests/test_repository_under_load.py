@@ -24,9 +24,9 @@ from tensorflow_serving.apis import (
 )
 
 from contract import ClassInfo, ModelCard, publish, versions
-from contract.models_config import models
-from trainer.export import graph
+from contract.serving_config.models_config import models
 from trainer.export.check import check_saved_model
+from trainer.frozen import graph
 
 pytestmark = pytest.mark.gateway
 

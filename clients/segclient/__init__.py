@@ -1,8 +1,8 @@
 """Images, folders, videos and cameras through a Segstack gateway."""
 
-from segclient.async_client import AsyncClient
-from segclient.camera import Camera
-from segclient.client import Client
+from segclient.api.async_client import AsyncClient
+from segclient.api.client import Client
+from segclient.api.results import ClassInfo, Models, Reply, Segmentation, StreamResult, Timings
 from segclient.errors import (
     BadReply,
     GatewayError,
@@ -12,7 +12,7 @@ from segclient.errors import (
     StreamClosed,
     Unreachable,
 )
-from segclient.results import ClassInfo, Models, Reply, Segmentation, StreamResult, Timings
+from segclient.video.camera import Camera
 
 __all__ = [
     "AsyncClient",

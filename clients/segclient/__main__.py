@@ -3,7 +3,7 @@
 import signal
 import sys
 
-from segclient.cli import main
+from segclient.commands.cli import main
 
 
 def run() -> int:

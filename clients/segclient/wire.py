@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from segclient.errors import BadReply
-from segclient.pictures import Mask
+from segclient.images import Mask
 
 _VERSION = 1
 _FRAME, _MASK, _ERROR = 1, 2, 4

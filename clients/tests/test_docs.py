@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from segclient import Camera, cli
+from segclient import Camera
+from segclient.commands import cli
 
 PAGE = (Path(__file__).parents[2] / "docs/clients.md").read_text()
 COMMANDS = [shlex.split(line, comments=True) for line in re.findall(r"^segclient .*", PAGE, re.MULTILINE)]
@@ -24,7 +25,7 @@ def folder(tmp_path: Path, jpeg: bytes, make_clip, url, monkeypatch) -> Path:
     (tmp_path / "photos/one.jpg").write_bytes(jpeg)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SEGCLIENT_URL", url)
-    monkeypatch.setattr("segclient.webcam_command.Camera", lambda number: Camera(str(clip)))
+    monkeypatch.setattr("segclient.commands.webcam.Camera", lambda number: Camera(str(clip)))
     monkeypatch.setattr("segclient.Camera", lambda number: Camera(str(clip)))
     return tmp_path
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.api_keys import line_of, new_key
+from gateway.access.keys import line_of, new_key
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 

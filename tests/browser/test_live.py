@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gateway.api_keys import line_of, new_key
+from gateway.access.keys import line_of, new_key
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from gateway.api_keys import new_key
+from gateway.access.keys import new_key
 from gateway.app import create_app
 from gateway.settings import Settings, load_settings, variables
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import contract.__main__
-import converter.options
-import trainer.cli
+import converter.arguments
+import trainer.commands.cli
 
 pytestmark = pytest.mark.containers
 
@@ -94,8 +94,8 @@ def parse(service: str, has_entrypoint: bool, arguments: list[str]) -> None:
         service = module
     parsers = {
         "contract": contract.__main__.create_parser,
-        "converter": converter.options.create_parser,
-        "trainer": trainer.cli.create_parser,
+        "converter": converter.arguments.create_parser,
+        "trainer": trainer.commands.cli.create_parser,
     }
     parsers[service]().parse_args(arguments)
 

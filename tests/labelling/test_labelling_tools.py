@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gateway import rle
-from gateway.regions import regions
+from gateway.results import rle
+from gateway.results.regions import regions
 
 HERE = Path(__file__).parent
 UV = Path(sys.executable).with_name("uv")

@@ -1,9 +1,9 @@
 """What every service agrees on. Standard library only; Python 3.8 (the converter's) to 3.13."""
 
 from contract.card import IGNORE_ID, CardError, ClassInfo, Metrics, ModelCard, Preprocessing
-from contract.folders import versions
-from contract.models_config import ModelsConfigError
-from contract.repository import PublishError, publish, publish_uncarded
+from contract.repository.folders import versions
+from contract.repository.publish import PublishError, publish, publish_uncarded
+from contract.serving_config.models_config import ModelsConfigError
 from contract.signatures import (
     DESCRIBE,
     ENCODED,

@@ -6,14 +6,14 @@ import sys
 from pathlib import Path
 from typing import Any, Optional, Sequence
 
-from contract import inventory, inventory_text
 from contract.card import CardError
-from contract.labels import label, remove_label
-from contract.models_config import ModelsConfigError
-from contract.prune import prune
-from contract.repository import PublishError
-from contract.rollback import rollback
-from contract.upkeep import UpkeepError
+from contract.repository import inventory, inventory_text
+from contract.repository.labels import label, remove_label
+from contract.repository.prune import prune
+from contract.repository.publish import PublishError
+from contract.repository.rollback import rollback
+from contract.repository.upkeep import UpkeepError
+from contract.serving_config.models_config import ModelsConfigError
 from contract.version import __version__
 
 _DESCRIPTION = """\

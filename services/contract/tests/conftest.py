@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from contract import ClassInfo, ModelCard, publish
-from contract.models_config import models
+from contract.serving_config.models_config import models
 
 
 @pytest.fixture

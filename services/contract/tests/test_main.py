@@ -8,7 +8,7 @@ import pytest
 
 from contract import versions
 from contract.__main__ import main
-from contract.models_config import models
+from contract.serving_config.models_config import models
 
 
 @pytest.fixture

@@ -6,8 +6,9 @@ import sys
 from typing import Optional, Sequence
 
 from contract import CardError, ModelsConfigError, PublishError
-from converter import options, runtime
+from converter import arguments as options
 from converter.errors import ConverterError
+from converter.targets.tf_trt import runtime
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
@@ -30,7 +31,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
 def _convert(wanted: options.Options) -> str:
     machine = runtime.probe()
     # They import TensorFlow and TF-TRT: only once the probe has said that they are there.
-    from converter import conversion, pipeline
+    from converter import pipeline
+    from converter.targets.tf_trt import conversion
 
     result = pipeline.run(wanted, machine, conversion.with_tensorrt)
     if result.version is None:
@@ -39,7 +41,8 @@ def _convert(wanted: options.Options) -> str:
 
 
 def _rehearse(wanted: options.Options) -> str:
-    from converter import rehearsal, report
+    from converter.proof import report
+    from converter.targets.tf_trt import rehearsal
 
     outcome = rehearsal.run(wanted)
     if wanted.report is not None:

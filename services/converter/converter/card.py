@@ -5,8 +5,8 @@ import datetime
 from typing import Any, Dict
 
 from contract import ModelCard, __version__
-from converter.options import Options
-from converter.runtime import Runtime
+from converter.arguments import Options
+from converter.targets.tf_trt.runtime import Runtime
 
 
 def converted_card(source: ModelCard, options: Options, runtime: Runtime, facts: Dict[str, Any]) -> ModelCard:

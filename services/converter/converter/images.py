@@ -8,8 +8,8 @@ from typing import Any, List, Optional, Sequence, Tuple
 import numpy as np
 import tensorflow as tf
 
+from converter.arguments import Options
 from converter.errors import ConverterError
-from converter.options import Options
 
 _SUFFIXES = (".jpg", ".jpeg", ".png")
 _DATASET_INDEX = "dataset.json"

@@ -9,22 +9,23 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from contract import SERVING_DEFAULT, ModelCard, publish, publish_uncarded, signatures
-from contract.durable import sync, sync_tree
-from contract.folders import ENGINE_PATH
-from contract.repository import WARMUP_PATH
-from converter import images, load_check, report
-from converter import signatures as saving
+from contract.repository.durable import sync, sync_tree
+from contract.repository.folders import ENGINE_PATH
+from contract.repository.publish import WARMUP_PATH
+from converter import images
+from converter.arguments import Options
 from converter.card import converted_card
-from converter.conversion import MINIMUM_SEGMENT_SIZE, Converted
 from converter.errors import ConverterError
 from converter.images import Images
-from converter.masks import Interface, of_source
-from converter.options import Options
-from converter.outcome import Outcome, facts, size_bytes
-from converter.proof import Proof, prove
-from converter.rewrites import rewrite_saved_model
-from converter.runtime import Runtime
+from converter.proof import load_check, report
+from converter.proof.comparison import Proof, prove
+from converter.proof.masks import Interface, of_source
+from converter.proof.outcome import Outcome, facts, size_bytes
 from converter.saved_model import opened
+from converter.targets.tf_trt import signatures as saving
+from converter.targets.tf_trt.conversion import MINIMUM_SEGMENT_SIZE, Converted
+from converter.targets.tf_trt.rewrites import rewrite_saved_model
+from converter.targets.tf_trt.runtime import Runtime
 
 # conversion.with_tensorrt; tests, which have no GPU, have TensorFlow run the rewritten graph.
 Build = Callable[[Options, Interface, Path, Path, Optional[Images]], Converted]

@@ -59,8 +59,8 @@ def by_tensorflow() -> Any:
     """
     import tensorflow as tf
 
-    from converter.conversion import Converted
-    from converter.engines import EngineSummary
+    from converter.targets.tf_trt.conversion import Converted
+    from converter.targets.tf_trt.engines import EngineSummary
 
     def make(change: Any = lambda alias, value: value) -> Any:
         def build(options: Any, interface: Any, rewritten: Path, scratch: Path, calibration: Any) -> Converted:

@@ -8,10 +8,10 @@ import sys
 import tensorflow as tf
 
 from converter import pipeline
-from converter.conversion import Converted  # TF-TRT's names are where 2.6.2 has them
-from converter.engines import EngineSummary
-from converter.options import parse
-from converter.runtime import Runtime
+from converter.arguments import parse
+from converter.targets.tf_trt.conversion import Converted  # TF-TRT's names are where 2.6.2 has them
+from converter.targets.tf_trt.engines import EngineSummary
+from converter.targets.tf_trt.runtime import Runtime
 
 
 def build(options, interface, rewritten, scratch, calibration):

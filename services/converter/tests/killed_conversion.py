@@ -12,13 +12,14 @@ from pathlib import Path
 
 import tensorflow as tf
 
-import contract.repository
-from converter import load_check, pipeline
-from converter import signatures as saving
-from converter.conversion import Converted
-from converter.engines import EngineSummary
-from converter.options import parse
-from converter.runtime import Runtime
+import contract.repository.publish
+from converter import pipeline
+from converter.arguments import parse
+from converter.proof import load_check
+from converter.targets.tf_trt import signatures as saving
+from converter.targets.tf_trt.conversion import Converted
+from converter.targets.tf_trt.engines import EngineSummary
+from converter.targets.tf_trt.runtime import Runtime
 
 
 def build(options, interface, rewritten, scratch, calibration):
@@ -33,7 +34,7 @@ STAGES = {
     "prove": (pipeline, "prove", 1),
     "save": (saving, "save", 2),
     "check": (load_check, "check", 1),
-    "sync_tree": (contract.repository, "sync_tree", 1),
+    "sync_tree": (contract.repository.publish, "sync_tree", 1),
 }
 
 

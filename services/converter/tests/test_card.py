@@ -2,9 +2,9 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from contract import ModelCard, __version__
+from converter.arguments import parse
 from converter.card import converted_card
-from converter.options import parse
-from converter.runtime import Runtime
+from converter.targets.tf_trt.runtime import Runtime
 
 
 def test_a_converted_model_says_what_it_came_from_and_what_it_runs_on(models_root: Path, card: ModelCard) -> None:

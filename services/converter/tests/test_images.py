@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from converter import images
+from converter.arguments import parse
 from converter.errors import ConverterError
-from converter.options import parse
 
 
 @pytest.fixture

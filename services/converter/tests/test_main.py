@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from converter import __main__, conversion, runtime
+from converter import __main__
+from converter.targets.tf_trt import conversion, runtime
 
 
 @pytest.fixture

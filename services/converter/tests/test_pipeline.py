@@ -13,15 +13,15 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from contract import ModelCard
-from contract.checksums import damage
-from contract.folders import CARD_PATH, ENGINE_PATH
-from contract.models_config import model_names
-from contract.repository import WARMUP_PATH
+from contract.repository.checksums import damage
+from contract.repository.folders import CARD_PATH, ENGINE_PATH
+from contract.repository.publish import WARMUP_PATH
+from contract.serving_config.models_config import model_names
 from converter import pipeline
+from converter.arguments import parse
 from converter.errors import ConverterError
-from converter.options import parse
-from converter.runtime import Runtime
 from converter.saved_model import opened
+from converter.targets.tf_trt.runtime import Runtime
 
 MACHINE = Runtime("2.6.2", "7.2.2", "Tesla T4", "7.5", "470.57.02")
 

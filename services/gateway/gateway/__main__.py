@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from contract import __version__
-from gateway.api_keys import ApiKeysError, line_of, new_key
+from gateway.access.keys import ApiKeysError, line_of, new_key
 from gateway.settings import Settings, SettingsError, load_settings, variables
 
 # What uvicorn exits with when it cannot bind its port.
@@ -27,7 +27,7 @@ def main() -> int:
             case "hash-key":
                 return _hash_key(parsed.name)
             case "cert":
-                from gateway.certificates import CertificateError, make_certificates
+                from gateway.transport.certificates import CertificateError, make_certificates
 
                 try:
                     print(make_certificates(parsed.output, parsed.names))
@@ -80,13 +80,14 @@ def _hash_key(name: str) -> int:
 
 def _serve(settings: Settings) -> int:
     # Late imports, so that --help and a wrong setting are answered at once; and OpenCV reads this when it is loaded:
-    # a second lock on the door that gateway.images closes before decoding.
+    # a second lock on the door that gateway.imaging.images closes before decoding.
     os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(settings.max_pixels)
     # What is loaded now stays: collecting garbage among it would cost a tenth of the start, and later, again and
     # again, a pause in the middle of a request.
     gc.disable()
-    from gateway import logs, memory, tracing
-    from gateway.server import server
+    from gateway.flow import tracing
+    from gateway.request import logs, memory
+    from gateway.transport.server import server
 
     memory.keep_buffers()
     logs.configure(settings)

@@ -8,22 +8,22 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.routing import APIRoute
 
 from contract import __version__
-from gateway.access import Access
-from gateway.admission import Admission
-from gateway.api_keys import KeyRing
-from gateway.canary import SESSION_ID, Canary
-from gateway.codecs import CodecPool
-from gateway.deps import AppState, LifespanState
+from gateway.access.control import Access
+from gateway.access.hosts import host_check
+from gateway.access.keys import KeyRing
 from gateway.errors import install_error_handlers
-from gateway.hosts import host_check
+from gateway.flow.admission import Admission
+from gateway.flow.codecs import CodecPool
 from gateway.metrics import Metrics
-from gateway.middleware import PROBES, REQUEST_ID, RequestMiddleware
-from gateway.models import Catalog
+from gateway.request.deps import AppState, LifespanState
+from gateway.request.middleware import PROBES, REQUEST_ID, RequestMiddleware
+from gateway.rollout.canary import SESSION_ID, Canary
+from gateway.rollout.catalog import Catalog
+from gateway.rollout.shadow import Shadow
 from gateway.routes import agreement, batch, health, metrics, models, pages, segment, stream
 from gateway.segmentation import Segmenter
 from gateway.serving_client import ServingClient
 from gateway.settings import Settings
-from gateway.shadow import Shadow
 from gateway.stream.streams import Streams
 
 _DESCRIPTION = """\
@@ -77,7 +77,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=_operation_id,
-        # FastAPI's own spans, where gateway.tracing has said whereto; figures and logs are ours.
+        # FastAPI's own spans, where gateway.flow.tracing has said whereto; figures and logs are ours.
         telemetry={
             "metrics": False,
             "logs": False,

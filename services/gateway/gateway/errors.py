@@ -184,7 +184,7 @@ class DeadlineExceeded(GatewayError):
 def error_response(error: GatewayError, scope: Scope) -> JSONResponse:
     """The reply for ``error``: the documented JSON shape, and Retry-After where waiting helps.
 
-    Its code is left in ``scope`` for :mod:`gateway.middleware` to count and log.
+    Its code is left in ``scope`` for :mod:`gateway.request.middleware` to count and log.
     """
     headers = {}
     if error.retry_after_s:

@@ -19,11 +19,11 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from contract import __version__
-from gateway.admission import Admission
-from gateway.agreement import Agreements
-from gateway.masks import Mask
-from gateway.serving_replies import ServedModel
-from gateway.timings import Timings
+from gateway.flow.admission import Admission
+from gateway.flow.timings import Timings
+from gateway.imaging.masks import Mask
+from gateway.rollout.agreement import Agreements
+from gateway.serving_client.replies import ServedModel
 
 # Seconds; around what one image takes, 5 ms to read a header and refuse up to the default deadline.
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)

@@ -7,21 +7,22 @@ from dataclasses import dataclass
 from functools import partial
 
 import contract
-from gateway import images, outputs
-from gateway.admission import Admission
-from gateway.callers import Asker, Caller
-from gateway.codecs import CodecPool
-from gateway.deadline import Deadline
+from gateway.api.parameters import SegmentParameters
 from gateway.errors import InvalidParameter, ModelUnavailable, Overloaded, UnknownVersion
-from gateway.images import Image
+from gateway.flow.admission import Admission
+from gateway.flow.codecs import CodecPool
+from gateway.flow.deadline import Deadline
+from gateway.flow.disconnects import Asker, Caller
+from gateway.flow.timings import Timings
+from gateway.imaging import images
+from gateway.imaging.images import Image
 from gateway.metrics import Metrics
-from gateway.outputs import Encoded
-from gateway.parameters import SegmentParameters
+from gateway.results import outputs
+from gateway.results.outputs import Encoded
+from gateway.rollout.shadow import Shadow
+from gateway.rollout.targets import Target
 from gateway.serving_client import ServingClient
-from gateway.serving_replies import Prediction, ServedModel
-from gateway.shadow import Shadow
-from gateway.targets import Target
-from gateway.timings import Timings
+from gateway.serving_client.replies import Prediction, ServedModel
 
 Encode = Callable[[Image, Prediction, SegmentParameters], Encoded]
 

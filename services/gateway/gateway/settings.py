@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from gateway.targets import LabelSetting, ShareSetting
+from gateway.rollout.targets import LabelSetting, ShareSetting
 
 # Separated by commas in the environment.
 Names = tuple[str, ...]
@@ -68,7 +68,7 @@ class Settings(BaseModel):
     shadow: ShareSetting | None = None
     # The canary answers that share of the callers: always the same, by X-Session-Id, API key or address.
     canary: ShareSetting | None = None
-    # A folder of <model>.json for models that do not describe themselves (gateway.card_files).
+    # A folder of <model>.json for models that do not describe themselves (gateway.serving_client.card_files).
     cards: Path | None = None
 
     # From the body's last byte to the reply, shared by every step. A cold model on two cores answers within

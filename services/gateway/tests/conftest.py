@@ -28,11 +28,11 @@ from PIL import Image
 
 from contract import SCORES, ClassInfo, Metrics, ModelCard, Signature, signatures
 from contract.wire import varint
-from gateway.certificates import make_certificates
-from gateway.codecs import CodecPool
-from gateway.protocol import serving_pb2 as pb
-from gateway.server import server
+from gateway.flow.codecs import CodecPool
+from gateway.serving_client.protocol import serving_pb2 as pb
 from gateway.settings import Settings
+from gateway.transport.certificates import make_certificates
+from gateway.transport.server import server
 
 CARD = ModelCard(
     name="shapes",

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from gateway.api.parameters import SegmentParameters
 from gateway.app import create_app
-from gateway.parameters import SegmentParameters
 from gateway.settings import Settings
 
 

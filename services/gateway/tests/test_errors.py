@@ -8,7 +8,7 @@ import pytest
 
 from contract.wire import varint
 from gateway import errors
-from gateway.protocol import serving_pb2 as pb
+from gateway.serving_client.protocol import serving_pb2 as pb
 
 
 def shape_is_documented(reply):
@@ -249,7 +249,7 @@ def test_429_a_wait_that_leaves_no_time_for_the_work(make_client, serving, jpeg,
 
 
 def test_500_a_bug_of_ours_keeps_the_shape(client, serving, jpeg, monkeypatch, caplog):
-    monkeypatch.setattr("gateway.outputs.encode", lambda *_: 1 / 0)
+    monkeypatch.setattr("gateway.results.outputs.encode", lambda *_: 1 / 0)
     reply = client.post("/segment", content=jpeg, headers={"X-Request-Id": "r-1"})
     check(reply, 500, "internal_error", "r-1")
     assert "ZeroDivisionError" in caplog.text

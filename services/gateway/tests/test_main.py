@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from gateway.api_keys import read_api_keys
+from gateway.access.keys import read_api_keys
 
 
 def environment(**settings):

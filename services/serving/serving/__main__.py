@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from contract import __version__
-from serving import engines, model_config, monitoring_config, quiet, signals
+from serving import engines, monitoring_config, quiet, signals
 from serving import flags as command_line
 from serving.flags import FlagError, Flags
-from serving.model_config import ModelConfigError
+from serving.models import model_config
+from serving.models.model_config import ModelConfigError
 from serving.monitoring_config import MonitoringConfigError
 
 _CONFIG_POLL_S = 0.5

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from serving import memory
 from serving.errors import from_exception
-from serving.manager import Manager
 from serving.metrics import Counter, Histogram, gauge_lines
+from serving.models.manager import Manager
 
 REQUEST_COUNT = Counter(
     ":tensorflow:serving:request_count", "Predict requests, by the code they were answered with.", "model_name status"

@@ -8,14 +8,16 @@ from typing import Any
 
 import tensorflow as tf
 
-from serving import engines, grpc_server, memory, model_config
+from serving import engines, memory
 from serving import flags as command_line
 from serving.errors import ServingError
 from serving.flags import Flags
-from serving.loading import Loader
-from serving.manager import Manager, Options
-from serving.rest import RestServer
-from serving.versions import Retries
+from serving.models import model_config
+from serving.models.loading import Loader
+from serving.models.manager import Manager, Options
+from serving.models.versions import Retries
+from serving.rpc import grpc_server
+from serving.rpc.rest import RestServer
 
 log = logging.getLogger(__name__)
 

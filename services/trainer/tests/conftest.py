@@ -1,6 +1,7 @@
 """What the trainer's tests share: CVAT exports to import, and one small network trained and published for all."""
 
 import io
+import math
 import os
 import warnings
 import zipfile
@@ -10,6 +11,11 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
+
+from contract import ClassInfo, ModelCard
+from trainer.datasets.dataset import Dataset, Item
+from trainer.datasets.sheet import GAP, MARGIN
+from trainer.inference.segmenter import Segmenter
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -72,7 +78,7 @@ def zip_bytes():
 @pytest.fixture
 def trainer(capsys):
     """``trainer("data", …)``, a command as a person types it: exit status, standard output, standard error."""
-    from trainer.cli import main
+    from trainer.commands.cli import main
 
     def run(*words):
         status = main([str(word) for word in words])
@@ -84,7 +90,7 @@ def trainer(capsys):
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory):
     """A drawn set as CVAT exports it: 96 images of 64x96."""
-    from trainer.data.synthesize import synthesize
+    from trainer.sources.drawn.scenes import synthesize
 
     folder = tmp_path_factory.mktemp("drawn") / "export"
     synthesize(folder, images=96, height=64, width=96, seed=1)
@@ -94,8 +100,8 @@ def drawn(tmp_path_factory):
 @pytest.fixture(scope="session")
 def dataset(drawn, tmp_path_factory):
     """The drawn set, imported."""
-    from trainer.data.cvat import import_cvat
-    from trainer.data.dataset import load_dataset
+    from trainer.datasets.dataset import load_dataset
+    from trainer.sources.cvat.importer import import_cvat
 
     folder = tmp_path_factory.mktemp("dataset") / "drawn"
     import_cvat([drawn], folder)
@@ -114,8 +120,8 @@ def recipe_file(dataset, tmp_path_factory):
 def run(recipe_file, tmp_path_factory):
     """What training that recipe leaves."""
     from trainer.recipe import load_recipe
+    from trainer.runs import load_run
     from trainer.training.loop import train
-    from trainer.training.run import load_run
 
     folder = tmp_path_factory.mktemp("runs") / "tiny"
     with warnings.catch_warnings():
@@ -205,3 +211,62 @@ def ddrnet_layout():
         return entries
 
     return layout
+
+
+_CAPTION_HEIGHT = 18
+
+
+@pytest.fixture(scope="session")
+def masks_on_sheet():
+    """``masks_on_sheet(picture, images, height, width)``: where a preview of images of that size shows their masks.
+
+    RGB [N, 3], all pixels in a row; the panels must be as wide as the images.
+    """
+
+    def crop(picture, images, height, width):
+        cell = 3 * width + 4 * GAP
+        row = height + GAP // 2 + _CAPTION_HEIGHT + 2 * GAP
+        rows = math.ceil(images / 2)
+        top = picture.shape[0] - MARGIN + 2 * GAP - rows * row
+        panels = []
+        for number in range(images):
+            left = MARGIN + width + GAP + number % 2 * cell
+            above = top + number // 2 * row
+            panels.append(picture[above : above + height, left : left + width].reshape(-1, 3))
+        return np.concatenate(panels)
+
+    return crop
+
+
+PALETTE = np.random.default_rng(0).permutation(256)[:30]  # the grey level that an oracle reads as class id
+
+
+@pytest.fixture
+def labelled(tmp_path):
+    """``labelled(labels, predictions, classes)``: a set of these labels, whose images tell an oracle what to answer."""
+
+    def make(labels, predictions, classes):
+        infos = tuple(ClassInfo(number, f"class {number}", (number, 0, 0)) for number in range(classes))
+        items = tuple(Item(f"{n}", f"images/{n}.png", f"masks/{n}.png", split="test") for n in range(len(labels)))
+        for item, label, prediction in zip(items, labels, predictions, strict=True):
+            for name, picture in ((item.mask, label), (item.image, PALETTE[np.asarray(prediction)])):
+                (tmp_path / name).parent.mkdir(exist_ok=True)
+                assert cv2.imwrite(str(tmp_path / name), np.asarray(picture, np.uint8))
+        dataset = Dataset(tmp_path, infos, items)
+        dataset.save()
+        return dataset
+
+    return make
+
+
+@pytest.fixture
+def oracle():
+    """``oracle(dataset, height, width)``: answers what the images of ``labelled`` tell it to."""
+
+    def make(dataset, height, width):
+        table = np.zeros(256, np.uint8)
+        table[PALETTE] = np.arange(len(PALETTE))
+        card = ModelCard("oracle", "none", height, width, dataset.classes)
+        return Segmenter("oracle", card, lambda images: table[images[..., 0]], None, lambda: 7_000_000_000)
+
+    return make

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from trainer.errors import UserError
-from trainer.losses.options import CrossEntropy, Dice, Focal, OhemCrossEntropy
+from trainer.losses.registry import CrossEntropy, Dice, Focal, OhemCrossEntropy
 from trainer.recipe import RECIPES, StopEarly, load_recipe, save_recipe
 
 SHORTEST = """

@@ -7,11 +7,11 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, field_validator, model_validator
 
-from contract.durable import replace_file
-from trainer.data.operations import Operation, RecipeOperation, create_operation
+from contract.repository.durable import replace_file
+from trainer.augmentation.operations import Operation, RecipeOperation, create_operation
 from trainer.errors import UserError
-from trainer.losses.options import CLASS_WEIGHTED, CrossEntropy, Loss, PerClass, RecipeLoss
-from trainer.options import Fraction, Strict, describe, to_recipe
+from trainer.losses.registry import CLASS_WEIGHTED, CrossEntropy, Loss, PerClass, RecipeLoss
+from trainer.recipe_values import Fraction, Strict, describe, to_recipe
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from contract.checksums import damage
-from trainer.confusion import ConfusionMatrix
-from trainer.data.dataset import Dataset, load_dataset
+from contract.repository.checksums import damage
+from trainer.datasets.dataset import Dataset, load_dataset
+from trainer.metrics.confusion import ConfusionMatrix
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800)]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from contract import models_config, version_policy
-from gateway.api_keys import KeyRing
+from contract.serving_config import models_config, version_policy
+from gateway.access.keys import KeyRing
 
 pytestmark = pytest.mark.containers
 

@@ -119,7 +119,7 @@ def test_a_gateway_is_given_the_time_that_it_takes_to_stop(stack):
 
 
 def test_the_example_in_a_bucket_is_a_list_of_models_that_names_its_versions(build, tmp_path):
-    from contract import models_config, version_policy
+    from contract.serving_config import models_config, version_policy
 
     path = tmp_path / "models.config"
     path.write_text(build("overlays/s3").of("ConfigMap")["models-config"]["data"]["models.config"])

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from trainer.cli import create_parser
-from trainer.training.run import BEST, RECIPE_NAME
+from trainer.commands.cli import create_parser
+from trainer.runs import BEST, RECIPE_NAME
 
 pytestmark = pytest.mark.containers
 

@@ -5,10 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
-from gateway import agreement, errors
-from gateway.deps import State, only_query
-from gateway.error_docs import error_responses
-from gateway.shadow import Outcomes
+from gateway import errors
+from gateway.api.error_docs import error_responses
+from gateway.request.deps import State, only_query
+from gateway.rollout import agreement
+from gateway.rollout.shadow import Outcomes
 
 router = APIRouter(tags=["models"], dependencies=[Depends(only_query())])
 

@@ -11,18 +11,20 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
 
-from gateway import errors, outputs, reply_docs
-from gateway.admission import Place
-from gateway.callers import Caller
-from gateway.deadline import Deadline
-from gateway.deps import AppState, Parameters, State
-from gateway.error_docs import error_responses
-from gateway.parameters import SegmentParameters
-from gateway.schemas import BatchImage, BatchManifest, ErrorReply
-from gateway.targets import Target
-from gateway.timings import Timings
-from gateway.uploads import FIELD, Upload, check_bytes, read_images
-from gateway.zip_stream import EntryNames, ZipStream
+from gateway import errors
+from gateway.api import reply_docs
+from gateway.api.error_docs import error_responses
+from gateway.api.parameters import SegmentParameters
+from gateway.api.schemas import BatchImage, BatchManifest, ErrorReply
+from gateway.flow.admission import Place
+from gateway.flow.deadline import Deadline
+from gateway.flow.disconnects import Caller
+from gateway.flow.timings import Timings
+from gateway.request.deps import AppState, Parameters, State
+from gateway.request.uploads import FIELD, Upload, check_bytes, read_images
+from gateway.results import outputs
+from gateway.results.archive import EntryNames, ZipStream
+from gateway.rollout.targets import Target
 
 router = APIRouter(tags=["segment"])
 

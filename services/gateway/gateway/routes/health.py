@@ -3,10 +3,10 @@
 from fastapi import APIRouter, Depends
 
 from gateway import errors
-from gateway.deadline import Deadline
-from gateway.deps import State, only_query
-from gateway.error_docs import error_responses
-from gateway.schemas import Alive, Ready
+from gateway.api.error_docs import error_responses
+from gateway.api.schemas import Alive, Ready
+from gateway.flow.deadline import Deadline
+from gateway.request.deps import State, only_query
 
 router = APIRouter(tags=["health"], dependencies=[Depends(only_query())])
 

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Depends, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from gateway.deps import State, only_query
+from gateway.request.deps import State, only_query
 
 router = APIRouter(tags=["health"], dependencies=[Depends(only_query())])
 

@@ -5,12 +5,12 @@ import dataclasses
 from fastapi import APIRouter, Depends
 
 from gateway import errors
-from gateway.deadline import Deadline
-from gateway.deps import State, only_query
-from gateway.error_docs import error_responses
-from gateway.palette import is_background
-from gateway.schemas import ClassSummary, ModelList, ModelReply, Quality, VersionState
-from gateway.targets import Target
+from gateway.api.error_docs import error_responses
+from gateway.api.schemas import ClassSummary, ModelList, ModelReply, Quality, VersionState
+from gateway.flow.deadline import Deadline
+from gateway.imaging.palette import is_background
+from gateway.request.deps import State, only_query
+from gateway.rollout.targets import Target
 
 router = APIRouter(tags=["models"], dependencies=[Depends(only_query())])
 

@@ -5,15 +5,15 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from gateway import errors
-from gateway.callers import Caller
-from gateway.deadline import Deadline
-from gateway.deps import Parameters, State
-from gateway.error_docs import error_responses
-from gateway.reply_docs import segmentation_examples
-from gateway.schemas import Segmentation
-from gateway.targets import Target
-from gateway.timings import Timings
-from gateway.uploads import FIELD, read_image
+from gateway.api.error_docs import error_responses
+from gateway.api.reply_docs import segmentation_examples
+from gateway.api.schemas import Segmentation
+from gateway.flow.deadline import Deadline
+from gateway.flow.disconnects import Caller
+from gateway.flow.timings import Timings
+from gateway.request.deps import Parameters, State
+from gateway.request.uploads import FIELD, read_image
+from gateway.rollout.targets import Target
 
 router = APIRouter(tags=["segment"])
 

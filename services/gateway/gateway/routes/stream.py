@@ -7,12 +7,13 @@ from contextlib import suppress
 from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
-from gateway import logs, tracing
-from gateway.deps import AppState
+from gateway.access.hosts import host_check
+from gateway.access.origins import check_origin
 from gateway.errors import GatewayError, error_response
-from gateway.hosts import host_check
-from gateway.middleware import REQUEST_ID, request_id_of
-from gateway.origins import check_origin
+from gateway.flow import tracing
+from gateway.request import logs
+from gateway.request.deps import AppState
+from gateway.request.middleware import REQUEST_ID, request_id_of
 from gateway.stream.closing import Closing
 from gateway.stream.session import Session
 

@@ -5,10 +5,10 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from gateway.deadline import Deadline
 from gateway.errors import BadServingReply, GatewayError, ServingUnavailable, UnknownVersion
-from gateway.pieces import WrittenRequest
-from gateway.protocol import serving_pb2 as pb
+from gateway.flow.deadline import Deadline
+from gateway.serving_client.pieces import WrittenRequest
+from gateway.serving_client.protocol import serving_pb2 as pb
 from gateway.serving_client.replicas import Replicas
 
 _REPLIES: dict[type, tuple[str, Any]] = {

@@ -14,17 +14,17 @@ from google.protobuf.wrappers_pb2 import Int64Value
 from numpy.typing import NDArray
 
 import contract
-from gateway import foreign, tensors
-from gateway.codecs import CodecPool
-from gateway.deadline import Deadline
 from gateway.errors import ModelUnavailable, UnknownVersion
-from gateway.graphs import ContractGraph, Graph, check_contract
-from gateway.pieces import WrittenRequest, predict_request
-from gateway.protocol import serving_pb2 as pb
+from gateway.flow.codecs import CodecPool
+from gateway.flow.deadline import Deadline
+from gateway.rollout.targets import Target
+from gateway.serving_client import foreign, tensors
 from gateway.serving_client.calls import NotServed, RequestRefused, UnknownLabel, call
 from gateway.serving_client.default_label import DefaultLabel
+from gateway.serving_client.pieces import WrittenRequest, predict_request
+from gateway.serving_client.protocol import serving_pb2 as pb
 from gateway.serving_client.replicas import Replicas
-from gateway.serving_replies import (
+from gateway.serving_client.replies import (
     Prediction,
     ServedModel,
     VersionStatus,
@@ -34,7 +34,7 @@ from gateway.serving_replies import (
     read_version,
     read_versions,
 )
-from gateway.targets import Target
+from gateway.serving_client.signatures import ContractGraph, Graph, check_contract
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TypeVar
 
 from gateway.errors import ModelUnavailable
+from gateway.rollout.targets import Target
 from gateway.serving_client.calls import UnknownLabel
-from gateway.targets import Target
 
 _log = logging.getLogger(__name__)
 

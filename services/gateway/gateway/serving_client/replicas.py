@@ -13,10 +13,10 @@ from typing import Any, Self
 import grpc
 import grpc.aio
 
-from gateway.deadline import Deadline
 from gateway.errors import ServingUnavailable
-from gateway.pieces import WrittenRequest
-from gateway.tracing import trace_metadata
+from gateway.flow.deadline import Deadline
+from gateway.flow.tracing import trace_metadata
+from gateway.serving_client.pieces import WrittenRequest
 
 _OPTIONS = (
     # A 12-megapixel mask in int_val is up to 24 MB; gRPC's default stops at 4.

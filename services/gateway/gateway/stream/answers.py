@@ -10,10 +10,13 @@ from typing import Any
 
 from starlette.websockets import WebSocket
 
-from gateway import images, outputs
-from gateway.deadline import Deadline
-from gateway.deps import AppState
 from gateway.errors import GatewayError, ImageTooLarge, error_body
+from gateway.flow.deadline import Deadline
+from gateway.flow.timings import Timings
+from gateway.flow.tracing import span
+from gateway.imaging import images
+from gateway.request.deps import AppState
+from gateway.results import outputs
 from gateway.segmentation import Result
 from gateway.stream import wire
 from gateway.stream.closing import GONE
@@ -21,8 +24,6 @@ from gateway.stream.dialogue import Dialogue
 from gateway.stream.slot import NewestFrame
 from gateway.stream.turns import Pace, Turn
 from gateway.stream.wire import Frame
-from gateway.timings import Timings
-from gateway.tracing import span
 
 _log = logging.getLogger(__name__)
 

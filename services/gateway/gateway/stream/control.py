@@ -4,11 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
+from gateway.api.parameters import SegmentParameters, Size
+from gateway.api.schemas import ClassSummary, ErrorBody
 from gateway.errors import InvalidParameter
-from gateway.palette import is_background
-from gateway.parameters import SegmentParameters, Size
-from gateway.schemas import ClassSummary, ErrorBody
-from gateway.serving_replies import ServedModel
+from gateway.imaging.palette import is_background
+from gateway.serving_client.replies import ServedModel
 
 # Class names of a large model, all of them listed, are a few KiB.
 MAX_TEXT_BYTES = 64 * 1024

@@ -5,15 +5,15 @@ from contextlib import suppress
 from pydantic import BaseModel
 from starlette.websockets import WebSocket
 
-from gateway import outputs
-from gateway.deadline import Deadline
-from gateway.deps import AppState
+from gateway.api.parameters import SegmentParameters
+from gateway.api.schemas import ErrorBody
 from gateway.errors import GatewayError, InvalidParameter, ModelUnavailable, UnknownVersion, error_body
-from gateway.parameters import SegmentParameters
-from gateway.schemas import ErrorBody
-from gateway.serving_replies import ServedModel
+from gateway.flow.deadline import Deadline
+from gateway.request.deps import AppState
+from gateway.results import outputs
+from gateway.rollout.targets import Target
+from gateway.serving_client.replies import ServedModel
 from gateway.stream import control
-from gateway.targets import Target
 
 
 class Dialogue:

@@ -8,9 +8,9 @@ from typing import Any
 
 from starlette.websockets import WebSocket
 
-from gateway.access import KEY_NEEDED, Visitor
-from gateway.deps import AppState
+from gateway.access.control import KEY_NEEDED, Visitor
 from gateway.errors import GatewayError
+from gateway.request.deps import AppState
 from gateway.stream import control
 from gateway.stream.answers import Answers
 from gateway.stream.closing import Closing, closing_of

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Self
 
-from gateway.timings import Timings
+from gateway.flow.timings import Timings
 
 # Of the frames before, this share of the newest one's duration enters the mean.
 _SMOOTHING = 0.25

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from gateway.errors import BadRequest
-from gateway.timings import Stage, Timings
+from gateway.flow.timings import Stage, Timings
 
 VERSION = 1
 FRAME = 1

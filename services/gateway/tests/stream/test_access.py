@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from gateway.api_keys import line_of, new_key
+from gateway.access.keys import line_of, new_key
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from gateway.flow.timings import Timings
 from gateway.stream.turns import Pace, Turn, Turns
-from gateway.timings import Timings
 
 
 async def infer(turns, pace, until=None):

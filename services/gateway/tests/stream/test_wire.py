@@ -5,9 +5,9 @@ import struct
 import pytest
 
 from gateway.errors import BadRequest
+from gateway.flow.timings import Timings
 from gateway.stream import wire
 from gateway.stream.wire import Frame
-from gateway.timings import Timings
 
 
 def test_a_frame_is_a_header_and_an_image():

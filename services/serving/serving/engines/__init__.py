@@ -1,6 +1,7 @@
 """What runs the graphs: TensorFlow, or OpenVINO beside it for what OpenVINO can take.
 
-Whichever it is, a loaded version is a :class:`serving.servable.Servable`: the same signatures, answers and errors.
+Whichever it is, a loaded version is a :class:`~serving.models.servable.Servable`: the same signatures, answers and
+errors.
 """
 
 import importlib.util
@@ -47,7 +48,7 @@ def check(flags: Flags) -> None:
 
 def loader(flags: Flags, session_config: Any) -> Callable[[Path], Any]:
     """What makes a servable of a version folder, on the engine that ``flags`` choose; raises ServingError."""
-    from serving.servable import Servable
+    from serving.models.servable import Servable
 
     if flags.engine == "tensorflow":
         return lambda path: Servable(path, session_config)

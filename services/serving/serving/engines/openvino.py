@@ -23,7 +23,7 @@ from serving.engines import agreement
 from serving.engines.agreement import DisagreementError
 from serving.engines.openvino_graph import UpsampledArgmax, reader, without_tails
 from serving.errors import ServingError
-from serving.servable import Servable
+from serving.models.servable import Servable
 
 log = logging.getLogger(__name__)
 

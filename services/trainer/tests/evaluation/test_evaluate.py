@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from contract import IGNORE_ID, ClassInfo, ModelCard
-from trainer.confusion import ConfusionMatrix
 from trainer.errors import UserError
-from trainer.evaluation.boundary import Boundary
 from trainer.evaluation.evaluate import evaluate
 from trainer.inference.segmenter import Segmenter
+from trainer.metrics.boundary_f1 import Boundary
+from trainer.metrics.confusion import ConfusionMatrix
 
 
 @pytest.fixture

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from trainer.errors import UserError
-from trainer.evaluation.boundary import Boundary
 from trainer.evaluation.compared import Compared, spread, worst_of
+from trainer.evaluation.comparison_images import compare
 from trainer.evaluation.evaluate import evaluate
 from trainer.evaluation.facts import Circumstances, facts_of
-from trainer.evaluation.pictures import compare
 from trainer.evaluation.report import to_json, write_report
 from trainer.evaluation.summary import describe_evaluation
-from trainer.inference.views import PLAIN
-from trainer.latency import Latency
+from trainer.frozen.latency import Latency
+from trainer.inference.test_time_augmentation import PLAIN
+from trainer.metrics.boundary_f1 import Boundary
 
 
 @pytest.fixture

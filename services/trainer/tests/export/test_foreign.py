@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras import layers
 
 from contract import ClassInfo
-from trainer.cli import main
+from trainer.commands.cli import main
 from trainer.errors import UserError
 from trainer.export.adapt import PREPROCESSING, Facts, adapt
 from trainer.export.foreign import of_keras, open_network

@@ -10,13 +10,13 @@ import pytest
 import tensorflow as tf
 
 from contract import ClassInfo, __version__, versions
-from trainer.data.dataset import Dataset, load_dataset
+from trainer.datasets.dataset import Dataset, load_dataset
 from trainer.errors import UserError
 from trainer.evaluation.evaluate import evaluate
 from trainer.export import publish
 from trainer.export.publish import export_run
 from trainer.inference.local import open_local
-from trainer.training.run import load_run
+from trainer.runs import load_run
 
 
 class TestTheRepository:

@@ -7,7 +7,7 @@ import pytest
 
 from trainer.errors import UserError
 from trainer.inference.segment import probabilities, resized, segment
-from trainer.inference.views import Views
+from trainer.inference.test_time_augmentation import Views
 
 SIZES = [(16, 24), (40, 61), (17, 24), (5, 90), (7, 9)]
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.losses.options import LOSSES
+from trainer.losses.registry import LOSSES
 from trainer.losses.total import loss_terms, total_loss
-from trainer.options import create
+from trainer.recipe_values import create
 
 IGNORED = 255
 

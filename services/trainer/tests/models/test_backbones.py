@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from trainer.models.backbones import BACKBONES
-from trainer.preprocessing import normalize
+from trainer.models.preprocessing import normalize
 
 SIZE = 64
 

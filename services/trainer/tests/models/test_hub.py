@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.cli import main
+from trainer.commands.cli import main
 from trainer.models import create_model
-from trainer.preprocessing import normalize
+from trainer.models.preprocessing import normalize
 
 keras_hub = pytest.importorskip("keras_hub", reason="there is no KerasHub: the trainer's extra `hub` installs it")
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.export import graph
+from trainer.frozen import graph
 from trainer.models import create_model, model_names
-from trainer.preprocessing import normalize, upsample
+from trainer.models.preprocessing import normalize, upsample
 from trainer.weights import load_into
 
 CLASSES = 19

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from trainer.inference.views import PLAIN
+from trainer.inference.test_time_augmentation import PLAIN
 from trainer.prediction.images import predict_images
 from trainer.prediction.inputs import Job
 from trainer.prediction.look import Look

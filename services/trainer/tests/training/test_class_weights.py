@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from contract import ClassInfo
-from trainer.data.class_weights import enet
-from trainer.data.validation_report import SplitLabels, ValidationReport
-from trainer.losses.options import CrossEntropy, Dice, Focal, OhemCrossEntropy
+from trainer.datasets.class_weights import enet
+from trainer.datasets.validation_report import SplitLabels, ValidationReport
+from trainer.losses.registry import CrossEntropy, Dice, Focal, OhemCrossEntropy
 from trainer.recipe import Data, Recipe
 from trainer.training.class_weights import with_class_weights
 

@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.data.dataset import split_of
+from trainer.datasets.dataset import split_of
 from trainer.errors import UserError
 from trainer.models import create_model
 from trainer.recipe import load_recipe
+from trainer.runs import load_run_facts, save_run_facts
 from trainer.training.checkpoint import last_saved, load_state
 from trainer.training.endings import StoppedError
 from trainer.training.loop import train
-from trainer.training.run import load_run_facts, save_run_facts
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:keras")
 

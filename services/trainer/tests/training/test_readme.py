@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from trainer.cli import main
+from trainer.commands.cli import main
 from trainer.recipe import load_recipe
 from trainer.training.readme import write_readme
 

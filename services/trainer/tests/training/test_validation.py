@@ -6,10 +6,10 @@ import pytest
 import tensorflow as tf
 
 from contract import IGNORE_ID
-from trainer.confusion import ConfusionMatrix
-from trainer.data.pair import read_pair
+from trainer.datasets.pair import read_pair
 from trainer.losses.total import total_loss
-from trainer.preprocessing import normalize, upsample
+from trainer.metrics.confusion import ConfusionMatrix
+from trainer.models.preprocessing import normalize, upsample
 from trainer.training.distribution import Distribution
 from trainer.training.network import create_network
 from trainer.training.validation import Validation

@@ -8,7 +8,7 @@ import sys
 import keras
 from keras import layers
 
-from trainer.cli import main
+from trainer.commands.cli import main
 from trainer.models.blocks import class_logits, conv_bn
 from trainer.models.registry import register
 

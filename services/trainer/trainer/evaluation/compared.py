@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trainer.confusion import ConfusionMatrix
-from trainer.data.dataset import Dataset, Item
-from trainer.data.pair import read_pair
+from trainer.datasets.dataset import Dataset, Item
+from trainer.datasets.pair import read_pair
+from trainer.evaluation.comparison_images import Panels, compare
 from trainer.evaluation.evaluate import Evaluation
-from trainer.evaluation.pictures import Panels, compare
 from trainer.inference.segment import segment
 from trainer.inference.segmenter import Segmenter
-from trainer.inference.views import Views
+from trainer.inference.test_time_augmentation import Views
+from trainer.metrics.confusion import ConfusionMatrix
 from trainer.progress import progress
 
 

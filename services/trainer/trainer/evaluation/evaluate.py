@@ -9,17 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract import Metrics, ModelCard
-from trainer.confusion import ConfusionMatrix, mean_of_present
-from trainer.data.dataset import Dataset, Item
-from trainer.data.importing import in_threads
-from trainer.data.pair import Pair, read_pair
+from trainer.datasets.dataset import Dataset, Item
+from trainer.datasets.pair import Pair, read_pair
 from trainer.errors import UserError
-from trainer.evaluation.boundary import Boundary
 from trainer.inference.batches import batches
 from trainer.inference.segment import segment
 from trainer.inference.segmenter import Masks, Segmenter
-from trainer.inference.views import PLAIN, Views
+from trainer.inference.test_time_augmentation import PLAIN, Views
+from trainer.metrics.boundary_f1 import Boundary
+from trainer.metrics.confusion import ConfusionMatrix, mean_of_present
 from trainer.progress import progress
+from trainer.sources.writing import in_threads
 
 
 @dataclass(frozen=True)

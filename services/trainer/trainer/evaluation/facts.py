@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.confusion import mean_of_present
-from trainer.data.dataset import Dataset
-from trainer.evaluation.boundary import Boundary
+from trainer.datasets.dataset import Dataset
 from trainer.evaluation.evaluate import Evaluation
+from trainer.frozen.latency import Latency
 from trainer.inference.segmenter import Segmenter
-from trainer.inference.views import Views
-from trainer.latency import Latency
+from trainer.inference.test_time_augmentation import Views
+from trainer.metrics.boundary_f1 import Boundary
+from trainer.metrics.confusion import mean_of_present
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from typing import Any
 
 import jinja2
 
-from trainer.data.importing import refuse_taken
 from trainer.evaluation.compared import Compared
-from trainer.evaluation.pictures import jpeg, side_by_side
+from trainer.evaluation.comparison_images import jpeg, side_by_side
+from trainer.sources.writing import refuse_taken
 
 _MOST_CONFUSIONS, _LEAST_SHARE = 10, 0.001
 

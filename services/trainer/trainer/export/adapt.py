@@ -9,8 +9,8 @@ import tensorflow as tf
 from contract import ClassInfo, Preprocessing
 from trainer.errors import UserError
 from trainer.export.foreign import LOGITS, ForeignNetwork
-from trainer.export.graph import Network
-from trainer.preprocessing import IMAGENET, upsample
+from trainer.frozen.graph import Network
+from trainer.models.preprocessing import IMAGENET, upsample
 
 PREPROCESSING = {
     "imagenet": IMAGENET,

@@ -14,19 +14,19 @@ import tensorflow as tf
 from contract import ModelCard, __version__
 from contract import publish as publish_version
 from contract.card import check_model_name
-from trainer.data.dataset import Dataset, load_dataset
+from trainer.datasets.dataset import Dataset, load_dataset
 from trainer.errors import UserError
 from trainer.evaluation.evaluate import evaluate
-from trainer.export import graph
 from trainer.export.adapt import Facts, adapt
 from trainer.export.check import check_saved_model
-from trainer.export.flops import count_flops
 from trainer.export.foreign import ForeignNetwork
-from trainer.export.trained import trained_network
+from trainer.frozen import graph
+from trainer.frozen.flops import count_flops
+from trainer.frozen.trained import trained_network
 from trainer.inference.segmenter import of_signatures
-from trainer.preprocessing import IMAGENET
-from trainer.revision import git_revision
-from trainer.training.run import Run
+from trainer.models.preprocessing import IMAGENET
+from trainer.runs import Run
+from trainer.training.revision import git_revision
 
 
 def export_run(run: Run, name: str, models_root: Path, split: str | None = None) -> tuple[int, ModelCard]:

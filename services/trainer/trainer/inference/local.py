@@ -7,14 +7,14 @@ import numpy as np
 import tensorflow as tf
 
 from contract import SERVING_DEFAULT, CardError, ModelCard, versions
-from contract.repository import CARD_PATH
+from contract.repository.publish import CARD_PATH
 from trainer.errors import UserError
-from trainer.export import graph
-from trainer.export.flops import count_flops
-from trainer.export.trained import trained_network
+from trainer.frozen import graph
+from trainer.frozen.flops import count_flops
+from trainer.frozen.trained import trained_network
 from trainer.inference.segmenter import Segmenter, of_signatures
-from trainer.preprocessing import IMAGENET
-from trainer.training.run import load_run
+from trainer.models.preprocessing import IMAGENET
+from trainer.runs import load_run
 
 
 def open_local(path: Path) -> Segmenter:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from trainer.errors import UserError
 from trainer.inference.batches import batches
 from trainer.inference.segmenter import Images, Masks, Probabilities, Segmenter
-from trainer.inference.views import FLIPS, PLAIN, Views
+from trainer.inference.test_time_augmentation import FLIPS, PLAIN, Views
 
 # OpenCV resizes at most so many channels at a time.
 _CHANNELS_AT_A_TIME = 64

@@ -9,7 +9,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from contract import PROBABILITIES, SERVING_DEFAULT, ModelCard
-from trainer.export.graph import Signatures
+from trainer.frozen.graph import Signatures
 
 Images = NDArray[np.uint8]
 Masks = NDArray[np.uint8]

@@ -2,7 +2,7 @@
 
 from keras import KerasTensor, ops
 
-from trainer.ignore import targets_and_weights
+from trainer.ignore_index import targets_and_weights
 from trainer.losses.focal import modulation
 from trainer.losses.terms import Terms
 

@@ -2,7 +2,7 @@
 
 from keras import KerasTensor, ops
 
-from trainer.ignore import targets_and_weights
+from trainer.ignore_index import targets_and_weights
 from trainer.losses.terms import Terms, mean_over_present, soft_masks
 
 _EPSILON = 1e-7

@@ -4,7 +4,7 @@ import math
 
 from keras import KerasTensor, ops
 
-from trainer.ignore import targets_and_weights
+from trainer.ignore_index import targets_and_weights
 from trainer.losses.terms import Terms, by_class
 
 

@@ -2,7 +2,7 @@
 
 from keras import KerasTensor, ops
 
-from trainer.ignore import targets_and_weights
+from trainer.ignore_index import targets_and_weights
 
 # A sum and a count, two float32 scalars whose quotient is the loss. Both can be summed over devices before dividing,
 # so that a batch gives the same gradients however it is divided.

@@ -10,8 +10,8 @@ from trainer.losses.boundary import boundary
 from trainer.losses.cross_entropy import cross_entropy, ohem_cross_entropy
 from trainer.losses.focal import focal
 from trainer.losses.lovasz import lovasz
-from trainer.losses.options import Loss
 from trainer.losses.overlap import dice, jaccard, tversky
+from trainer.losses.registry import Loss
 from trainer.losses.terms import Terms
 
 _FUNCTIONS: dict[str, Callable[..., Terms]] = {

@@ -12,7 +12,7 @@ import keras
 from keras import KerasTensor, layers
 
 from trainer.models.blocks import from_normalized
-from trainer.preprocessing import IMAGENET
+from trainer.models.preprocessing import IMAGENET
 
 
 @dataclass(frozen=True)

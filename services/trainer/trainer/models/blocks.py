@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import keras
 from keras import KerasTensor, layers, ops
 
-from trainer.preprocessing import IMAGENET
+from trainer.models.preprocessing import IMAGENET
 
 
 def resize_like(x: KerasTensor, like: KerasTensor) -> KerasTensor:

@@ -56,7 +56,7 @@ def create_model(
             those in a file; everything else, and all without it, starts at random.
 
     Returns:
-        A model from float32 [N, height, width, 3], RGB normalised as :mod:`trainer.preprocessing` does, to
+        A model from float32 [N, height, width, 3], RGB normalised as :mod:`trainer.models.preprocessing` does, to
         ``{"logits": float32 [N, height / s, width / s, classes]}`` with s the network's output stride, and
         ``"auxiliary"``, of the same kind with a stride of its own, when asked for.
 

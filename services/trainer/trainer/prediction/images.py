@@ -7,17 +7,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from trainer.data.drawing import Image
-from trainer.data.importing import in_threads
-from trainer.data.pictures import decode_upright
 from trainer.errors import UserError
 from trainer.inference.batches import batches
 from trainer.inference.segment import segment
 from trainer.inference.segmenter import Masks, Segmenter
-from trainer.inference.views import Views
+from trainer.inference.test_time_augmentation import Views
 from trainer.prediction.inputs import Job
 from trainer.prediction.look import Look, encode
 from trainer.progress import progress
+from trainer.sources.drawn.objects import Image
+from trainer.sources.images import decode_upright
+from trainer.sources.writing import in_threads
 
 
 def predict_images(

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from trainer.data.pictures import IMAGE_SUFFIXES
 from trainer.errors import UserError
 from trainer.prediction.look import Look
+from trainer.sources.images import IMAGE_SUFFIXES
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ts"})
 WRITTEN_VIDEOS = frozenset({".mp4", ".avi"})

@@ -9,17 +9,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from trainer.data.drawing import Image
-from trainer.data.importing import in_threads
-from trainer.data.videos import DamageError, frame_count, frame_rate, open_video, require_whole
 from trainer.errors import UserError
 from trainer.inference.batches import batches
 from trainer.inference.segment import segment
 from trainer.inference.segmenter import Masks, Segmenter
-from trainer.inference.views import Views
+from trainer.inference.test_time_augmentation import Views
 from trainer.prediction.inputs import Job
 from trainer.prediction.look import Look
 from trainer.progress import progress
+from trainer.sources.drawn.objects import Image
+from trainer.sources.videos import DamageError, frame_count, frame_rate, open_video, require_whole
+from trainer.sources.writing import in_threads
 
 _CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
 

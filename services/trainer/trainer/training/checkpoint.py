@@ -16,10 +16,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.durable import replacing
+from contract.repository.durable import replacing
 from trainer.errors import UserError
+from trainer.runs import BEST
 from trainer.training.distribution import Distribution
-from trainer.training.run import BEST
 
 FOLDER = "state"
 _KEPT = 2

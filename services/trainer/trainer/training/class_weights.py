@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from trainer.data.class_weights import enet
-from trainer.data.validation_report import ValidationReport
-from trainer.losses.options import CLASS_WEIGHTED, Loss
+from trainer.datasets.class_weights import enet
+from trainer.datasets.validation_report import ValidationReport
+from trainer.losses.registry import CLASS_WEIGHTED, Loss
 from trainer.recipe import Recipe
 
 

@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from trainer.data.sampling import Shard
 from trainer.errors import UserError
+from trainer.input.sampling import Shard
 
 
 class Distribution:

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from trainer.data.dataset import Dataset
-from trainer.data.pipeline import said_plainly
+from trainer.datasets.dataset import Dataset
+from trainer.input.pipeline import said_plainly
 from trainer.progress import progress
 from trainer.recipe import Recipe
+from trainer.runs import BEST, BEST_LOSS, LAST, load_run_facts, save_network, save_run_facts
 from trainer.training.checkpoint import State, save_state
 from trainer.training.distribution import Distribution
 from trainer.training.early_stopping import EarlyStopping
@@ -22,7 +23,6 @@ from trainer.training.endings import DivergedError, StoppedError, ends_with_a_se
 from trainer.training.interruption import Interruption
 from trainer.training.logbook import EpochFigures, Logbook
 from trainer.training.network import Network
-from trainer.training.run import BEST, BEST_LOSS, LAST, load_run_facts, save_network, save_run_facts
 from trainer.training.step import Batch, TrainStep
 from trainer.training.validation import Validated, Validation
 

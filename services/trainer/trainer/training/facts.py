@@ -14,11 +14,11 @@ import numpy as np
 import tensorflow as tf
 
 from contract import __version__
-from trainer.data.checksum import checksum
-from trainer.data.dataset import Dataset
-from trainer.data.pipeline import threads
+from trainer.datasets.checksum import checksum
+from trainer.datasets.dataset import Dataset
+from trainer.input.pipeline import threads
 from trainer.recipe import Recipe
-from trainer.revision import git_revision
+from trainer.training.revision import git_revision
 
 
 def run_facts(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:

@@ -11,13 +11,14 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from trainer.data.checksum import checksum
-from trainer.data.dataset import Dataset, load_dataset
-from trainer.data.pipeline import training_batches
-from trainer.data.validation import require_valid
+from trainer.datasets.checksum import checksum
+from trainer.datasets.dataset import Dataset, load_dataset
+from trainer.datasets.validation import require_valid
 from trainer.errors import UserError
+from trainer.input.pipeline import training_batches
 from trainer.losses.total import total_loss
 from trainer.recipe import RECIPES, Recipe, save_recipe
+from trainer.runs import BEST, RECIPE_NAME, load_run_facts, save_run_facts
 from trainer.training.checkpoint import last_saved, restore
 from trainer.training.class_weights import with_class_weights
 from trainer.training.distribution import Distribution
@@ -26,7 +27,6 @@ from trainer.training.facts import run_facts
 from trainer.training.network import create_network
 from trainer.training.optimizers import create_optimizer
 from trainer.training.readme import write_readme
-from trainer.training.run import BEST, RECIPE_NAME, load_run_facts, save_run_facts
 from trainer.training.step import TrainStep
 from trainer.training.validation import Validation
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from trainer.errors import UserError
 from trainer.recipe import Recipe, load_recipe
-from trainer.training.run import RECIPE_NAME
+from trainer.runs import RECIPE_NAME
 
 # Those that change nothing of what has been trained, and those that a training gone wrong is mended with.
 CHANGEABLE = (

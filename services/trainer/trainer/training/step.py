@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from trainer.losses.total import total_loss
-from trainer.preprocessing import normalize, upsample
+from trainer.models.preprocessing import normalize, upsample
 from trainer.recipe import Recipe
 from trainer.training.averaging import Average
 from trainer.training.distribution import Distribution

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from tensorboard.compat.proto.event_pb2 import Event
 
 from contract import ClassInfo
-from trainer.data.sheet import GAP, beside
-from trainer.data.visualize import overlay
+from trainer.datasets.sheet import GAP, beside
+from trainer.datasets.visualize import overlay
 
 _PANEL_WIDTH = 384
 _ALPHA = 0.6

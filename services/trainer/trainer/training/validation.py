@@ -8,11 +8,11 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from contract import IGNORE_ID
-from trainer.confusion import ConfusionMatrix
-from trainer.data.dataset import Dataset, Item
-from trainer.data.pipeline import evaluation_batches
+from trainer.datasets.dataset import Dataset, Item
+from trainer.input.pipeline import evaluation_batches
 from trainer.losses.total import loss_terms
-from trainer.preprocessing import normalize, upsample
+from trainer.metrics.confusion import ConfusionMatrix
+from trainer.models.preprocessing import normalize, upsample
 from trainer.recipe import Recipe
 from trainer.training.distribution import Distribution
 from trainer.training.network import Network

@@ -1,0 +1,1 @@
+"""The Python SDK: clients, streams, and what they send and receive."""

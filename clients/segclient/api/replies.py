@@ -1,0 +1,127 @@
+"""The gateway's HTTP replies, read. Pure functions."""
+
+import datetime
+import json
+import ssl
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+
+from segclient import png
+from segclient.api.results import ClassInfo, Models, Reply, Segmentation, Timings
+from segclient.errors import BadReply, GatewayError, SegclientError, Unreachable
+
+# The keyword of the mask PNG's text chunk that says what its values mean.
+_CLASSES = "segstack-classes"
+# A proxy's own word that the gateway behind it is away.
+_PROXY_AWAY = frozenset({502, 503, 504})
+
+
+def read(response: httpx.Response, round_trip_s: float) -> Reply:
+    """A segmentation as it is encoded.
+
+    Raises:
+        BadReply: the headers of every segmentation are missing.
+    """
+    try:
+        model, version = response.headers["X-Model-Name"], int(response.headers["X-Model-Version"])
+        timings = _timings(response.headers["Server-Timing"], round_trip_s)
+        media_type = response.headers["Content-Type"].partition(";")[0]
+    except (KeyError, ValueError):
+        raise BadReply(f"{response.url} answered, but not with a segmentation; is it a gateway?") from None
+    return Reply(response.content, media_type, model, version, timings, response.headers.get("X-Request-Id", ""))
+
+
+def segmentation(reply: Reply) -> Segmentation:
+    """The mask of a reply to ``output=mask``.
+
+    Raises:
+        BadReply: it is no indexed PNG, or does not say its classes.
+    """
+    mask, text = png.read_indexed(reply.body)
+    try:
+        meaning = json.loads(text[_CLASSES])
+        classes = tuple(ClassInfo.of(fields) for fields in meaning["classes"])
+        return Segmentation(mask, classes, int(meaning["ignore_id"]), reply.model, reply.version, reply.timings)
+    except (KeyError, TypeError, ValueError):
+        raise BadReply("the mask does not say what its values mean; is the gateway of another version?") from None
+
+
+def models(response: httpx.Response) -> Models:
+    """The reply to ``GET /models``.
+
+    Raises:
+        BadReply: it is another.
+    """
+    try:
+        body = response.json()
+        return Models(tuple(map(str, body["models"])), body["default"])
+    except (KeyError, TypeError, ValueError):
+        raise BadReply(f"{response.url} answered, but not with a list of models; is it a gateway?") from None
+
+
+def error(response: httpx.Response) -> SegclientError:
+    """What a reply that is not 2xx says."""
+    retry_after_s = _retry_after_s(response.headers.get("Retry-After"))
+    try:
+        body = response.json()["error"]
+        return GatewayError(
+            str(body["message"]),
+            status=response.status_code,
+            code=str(body["code"]),
+            detail=dict(body["detail"]),
+            request_id=response.headers.get("X-Request-Id", ""),
+            retry_after_s=retry_after_s,
+        )
+    except (ValueError, KeyError, TypeError):
+        pass
+    if response.is_redirect:
+        return BadReply(f"{response.url} redirects to {response.headers.get('Location')}; give that address instead")
+    return BadReply(
+        f"{response.url} answered {response.status_code} {response.reason_phrase}, but not as a gateway does; "
+        "look at what stands at that address or in front of it",
+        transient=response.status_code in _PROXY_AWAY,
+        retry_after_s=retry_after_s,
+    )
+
+
+def unreachable(failure: Exception, url: object, timeout_s: float) -> Unreachable:
+    """What a request that had no answer died of."""
+    cause: BaseException | None = failure
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return Unreachable(
+                f"{url}: its certificate is not trusted ({cause.verify_message}); name the authority's file, the "
+                "ca.pem that `make cert` made, with --ca or ca=",
+                transient=False,
+            )
+        if isinstance(cause, ssl.SSLError):
+            return Unreachable(f"{url}: no TLS is spoken there ({cause.reason}); try http://", transient=False)
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(failure, httpx.ConnectError | httpx.ConnectTimeout | ConnectionRefusedError):
+        return Unreachable(f"no gateway answers at {url} ({failure}); start one with `make gateway`, or give its URL")
+    if isinstance(failure, httpx.TimeoutException | TimeoutError):
+        return Unreachable(f"{url} did not answer within {timeout_s:g} s")
+    return Unreachable(f"{url}: the connection broke off ({failure or type(failure).__name__})")
+
+
+def _timings(server_timing: str, round_trip_s: float) -> Timings:
+    stages = dict(part.strip().split(";dur=") for part in server_timing.split(","))
+    milliseconds = {f"{stage}_ms": float(stages[stage]) for stage in ("decode", "queue", "infer", "encode")}
+    return Timings(**milliseconds, round_trip_ms=1000 * round_trip_s)
+
+
+def _retry_after_s(value: Any) -> float | None:
+    """Seconds of a Retry-After, which is a number of them or a date (RFC 9110)."""
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        until = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (until - datetime.datetime.now(datetime.UTC)).total_seconds())

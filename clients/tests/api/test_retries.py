@@ -1,0 +1,66 @@
+"""When a request is sent again, on a clock of the test's own."""
+
+import pytest
+
+from segclient.api.retries import Attempts, Retries
+from segclient.errors import GatewayError, SegclientError, Unreachable
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def busy(retry_after_s: float | None) -> GatewayError:
+    return GatewayError("busy", status=429, code="overloaded", retry_after_s=retry_after_s)
+
+
+def give_up_after(clock: Clock, attempts: Attempts, error: SegclientError) -> float:
+    """Seconds until ``error`` is raised, each wait being waited for."""
+    try:
+        while True:
+            attempts.failed(error)
+            clock.now += attempts.wait_s()
+    except type(error):
+        return clock.now
+
+
+def test_retry_after_is_honoured(clock) -> None:
+    attempts = Retries(30, clock).request()
+    assert attempts.wait_s() == 0
+    attempts.failed(busy(7))
+    assert 7 <= attempts.wait_s() <= 7.25
+
+
+def test_who_is_told_to_wait_waits_for_all(clock) -> None:
+    retries = Retries(30, clock)
+    retries.request().failed(busy(7))
+    assert retries.request().wait_s() == 7
+
+
+def test_patience_bounds_it(clock) -> None:
+    assert 20 < give_up_after(clock, Retries(30, clock).request(), busy(2)) <= 30
+    with pytest.raises(GatewayError):
+        Retries(30, clock).request().failed(busy(31))
+    with pytest.raises(GatewayError):
+        Retries(0, clock).request().failed(busy(1))
+
+
+def test_what_would_fail_again_is_not_tried_again(clock) -> None:
+    with pytest.raises(GatewayError):
+        Retries(30, clock).request().failed(GatewayError("no", status=415, code="unsupported_image"))
+
+
+def test_a_gateway_is_waited_for_once_it_has_answered(clock) -> None:
+    retries = Retries(30, clock)
+    with pytest.raises(Unreachable):
+        retries.request().failed(Unreachable("away"))
+    retries.request().succeeded()
+    assert give_up_after(clock, retries.request(), Unreachable("away")) > 20

@@ -1,0 +1,108 @@
+"""``segclient image``, and what every command has in common."""
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from PIL import Image
+
+from segclient.commands.cli import main
+
+
+@pytest.fixture
+def folder(tmp_path: Path, jpeg: bytes, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder, with a photo in it."""
+    (tmp_path / "photo.jpg").write_bytes(jpeg)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def image(url: str, folder: Path) -> Callable[..., int]:
+    return lambda *arguments: main(["image", *arguments, "--url", url])
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "mode"),
+    [("mask", "photo-mask.png", "P"), ("overlay", "photo-overlay.jpg", "RGB"), ("color", "photo-color.png", "RGB")],
+)
+def test_a_picture_beside_the_photo(image, folder, capsys, kind, name, mode) -> None:
+    assert image("photo.jpg", "--as", kind) == 0
+    with Image.open(folder / name) as picture:
+        assert (picture.size, picture.mode) == ((128, 96), mode)
+    assert f"{name}: {kind} by shapes version 1 in" in capsys.readouterr().out
+
+
+def test_json(image, folder) -> None:
+    assert image("photo.jpg", "--as", "json", "--output", "deep/er/photo.json") == 0
+    assert json.loads((folder / "deep/er/photo.json").read_text())["width"] == 128
+
+
+def test_the_outputs_suffix_is_its_format(image, folder) -> None:
+    assert image("photo.jpg", "--as", "overlay", "--output", "overlay.webp") == 0
+    with Image.open(folder / "overlay.webp") as picture:
+        assert picture.format == "WEBP"
+
+
+def test_from_standard_input_to_standard_output(image, jpeg, monkeypatch, capfdbinary) -> None:
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(jpeg)))
+    assert image("-", "--output", "-") == 0
+    sys.stdout.flush()
+    assert capfdbinary.readouterr().out.startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "sentence"),
+    [
+        (["nowhere.jpg"], 1, "nowhere.jpg: No such file or directory"),
+        (["empty.jpg"], 1, "is empty"),
+        (["notes.txt"], 1, "not a JPEG, PNG or WebP"),
+        (["photo.jpg", "--output", "mask.jpg"], 3, "a mask is PNG only"),
+        (["photo.jpg", "--output", "photo.jpg/mask.png"], 2, "cannot be written"),
+        (["photo.jpg", "--model", "a:b"], 2, "expected NAME, NAME:VERSION or NAME@LABEL"),
+        (["photo.jpg", "--model", "shapes:9"], 3, "9"),
+        (["photo.jpg", "--model", "shapes@stable"], 3, "stable"),
+        (["photo.jpg", "--api-key-file", "nowhere"], 2, "expected a file with a key"),
+        (["photo.jpg", "--api-key-file", "empty.jpg"], 2, "is empty"),
+        (["photo.jpg", "--patience", "-1"], 2, "expected 0 or more"),
+    ],
+)
+def test_an_error_is_a_sentence_and_a_status(image, folder, capsys, arguments, status, sentence) -> None:
+    (folder / "empty.jpg").touch()
+    (folder / "notes.txt").write_text("no image")
+    assert image(*arguments) == status
+    said = capsys.readouterr().err
+    assert said.startswith("segclient: ")
+    assert said.count("\n") == 1
+    assert sentence in said
+    assert not list(folder.glob("*mask*"))
+
+
+def test_a_gateway_that_is_away_is_told_at_once(folder, unused_address, capsys) -> None:
+    assert main(["image", "photo.jpg", "--url", unused_address, "--patience", "600"]) == 3
+    assert "make gateway" in capsys.readouterr().err
+
+
+def test_a_key_comes_from_a_file(make_gateway, folder, capsys) -> None:
+    from gateway.access.keys import line_of, new_key
+
+    key = new_key()
+    (folder / "api-keys").write_text(line_of("tests", key))
+    (folder / "key").write_text(f"{key}\n")
+    url = str(make_gateway(api_keys_file=folder / "api-keys").base_url)
+    assert main(["image", "photo.jpg", "--url", url]) == 3
+    assert "an API key is needed" in capsys.readouterr().err
+    assert main(["image", "photo.jpg", "--url", url, "--api-key-file", "key"]) == 0
+
+
+def test_it_is_installed_as_a_command() -> None:
+    told = subprocess.run(
+        [Path(sys.executable).with_name("segclient"), "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    assert "exit status:" in told
+    assert all(command in told for command in ("image", "folder", "video", "webcam"))

@@ -1,0 +1,106 @@
+"""``segclient webcam``, with a video file in the camera's place."""
+
+import itertools
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from segclient import Camera, PictureError
+from segclient.commands import webcam as webcam_command
+from segclient.commands.cli import main
+from segclient.video.files import VideoReader
+
+
+@pytest.fixture
+def webcam(url: str) -> Callable[..., int]:
+    return lambda clip, *options, url=url: main(["webcam", "--camera", str(clip), "--url", url, *map(str, options)])
+
+
+def test_json_lines_say_what_is_seen(webcam, make_clip, capsys) -> None:
+    assert webcam(make_clip(frames=10, rate=20), "--as", "json") == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert lines
+    assert {"car", "tree"} <= {c["name"] for c in lines[0]["classes"]}
+    numbers = [line["frame"] for line in lines]
+    assert numbers == sorted(set(numbers))
+
+
+def test_a_recording_has_the_cameras_size_and_rate(webcam, make_clip, tmp_path) -> None:
+    clip = make_clip(frames=10, rate=20)
+    assert webcam(clip, "--output", tmp_path / "live.mp4") == 0
+    recorded = VideoReader(tmp_path / "live.mp4")
+    assert recorded.rate == pytest.approx(20)
+    frames = list(recorded)
+    assert frames[0].shape == (96, 128, 3)
+
+
+def test_a_window_shows_the_overlay_until_a_key(webcam, make_clip, monkeypatch) -> None:
+    shown: list[np.ndarray] = []
+    monkeypatch.setattr(cv2, "namedWindow", lambda *_: None)
+    monkeypatch.setattr(cv2, "imshow", lambda _, picture: shown.append(picture))
+    monkeypatch.setattr(cv2, "waitKey", lambda _: ord("q") if len(shown) == 2 else -1)
+    monkeypatch.setattr(cv2, "getWindowProperty", lambda *_: 1.0)
+    monkeypatch.setattr(cv2, "destroyAllWindows", lambda: None)
+    assert webcam(make_clip(frames=400), "--show", "--alpha", "1") == 0
+    assert len(shown) == 2
+    assert shown[0][80, 20].tolist() == [60, 60, 220], "BGR, as windows want it"
+
+
+def test_an_opencv_without_windows_says_how_to_get_one(webcam, make_clip, capsys) -> None:
+    assert webcam(make_clip(), "--show") == 2
+    assert "docs/clients.md" in capsys.readouterr().err
+
+
+def test_seconds_end_it(webcam, make_clip, capsys) -> None:
+    assert webcam(make_clip(frames=600), "--as", "json", "--seconds", "0.2") == 0
+    assert capsys.readouterr().out
+
+
+def test_what_cannot_be_done_is_said(webcam, make_clip, capsys, tmp_path) -> None:
+    assert webcam(make_clip()) == 2
+    assert "nobody would see the picture" in capsys.readouterr().err
+    assert webcam(tmp_path / "nowhere.mp4", "--as", "json") == 1
+    assert webcam(make_clip(), "--output", "live.webm") == 2
+
+
+@pytest.mark.stream
+def test_it_goes_on_when_the_gateway_has_restarted(
+    webcam, run_gateway, make_clip, tmp_path, start, wait_for, monkeypatch
+) -> None:
+    cameras: list[Camera] = []
+    monkeypatch.setattr(webcam_command, "Camera", lambda source: cameras.append(Camera(source)) or cameras[-1])
+    output, growing = tmp_path / "frames.jsonl", tmp_path / ".tmp-frames.jsonl"
+    clip = make_clip(frames=3000, rate=25, size=(32, 32))
+
+    with run_gateway() as running:
+        address = str(running.client.base_url)
+        live = start(webcam, clip, "--as", "json", "--output", output, "--patience", 120, url=address)
+        wait_for(lambda: growing.exists() and growing.stat().st_size > 0)
+    before = growing.stat().st_size
+    with run_gateway(port=running.client.base_url.port):
+        wait_for(lambda: growing.stat().st_size > before)
+        cameras[0].close()
+        assert live.result() == 0
+    numbers = [json.loads(line)["frame"] for line in output.read_text().splitlines()]
+    assert any(later <= earlier for earlier, later in itertools.pairwise(numbers)), "numbers begin again"
+
+
+class TestCamera:
+    def test_it_gives_the_newest_frame_and_misses_some(self, make_clip, wait_for) -> None:
+        with Camera(str(make_clip(frames=400, rate=200))) as camera:
+            first = next(camera)
+            assert first.shape == (96, 128, 3)
+            assert first[80, 20, 0] > 150, "RGB"
+        assert sum(1 for _ in camera) <= 1, "closed, it ends"
+
+    def test_a_video_file_ends(self, make_clip) -> None:
+        with Camera(str(make_clip(frames=5, rate=100))) as camera:
+            assert 1 <= sum(1 for _ in camera) <= 5
+
+    def test_there_is_none(self, tmp_path: Path) -> None:
+        with pytest.raises(PictureError, match="camera 9 cannot be opened"):
+            Camera(9)

@@ -1,0 +1,1 @@
+"""``models.config``, TensorFlow Serving's list of models, read and written."""

@@ -1,0 +1,280 @@
+"""``models.config``: which models serving loads, in TensorFlow Serving's own ModelServerConfig text format.
+
+Serving polls the file, so it is only ever replaced whole, by a rename. Which policies are kept up to date with their
+labels is written in a comment at its head: a ``specific`` policy that a person wrote looks no different.
+
+A model of engines loads on the GPU that built them and stops TensorFlow Serving anywhere else, so it is listed apart:
+``models.gpu.config`` has such models, and a copy of all that ``models.config`` says. The machine with the GPU is given
+that file, and any machine may be given the other.
+"""
+
+import dataclasses
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import AbstractSet, Collection, Dict, List, Mapping, Optional, Sequence
+
+from contract.repository import checksums
+from contract.repository.durable import replace_file
+from contract.repository.folders import needs_its_gpu
+from contract.serving_config import textproto, version_policy
+from contract.serving_config.textproto import Message, Value
+from contract.serving_config.version_policy import TWO_NEWEST, Policy, Specific
+
+FILE_NAME = "models.config"
+GPU_FILE_NAME = "models.gpu.config"
+FILE_NAMES = (FILE_NAME, GPU_FILE_NAME)
+
+_LIST = "model_config_list"
+_LABELS = "version_labels"
+
+_HEADER = """\
+# Written by `contract` when a model is published, and polled by serving. Edit by hand only while nothing is
+# being published; comments are not kept.
+"""
+_COPIED = "# Copied from models.config, which is the one to edit for them: "
+_FOLLOWING = "# Specific policies that follow their labels; take a name out to keep one as it stands: "
+
+
+class ModelsConfigError(ValueError):
+    """A models.config that cannot be read; the message names the file and the line."""
+
+
+@dataclass(frozen=True)
+class ListedModel:
+    """What models.config says of one model.
+
+    ``by_hand`` is whether a person chose the policy: it is then never changed. ``latest { num_versions: 2 }`` is what
+    publishing writes, and a ``specific`` one is ours where the file's head says so. ``gpu_only``: it stands in
+    models.gpu.config alone.
+    """
+
+    name: str
+    policy: Policy
+    labels: Mapping[str, int]
+    by_hand: bool
+    gpu_only: bool = False
+
+
+def model_names(path: Path) -> List[str]:
+    """The names of the models listed, in the file's order; none when there is no file yet.
+
+    Raises:
+        ModelsConfigError: the file is not a ModelServerConfig with one list of models.
+    """
+    return [_name(config, path) for config in _configs(_read(path), path)]
+
+
+def models(path: Path) -> Dict[str, ListedModel]:
+    """The models listed, by name, in the file's order; none when there is no file yet.
+
+    Raises:
+        ModelsConfigError: as :func:`model_names`, or a policy or label that cannot be read.
+    """
+    following = _names_after(_FOLLOWING, path)
+    found = [_listed(config, following, path) for config in _configs(_read(path), path)]
+    return {model.name: model for model in found}
+
+
+def listed(models_root: Path) -> Dict[str, ListedModel]:
+    """The models that either file of a repository lists, by name.
+
+    Raises:
+        ModelsConfigError: as :func:`models`, of either file.
+    """
+    everywhere = models(models_root / FILE_NAME)
+    on_gpu = models(models_root / GPU_FILE_NAME)
+    own = {name: dataclasses.replace(on_gpu[name], gpu_only=True) for name in _own(models_root, everywhere, on_gpu)}
+    return {**everywhere, **own}
+
+
+def home(models_root: Path, name: str) -> Path:
+    """The file that a model is listed in, or is to be: where it stands already, else where its newest version can run.
+
+    Raises:
+        ModelsConfigError: as :func:`listed`.
+    """
+    there = listed(models_root).get(name)
+    gpu_only = there.gpu_only if there else needs_its_gpu(models_root, name)
+    return models_root / (GPU_FILE_NAME if gpu_only else FILE_NAME)
+
+
+def in_force(path: Path) -> Path:
+    """``path``, or the models.config beside a models.gpu.config that is not there yet.
+
+    A repository that was last written before there were two files has one.
+    """
+    beside = path.with_name(FILE_NAME)
+    return beside if path.name == GPU_FILE_NAME and not path.exists() and beside.exists() else path
+
+
+def list_model(
+    path: Path,
+    name: str,
+    folders: Mapping[int, Path],
+    labels: Optional[Mapping[str, int]] = None,
+) -> None:
+    """List ``name``, give it these labels (its own when None), and the policy that labels and ``folders`` ask for.
+
+    The caller holds the repository's lock. A version that a label has just left stays loaded until the next call:
+    serving unloads what the policy no longer names before it moves the label, and requests by label would fail in
+    between. What else the file says (other models, a policy written by hand, fields of its own) is kept, and a file
+    that would say the same is not touched.
+
+    Raises:
+        ModelsConfigError: the file cannot be read; it is left as it was.
+    """
+    if path.name == GPU_FILE_NAME:
+        everywhere = path.with_name(FILE_NAME)  # a person may have edited it since it was copied
+        _copy_for_gpus(everywhere, _read(everywhere), models(everywhere))
+    model_list = _read(path)
+    before = models(path)
+    if name in before:
+        config = next(config for config in _configs(model_list, path) if _name(config, path) == name)
+        model = before[name]
+    else:
+        config = _new_config(name)
+        model_list = [*model_list, ("config", config)]
+        model = ListedModel(name, TWO_NEWEST, {}, by_hand=False)
+    labels = model.labels if labels is None else labels
+    policy = model.policy
+    if not model.by_hand:
+        to_load = _to_load(model.labels, labels)
+        policy = version_policy.following(folders, to_load, lambda version: not checksums.damage(folders[version]))
+    if name in before and (policy, labels) == (model.policy, model.labels):
+        _copy_for_gpus(path, model_list, before)
+        return
+    if labels != model.labels:
+        _replace(config, _LABELS, [_label_message(label, labels[label]) for label in sorted(labels)])
+    if policy != model.policy:
+        _replace(config, version_policy.FIELD, [version_policy.to_message(policy)])
+    after = {**before, name: ListedModel(name, policy, labels, model.by_hand)}
+    # First: whoever sees models.config then sees the other file as well.
+    _copy_for_gpus(path, model_list, after)
+    copied = _names_after(_COPIED, path)
+    replace_file(path, _text(model_list, after, [name for name in copied if name in after]))
+
+
+def _copy_for_gpus(path: Path, model_list: Message, listed_models: Mapping[str, ListedModel]) -> None:
+    """Have models.gpu.config say what models.config is about to say, and keep what it says of its own models."""
+    if path.name != FILE_NAME:
+        return
+    gpu_path = path.with_name(GPU_FILE_NAME)
+    before, gpu_list = models(gpu_path), _read(gpu_path)
+    own = _own(path.parent, listed_models, before)
+    # The last of two: where a person pasted what had been copied already, serving would refuse the file.
+    last = {_name(config, gpu_path): config for config in _configs(gpu_list, gpu_path)}
+    after = {**listed_models, **{name: before[name] for name in own}}
+    text = _text([*model_list, *(("config", last[name]) for name in own)], after, list(listed_models))
+    if not gpu_path.exists() or gpu_path.read_text(encoding="utf-8") != text:
+        replace_file(gpu_path, text)
+
+
+def _own(models_root: Path, everywhere: Collection[str], on_gpu: Collection[str]) -> List[str]:
+    """Of the names in models.gpu.config those that are not there as a copy of models.config.
+
+    One that was copied and is gone from models.config was taken out, unless it is one that should never have stood
+    there: a person has mended the file.
+    """
+    copied = _names_after(_COPIED, models_root / GPU_FILE_NAME)
+    return [
+        name for name in on_gpu if name not in everywhere and (name not in copied or needs_its_gpu(models_root, name))
+    ]
+
+
+def _text(model_list: Message, listed_models: Mapping[str, ListedModel], copied: Sequence[str]) -> str:
+    following = [n for n, m in listed_models.items() if isinstance(m.policy, Specific) and not m.by_hand]
+    comments = [
+        "{}{}\n".format(head, " ".join(names)) for head, names in ((_COPIED, copied), (_FOLLOWING, following)) if names
+    ]
+    return _HEADER + "".join(comments) + textproto.dump([(_LIST, model_list)])
+
+
+def _new_config(name: str) -> Message:
+    return [
+        ("name", textproto.quote(name)),
+        ("base_path", textproto.quote("/models/" + name)),
+        ("model_platform", textproto.quote("tensorflow")),
+        (version_policy.FIELD, version_policy.to_message(TWO_NEWEST)),
+    ]
+
+
+def _label_message(label: str, version: int) -> Message:
+    return [("key", textproto.quote(label)), ("value", str(version))]
+
+
+def _replace(config: Message, field: str, values: Sequence[Message]) -> None:
+    """Put ``values`` where ``field`` first stood, or at the end: a person who reads the file finds them there."""
+    at = next((i for i, (name, _) in enumerate(config) if name == field), len(config))
+    config[:] = [
+        *config[:at],
+        *((field, value) for value in values),
+        *(pair for pair in config[at:] if pair[0] != field),
+    ]
+
+
+def _to_load(before: Mapping[str, int], after: Mapping[str, int]) -> AbstractSet[int]:
+    """The labelled versions, and those from which a label that is still there has moved."""
+    return set(after.values()) | {version for label, version in before.items() if label in after}
+
+
+def _names_after(head: str, path: Path) -> List[str]:
+    """The names in one of the comments at the file's head."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, UnicodeDecodeError):
+        return []
+    return [name for names in re.findall(f"^{re.escape(head)}(.*)$", text, re.MULTILINE) for name in names.split()]
+
+
+def _read(path: Path) -> Message:
+    """What stands in the file's model_config_list."""
+    try:
+        document = textproto.parse(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return []
+    except (textproto.TextProtoError, UnicodeDecodeError) as error:
+        raise ModelsConfigError(f"{path}: {error}. Mend the file, or move it away and publish again") from None
+    if not document:
+        return []
+    fields = [field for field, _ in document]
+    if fields != [_LIST]:
+        raise ModelsConfigError(f"{path}: found {', '.join(fields)}: expected one {_LIST} {{ … }} and nothing else")
+    return _message(*document[0], path)
+
+
+def _configs(model_list: Message, path: Path) -> List[Message]:
+    return [_message(field, value, path) for field, value in model_list if field == "config"]
+
+
+def _listed(config: Message, following: Collection[str], path: Path) -> ListedModel:
+    name = _name(config, path)
+    policy: Policy = version_policy.DEFAULT
+    labels: Dict[str, int] = {}
+    try:
+        for field, value in config:
+            if field == version_policy.FIELD:
+                policy = version_policy.from_message(value)
+            elif field == _LABELS:
+                entry = {key: str(scalar) for key, scalar in _message(field, value, path)}
+                labels[textproto.unquote(entry.get("key", '""'))] = textproto.to_int(entry.get("value", "0"))
+    except ValueError as error:
+        raise ModelsConfigError(f"{path}: model {name}: {error}") from None
+    ours = policy == TWO_NEWEST or (isinstance(policy, Specific) and name in following)
+    return ListedModel(name, policy, labels, by_hand=not ours)
+
+
+def _name(config: Message, path: Path) -> str:
+    for field, value in config:
+        if field == "name" and isinstance(value, str):
+            try:
+                return textproto.unquote(value)
+            except ValueError as error:
+                raise ModelsConfigError(f"{path}: name of a config: {error}") from None
+    raise ModelsConfigError(f'{path}: a config has no name: expected name: "…"')
+
+
+def _message(field: str, value: Value, path: Path) -> Message:
+    if isinstance(value, str):
+        raise ModelsConfigError(f"{path}: {field} is {value}: expected {field} {{ … }}")
+    return value

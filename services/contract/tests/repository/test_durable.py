@@ -1,0 +1,93 @@
+"""Files that nobody ever sees half of: not a reader, not after a full disk, not after a power cut."""
+
+import errno
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from contract.repository import durable
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "models.config"
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """What was synced (by path) and renamed, in order."""
+    steps = []
+    fsync, replace = os.fsync, Path.replace
+
+    def noted_fsync(descriptor):
+        steps.append(Path("/proc/self/fd", str(descriptor)).resolve())
+        fsync(descriptor)
+
+    def noted_replace(self, target):
+        steps.append("replace")
+        return replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    monkeypatch.setattr(Path, "replace", noted_replace)
+    return steps
+
+
+def test_a_file_is_made_and_replaced(path):
+    for text in ["old\n", "new: é\n", ""]:
+        durable.replace_file(path, text)
+        assert path.read_text(encoding="utf-8") == text
+        assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_reader_never_sees_half_a_file(path):
+    texts = ["short\n", "long\n" * 50_000]
+    durable.replace_file(path, texts[0])
+    seen, done = set(), threading.Event()
+
+    def poll():
+        while not done.is_set():
+            seen.add(path.read_text())
+
+    reader = threading.Thread(target=poll)
+    reader.start()
+    try:
+        for turn in range(100):
+            durable.replace_file(path, texts[turn % 2])
+    finally:
+        done.set()
+        reader.join()
+    assert seen == set(texts)
+
+
+def test_a_disk_that_is_full_leaves_the_old_file_and_nothing_beside_it(path, monkeypatch):
+    durable.replace_file(path, "old")
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        durable.replace_file(path, "new")
+    assert path.read_text() == "old"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_the_text_is_on_the_disk_before_the_name_and_the_name_before_the_end(path, steps):
+    durable.replace_file(path, "new")
+    assert steps == [path.with_name(".tmp-models.config"), "replace", path.parent]
+
+
+def test_a_tree_is_synced_file_by_file_and_itself_last(tmp_path, steps):
+    folder = tmp_path / "version"
+    (folder / "variables").mkdir(parents=True)
+    for name in ["saved_model.pb", "variables/variables.index"]:
+        (folder / name).write_bytes(b"")
+    durable.sync_tree(folder)
+    assert steps == [
+        folder / "saved_model.pb",
+        folder / "variables",
+        folder / "variables/variables.index",
+        folder,
+    ]

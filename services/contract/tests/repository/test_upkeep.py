@@ -1,0 +1,54 @@
+"""What every command that changes the repository does."""
+
+import pytest
+
+from contract import CardError, ModelsConfigError
+from contract.repository.labels import label, remove_label
+from contract.repository.prune import prune
+from contract.repository.rollback import rollback
+from contract.repository.upkeep import UpkeepError
+
+
+class TestEveryCommand:
+    @pytest.fixture(
+        params=[
+            lambda root: label(root, "road", "stable", 1),
+            lambda root: remove_label(root, "road", "stable"),
+            lambda root: rollback(root, "road"),
+            lambda root: prune(root, "road"),
+        ],
+        ids=["label", "remove_label", "rollback", "prune"],
+    )
+    def command(self, request):
+        return request.param
+
+    def test_clears_what_a_killed_one_left(self, root, publish_versions, command, leftovers):
+        publish_versions(3)
+        label(root, "road", "stable", 2)
+        (root / "road/.tmp-4").mkdir()
+        (root / "road/.tmp-4/saved_model.pb").write_text("gra")
+        (root / ".tmp-models.config").write_text("model_conf")
+        command(root)
+        assert leftovers() == []
+
+    def test_leaves_a_broken_models_config_alone(self, root, publish_versions, command):
+        publish_versions(3)
+        (root / "models.config").write_text("model_config_list {")
+        before = sorted(root.rglob("*"))
+        with pytest.raises(ModelsConfigError, match=r"models.config: line 1"):
+            command(root)
+        assert sorted(root.rglob("*")) == before
+        assert (root / "models.config").read_text() == "model_config_list {"
+
+    def test_makes_no_lock_where_there_is_no_repository(self, tmp_path, command):
+        with pytest.raises(UpkeepError, match="has no published model 'road': it has none"):
+            command(tmp_path)
+        with pytest.raises(UpkeepError, match="has no published model 'road': it has none"):
+            command(tmp_path / "nowhere")
+        assert list(tmp_path.iterdir()) == []
+
+    def test_keeps_to_the_repository(self, root, publish_versions):
+        publish_versions(1)
+        for name in ("../models_repo/road", ".", ""):
+            with pytest.raises(CardError, match="model name"):
+                label(root, name, "stable", 1)

@@ -1,0 +1,1 @@
+"""The other forms a published version is turned into."""

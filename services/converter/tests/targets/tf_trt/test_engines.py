@@ -1,0 +1,89 @@
+"""Engines and what is left outside, counted in a converted graph."""
+
+import pytest
+from tensorflow.core.framework.graph_pb2 import GraphDef
+
+from converter.targets.tf_trt.engines import reasons, summary
+
+# As TensorFlow 2.14.1 prints it with TF_TRT_SHOW_DETAILED_REPORT=1.
+LOG = """
+2026-11-22 21:49:42.441402: W tensorflow/compiler/tf2tensorrt/segment/segment.cc:970]
+
+################################################################################
+TensorRT unsupported/non-converted OP Report:
+	- ResizeBilinear -> 3x
+		- [Count: 3x] Cannot Convert Bilinear Resize when align_corners=False
+
+	- Cast -> 2x
+		- [Count: 1x] Cast op is not supported - Allowed input dtypes: [float, half]. Received: int32
+		- [Count: 1x] Unsupported tensorflow data type uint8
+
+--------------------------------------------------------------------------------
+	- Total nonconverted OPs: 5
+	- Total nonconverted OP Types: 2
+"""
+
+
+@pytest.fixture
+def graph() -> GraphDef:
+    """An engine of two operations in the graph, one in a function, two casts outside and an ArgMax left alone."""
+    graph = GraphDef()
+    for name, op in {
+        "image": "Placeholder",
+        "in": "Cast",
+        "mask": "Cast",
+        "argmax": "ArgMax",
+        "out": "Identity",
+    }.items():
+        graph.node.add(name=name, op=op)
+    add_engine(graph, graph.node, "TRTEngineOp_0_0", ["Conv2D", "Const", "Relu"])
+    body = graph.library.function.add()
+    body.signature.name = "loop_body"
+    body.node_def.add(name="resize", op="ResizeBilinear")
+    add_engine(graph, body.node_def, "head/TRTEngineOp_0_1", ["Mul", "AddV2", "Relu6"])
+    return graph
+
+
+def add_engine(graph: GraphDef, nodes, name: str, operations) -> None:
+    segment = f"{name}_native_segment"
+    nodes.add(name=name, op="TRTEngineOp").attr["segment_func"].func.name = segment
+    function = graph.library.function.add()
+    function.signature.name = segment
+    for number, op in enumerate(operations):
+        function.node_def.add(name=str(number), op=op)
+
+
+def test_engines_are_counted_in_the_graph_and_in_its_function_library(graph) -> None:
+    assert summary(graph).engines == [{"name": "TRTEngineOp_0_0", "nodes": 2}, {"name": "TRTEngineOp_0_1", "nodes": 3}]
+
+
+def test_outside_is_what_neither_an_engine_nor_its_stand_in_runs(graph) -> None:
+    assert summary(graph).outside == {"ArgMax": 1, "Cast": 2, "ResizeBilinear": 1}
+
+
+def test_the_same_engine_called_twice_is_one(graph) -> None:
+    again = graph.node.add(name="again/TRTEngineOp_0_0", op="TRTEngineOp")
+    again.attr["segment_func"].func.name = "TRTEngineOp_0_0_native_segment"
+    assert [engine["name"] for engine in summary(graph).engines] == ["TRTEngineOp_0_0", "TRTEngineOp_0_1"]
+
+
+def test_an_engine_whose_stand_in_was_removed_still_counts() -> None:
+    graph = GraphDef()
+    graph.node.add(name="TRTEngineOp_0_0", op="TRTEngineOp")
+    assert summary(graph).engines == [{"name": "TRTEngineOp_0_0", "nodes": 0}]
+
+
+def test_reasons_are_read_from_the_log(graph) -> None:
+    assert summary(graph, LOG).reasons == {
+        "ArgMax": ["TF-TRT does not say: too few operations beside it for an engine, or inside a loop or a branch"],
+        "Cast": [
+            "Cast op is not supported - Allowed input dtypes: [float, half]. Received: int32",
+            "Unsupported tensorflow data type uint8",
+        ],
+        "ResizeBilinear": ["Cannot Convert Bilinear Resize when align_corners=False"],
+    }
+
+
+def test_a_log_without_reasons_gives_none(graph) -> None:
+    assert reasons("convert_graph.cc:122] Could not find any TF GPUs\n") == {}
+    assert summary(graph, "").reasons == {}

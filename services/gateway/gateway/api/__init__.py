@@ -1,0 +1,1 @@
+"""The public HTTP contract: parameters, schemas, documented errors and replies."""

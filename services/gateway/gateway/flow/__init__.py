@@ -1,0 +1,1 @@
+"""When: admission, codec threads, the deadline, timings and tracing."""

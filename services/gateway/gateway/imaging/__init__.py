@@ -1,0 +1,1 @@
+"""Images and masks. Pure functions: headers, EXIF, decode, resize, palette, PNG."""

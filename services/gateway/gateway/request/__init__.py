@@ -1,0 +1,1 @@
+"""One request on its way in: middleware, dependencies, uploads, logs."""

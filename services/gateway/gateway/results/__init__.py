@@ -1,0 +1,1 @@
+"""What goes out: masks as images, regions, RLE, polygons or a zip. Pure functions."""

@@ -1,0 +1,87 @@
+"""Which models there are. TensorFlow Serving cannot list them, so the settings say, or the file serving polls."""
+
+import logging
+from pathlib import Path
+
+from contract.serving_config.models_config import ModelsConfigError, in_force, model_names, models
+from gateway.errors import NoModel, UnknownModel
+from gateway.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+_HOW_TO_MAKE_ONE = "`make demo` trains and publishes one in a few minutes"
+
+
+class Catalog:
+    """The configured models, in order."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._names = settings.models
+        self._config = settings.models_config
+        self._default = settings.default_model
+        self._read_at: int | None = None
+
+    def names(self) -> tuple[str, ...]:
+        """The models' names; models.config is read again when it has changed."""
+        if self._config is not None:
+            self._refresh(in_force(self._config))
+        return self._names
+
+    def default(self) -> str:
+        """The model that answers when none is asked for.
+
+        Raises:
+            NoModel: there is none at all.
+            UnknownModel: GATEWAY_DEFAULT_MODEL is not among them.
+        """
+        return self.resolve(None)
+
+    def is_default(self, name: str) -> bool:
+        """Whether ``name`` is the model that answers when none is asked for; False where that one is missing."""
+        names = self.names()
+        return name in names and name == (self._default or names[0])
+
+    def resolve(self, name: str | None) -> str:
+        """``name`` if there is such a model; the default model for None.
+
+        Raises:
+            NoModel: there is none at all.
+            UnknownModel: there are others.
+        """
+        names = self.names()
+        if not names:
+            where = f"{self._config} lists none" if self._config else "GATEWAY_MODELS names none"
+            raise NoModel(f"no model yet: {where}; {_HOW_TO_MAKE_ONE}")
+        wanted = name or self._default or names[0]
+        if wanted not in names:
+            raise UnknownModel(
+                f"there is no model {wanted!r}; there is {', '.join(names)}", model=wanted, available=list(names)
+            )
+        return wanted
+
+    def labels(self, name: str) -> dict[int, list[str]]:
+        """The labels of ``name``'s versions, by version; only models.config tells them."""
+        found: dict[int, list[str]] = {}
+        if self._config is not None:
+            try:
+                listed = models(in_force(self._config)).get(name)
+            except (ModelsConfigError, OSError):
+                return found
+            for label, version in sorted(listed.labels.items()) if listed else ():
+                found.setdefault(version, []).append(label)
+        return found
+
+    def _refresh(self, config: Path) -> None:
+        try:
+            changed_at = config.stat().st_mtime_ns
+        except FileNotFoundError:
+            self._names, self._read_at = (), None
+            return
+        if changed_at == self._read_at:
+            return
+        self._read_at = changed_at
+        try:
+            self._names = tuple(model_names(config))
+        except ModelsConfigError as error:
+            # Serving, too, goes on with what it had.
+            _log.warning("keeping the models known so far: %s", error)

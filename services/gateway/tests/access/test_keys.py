@@ -1,0 +1,86 @@
+"""The keys file: names, hashes, rates; and keys that come and go while the gateway runs."""
+
+import hashlib
+
+import pytest
+
+from gateway.access.keys import ApiKey, ApiKeysError, KeyRing, digest_of, line_of, new_key, read_api_keys
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "api-keys"
+
+
+def test_a_key_is_long_random_and_easily_recognised_in_what_should_not_have_it():
+    keys = {new_key() for _ in range(100)}
+    assert len(keys) == 100
+    assert all(key.startswith("segstack_") and len(key) == len("segstack_") + 43 for key in keys)
+
+
+def test_the_file_keeps_hashes_only(file):
+    key = new_key()
+    file.write_text(f"# the fleet in hall 2\n\n{line_of('fleet', key)}:12.5\n{line_of('label-studio', new_key())}\n")
+    assert key not in file.read_text()
+    fleet, labelling = read_api_keys(file)
+    assert fleet == ApiKey("fleet", hashlib.sha256(key.encode()).digest(), 12.5)
+    assert (labelling.name, labelling.requests_per_s) == ("label-studio", None)
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ("fleet", "line 1: expected name:sha256hex"),
+        ("segstack_8nf2", "line 1: expected"),
+        (f"fleet:{'0' * 63}", "line 1: expected"),
+        (f"fleet:{'0' * 64}:0", "line 1: expected"),
+        (f"fleet:{'0' * 64}:fast", "line 1: expected"),
+        (f"two words:{'0' * 64}", "line 1: expected"),
+        (f"# a\na:{'0' * 64}\nb:{'0' * 64}", "line 3: this name or this key is there already"),
+        (f"a:{'0' * 64}\na:{'1' * 64}", "line 2: this name"),
+    ],
+)
+def test_a_wrong_line_is_named_and_never_quoted(file, lines, says):
+    file.write_text(lines)
+    with pytest.raises(ApiKeysError, match=says) as error:
+        read_api_keys(file)
+    assert "8nf2" not in str(error.value)
+
+
+def test_a_file_that_is_not_there(file):
+    with pytest.raises(ApiKeysError, match="cannot be read"):
+        KeyRing(file)
+
+
+def test_a_name_that_a_line_cannot_hold():
+    with pytest.raises(ApiKeysError, match="letters, digits"):
+        line_of("a:b", new_key())
+
+
+def test_keys_are_given_out_and_taken_away_without_a_restart(file):
+    first, second = new_key(), new_key()
+    file.write_text(line_of("first", first))
+    ring = KeyRing(file)
+    assert ring.find(first) == ApiKey("first", digest_of(first))
+    assert ring.find(second) is None
+
+    file.write_text(line_of("second", second) + "\n")
+    assert ring.find(first) is None
+    assert ring.find(second).name == "second"
+
+
+def test_a_mistake_in_the_file_locks_nobody_out(file, caplog):
+    key = new_key()
+    file.write_text(line_of("fleet", key))
+    ring = KeyRing(file)
+    file.write_text("half a li")
+    assert ring.find(key).name == "fleet"
+    assert "line 1" in caplog.text
+    file.unlink()
+    assert ring.find(key).name == "fleet"
+
+
+@pytest.mark.parametrize("presented", ["", "segstack_", "Schlüssel", "\udcff", "x" * 100_000])
+def test_whatever_is_presented_is_only_compared(file, presented):
+    file.write_text(line_of("fleet", new_key()))
+    assert KeyRing(file).find(presented) is None

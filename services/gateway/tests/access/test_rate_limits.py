@@ -1,0 +1,92 @@
+"""Token buckets, one per caller."""
+
+import pytest
+
+from gateway.access import rate_limits as rate_limit
+from gateway.access.rate_limits import RateLimiter
+from gateway.errors import RateLimited
+
+
+@pytest.fixture
+def clock():
+    class Clock:
+        now = 1000.0
+
+        def __call__(self) -> float:
+            return self.now
+
+    return Clock()
+
+
+@pytest.fixture
+def limiter(clock):
+    return RateLimiter(clock)
+
+
+def allowed(limiter, caller, requests_per_s, attempts):
+    """How many of ``attempts`` at once are let through."""
+    count = 0
+    for _ in range(attempts):
+        try:
+            limiter.take(caller, requests_per_s)
+            count += 1
+        except RateLimited:
+            pass
+    return count
+
+
+def test_two_seconds_worth_at_once_then_the_rate(limiter, clock):
+    assert allowed(limiter, "fleet", 10, 100) == 20
+    clock.now += 1
+    assert allowed(limiter, "fleet", 10, 100) == 10
+    clock.now += 3600
+    assert allowed(limiter, "fleet", 10, 100) == 20
+
+
+def test_less_than_one_a_second(limiter, clock):
+    assert allowed(limiter, "fleet", 0.1, 5) == 1
+    with pytest.raises(RateLimited, match=r"fleet may send 0\.1 requests a second; try again in 10 s") as error:
+        limiter.take("fleet", 0.1)
+    assert error.value.retry_after_s == 10
+    clock.now += 9.9
+    assert allowed(limiter, "fleet", 0.1, 1) == 0
+    clock.now += 0.1
+    assert allowed(limiter, "fleet", 0.1, 1) == 1
+
+
+def test_what_a_request_turned_out_to_hold_is_paid_for_afterwards(limiter, clock):
+    limiter.take("labelling", 2)
+    limiter.charge("labelling", 2, 9)
+    with pytest.raises(RateLimited) as error:
+        limiter.take("labelling", 2)
+    assert error.value.retry_after_s == 4  # 4 tokens less 10, and then one more
+    clock.now += 3.5
+    assert allowed(limiter, "labelling", 2, 5) == 1
+
+
+def test_callers_do_not_share(limiter):
+    assert allowed(limiter, "fleet", 1, 5) == 2
+    assert allowed(limiter, "labelling", 1, 5) == 2
+
+
+def test_the_table_is_bounded_and_forgets_who_has_been_silent_longest(limiter, monkeypatch):
+    monkeypatch.setattr(rate_limit, "_MOST_CALLERS", 3)
+    for caller in "abca":
+        limiter.take(caller, 1)
+    limiter.take("d", 1)  # b is forgotten
+    assert allowed(limiter, "a", 1, 5) == 0
+    assert allowed(limiter, "b", 1, 5) == 2
+    assert len(limiter._buckets) == 3
+
+
+def test_how_long_to_wait_for_the_next():
+    now = [0.0]
+    limiter = RateLimiter(lambda: now[0])
+    assert limiter.wait_s("hall", 0.5) == 0
+    limiter.take("hall", 0.5)
+    assert limiter.wait_s("hall", 0.5) == 2
+    now[0] = 1.5
+    assert limiter.wait_s("hall", 0.5) == 0.5
+    now[0] = 2.0
+    assert limiter.wait_s("hall", 0.5) == 0
+    limiter.take("hall", 0.5)

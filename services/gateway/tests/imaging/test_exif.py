@@ -1,0 +1,112 @@
+"""Orientation, as viewers read it."""
+
+import io
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageOps
+
+from gateway.imaging import images
+from gateway.imaging.exif import orientation
+from gateway.imaging.headers import exif_block, sniff
+
+MAX_PIXELS = 1_000_000
+
+
+def block(value, order="<", kind=3, count=1, before=()):
+    entries = [(0x010F, 2, 4, 0), *before, (0x0112, kind, count, value)]
+    return struct.pack(f"{order}2sHIH", b"II" if order == "<" else b"MM", 42, 8, len(entries)) + b"".join(
+        struct.pack(f"{order}HHIHH", *entry, 0) for entry in entries
+    )
+
+
+@pytest.fixture
+def turned(photo):
+    """``turned(kind, orientation, **options)``: the photo with EXIF data that says so."""
+
+    def make(kind, value, **options):
+        exif = Image.Exif()
+        exif[0x0112] = value
+        buffer = io.BytesIO()
+        Image.fromarray(photo).save(buffer, kind, exif=exif, **options)
+        return buffer.getvalue()
+
+    return make
+
+
+def as_seen(data):
+    return np.array(ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB")).astype(int)
+
+
+@pytest.mark.parametrize("value", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_an_image_is_decoded_as_a_viewer_sees_it(turned, kind, value):
+    data = turned(kind, value)
+    seen, decoded = as_seen(data), images.decode(data, MAX_PIXELS)
+    assert decoded.shape == seen.shape
+    assert np.median(np.abs(decoded - seen).max(2)) <= 3
+
+
+@pytest.mark.parametrize("value", range(1, 9))
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_so_is_an_animation(turned, photo, kind, value):
+    data = turned(kind, value, save_all=True, append_images=[Image.fromarray(255 - photo)])
+    still = images.decode(turned(kind, value), MAX_PIXELS).astype(int)
+    decoded = images.decode(data, MAX_PIXELS)
+    assert decoded.shape == still.shape
+    assert np.median(np.abs(decoded - still).max(2)) <= 3
+
+
+def test_a_png_may_have_it_at_its_end(turned):
+    data = turned("PNG", 6)
+    start = data.index(b"eXIf") - 4
+    end = start + 12 + int.from_bytes(data[start : start + 4])
+    moved = data[:start] + data[end:-12] + data[start:end] + data[-12:]
+    assert np.array_equal(images.decode(moved, MAX_PIXELS), images.decode(data, MAX_PIXELS))
+
+
+def test_a_thumbnail_within_it_is_not_mistaken_for_the_image(turned, jpeg, photo):
+    with_thumbnail = (
+        b"\xff\xd8\xff\xe1" + struct.pack(">H", 8 + len(block(6)) + len(jpeg)) + b"Exif\0\0" + block(6) + jpeg
+    )
+    data = with_thumbnail + turned("JPEG", 3)[2:]
+    assert images.decode(data, MAX_PIXELS).shape == (128, 96, 3)  # the first block counts
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_both_byte_orders(order):
+    assert orientation(block(8, order)) == 8
+    assert orientation(block(5, order, before=[(0x0110, 2, 9, 0)] * 20)) == 5
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"Exif",
+        block(0),
+        block(9),
+        block(6, kind=4),
+        block(6, count=2),
+        block(6)[:-5],
+        block(6).replace(b"*", b"+"),
+        struct.pack("<2sHIH", b"II", 42, 2**32 - 1, 1),
+        struct.pack("<2sHIH", b"II", 42, 8, 65535),
+    ],
+)
+def test_nonsense_leaves_the_image_as_it_lies(data):
+    assert orientation(data) == 1
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=100))
+def test_any_bytes_are_taken(data):
+    assert 1 <= orientation(b"II*\0\x08\0\0\0" + data) <= 8
+
+
+def test_a_file_without_it(jpeg, photo, encode):
+    for data in (jpeg, encode(photo, "PNG"), encode(photo, "WEBP")):
+        assert exif_block(data, sniff(data)) == b""

@@ -1,0 +1,132 @@
+"""Format, size and completeness from the bytes alone, without decoding."""
+
+import io
+from contextlib import suppress
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from gateway.errors import UndecodableImage, UnsupportedImage
+from gateway.imaging.headers import check_complete, read_header, sniff
+
+NOISE = np.random.default_rng(0).integers(0, 256, (37, 53, 3), np.uint8)
+
+
+def file(kind, pixels=NOISE, **options):
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+FILES = {
+    "jpeg": file("JPEG"),
+    "jpeg-progressive": file("JPEG", progressive=True),
+    "jpeg-restart-markers": file("JPEG", restart_marker_blocks=1),
+    "jpeg-with-thumbnail": file("JPEG", exif=b"Exif\0\0" + file("JPEG", NOISE[:8, :8])),
+    "jpeg-grey": file("JPEG", NOISE[..., 0]),
+    "png": file("PNG"),
+    "png-grey": file("PNG", NOISE[..., 0]),
+    "webp-vp8": file("WEBP"),
+    "webp-vp8l": file("WEBP", lossless=True),
+    "webp-vp8x": file("WEBP", exif=Image.Exif().tobytes() + b"\0" * 8, icc_profile=b"\0" * 132),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_size_and_format(name):
+    header = read_header(FILES[name])
+    assert (header.format, header.width, header.height) == (name.split("-")[0], 53, 37)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_whole_file_is_complete_even_with_something_behind_it(name):
+    kind = sniff(FILES[name])
+    check_complete(FILES[name], kind)
+    check_complete(FILES[name] + b"\xff\xd9 and more", kind)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_cut_anywhere_is_not(name):
+    data = FILES[name]
+    for length in range(20, len(data)):
+        with pytest.raises(UndecodableImage, match="cut off"):
+            check_complete(data[:length], sniff(data))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"GIF89a" + b"\0" * 40,
+        b"BM" + b"\0" * 60,
+        b"II*\0" + b"\0" * 60,
+        b"RIFF\x24\0\0\0WAVEfmt ",
+        b"<!doctype html>",
+        b"\x89PNG",
+        b"\xff\xd8",
+    ],
+)
+def test_other_formats_are_refused_by_their_first_bytes(data):
+    with pytest.raises(UnsupportedImage, match="not a JPEG, PNG or WebP"):
+        read_header(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xff\xd8\xff\xd9",  # no frame
+        b"\xff\xd8\xff\xe0\x00\x01",  # a segment shorter than its own length field
+        b"\xff\xd8\xff\xc0\x00\x0b\x08\x00\x00\x00\x10\x01\x01\x11\x00",  # height 0
+        b"\x89PNG\r\n\x1a\n" + b"\0" * 40,
+        b"RIFF\x10\0\0\0WEBPVP8 ",
+        b"RIFF\x10\0\0\0WEBPALPH" + b"\0" * 40,
+    ],
+)
+def test_a_header_without_a_size(data):
+    with pytest.raises(UndecodableImage):
+        read_header(data)
+
+
+def test_more_scans_than_any_camera_writes_are_refused():
+    # Each costs the decoder a walk over all blocks, whatever is in it.
+    data = file("JPEG", progressive=True)
+    start = data.index(b"\xff\xda")
+    with pytest.raises(UndecodableImage, match="more than 100 scans"):
+        check_complete(data[:start] + data[start:-2] * 100 + data[-2:], "jpeg")
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"\xff\xd8" + b"\xff\xfe\0\2" * 200_000, "JPEG has more than 100000 segments"),
+        (b"\xff\xd8" + b"\xff" * 1_000_000, "no frame header"),
+        (FILES["png"][:33] + b"\0\0\0\0tEXt\0\0\0\0" * 200_000, "PNG has more than 100000 chunks"),
+    ],
+)
+def test_a_walk_through_millions_of_parts_is_not_taken(data, says):
+    with pytest.raises(UndecodableImage, match=says):
+        check_complete(data, read_header(data).format)
+
+
+WEBP_CHUNKS = (b"VP8 ", b"VP8L", b"VP8X")
+PREFIXES = [b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", *(b"RIFF\0\0\0\0WEBP" + c for c in WEBP_CHUNKS)]
+
+
+@given(st.sampled_from(PREFIXES), st.binary(max_size=200))
+def test_any_bytes_give_a_size_or_a_documented_error(prefix, rest):
+    with suppress(UndecodableImage, UnsupportedImage):
+        header = read_header(prefix + rest)
+        assert header.width > 0
+        assert header.height > 0
+        check_complete(prefix + rest, header.format)
+
+
+@given(st.sampled_from(sorted(FILES)), st.data())
+def test_so_does_a_real_file_with_a_byte_changed(name, draw):
+    data = bytearray(FILES[name])
+    data[draw.draw(st.integers(0, len(data) - 1))] ^= draw.draw(st.integers(1, 255))
+    with suppress(UndecodableImage, UnsupportedImage):
+        check_complete(bytes(data), read_header(bytes(data)).format)

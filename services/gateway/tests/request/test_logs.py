@@ -1,0 +1,132 @@
+"""The log: one JSON object a line, or lines for people."""
+
+import json
+import logging
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+from gateway.access.keys import line_of, new_key
+from gateway.request import logs
+from gateway.settings import Settings
+
+
+@pytest.fixture
+def written(make_client, capsys):
+    """``written(requests, **settings)``: what a gateway writes to standard error about ``requests(client)``."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+
+    def run(requests, **settings):
+        logs.configure(Settings(**{name: value for name, value in settings.items() if name.startswith("log_")}))
+        client = make_client(**settings)
+        requests(client)
+        client.get("/livez")  # the line about a request is written before the next is begun
+        return capsys.readouterr().err
+
+    yield run
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture
+def events_of(written):
+    def run(requests, **settings):
+        events = [json.loads(line) for line in written(requests, **settings).splitlines()]
+        return [event for event in events if event["logger"] != "httpx"]  # the test's own client
+
+    return run
+
+
+def test_a_request_is_one_line_with_all_there_is_to_know(events_of, jpeg):
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    headers = {"X-Request-Id": "camera-7", "traceparent": f"00-{trace}-b7ad6b7169203331-01"}
+    events = events_of(lambda client: client.post("/segment", content=jpeg, headers=headers))
+
+    (line,) = [event for event in events if event["event"] == "request"]
+    assert line.pop("ms") > 0
+    assert line.pop("timestamp").endswith("Z")
+    assert line.pop("bytes_out") > 100
+    assert line == {
+        "event": "request",
+        "level": "info",
+        "logger": "gateway.request.middleware",
+        "request_id": "camera-7",
+        "trace_id": trace,
+        "method": "POST",
+        "route": "/segment",
+        "status": 200,
+        "bytes_in": len(jpeg),
+        "client": "127.0.0.1",
+        "model": "shapes",
+        "version": "1",
+    }
+
+
+def test_refusals_say_why_and_who(events_of, tmp_path):
+    key = new_key()
+    (tmp_path / "keys").write_text(line_of("fleet", key))
+
+    def requests(client):
+        client.get("/models/road?version=2")
+        client.get("/models/road", headers={"X-API-Key": key})
+        client.get("/secret-path")
+
+    events = events_of(requests, api_keys_file=tmp_path / "keys")
+    lines = [event for event in events if event["event"] == "request"]
+    assert [(line["route"], line["status"], line["error"], line.get("caller")) for line in lines] == [
+        ("/models/{model}", 401, "unauthorized", None),
+        ("/models/{model}", 404, "unknown_model", "key 'fleet'"),
+        ("other", 404, "not_found", None),
+    ]
+    # Neither keys nor what callers make up.
+    assert key not in str(events)
+    assert "secret-path" not in str(events)
+    assert "version=2" not in str(events)
+
+
+def test_probes_are_written_only_for_who_debugs(events_of):
+    def routes(level):
+        events = events_of(lambda client: client.get("/livez"), log_level=level)
+        return [event["route"] for event in events if event["event"] == "request"]
+
+    assert routes("info") == []
+    assert "/livez" in routes("debug")
+
+
+def test_what_libraries_log_comes_out_alike(events_of):
+    events = events_of(lambda client: client.get("/livez"))
+    started = next(event for event in events if "running on" in event["event"])
+    assert (started["level"], started["logger"]) == ("info", "uvicorn.error")
+    assert "color_message" not in started
+
+
+def test_for_people_there_is_a_form_without_braces(written, jpeg):
+    said = written(lambda client: client.post("/segment", content=jpeg), log_format="console")
+    (line,) = [line for line in said.splitlines() if "route=/segment" in line]
+    assert "status=200" in line
+    assert "\x1b" not in line  # colours are for terminals
+
+
+def test_a_terminal_gets_that_form_by_itself():
+    script = "import logging; from gateway import logs; from gateway.settings import Settings; "
+    script += "logs.configure(Settings()); logging.getLogger('x').info('hello', extra={'answer': 42})"
+    ours, theirs = pty.openpty()
+    subprocess.run([sys.executable, "-c", script], stderr=theirs, check=True)
+    os.close(theirs)
+    said = os.read(ours, 4096).decode()
+    os.close(ours)
+    assert "hello" in said
+    assert "answer" in said
+    assert not said.startswith("{")
+
+
+def test_a_fault_is_logged_with_its_traceback_and_request(events_of, monkeypatch, jpeg):
+    monkeypatch.setattr("gateway.results.outputs.encode", lambda *_: 1 / 0)
+    events = events_of(lambda client: client.post("/segment", content=jpeg, headers={"X-Request-Id": "r-1"}))
+    fault = next(event for event in events if event["event"] == "failed")
+    assert fault["request_id"] == "r-1"
+    assert "ZeroDivisionError" in fault["exception"]

@@ -1,0 +1,97 @@
+"""Bodies: raw or multipart, never more of them held than allowed."""
+
+import asyncio
+import socket
+import time
+
+import pytest
+from starlette.requests import Request
+
+from gateway.errors import ImageTooLarge
+from gateway.flow.admission import Admission
+from gateway.request.uploads import read_image
+from gateway.settings import Settings
+
+
+def send_slowly(client, request, pieces, pause_s):
+    """Writes a request piece by piece on a bare socket and gives the reply's status line."""
+    host, port = client.base_url.host, client.base_url.port
+    with socket.create_connection((host, port), timeout=10) as connection:
+        connection.sendall(request)
+        for piece in pieces:
+            time.sleep(pause_s)
+            connection.sendall(piece)
+        return connection.recv(4096).split(b"\r\n")[0].decode()
+
+
+def test_a_body_announced_too_large_is_refused_before_it_is_sent(make_client):
+    client = make_client(max_image_bytes=2048)
+    request = b"POST /segment HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n\r\n"
+    assert " 413 " in send_slowly(client, request, [], 0)
+
+
+@pytest.mark.parametrize("content_type", ["image/jpeg", "multipart/form-data; boundary=b"])
+def test_of_a_body_without_end_no_more_is_taken_than_allowed(content_type):
+    taken = 0
+
+    async def endless():
+        nonlocal taken
+        opening = b'--b\r\nContent-Disposition: form-data; name="image"; filename="x"\r\n\r\n'
+        chunk = bytes(65536) if taken or "multipart" not in content_type else opening
+        taken += len(chunk)
+        return {"type": "http.request", "body": chunk, "more_body": True}
+
+    headers = [(b"content-type", content_type.encode())]
+    request = Request({"type": "http", "method": "POST", "headers": headers}, endless)
+    with Admission(1, 0, 2**30, 1).enter() as place, pytest.raises(ImageTooLarge):
+        asyncio.run(read_image(request, Settings(max_image_bytes=2**20), place))
+    assert taken < 1.2 * 2**20
+
+
+def test_the_limit_is_the_images_not_the_multipart_envelopes(make_client, jpeg):
+    client = make_client(max_image_bytes=2048)
+    padded = jpeg.ljust(2048, b"\0")
+    assert client.post("/segment", files={"image": padded}).status_code == 200
+    assert client.post("/segment", files={"image": padded + b"\0"}).status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("request_body", "says"),
+    [
+        ({"files": {"photo": b"x"}}, "it has ['photo']"),
+        ({"files": {"image": b"x", "more": b"y"}}, "Too many files"),
+        ({"files": {"other": b""}, "data": {"image": "text"}}, "is text, not a file; with curl: -F image=@photo.jpg"),
+        ({"content": b"--b", "headers": {"Content-Type": "multipart/form-data"}}, "boundary"),
+        ({"content": b"nonsense", "headers": {"Content-Type": "multipart/form-data; boundary=b"}}, "multipart"),
+        ({"files": {"image": b"x", "more": b"y"}}, "or several to /segment/batch"),
+        ({"files": {"image": b"x"}, "data": {"output": "json"}}, "query string: ?output="),
+        ({"files": {"image": b""}}, "empty"),
+        ({"content": b""}, "curl --data-binary @photo.jpg"),
+    ],
+)
+def test_multipart_without_the_image_says_what_was_there(client, request_body, says):
+    reply = client.post("/segment", **request_body)
+    assert reply.status_code == 400
+    assert says in reply.json()["error"]["message"]
+
+
+def test_a_body_that_stops_coming_is_given_up(make_client):
+    client = make_client(body_timeout_ms=200)
+    request = b"POST /segment HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n\xff\xd8\xff"
+    assert " 408 " in send_slowly(client, request, [], 0)
+
+
+def test_a_body_in_many_pieces_is_put_together(client, jpeg):
+    request = f"POST /segment HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(jpeg)}\r\n\r\n".encode()
+    pieces = [jpeg[i : i + 300] for i in range(0, len(jpeg), 300)]
+    assert " 200 " in send_slowly(client, request, pieces, 0.005)
+
+
+def test_a_client_that_hangs_up_half_way_leaves_no_trace(client, caplog):
+    host, port = client.base_url.host, client.base_url.port
+    with socket.create_connection((host, port)) as connection:
+        connection.sendall(b"POST /segment HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n\xff\xd8\xff")
+        time.sleep(0.05)
+    time.sleep(0.1)
+    assert "segstack_gateway_entered 0.0" in client.get("/metrics").text
+    assert not caplog.records

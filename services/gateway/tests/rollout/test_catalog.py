@@ -1,0 +1,81 @@
+"""Which models there are: by name in the settings, or from the models.config that serving polls."""
+
+import os
+
+import pytest
+
+from gateway.errors import NoModel, UnknownModel
+from gateway.rollout.catalog import Catalog
+from gateway.settings import Settings
+
+
+def write(path, *names):
+    configs = "".join(f'  config {{ name: "{name}" base_path: "/models/{name}" }}\n' for name in names)
+    path.write_text(f"model_config_list {{\n{configs}}}\n")
+    # Coarse clocks must not hide a change made a moment later.
+    stamp = path.stat().st_mtime_ns + write.count * 1_000_000
+    os.utime(path, ns=(stamp, stamp))
+    write.count += 1
+
+
+write.count = 1
+
+
+def test_names_from_the_settings():
+    catalog = Catalog(Settings(models=("road", "shapes")))
+    assert catalog.names() == ("road", "shapes")
+    assert catalog.default() == "road"
+    assert catalog.resolve("shapes") == "shapes"
+
+
+def test_the_default_can_be_chosen():
+    assert Catalog(Settings(models=("road", "shapes"), default_model="shapes")).default() == "shapes"
+
+
+def test_an_unknown_name_lists_the_known():
+    with pytest.raises(UnknownModel, match="there is road, shapes"):
+        Catalog(Settings(models=("road", "shapes"))).resolve("raod")
+
+
+def test_without_any_it_says_how_to_make_one():
+    with pytest.raises(NoModel, match="make demo"):
+        Catalog(Settings()).resolve("road")
+
+
+def test_the_config_is_read_again_when_it_changes(tmp_path):
+    path = tmp_path / "models.config"
+    catalog = Catalog(Settings(models_config=path))
+    with pytest.raises(NoModel, match=r"models\.config"):
+        catalog.default()
+
+    write(path, "shapes")
+    assert catalog.default() == "shapes"
+    write(path, "road", "shapes")
+    assert catalog.names() == ("road", "shapes")
+    path.unlink()
+    assert catalog.names() == ()
+
+
+def test_a_repository_from_before_there_was_a_config_for_gpus_is_read(tmp_path):
+    write(tmp_path / "models.config", "road")
+    catalog = Catalog(Settings(models_config=tmp_path / "models.gpu.config"))
+    assert catalog.names() == ("road",)
+    write(tmp_path / "models.gpu.config", "road", "road-trt-fp16")
+    assert catalog.names() == ("road", "road-trt-fp16")
+
+
+def test_a_config_that_cannot_be_read_changes_nothing(tmp_path, caplog):
+    path = tmp_path / "models.config"
+    write(path, "shapes")
+    catalog = Catalog(Settings(models_config=path))
+    assert catalog.names() == ("shapes",)
+    path.write_text("model_config_list {")
+    assert catalog.names() == ("shapes",)
+    assert "keeping the models known so far" in caplog.text
+
+
+def test_a_default_that_the_config_does_not_list(tmp_path):
+    path = tmp_path / "models.config"
+    write(path, "shapes")
+    with pytest.raises(UnknownModel, match="'road'; there is shapes"):
+        Catalog(Settings(models_config=path, default_model="road")).default()

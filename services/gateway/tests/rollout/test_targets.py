@@ -1,0 +1,41 @@
+"""Targets and shares as settings write them."""
+
+import pytest
+
+from gateway.rollout.targets import Share, Target
+from gateway.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "fraction"),
+    [
+        ("road=0.1", Target("road"), 0.1),
+        ("road:3=.5", Target("road", version=3), 0.5),
+        ("road@next=1", Target("road", label="next"), 1.0),
+        (" road-trt-fp16:12=0.05 ", Target("road-trt-fp16", version=12), 0.05),
+    ],
+)
+def test_a_share(text, target, fraction):
+    assert Share.parse(text) == Share(target, fraction)
+    assert Settings(shadow=text).shadow == Share(target, fraction)
+
+
+@pytest.mark.parametrize("text", ["road", "road=0", "road=1.1", "road:x=0.1", "road:0=0.1", "=0.1", "road@=0.1"])
+def test_what_is_none(text):
+    with pytest.raises(ValueError, match="expected a model"):
+        Share.parse(text)
+
+
+@pytest.mark.parametrize("text", ["stable", "best-of_2026.10", "größte"])
+def test_a_label(text):
+    assert Settings(default_label=text).default_label == text
+
+
+@pytest.mark.parametrize("text", ["", " ", "4", "road@stable", "road:4", "stable=0.1", "not stable", "stable\n"])
+def test_what_is_no_label(text):
+    with pytest.raises(ValueError, match="expected the label alone, a word such as stable"):
+        Settings(default_label=text)
+
+
+def test_targets_are_written_as_settings_write_them():
+    assert [str(t) for t in (Target("a"), Target("a", 3), Target("a", label="b"))] == ["a", "a:3", "a@b"]

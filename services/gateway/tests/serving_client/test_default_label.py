@@ -1,0 +1,201 @@
+"""GATEWAY_DEFAULT_LABEL over HTTP: a version can be loaded before it is everyone's; a missing label fails nobody."""
+
+import asyncio
+import io
+import json
+import logging
+from zipfile import ZipFile
+
+import pytest
+
+from gateway.rollout.targets import Target
+from gateway.serving_client import default_label
+from gateway.serving_client.calls import UnknownLabel
+from gateway.serving_client.default_label import DefaultLabel
+from gateway.serving_client.protocol import serving_pb2 as pb
+
+
+@pytest.fixture
+def stable(serving):
+    """Serving whose version 1 is stable, and whose newest is version 2."""
+    serving.publish("shapes", 2, architecture="ddrnet39")
+    serving.labels["shapes", "stable"] = 1
+    return serving
+
+
+@pytest.fixture
+def client(make_client, serving):
+    return make_client(default_label="stable")
+
+
+@pytest.fixture
+def patience(monkeypatch):
+    """``patience(seconds)``: for how long a model without the label is not asked by it again."""
+    return lambda seconds: monkeypatch.setattr(default_label, "_PATIENCE_S", seconds)
+
+
+def version(client, jpeg, query="", **headers):
+    reply = client.post(f"/segment{query}", content=jpeg, headers=headers)
+    assert reply.status_code == 200
+    return reply.headers["X-Model-Version"]
+
+
+@pytest.mark.parametrize(
+    ("query", "answers"), [("", "1"), ("?model=shapes", "1"), ("?version=2", "2"), ("?label=next", "2")]
+)
+def test_it_answers_who_names_neither_version_nor_label(stable, client, jpeg, query, answers):
+    stable.labels["shapes", "next"] = 2
+    assert version(client, jpeg, query) == answers
+
+
+def test_it_answers_a_batch(stable, client, jpeg):
+    reply = client.post("/segment/batch", files={"image": ("a.jpg", jpeg)})
+    with ZipFile(io.BytesIO(reply.content)) as archive:
+        assert json.loads(archive.read("manifest.json"))["images"][0]["version"] == 1
+
+
+def test_what_the_gateway_says_of_the_model_is_what_it_answers_with(stable, client):
+    assert client.get("/readyz").json()["version"] == 1
+    found = client.get("/models/shapes").json()
+    assert (found["version"], found["label"], found["architecture"]) == (1, "stable", "ddrnet23_slim")
+
+    stable.labels["shapes", "stable"] = 2  # and nobody has asked for a mask since
+    assert client.get("/readyz").json()["version"] == 2
+    found = client.get("/models/shapes").json()
+    assert (found["version"], found["label"], found["architecture"]) == (2, "stable", "ddrnet39")
+
+
+def test_the_next_version_answers_a_share_of_the_callers(stable, make_client, jpeg):
+    client = make_client(default_label="stable", canary="shapes:2=0.5")
+    chosen = [version(client, jpeg, **{"X-Session-Id": f"camera-{number}"}) for number in range(40)]
+    assert 8 <= chosen.count("2") <= 32
+    assert set(chosen) == {"1", "2"}
+
+
+def test_the_next_version_is_held_against_it(stable, make_client, jpeg, wait_for):
+    client = make_client(default_label="stable", shadow="shapes:2=1")
+    assert version(client, jpeg) == "1"
+    wait_for(lambda: client.get("/models/shapes/agreement").json()["compared"])
+    [pair] = client.get("/models/shapes/agreement").json()["comparisons"]
+    assert (pair["version"], pair["shadow_version"]) == (1, 2)
+
+
+def test_moving_it_moves_everyone(stable, client, jpeg):
+    assert version(client, jpeg) == "1"
+    stable.labels["shapes", "stable"] = 2
+    assert version(client, jpeg) == "2"
+
+
+def test_it_costs_no_further_call(stable, client, jpeg):
+    for _ in range(3):
+        version(client, jpeg)
+    assert [request.model_spec.signature_name for request in stable.predictions] == ["describe"] + 3 * [
+        "serving_default"
+    ]
+    assert stable.metadata_requests == 1
+
+
+def test_a_model_without_it_is_answered_by_its_newest(serving, make_client, jpeg, caplog):
+    serving.publish("shapes", 2)
+    client = make_client(default_label="stabel")
+    with caplog.at_level(logging.WARNING):
+        assert [version(client, jpeg) for _ in range(3)] == ["2"] * 3
+    [warning] = [record.getMessage() for record in caplog.records]
+    assert "model 'shapes' has no version labelled 'stabel'" in warning
+    assert client.get("/readyz").json()["version"] == 2
+    found = client.get("/models/shapes").json()
+    assert (found["version"], found["label"]) == (2, None)
+
+
+def test_a_model_without_it_is_not_asked_by_it_each_time(serving, client, jpeg, patience):
+    patience(3600)
+    for _ in range(3):
+        version(client, jpeg)
+    assert serving.metadata_requests == 2  # by the label, and of the newest
+    assert not any(request.model_spec.version_label for request in serving.predictions)
+
+
+def test_a_label_that_is_set_later_is_found(serving, client, jpeg, patience):
+    patience(0)
+    serving.publish("shapes", 2)
+    assert version(client, jpeg) == "2"
+    serving.labels["shapes", "stable"] = 1
+    assert version(client, jpeg) == "1"
+
+
+def test_a_label_that_is_taken_away_leaves_the_newest(stable, client, jpeg, patience):
+    patience(0)
+    assert version(client, jpeg) == "1"
+    del stable.labels["shapes", "stable"]
+    assert [version(client, jpeg) for _ in range(3)] == ["2"] * 3
+    by_label = [request for request in stable.predictions if request.model_spec.version_label]
+    assert len(by_label) == 2  # once in vain: from then on no image is sent before the label is there
+    assert client.get("/readyz").json()["version"] == 2
+
+
+def test_a_label_on_a_version_that_is_not_loaded_leaves_the_newest(stable, client, jpeg, patience):
+    patience(0)
+    stable.publish("shapes", 3)
+    stable.states["shapes", 3] = (pb.ModelVersionStatus.LOADING, "")
+    stable.labels["shapes", "stable"] = 3
+    assert version(client, jpeg) == "2"
+    assert client.get("/readyz").json()["version"] == 2
+    assert client.post("/segment?label=stable", content=jpeg).json()["error"]["code"] == "unknown_version"
+
+    stable.states["shapes", 3] = (pb.ModelVersionStatus.AVAILABLE, "")
+    assert version(client, jpeg) == "3"
+
+
+def test_while_serving_starts_the_newest_does_not_answer_for_an_older_one_that_still_loads(stable, client, jpeg):
+    stable.states["shapes", 1] = (pb.ModelVersionStatus.LOADING, "")
+    for reply in (client.post("/segment", content=jpeg), client.get("/readyz")):
+        assert (reply.status_code, reply.json()["error"]["code"]) == (503, "model_unavailable")
+        assert "labelled 'stable' is still loading" in reply.json()["error"]["message"]
+        assert reply.headers["Retry-After"]
+
+    stable.states["shapes", 1] = (pb.ModelVersionStatus.AVAILABLE, "")
+    assert version(client, jpeg) == "1"
+
+
+def test_an_older_version_that_is_labelled_for_the_first_time_fails_nobody_while_it_loads(
+    serving, client, jpeg, patience
+):
+    patience(0)
+    serving.publish("shapes", 2)
+    assert version(client, jpeg) == "2"
+    serving.states["shapes", 1] = (pb.ModelVersionStatus.LOADING, "")
+    serving.labels["shapes", "stable"] = 1
+    assert version(client, jpeg) == "2"
+
+    serving.states["shapes", 1] = (pb.ModelVersionStatus.AVAILABLE, "")
+    assert version(client, jpeg) == "1"
+
+
+def test_a_missing_label_is_asked_for_by_one_request_at_a_time(patience):
+    patience(0.0)
+    asked = []
+
+    async def ask(target):
+        asked.append(target.label)
+        await asyncio.sleep(0)
+        if target.label:
+            raise UnknownLabel(target.model, target.label)
+
+    async def many():
+        pinned = DefaultLabel("stable")
+        await pinned.settle(Target("shapes"), ask)
+        asked.clear()
+        patience(3600)
+        await asyncio.gather(*(pinned.settle(Target("shapes"), ask) for _ in range(5)))
+
+    asyncio.run(many())
+    assert asked.count("stable") == 1
+    assert asked.count(None) == 5
+
+
+def test_with_nothing_loaded_the_reason_is_the_model_s(stable, client, jpeg):
+    for number in (1, 2):
+        stable.states["shapes", number] = (pb.ModelVersionStatus.END, "no saved_model.pb")
+    reply = client.post("/segment", content=jpeg)
+    assert (reply.status_code, reply.json()["error"]["code"]) == (503, "model_unavailable")
+    assert "no saved_model.pb" in reply.json()["error"]["message"]

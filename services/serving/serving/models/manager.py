@@ -1,0 +1,181 @@
+"""Which models are served: the configuration in force, the poll for new versions, the labels, the way to a servable."""
+
+import contextlib
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from serving.errors import ServingError, failed_precondition, invalid_argument, not_found
+from serving.models import model_config, storage_paths
+from serving.models.model_config import ModelConfig
+from serving.models.servable import Servable
+from serving.models.versions import Retries, State, Versions
+
+log = logging.getLogger(__name__)
+
+# How often a wait for models looks whether its caller still wants them.
+_PATIENCE_S = 0.1
+
+
+@dataclass(frozen=True)
+class Options:
+    """How versions are found and loaded; ``local_path`` says where a base path lies on this machine."""
+
+    load: Callable[[Path], Servable]
+    local_path: Callable[[str], Path]
+    retries: Retries
+    poll_wait_s: float
+    labels_may_run_ahead: bool = False
+    unload: Callable[[Servable], None] = Servable.close
+
+
+class Manager:
+    """Serves what its configuration lists, and follows the file system."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._models: dict[str, Versions] = {}
+        self._config: dict[str, ModelConfig] | None = None
+        self._labels: Mapping[tuple[str, str], int] = {}
+        self._reloading = threading.Lock()
+        self._polling = threading.Lock()
+        self._said_missing: set[str] = set()
+        self._stop = threading.Event()
+        self._poller = threading.Thread(target=self._poll_forever, name="storage-paths", daemon=True)
+        if options.poll_wait_s > 0:
+            self._poller.start()
+
+    def reload(self, message: Any, cancelled: Callable[[], bool] = lambda: False) -> None:
+        """Serve what the ``ModelServerConfig`` lists and nothing else; wait until newly named models have loaded.
+
+        A message without any list changes nothing. Labels are assigned last: while one of them is refused, the former
+        ones stay.
+
+        Raises:
+            ServingError: the configuration is refused, a new model has no version that loads, a label points at a
+                version that is not served, or CANCELLED.
+        """
+        with self._reloading:
+            if message.WhichOneof("config") != "model_config_list":
+                if self._config is not None:
+                    raise failed_precondition(
+                        "Cannot transition to requested config. It is only legal to transition from one "
+                        "ModelConfigList to another."
+                    )
+                return
+            config = {model.name: model for model in model_config.models(message)}
+            new = [name for name in config if self._config is None or name not in self._config]
+            with self._polling:
+                self._config = config
+            self.poll()
+            self._wait_until_available(new, cancelled)
+            self._labels = self._checked_labels(config)
+
+    def poll(self) -> None:
+        """Look for versions on disk and tell every model which of them to serve. Returns at once."""
+        with self._polling:
+            config = self._config or {}
+            for name in config.keys() - self._models.keys():
+                self._models[name] = Versions(name, self._options.load, self._options.unload, self._options.retries)
+            for name, versions in self._models.items():
+                if name not in config:
+                    versions.aspire({})
+                    continue
+                base_path = self._options.local_path(config[name].base_path)
+                found = storage_paths.find_versions(base_path)
+                if found is None:
+                    self._say_missing(name, f"Could not find base path {base_path} for servable {name}")
+                    continue
+                aspired = storage_paths.aspired(found, config[name].policy)
+                if aspired:
+                    self._said_missing.discard(name)
+                else:
+                    self._say_missing(name, f"No versions of servable {name} found under base path {base_path}")
+                versions.aspire(aspired)
+
+    @contextlib.contextmanager
+    def use(self, model_spec: Any) -> Iterator[tuple[int, Servable]]:
+        """The version and servable that a ``ModelSpec`` names by number, label or not at all (the newest).
+
+        Raises:
+            ServingError: INVALID_ARGUMENT for no name or an unknown label, NOT_FOUND for what is not served.
+        """
+        if not model_spec.name:
+            raise invalid_argument("ModelSpec has no name specified.")
+        number = None
+        choice = model_spec.WhichOneof("version_choice")
+        if choice == "version":
+            number = model_spec.version.value
+        elif choice == "version_label":
+            number = self._labels.get((model_spec.name, model_spec.version_label))
+            if number is None:
+                raise invalid_argument(f"Unrecognized servable version label: {model_spec.version_label}")
+        versions = self._models.get(model_spec.name)
+        if versions is None:
+            request = f"Latest({model_spec.name})" if number is None else f"Specific({model_spec.name}, {number})"
+            raise not_found(f"Servable not found for request: {request}")
+        with versions.use(number) as used:
+            yield used
+
+    def names(self) -> list[str]:
+        """Every model that was ever served."""
+        return sorted(self._models)
+
+    def snapshot(self, name: str) -> list[tuple[int, State, ServingError | None]]:
+        """Number, state and error of every version of a model that was ever seen, the highest first."""
+        versions = self._models.get(name)
+        return versions.snapshot() if versions else []
+
+    def close(self) -> None:
+        """Stop following the file system and unload everything, once its calls are over."""
+        self._stop.set()
+        if self._poller.is_alive():
+            self._poller.join()
+        for versions in self._models.values():
+            versions.close()
+
+    def _poll_forever(self) -> None:
+        while not self._stop.wait(self._options.poll_wait_s):
+            self.poll()
+
+    def _say_missing(self, name: str, what: str) -> None:
+        if name not in self._said_missing:
+            self._said_missing.add(name)
+            log.warning("%s: waiting for a first <version>/saved_model.pb, or keeping what is loaded", what)
+
+    def _wait_until_available(self, names: list[str], cancelled: Callable[[], bool]) -> None:
+        failed = []
+        for name in names:
+            versions = self._models[name]
+            while not versions.wait_until_settled(_PATIENCE_S):
+                if self._stop.is_set() or cancelled():
+                    raise ServingError(grpc.StatusCode.CANCELLED, f"Stopped waiting for model {name} to load")
+            states = versions.snapshot()
+            if not any(state is State.AVAILABLE for _, state, _ in states):
+                number, _, error = states[0]
+                failed.append(f"{{{{name: {name} version: {number}}} due to error: {error}}}, ")
+        if failed:
+            raise ServingError(
+                grpc.StatusCode.UNKNOWN,
+                f"{len(failed)} servable(s) did not become available: {{{''.join(failed)}}}",
+            )
+
+    def _checked_labels(self, config: Mapping[str, ModelConfig]) -> dict[tuple[str, str], int]:
+        labels = {}
+        for model in config.values():
+            available = {number for number, state, _ in self.snapshot(model.name) if state is State.AVAILABLE}
+            for label, number in model.labels.items():
+                # Ahead of its version a label may only be set, never moved: moving it would cut off who uses it.
+                moves = self._labels.get((model.name, label), number) != number
+                if number not in available and (moves or not self._options.labels_may_run_ahead):
+                    raise failed_precondition(
+                        f"Request to assign label to version {number} of model {model.name}, "
+                        "which is not currently available for inference"
+                    )
+                labels[model.name, label] = number
+        return labels

@@ -1,0 +1,93 @@
+"""``data augment``: from a data set or from folders, into folders or a data set, mistakes in one sentence."""
+
+import re
+
+import cv2
+import numpy as np
+import pytest
+
+from trainer.commands.cli import main
+from trainer.datasets.dataset import load_dataset
+from trainer.sources.writing import Division
+
+
+@pytest.fixture
+def augment(capsys):
+    """``augment("--data", …)``: exit status, standard output, standard error."""
+
+    def run(*words):
+        return main(["data", "augment", *map(str, words)]), *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def export(drawn):
+    """The options that name the folders of CVAT's export as the original project's did."""
+    return [
+        *("--rgb_path", drawn / "JPEGImages", "--mask_path", drawn / "SegmentationClass"),
+        *("--obj_mask_path", drawn / "SegmentationObject", "--label_map_path", drawn / "labelmap.txt"),
+    ]
+
+
+def test_folders_in_folders_out_and_back_into_a_data_set(augment, export, tmp_path, capsys):
+    (tmp_path / "walls").mkdir()
+    cv2.imwrite(str(tmp_path / "walls" / "blue.png"), np.full((20, 20, 3), (255, 0, 0), np.uint8))
+    out = tmp_path / "augmented"
+    status, said, _ = augment(*export, "--bg_path", tmp_path / "walls", "--output_path", out, "--copies", 1)
+    assert status == 0
+    assert said.startswith(f"augmented: {out}\nimport them with: python -m trainer data import-folder {out} --rgb RGB")
+    assert len(list((out / "RGB").iterdir())) == len(list((out / "VIS_MASK").iterdir())) > 50
+
+    command = said.splitlines()[1].partition("trainer ")[2].replace("NEW_DATA_SET", str(tmp_path / "set"))
+    assert main([word.strip("'") for word in command.split()]) == 0
+    capsys.readouterr()
+    dataset = load_dataset(tmp_path / "set")
+    assert [c.name for c in dataset.classes] == ["background", "apple", "banana", "leaf", "plum"]
+    assert {item.group for item in dataset.items} == {item.id.partition("_aug")[0] for item in dataset.items}
+
+
+def test_variants_of_variants_stay_in_their_first_image_s_group(augment, export, tmp_path):
+    _, said, _ = augment(*export, "--output", tmp_path / "out", "--copies", 1)
+    pattern = re.search(r"--group-pattern '(.*?)'", said)[1]
+    group = Division(group_pattern=pattern).group
+    assert group("street/a_aug000_aug003") == group("street/a_aug001") == "street/a"
+
+
+def test_a_data_set_in_a_data_set_out_and_a_rerun_adds_nothing(augment, dataset, tmp_path):
+    words = ["--data", dataset.root, "--output", tmp_path / "out", "--output-format", "dataset", "--copies", 1]
+    (tmp_path / "operations.yaml").write_text("[flip, {rotate: {degrees: 5}}]")
+    words += ["--operations", tmp_path / "operations.yaml"]
+    train = len(dataset.split("train"))
+    assert augment(*words)[:2] == (0, f"augmented: {tmp_path}/out\n")
+    assert augment(*words)[:2] == (0, f"augmented: {tmp_path}/out ({train} variants were there already)\n")
+    assert len(load_dataset(tmp_path / "out").items) == len(dataset.items) + train
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "give --data FOLDER, or --rgb-path, --mask-path and --label-map-path, all three"),
+        (["--rgb-path", "rgb"], "give --data FOLDER, or --rgb-path"),
+        (["--data", "nowhere"], "nowhere is not a data set"),
+        (["--data", "nowhere", "--copies", "0"], "expected --copies and --workers of at least 1"),
+        (
+            ["--data", "nowhere", "--operations", "bad.yaml"],
+            "--operations bad.yaml: operations.0: there is",
+        ),
+        (["--data", "nowhere", "--operations", "none.yaml"], "--operations none.yaml: cannot be read"),
+        (
+            ["--rgb-path", "a", "--mask-path", "b", "--label-map-path", "c", "--output-format", "dataset"],
+            "--output-format dataset needs --data",
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_mistake_is_one_sentence(augment, tmp_path, monkeypatch, words, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.yaml").write_text("[turn]")
+    status, out, err = augment(*words, "--output", "out")
+    assert (status, out) == (1, "")
+    assert err.startswith(f"trainer: {said}")
+    assert err.count("\n") == 1
+    assert not (tmp_path / "out").exists()

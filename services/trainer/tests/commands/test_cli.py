@@ -1,0 +1,84 @@
+"""``python -m trainer``: the road from drawn images to a set, and mistakes answered in one sentence.
+
+``train`` and ``export`` are walked from end to end by the demonstration; here they run as far as their refusals.
+"""
+
+import subprocess
+import sys
+
+import pytest
+
+
+def test_a_set_is_drawn_and_imported(trainer, tmp_path):
+    size = ["--size", 48, 64]
+    status, out, _ = trainer(
+        "data", "synthesize", "--output", tmp_path / "cvat", "--images", 3, *size, "--scene", tmp_path / "scene.jpg"
+    )
+    assert status == 0
+    assert out == f"drawn: 3 images in {tmp_path}/cvat\ndrawn: {tmp_path}/scene.jpg\n"
+    status, out, _ = trainer("data", "import-cvat", tmp_path / "cvat", "--output", tmp_path / "set")
+    assert status == 0
+    assert out.startswith("3 images (")
+    assert out.endswith(f"imported: {tmp_path}/set\n")
+    assert (tmp_path / "set/dataset.json").is_file()
+    assert (tmp_path / "scene.jpg").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["data", "synthesize", "--output", "."], ". is not empty: name a new folder with --output"),
+        (["data", "synthesize", "--output", "set", "--images", "0"], "0 images of 192x256: expected at least one"),
+        (["data", "import-cvat", "nowhere.zip", "--output", "set"], "nowhere.zip: no such file or folder"),
+        (["data", "import-cvat", "notes.txt", "--output", "set"], "notes.txt: is not a whole zip"),
+        (["train", "--config", "nowhere.yaml", "--run", "run"], "there is no recipe nowhere.yaml"),
+        (["train", "--config", "recipe.yaml", "--run", "run", "--set", "epochs"], "--set epochs: expected path.to=v"),
+        (["train", "--config", "recipe.yaml", "--run", "run", "--data", "nowhere"], "nowhere is not a data set"),
+        (["train", "--config", "recipe.yaml", "--run", "."], ". is not empty: name a new folder with --run"),
+        (["export", "--run", "nowhere", "--name", "tiny"], "nowhere holds no trained network"),
+        (["evaluate", "--model", "nowhere", "--data", "."], ". is not a data set"),
+    ],
+    ids=" ".join,
+)
+def test_a_mistake_is_one_sentence_on_stderr_and_status_1(
+    trainer, tmp_path, monkeypatch, recipe_file, words, said, write_files
+):
+    write_files(tmp_path, {"notes.txt": "not a zip", "recipe.yaml": recipe_file.read_text()})
+    monkeypatch.chdir(tmp_path)
+    status, out, err = trainer(*words)
+    assert (status, out) == (1, "")
+    assert err.startswith(f"trainer: {said}")
+    assert err.count("\n") == 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["notes.txt", "recipe.yaml"]
+
+
+def test_a_model_name_that_cannot_be_is_a_mistake_like_any_other(trainer, run, tmp_path):
+    status, _, err = trainer("export", "--run", run.folder, "--name", "a/b", "--models-root", tmp_path / "models_repo")
+    assert status == 1
+    assert not (tmp_path / "models_repo").exists()
+    assert err.splitlines()[-1].startswith("trainer: model name 'a/b': expected a letter or digit")
+
+
+def test_what_was_stopped_by_hand_says_so(trainer, tmp_path, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("trainer.sources.cvat.importer.import_cvat", interrupted)
+    assert trainer("data", "import-cvat", "a.zip", "--output", "set") == (130, "", "trainer: stopped\n")
+
+
+def test_as_a_person_calls_it(tmp_path):
+    """A process of its own: no traceback, and help in well under TensorFlow's seconds."""
+
+    def call(*words):
+        command = [sys.executable, "-X", "importtime", "-m", "trainer", *words]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    mistaken = call("data", "import-cvat", "nowhere.zip", "--output", "set")
+    assert mistaken.returncode == 1
+    assert mistaken.stderr.splitlines()[-1].startswith("trainer: nowhere.zip: no such file or folder")
+    assert "Traceback" not in mistaken.stderr
+    helped = call("--help")
+    assert helped.returncode == 0
+    assert all(command in helped.stdout for command in ("data", "train", "evaluate", "predict", "export"))
+    assert "tensorflow" not in helped.stderr + mistaken.stderr

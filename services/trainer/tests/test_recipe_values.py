@@ -1,0 +1,43 @@
+"""Mistakes in options, each in its place and all in one line."""
+
+import pytest
+from pydantic import ValidationError
+
+from trainer.recipe_values import Fraction, PositiveRange, Strict, describe
+
+
+class Inner(Strict):
+    share: Fraction = 0.5
+    scale: PositiveRange = (1, 2)
+
+
+class Outer(Strict):
+    name: str
+    inner: Inner = Inner()
+    other: Inner | None = None
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({}, "name: Field required"),
+        ({"name": "a", "nmae": "b"}, "nmae: there is no such value; there are name, inner, other"),
+        ({"name": "a", "other": {"shar": 1}}, "other.shar: there is no such value; there are share, scale"),
+        ({"name": "a", "inner": {"shar": 1}}, "inner.shar: there is no such value; there are share, scale"),
+        ({"name": "a", "inner": {"share": 2}}, "inner.share: Input should be less than or equal to 1"),
+        (
+            {"name": "a", "inner": {"scale": [2, 1]}},
+            "inner.scale: from 2.0 to 1.0: expected the smaller one first",
+        ),
+        ({"inner": {"share": -1}}, "name: Field required; inner.share: Input should be greater than or equal to 0"),
+    ],
+)
+def test_every_mistake_is_in_one_line(content, said):
+    with pytest.raises(ValidationError) as refused:
+        Outer.model_validate(content)
+    assert describe(refused.value, Outer) == said
+
+
+def test_what_was_read_stays():
+    with pytest.raises(ValidationError, match="frozen"):
+        Inner().share = 1

@@ -1,0 +1,1 @@
+"""Operations on image-mask pairs, and the augmented variants written to disk."""

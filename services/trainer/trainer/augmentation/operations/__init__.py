@@ -1,0 +1,24 @@
+"""Named operations on image-mask pairs, for the training pipeline and for augmentation on disk.
+
+Images are moved with bilinear interpolation, labels only ever with nearest neighbour; what comes from outside the
+image is filled with the mean colour and ignored.
+"""
+
+from trainer.augmentation.operations import appearance, content, movements  # noqa: F401 - each registers its operations
+from trainer.augmentation.operations.operation import (
+    Donors,
+    Operation,
+    RecipeOperation,
+    apply,
+    create_operation,
+    operation_names,
+)
+
+__all__ = [
+    "Donors",
+    "Operation",
+    "RecipeOperation",
+    "apply",
+    "create_operation",
+    "operation_names",
+]

@@ -1,0 +1,101 @@
+"""What an operation on an image-mask pair is, and all of them by name.
+
+An operation is its options: a strict model that a recipe writes as ``{name: {option: value}}``.
+"""
+
+import abc
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, TypeVar
+
+import numpy as np
+from pydantic import BeforeValidator, PlainSerializer, SerializeAsAny
+
+from trainer.augmentation.operations.view import View
+from trainer.datasets.pair import Pair
+from trainer.recipe_values import Fraction, Named, create, from_recipe, to_recipe
+
+# Another labelled image, chosen with the generator that it is given.
+Donors = Callable[[np.random.Generator], Pair]
+
+
+class Operation(Named):
+    """Something that happens to a pair with a ``probability``; all its chance comes from the generator it is given."""
+
+    probability: Fraction = 1.0
+
+    def require(self) -> None:
+        """Raise UserError when something that it needs is missing, before a long work begins."""
+
+
+class Movement(Operation):
+    """An operation that moves pixels; see :class:`View`."""
+
+    @abc.abstractmethod
+    def move(self, view: View, rng: np.random.Generator) -> View:
+        """The view afterwards."""
+
+
+class Change(Operation):
+    """An operation that changes pixels where they are."""
+
+    @abc.abstractmethod
+    def change(self, pair: Pair, rng: np.random.Generator, donors: Donors | None) -> Pair:
+        """The pair afterwards, of the same size; what it is given stays as it is."""
+
+
+_REGISTRY: dict[str, type[Operation]] = {}
+_Kind = TypeVar("_Kind", bound=type[Operation])
+
+
+def register(name: str) -> Callable[[_Kind], _Kind]:
+    """Decorate an operation to make it known to recipes by ``name``."""
+
+    def decorate(kind: _Kind) -> _Kind:
+        kind.name = name
+        _REGISTRY[name] = kind
+        return kind
+
+    return decorate
+
+
+def operation_names() -> list[str]:
+    """Every registered operation."""
+    return sorted(_REGISTRY)
+
+
+def create_operation(name: str, **options: Any) -> Operation:
+    """An operation by name; ValueError as :func:`trainer.recipe_values.create` raises it."""
+    return create(_REGISTRY, "operation", name, options)
+
+
+# As a recipe writes it: ``flip``, or ``{flip: {horizontal: 0.5}}``.
+RecipeOperation = Annotated[
+    SerializeAsAny[Operation],
+    BeforeValidator(lambda entry: from_recipe(_REGISTRY, "operation", entry)),
+    PlainSerializer(to_recipe, return_type=dict),
+]
+
+
+def apply(
+    operations: Sequence[Operation],
+    pair: Pair,
+    rng: np.random.Generator,
+    size: tuple[int, int] | None = None,
+    donors: Donors | None = None,
+) -> Pair:
+    """Stretch ``pair`` to ``size`` (height, width; by default its own) and let ``operations`` happen to it in turn.
+
+    Returns:
+        The pair, of that size as long as a crop follows every ``random_scale``. Its labels are the pair's own, the
+        donors' and the ignore id. Depends on nothing but the arguments.
+    """
+    canvas = size or (pair.mask.shape[0], pair.mask.shape[1])
+    view = View.of(pair, *canvas)
+    for operation in operations:
+        if operation.probability < 1 and rng.random() >= operation.probability:
+            continue
+        if isinstance(operation, Movement):
+            view = operation.move(view, rng)
+        elif isinstance(operation, Change):
+            view = View.of(operation.change(view.draw(), rng, donors), view.height, view.width)
+    return view.draw()

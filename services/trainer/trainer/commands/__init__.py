@@ -1,0 +1,1 @@
+"""The command line, one verb a file. TensorFlow takes seconds to import, so each verb imports it when it runs."""

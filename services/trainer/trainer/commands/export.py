@@ -1,0 +1,151 @@
+"""``python -m trainer export``: from trained weights to a published model."""
+
+import argparse
+import dataclasses
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from contract import ModelCard, Preprocessing
+from contract.card import check_model_name
+from trainer.commands.class_arguments import CLASSES_HELP, parse_classes
+from trainer.commands.quiet import import_tensorflow
+from trainer.commands.shared import add_command, add_models_root
+from trainer.errors import UserError
+
+if TYPE_CHECKING:
+    from trainer.export.adapt import Facts
+    from trainer.export.foreign import ForeignNetwork
+
+
+def add_commands(commands: argparse._SubParsersAction) -> None:
+    """``export``."""
+    export = add_command(commands, "export", _export, "measure, freeze and publish a network, a run's best or another")
+    source = export.add_mutually_exclusive_group(required=True)
+    source.add_argument("--run", type=Path, help="the run folder")
+    source.add_argument(
+        "--from",
+        dest="source",
+        metavar="NETWORK",
+        help="a .keras file, a SavedModel's folder, or keras_hub:PRESET for one that KerasHub has trained",
+    )
+    export.add_argument("--name", required=True, help="the model's name in the repository")
+    add_models_root(export)
+    export.add_argument("--split", help="what the metrics are measured on (default: test; validation of a set without)")
+
+    foreign = export.add_argument_group("with --from", "what the file does not say of its network")
+    foreign.add_argument("--classes", help=CLASSES_HELP)
+    foreign.add_argument("--data", type=Path, help="a data set to measure it on")
+    foreign.add_argument(
+        "--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="in pixels, if the network takes any"
+    )
+    foreign.add_argument(
+        "--preprocessing",
+        choices=["imagenet", "unit", "symmetric", "none"],
+        help="pixels as ImageNet's statistics have it, 0 to 1, -1 to 1, or 0 to 255 as they are",
+    )
+    foreign.add_argument("--scale", type=float, help="or these: (pixel * scale - mean) / std (default: 1/255)")
+    foreign.add_argument("--mean", type=float, nargs=3, metavar=("R", "G", "B"))
+    foreign.add_argument("--std", type=float, nargs=3, metavar=("R", "G", "B"))
+    foreign.add_argument("--channels", choices=["rgb", "bgr"], default="rgb", help="default: %(default)s")
+    foreign.add_argument("--output", help="which of the network's outputs, if there are several")
+    foreign.add_argument(
+        "--activation",
+        choices=["logits", "softmax", "sigmoid"],
+        default="logits",
+        help="what its output has been through: nothing (the default), a softmax, a sigmoid",
+    )
+
+
+# What a run's recipe says already, and what each is if it is not given.
+_OF_FOREIGN = dict.fromkeys(["classes", "data", "size", "preprocessing", "scale", "mean", "std", "output"]) | {
+    "channels": "rgb",
+    "activation": "logits",
+}
+
+
+def _export(options: argparse.Namespace) -> None:
+    if options.run:
+        given = [f"--{name}" for name, default in _OF_FOREIGN.items() if getattr(options, name) != default]
+        if given:
+            raise UserError(f"{', '.join(given)}: these go with --from; a run's recipe says what its network needs")
+        import_tensorflow()
+        publish_run(options.run, options.name, options.models_root, options.split)
+        return
+    if not options.classes:
+        raise UserError(f"--from {options.source} needs --classes: {CLASSES_HELP}")
+    if options.split and not options.data:
+        raise UserError("--split says what of a data set to measure on: name the set with --data")
+    check_model_name(options.name)
+    classes = parse_classes(options.classes)  # before TensorFlow's seconds
+    import_tensorflow()
+    from trainer.datasets.dataset import load_dataset
+    from trainer.export.adapt import Facts
+    from trainer.export.foreign import open_network
+    from trainer.export.publish import export_foreign
+    from trainer.models.hub import PREFIX
+
+    facts = Facts(
+        classes,
+        tuple(options.size) if options.size else None,
+        _preprocessing(options),
+        options.channels == "bgr",
+        options.activation,
+    )
+    dataset = load_dataset(options.data) if options.data else None
+    if options.source.startswith(PREFIX):
+        foreign, facts = _open_preset(options.source, facts)
+    else:
+        foreign = open_network(Path(options.source), options.output)
+    announce(
+        options.models_root, *export_foreign(foreign, facts, options.name, options.models_root, dataset, options.split)
+    )
+
+
+def _open_preset(name: str, facts: "Facts") -> tuple["ForeignNetwork", "Facts"]:
+    """A preset with the head it was trained with; its own preprocessing is part of the network already."""
+    from trainer.export.adapt import PREPROCESSING
+    from trainer.export.foreign import of_keras
+    from trainer.models import create_model
+
+    if not facts.size or facts.preprocessing:
+        raise UserError(f"{name} brings its preprocessing and takes a size that you choose: give --size alone")
+    try:
+        model = create_model(name, *facts.size, classes=None)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    return of_keras(model, Path(name)), dataclasses.replace(facts, preprocessing=PREPROCESSING["imagenet"])
+
+
+def _preprocessing(options: argparse.Namespace) -> Preprocessing | None:
+    from trainer.export.adapt import PREPROCESSING
+
+    numbers = (options.scale, options.mean, options.std)
+    if numbers == (None, None, None):
+        return PREPROCESSING[options.preprocessing] if options.preprocessing else None
+    if options.preprocessing:
+        raise UserError("--preprocessing names scale, mean and std together: give either it or --scale, --mean, --std")
+    if options.scale is not None and not 0 < options.scale < math.inf:
+        raise UserError(f"--scale {options.scale}: expected a number above 0, by which pixels are multiplied")
+    for name, channels in (("mean", options.mean or ()), ("std", options.std or ())):
+        if not all(map(math.isfinite, channels)):
+            raise UserError(f"--{name} {' '.join(map(str, channels))}: expected three numbers that are finite")
+    scale, mean, std = (options.scale or 1 / 255), (options.mean or (0.0, 0.0, 0.0)), (options.std or (1.0, 1.0, 1.0))
+    return Preprocessing(scale, tuple(mean), tuple(std))
+
+
+def publish_run(run: Path, name: str, models_root: Path, split: str | None = None) -> None:
+    """Publish a run's best network and say what it is worth."""
+    from trainer.export.publish import export_run
+    from trainer.runs import load_run
+
+    announce(models_root, *export_run(load_run(run), name, models_root, split))
+
+
+def announce(models_root: Path, version: int, card: ModelCard) -> None:
+    """Say what was published, and what it is worth where that was measured."""
+    from trainer.evaluation.summary import describe
+
+    if card.metrics:
+        print(describe(card.metrics))
+    print(f"published: {models_root / card.name / str(version)}")

@@ -1,0 +1,72 @@
+"""``python -m trainer models``: which networks there are, how large and how fast here."""
+
+import argparse
+
+from trainer.commands.quiet import import_tensorflow
+from trainer.commands.shared import add_command
+from trainer.errors import UserError
+from trainer.frozen.latency import latency_of
+from trainer.progress import progress
+
+# Enough for a median of a network that takes a second.
+_LEAST_CALLS = 5
+
+
+def add_commands(commands: argparse._SubParsersAction) -> None:
+    """``models``."""
+    models = add_command(
+        commands, "models", _models, "list the networks: parameters, GFLOPs, milliseconds measured here"
+    )
+    models.add_argument("networks", nargs="*", metavar="NETWORK", help="these alone; keras_hub:PRESET too")
+    models.add_argument(
+        "--size",
+        type=int,
+        nargs=2,
+        default=(480, 640),
+        metavar=("HEIGHT", "WIDTH"),
+        help="of the image, in pixels (default: 480 640)",
+    )
+    models.add_argument("--classes", type=int, default=19, help="default: %(default)s")
+    models.add_argument("--no-time", action="store_true", help="do not measure")
+
+
+def _models(options: argparse.Namespace) -> None:
+    import_tensorflow()
+    from trainer.models import model_names
+
+    names = options.networks or model_names()
+    height, width = options.size
+    rows = []
+    with progress(names, "looking at", "network") as bar:
+        for name in bar:
+            bar.set_postfix_str(name)
+            rows.append(_row(name, height, width, options.classes, not options.no_time))
+    rows.sort(key=lambda row: row[2])
+    print(f"one {height}x{width} image, {options.classes} classes, resize to its size included")
+    longest = max(len(name) for name in names)
+    print(f"{'':{longest}}{'parameters':>13}{'GFLOPs':>10}{'' if options.no_time else '       ms'}")
+    for name, parameters, flops, milliseconds in rows:
+        taken = "" if milliseconds is None else f"{milliseconds:9.1f}"
+        print(f"{name:{longest}}{parameters:13,}{flops / 1e9:10.2f}{taken}")
+
+
+def _row(name: str, height: int, width: int, classes: int, timed: bool) -> tuple[str, int, int, float | None]:
+    """Name, trainable parameters, floating-point operations, milliseconds if timed."""
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    from trainer.frozen import graph
+    from trainer.frozen.flops import count_flops
+    from trainer.models import create_model
+
+    keras.utils.clear_session()  # the network before need not stay in memory
+    try:
+        model = create_model(name, height, width, classes)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    frozen = graph.freeze(model, height, width, images=1).logits
+    parameters = sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
+    image = tf.constant(np.random.default_rng(0).integers(0, 256, (1, height, width, 3), np.uint8))
+    milliseconds = latency_of(lambda: frozen(image), _LEAST_CALLS).p50 if timed else None
+    return name, parameters, count_flops(frozen), milliseconds

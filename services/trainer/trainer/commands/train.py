@@ -1,0 +1,81 @@
+"""``python -m trainer train``."""
+
+import argparse
+import os
+from pathlib import Path
+
+from contract.card import check_model_name
+from trainer.commands.quiet import import_tensorflow
+from trainer.commands.shared import add_command, add_models_root
+from trainer.errors import UserError
+
+_MINUTES_BETWEEN_STATES = 10.0
+
+
+def add_commands(commands: argparse._SubParsersAction) -> None:
+    """``train``."""
+    train = add_command(commands, "train", _train, "train a network as a recipe says, or go on with a training")
+    what = train.add_mutually_exclusive_group(required=True)
+    what.add_argument("--config", type=Path, help="the recipe, a YAML file")
+    what.add_argument("--resume", type=Path, metavar="RUN", help="go on with a run from its last saved state")
+    train.add_argument("--run", type=Path, help="the new run folder, with --config")
+    train.add_argument("--data", type=Path, help="the data set; short for --set data.path=…")
+    train.add_argument(
+        "--set", action="append", default=[], metavar="PATH=VALUE", help="override a value, for instance epochs=20"
+    )
+    train.add_argument(
+        "--checkpoint-minutes",
+        type=float,
+        default=_MINUTES_BETWEEN_STATES,
+        metavar="N",
+        help="save the state so often, and after each epoch (default: %(default)g)",
+    )
+    where = train.add_mutually_exclusive_group()
+    where.add_argument(
+        "--gpu", type=int, metavar="N", help="the GPU to use, as nvidia-smi numbers them (default: the first)"
+    )
+    where.add_argument(
+        "--multi-gpu", action="store_true", help="use every GPU; several machines: set TF_CONFIG on each"
+    )
+    train.add_argument("--publish", metavar="NAME", help="then export and publish it as this model")
+    add_models_root(train)
+
+
+def _train(options: argparse.Namespace) -> None:
+    from trainer.recipe import load_recipe
+    from trainer.training.resume import resumed_recipe
+
+    overrides = [*([f"data.path={options.data}"] if options.data else []), *options.set]
+    if options.publish:
+        check_model_name(options.publish)  # now, not after hours
+    if (options.run is None) != (options.config is None):
+        raise UserError(
+            "--config goes with --run, the new run folder; --resume takes its recipe and its folder from a run"
+        )
+    if not options.checkpoint_minutes >= 0:
+        raise UserError(
+            f"--checkpoint-minutes {options.checkpoint_minutes:g}: expected 0, after every step, or more; inf saves "
+            "after each epoch alone"
+        )
+    # Before TensorFlow's seconds: a typing error answers at once.
+    changes: list[str] = []
+    if options.resume:
+        folder = options.resume
+        recipe, changes = resumed_recipe(folder, overrides)
+    else:
+        folder = options.run
+        recipe = load_recipe(options.config, overrides)
+    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # nvidia-smi's; CUDA's own puts the fastest first
+    import_tensorflow()
+    from trainer.training.distribution import create_distribution
+    from trainer.training.loop import train
+
+    distribution = create_distribution(options.gpu, options.multi_gpu)
+    miou = train(recipe, folder, distribution, bool(options.resume), changes, 60 * options.checkpoint_minutes)
+    if not distribution.is_chief:
+        return
+    print(f"trained: {folder}, best validation mIoU {miou:.4f}")
+    if options.publish:
+        from trainer.commands.export import publish_run
+
+        publish_run(folder, options.publish, options.models_root)

@@ -1,1 +1,0 @@
-"""From labelled images to batches."""

@@ -1,0 +1,1 @@
+"""Labelled data sets as we keep them: the index, splits, validation, preview."""

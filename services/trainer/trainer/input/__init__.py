@@ -1,0 +1,1 @@
+"""tf.data pipelines from a data set on disk to batches."""

@@ -1,0 +1,1 @@
+"""CVAT's "Segmentation mask 1.1" exports."""

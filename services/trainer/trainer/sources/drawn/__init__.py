@@ -1,0 +1,1 @@
+"""The demo's set: drawn objects on real photographs."""

@@ -1,0 +1,154 @@
+"""``data import-folder``: images in one folder, masks in another, paired by name; ``rgb/`` and ``gt/`` by default."""
+
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.errors import UserError
+from trainer.progress import progress
+from trainer.sources.archive import Archive, open_archive
+from trainer.sources.images import Picture, pictures_of
+from trainer.sources.import_report import ImportReport
+from trainer.sources.masks.decode import MASK_SUFFIXES, refuse_other_size
+from trainer.sources.masks.reader import MaskReader, Meaning, decode_ids, mask_reader, refuse_one_class
+from trainer.sources.writing import (
+    DIVISION_BY_ID,
+    SPLIT_CALLED,
+    Division,
+    LabelledImage,
+    in_threads,
+    refuse_faults,
+    refuse_taken,
+    write_dataset,
+)
+
+MASK_NAME_ENDINGS = ("_mask", "_output", "_label")
+
+
+def import_folder(
+    source: Path,
+    output: Path,
+    meaning: Meaning,
+    *,
+    rgb: str = "rgb",
+    gt: str = "gt",
+    folders_as_splits: bool = False,
+    division: Division = DIVISION_BY_ID,
+) -> ImportReport:
+    """Read the folders ``rgb`` and ``gt`` below ``source``, a folder or a zip, into the new data set ``output``.
+
+    The mask of ``rgb/a.jpg`` is ``gt/a.png``, or one with a usual ending such as ``gt/a_mask.png``. An image without
+    mask is unlabelled and left out, a mask without image too; both are reported. With ``folders_as_splits`` the images
+    lie in ``rgb/train``, ``rgb/val`` and ``rgb/test``, and those are the splits.
+
+    Raises:
+        UserError: anything that makes a label doubtful. Nothing is written then.
+    """
+    refuse_taken(output)
+    rgb, gt = f"{rgb.strip('/')}/", f"{gt.strip('/')}/"
+    archive = open_archive(source, (gt,), f"images in {rgb} and masks in {gt} (other names: --rgb, --gt)")
+    pictures = pictures_of(archive, rgb)
+    if not pictures:
+        raise UserError(f"{source}: holds no image in {rgb}; if it is called otherwise, give --rgb NAME")
+    masks = masks_of(archive, gt)
+    pairs = pair_by_name(pictures, masks)
+    if not pairs:
+        raise UserError(
+            f"{source}: no mask has the name of an image. An image is called {next(iter(pictures))!r}, a mask "
+            f"{next(iter(masks))!r}: they must be the same, the mask's with {', '.join(MASK_NAME_ENDINGS)} or without"
+        )
+    splits = _splits(pictures, list(pairs), division) if folders_as_splits else {}
+    reader = mask_reader(meaning, lambda: _values([masks[mask_id] for mask_id in pairs.values()]))
+    report = ImportReport(
+        unlabelled=sorted(pictures.keys() - pairs.keys()),
+        without_image=sorted(masks.keys() - pairs.values()),
+        notes=list(reader.notes),
+    )
+    images = (
+        LabelledImage(item_id, pictures[item_id], partial(_read_mask, reader, masks[mask_id]), splits.get(item_id))
+        for item_id, mask_id in pairs.items()
+    )
+    return write_dataset(images, len(pairs), reader.classes, output, division, report, refuse_one_class)
+
+
+def masks_of(archive: Archive, folder: str = "") -> dict[str, Picture]:
+    """The masks below ``folder/`` by their path without suffix.
+
+    Raises:
+        UserError: there is none, or one of a format that changes values.
+    """
+    masks = pictures_of(archive, folder)
+    lossy = [mask.name for mask in masks.values() if mask.suffix not in MASK_SUFFIXES]
+    if lossy:
+        raise UserError(
+            f"{lossy[0]}: is a mask of a format that changes values ({len(lossy)} of {len(masks)} are): "
+            "write the masks as PNG again, from where they were drawn"
+        )
+    if not masks:
+        where = f" in {folder}" if folder else ""
+        raise UserError(f"{archive.path}: holds no mask{where}; expected {', '.join(sorted(MASK_SUFFIXES))} files")
+    return masks
+
+
+def pair_by_name(pictures: dict[str, Picture], masks: dict[str, Picture]) -> dict[str, str]:
+    """The mask's name by image id, for each image that has one; the very name goes before one with an ending.
+
+    Raises:
+        UserError: an image with several masks.
+    """
+    pairs = {}
+    for item_id in sorted(pictures):
+        candidates = [item_id] if item_id in masks else [item_id + e for e in MASK_NAME_ENDINGS if item_id + e in masks]
+        if len(candidates) > 1:
+            raise UserError(
+                f"{pictures[item_id].name}: has {len(candidates)} masks ({', '.join(candidates)}): keep one"
+            )
+        if candidates:
+            pairs[item_id] = candidates[0]
+    return pairs
+
+
+def _splits(pictures: dict[str, Picture], ids: list[str], division: Division) -> dict[str, str]:
+    """The split of each image by the folder that it is in."""
+    called = {item_id: SPLIT_CALLED.get(item_id.split("/")[0].casefold()) for item_id in ids}
+    for item_id, split in called.items():
+        if split is None:
+            raise UserError(
+                f"{pictures[item_id].name}: is in none of the folders {', '.join(SPLIT_CALLED)}: put it into one, or "
+                "leave out --folders-as-splits"
+            )
+    found = set(called.values())
+    return {item_id: division.keep(item_id, split, found) for item_id, split in called.items() if split}
+
+
+def _values(masks: list[Picture]) -> set[int]:
+    """Every value of every mask."""
+
+    def values_of(mask: Picture) -> list[int] | UserError:
+        try:
+            return np.unique(decode_ids(mask.read(), mask.name)).tolist()
+        except UserError as error:
+            return error
+
+    found, faults = set[int](), list[str]()
+    with (
+        progress(None, "looking for classes", "mask", total=len(masks)) as bar,
+        closing(in_threads(values_of, masks)) as results,
+    ):
+        for values in results:
+            bar.update()
+            if isinstance(values, UserError):
+                faults.append(str(values))
+            else:
+                found.update(values)
+    refuse_faults(faults, len(masks))
+    return found
+
+
+def _read_mask(reader: MaskReader, mask: Picture, height: int, width: int) -> NDArray[np.uint8]:
+    ids = reader.read(mask.read(), mask.name)
+    refuse_other_size(ids, height, width, mask.name)
+    return ids

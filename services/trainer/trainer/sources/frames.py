@@ -1,0 +1,162 @@
+"""``data frames``: still images from videos, to be labelled.
+
+A frame is called ``<video>_<frame index, 6 digits>``, whatever the rate: a frame has the same name each time, and
+``--group-pattern`` keeps a video's frames in one split.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.errors import UserError
+from trainer.progress import progress
+from trainer.sources.videos import DamageError, frame_count, frame_rate, open_video, require_whole
+
+GROUP_PATTERN = r"(.+)_\d{6}$"
+FORMATS = ("jpg", "png")
+
+# Side of the grey thumbnail on which two frames are compared.
+_THUMBNAIL = 32
+
+
+@dataclass(frozen=True)
+class FrameChoice:
+    """Which frames of a video to keep.
+
+    Attributes:
+        every: keep each so-manyth frame; when None, ``rate`` decides.
+        rate: frames to keep per second of the video.
+        start, end: seconds from the video's beginning; the end itself is left out.
+        min_difference: leave out a frame whose mean difference from the last one kept is smaller, in grey levels
+            0..255; 0 keeps all.
+    """
+
+    every: int | None = None
+    rate: float = 1.0
+    start: float = 0.0
+    end: float | None = None
+    min_difference: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.every is not None and self.every < 1:
+            raise UserError(f"--every {self.every}: expected 1 or more")
+        if not self.rate > 0:
+            raise UserError(f"--fps {self.rate:g}: expected more than 0 frames a second")
+        if not 0 <= self.min_difference <= 255:
+            raise UserError(f"--min-difference {self.min_difference:g}: expected 0 to 255 grey levels")
+        if self.start < 0:
+            raise UserError(f"--start {self.start:g}: expected 0 seconds or later")
+        if self.end is not None and self.end <= self.start:
+            raise UserError(f"--end {self.end:g}: expected a time after --start, which is {self.start:g} seconds")
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What one video gave: frames written, and frames left out for looking like the one before."""
+
+    video: Path
+    written: int
+    alike: int
+
+
+def extract_frames(
+    videos: Sequence[Path], output: Path, choice: FrameChoice, image_format: str = "jpg", quality: int = 95
+) -> list[Extraction]:
+    """Write the chosen frames of ``videos`` to the folder ``output``, upright as the video's rotation says.
+
+    Raises:
+        UserError: no such video, one that cannot be read (frames before the damage are kept, and said), two of one
+            name, frames that are there already, or no frame in the chosen time.
+    """
+    if not 1 <= quality <= 100:
+        raise UserError(f"--quality {quality}: expected 1 to 100")
+    _check_names(videos, output)
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if image_format == "jpg" else []
+    return [_extract(video, output, choice, f".{image_format}", options) for video in videos]
+
+
+def _check_names(videos: Sequence[Path], output: Path) -> None:
+    """Refuse what would overwrite, before anything is written."""
+    if output.exists() and not output.is_dir():
+        raise UserError(f"--output {output}: is a file; expected the name of a folder")
+    by_stem: dict[str, Path] = {}
+    for video in videos:
+        if not video.is_file():
+            raise UserError(f"{video}: no such file; expected a video")
+        twin = by_stem.setdefault(video.stem, video)
+        if twin is not video:
+            raise UserError(f"{twin} and {video} would give frames of one name: extract them to two folders")
+        taken = next(iter(sorted(output.glob(f"{_escaped(video.stem)}_" + "[0-9]" * 6 + ".*"))), None)
+        if taken:
+            raise UserError(f"{taken} exists already: name another folder with --output, or remove that video's frames")
+
+
+def _escaped(stem: str) -> str:
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in stem)
+
+
+def _extract(video: Path, output: Path, choice: FrameChoice, suffix: str, options: list[int]) -> Extraction:
+    written = alike = 0
+    thumbnail = None
+    try:
+        for index, frame in _chosen(video, choice):
+            before, thumbnail = thumbnail, _thumbnail(frame)
+            if before is not None and np.abs(thumbnail - before).mean() < choice.min_difference:
+                thumbnail, alike = before, alike + 1
+                continue
+            _write(output / f"{video.stem}_{index:06d}{suffix}", frame, options)
+            written += 1
+    except DamageError as damage:
+        kept = f"{written} frames from before are kept in {output}" if written else "no frame was kept"
+        raise UserError(f"{video}: {damage}; {kept}. Repair or re-encode the video to read the rest") from None
+    if not written:
+        raise UserError(f"{video}: has no frame between --start and --end")
+    return Extraction(video, written, alike)
+
+
+def _chosen(video: Path, choice: FrameChoice) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Index and upright BGR picture of each frame to keep, in order."""
+    capture = open_video(video)
+    announced = frame_count(capture)
+    frame_seconds = 1 / frame_rate(capture)
+    last = announced if choice.end is None else min(announced, math.ceil(choice.end / frame_seconds))
+    due, index = choice.start, 0
+    try:
+        with progress(None, video.name, "frame", total=last or None) as bar:
+            # Seeking lands on a key frame in many containers: frames are counted instead, so that names are true.
+            while capture.grab():
+                seconds = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 + frame_seconds / 2
+                if choice.end is not None and seconds > choice.end:
+                    return
+                if seconds > due if choice.every is None else seconds > choice.start and index % choice.every == 0:
+                    due = max(due + 1 / choice.rate, seconds - frame_seconds)
+                    read, frame = capture.retrieve()
+                    if not read:
+                        break
+                    yield index, np.asarray(frame, np.uint8)
+                index += 1
+                bar.update()
+    finally:
+        capture.release()
+    require_whole(index, announced)
+
+
+def _thumbnail(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
+    grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
+    return cv2.resize(grey, (_THUMBNAIL, _THUMBNAIL), interpolation=cv2.INTER_AREA).astype(np.float32)
+
+
+def _write(path: Path, frame: NDArray[np.uint8], options: list[int]) -> None:
+    """Whole or not at all: an interrupt leaves no half image under a frame's name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".tmp-{path.name}")
+    try:
+        beside.write_bytes(cv2.imencode(path.suffix, frame, options)[1].tobytes())
+        beside.rename(path)
+    finally:
+        beside.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Label images of any kind, read exactly: ids, palette indices or colours."""

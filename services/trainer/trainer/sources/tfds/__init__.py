@@ -1,0 +1,1 @@
+"""TensorFlow Datasets, both ways: import a set, or build one from ours."""

@@ -1,0 +1,188 @@
+"""``data import-tfds``: any set of TensorFlow Datasets that has an image and a segmentation mask."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+from numpy.typing import NDArray
+
+from trainer.errors import UserError
+from trainer.progress import progress
+from trainer.sources.images import IMAGE_SUFFIXES, Picture
+from trainer.sources.import_report import ImportReport
+from trainer.sources.masks.class_files import ClassFile, class_file_of_names, read_class_file
+from trainer.sources.masks.decode import decode_mask, refuse_other_size
+from trainer.sources.masks.reader import MaskReader, Meaning, decode_ids, mask_reader, refuse_one_class
+from trainer.sources.tfds.known_sets import SOURCES, TfdsSource
+from trainer.sources.tfds.prepared import prepared_builder
+from trainer.sources.writing import DIVISION_BY_ID, SPLIT_CALLED, Division, LabelledImage, refuse_taken, write_dataset
+
+CLASSES_NAME = "classes.json"  # a class map beside the set, which `data build` writes
+BY_POSITION = "position"
+
+_ID_KEYS = ("id", "image_id", "file_name", "filename", "image/filename")
+
+
+def import_tfds(
+    name: str,
+    output: Path,
+    meaning: Meaning,
+    *,
+    image_key: str | None = None,
+    mask_key: str | None = None,
+    id_key: str | None = None,
+    data_dir: Path | None = None,
+    manual_dir: Path | None = None,
+    division: Division = DIVISION_BY_ID,
+) -> ImportReport:
+    """Read a TFDS set into the new data set ``output``; it is downloaded and prepared first where it is not yet.
+
+    Where the set itself has two or more of train, validation and test they are the splits; a set that keeps test
+    images but none for validation gives some of its training images for that.
+
+    Args:
+        name: ``name/config:version`` as TFDS has it, or the folder of a prepared set. Of oxford_iiit_pet,
+            scene_parse150 and cityscapes the keys, classes and values are known.
+        output: a folder that does not exist yet.
+        meaning: of the masks' values, where that is not known.
+        image_key: the image's feature; ``image`` unless known otherwise.
+        mask_key: the mask's feature; ``segmentation_mask`` unless known otherwise.
+        id_key: the feature that names an image; found by its usual names. ``position`` numbers them instead.
+        data_dir: where TFDS keeps its sets; its own default is ``~/tensorflow_datasets``.
+        manual_dir: where the files lie that a set asks its users to download themselves.
+        division: how the set divides where it does not itself.
+
+    Raises:
+        UserError: no such set or feature, it cannot be prepared, or its labels cannot be used. Nothing is written then.
+    """
+    refuse_taken(output)
+    known = SOURCES.get(name.split("/")[0].split(":")[0])
+    builder = prepared_builder(known.name if known and "/" not in name else name, data_dir, manual_dir)
+    known = None if _beside(builder).is_file() else SOURCES.get(builder.name)
+    image_key = _image_feature(builder, image_key or (known.image_key if known else "image"), "--image-key")
+    mask_key = _image_feature(builder, mask_key or (known.mask_key if known else "segmentation_mask"), "--mask-key")
+    examples = _Examples(builder, image_key, mask_key, _id_key(builder, id_key))
+    splits = [s for s in builder.info.splits if known is None or not known.splits or s in known.splits]
+    reader = _reader(builder, mask_key, known, meaning, lambda: examples.values(splits))
+
+    report = ImportReport(notes=list(reader.notes))
+    fixed = {SPLIT_CALLED[s] for s in splits if s in SPLIT_CALLED}
+    if len(fixed) > 1:
+        report.notes.extend(f"Its split {s!r} is left out" for s in splits if s not in SPLIT_CALLED)
+        splits = [s for s in splits if s in SPLIT_CALLED]
+
+    def images() -> Iterator[LabelledImage]:
+        for split in splits:
+            for item_id, picture, mask in examples.of(split):
+                place = division.keep(item_id, SPLIT_CALLED[split], fixed) if len(fixed) > 1 else None
+                yield LabelledImage(item_id, picture, partial(_read_mask, reader, mask), place)
+
+    total = sum(builder.info.splits[split].num_examples for split in splits)
+    return write_dataset(images(), total, reader.classes, output, division, report, refuse_one_class)
+
+
+class _Examples:
+    """The encoded images and masks of a prepared set, in the order in which it holds them."""
+
+    def __init__(self, builder: Any, image_key: str, mask_key: str, id_key: str | None) -> None:
+        self._builder, self._image_key, self._mask_key, self._id_key = builder, image_key, mask_key, id_key
+
+    def of(self, split: str) -> Iterator[tuple[str, Picture, Picture]]:
+        """Id, image and mask of each example of a split."""
+        encoded = {key: tfds.decode.SkipDecoding() for key in (self._image_key, self._mask_key)}
+        in_order = tfds.ReadConfig(interleave_cycle_length=1)
+        examples = self._builder.as_dataset(split=split, decoders=encoded, shuffle_files=False, read_config=in_order)
+        for number, example in enumerate(tfds.as_numpy(examples)):
+            where = f"{self._builder.info.full_name}: {split} example {number}"
+            item_id = f"{split}_{number:06d}" if self._id_key is None else _id(example[self._id_key], where)
+            image, mask = example[self._image_key], example[self._mask_key]
+            suffix = ".png" if image.startswith(b"\x89PNG") else ".jpg"
+            yield (
+                item_id,
+                Picture(f"{where}, {self._image_key}{suffix}", partial(bytes, image)),
+                Picture(f"{where}, {self._mask_key}", partial(bytes, mask)),
+            )
+
+    def values(self, splits: Sequence[str]) -> set[int]:
+        """Every value of every mask."""
+        found: set[int] = set()
+        total = sum(self._builder.info.splits[split].num_examples for split in splits)
+        with progress(None, "looking for classes", "mask", total=total) as bar:
+            for split in splits:
+                for _, _, mask in self.of(split):
+                    found.update(np.unique(decode_ids(mask.read(), mask.name)).tolist())
+                    bar.update()
+        return found
+
+
+def _image_feature(builder: Any, key: str, option: str) -> str:
+    features = builder.info.features
+    images = [k for k, feature in features.items() if isinstance(feature, tfds.features.Image)]
+    if key not in images:
+        raise UserError(
+            f"{builder.info.full_name} has no image feature {key!r}: its images are {', '.join(images) or 'none'}; "
+            f"choose with {option}"
+        )
+    return key
+
+
+def _id_key(builder: Any, asked: str | None) -> str | None:
+    """The feature that names an image; None for its position."""
+    if asked == BY_POSITION:
+        return None
+    scalars = {k: f for k, f in builder.info.features.items() if f.shape == ()}
+    named = [k for k, f in scalars.items() if not np.issubdtype(f.np_dtype, np.floating)]
+    if asked is None:
+        return next((key for key in _ID_KEYS if key in named), None)
+    if asked not in named:
+        raise UserError(
+            f"{builder.info.full_name} has no feature {asked!r} that could name an image: there are "
+            f"{', '.join(named) or 'none'}; --id-key {BY_POSITION} numbers the images"
+        )
+    return asked
+
+
+def _id(value: bytes | int, where: str) -> str:
+    text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    path = PurePosixPath(text)
+    if not path.name or path.is_absolute() or ".." in path.parts:
+        raise UserError(f"{where} is called {text!r}, which is no name of a file: give --id-key {BY_POSITION}")
+    return str(path.with_suffix("") if path.suffix.lower() in IMAGE_SUFFIXES else path)
+
+
+def _reader(builder: Any, mask_key: str, known: TfdsSource | None, meaning: Meaning, values: Any) -> MaskReader:
+    """What the person says goes before what is known of the set, and that before what the set says itself."""
+
+    def decode(data: bytes, name: str) -> NDArray[np.uint8]:
+        if known is None:
+            return decode_ids(data, name)
+        mask = decode_mask(data, name, indices=True)
+        return mask if mask.ndim == 2 else np.ascontiguousarray(mask[..., known.channel])
+
+    if known and meaning == Meaning():
+        values_of = known.values
+        notes = (known.note,) if known.note else ()
+        return MaskReader(known.classes, lambda data, name: values_of.ids(decode(data, name), name), notes)
+    return mask_reader(replace(meaning, kind="ids"), values, decode, _own_classes(builder, mask_key))
+
+
+def _beside(builder: Any) -> Path:
+    """The class map that ``data build`` writes beside a set."""
+    return Path(str(builder.data_path)) / CLASSES_NAME
+
+
+def _own_classes(builder: Any, mask_key: str) -> ClassFile | None:
+    if _beside(builder).is_file():
+        return read_class_file(_beside(builder))
+    names = getattr(builder.info.features[mask_key], "names", None)
+    return class_file_of_names(names, builder.info.full_name) if names else None
+
+
+def _read_mask(reader: MaskReader, mask: Picture, height: int, width: int) -> NDArray[np.uint8]:
+    ids = reader.read(mask.read(), mask.name)
+    refuse_other_size(ids, height, width, mask.name)
+    return ids
