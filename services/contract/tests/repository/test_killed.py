@@ -25,6 +25,7 @@ CASES = {
     "a rollback": (3, 1, "rollback road"),
     "a rollback by name": (3, None, "rollback road --to 1"),
     "a prune": (5, 1, "prune road"),
+    "a removal": (4, 1, "remove road 2"),
     "a first publish of what only a GPU loads": (0, None, "publish gpu"),
 }
 GPU = "models.gpu.config"
