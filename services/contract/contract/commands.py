@@ -9,10 +9,10 @@ from typing import Any, Optional, Sequence
 from contract.card import CardError
 from contract.repository import inventory, inventory_text
 from contract.repository.labels import label, remove_label
+from contract.repository.model import RepositoryError
 from contract.repository.prune import prune, remove_version
 from contract.repository.publish import PublishError
 from contract.repository.rollback import rollback
-from contract.repository.upkeep import UpkeepError
 from contract.serving_config.models_config import ModelsConfigError
 
 _DESCRIPTION = """\
@@ -27,9 +27,9 @@ def main(arguments: Optional[Sequence[str]] = None, prog: str = "segstack models
     options = create_parser(prog).parse_args(arguments)
     try:
         if not options.models_root.is_dir():
-            raise UpkeepError(f"{options.models_root} is not a folder: name the repository with --models-root")
+            raise RepositoryError(f"{options.models_root} is not a folder: name the repository with --models-root")
         options.run(options)
-    except (UpkeepError, CardError, ModelsConfigError, PublishError, OSError) as error:
+    except (RepositoryError, CardError, ModelsConfigError, PublishError, OSError) as error:
         print(f"{prog}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -96,7 +96,7 @@ def _list(options: argparse.Namespace) -> None:
         models = [model for model in models if model.name == options.model]
         if not models:
             there = ", ".join(names) or "none"
-            raise UpkeepError(f"model {options.model!r} not found in {options.models_root}; models there: {there}")
+            raise RepositoryError(f"model {options.model!r} not found in {options.models_root}; models there: {there}")
     print(inventory_text.as_json(models) if options.json else inventory_text.as_table(models))
 
 

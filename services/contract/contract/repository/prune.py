@@ -4,10 +4,10 @@ import itertools
 from pathlib import Path
 from typing import List
 
-from contract.repository import checksums
-from contract.repository.durable import sync
+from contract import checksums
+from contract.durable import sync
 from contract.repository.lock import TEMPORARY_PREFIX, remove
-from contract.repository.upkeep import HeldModel, UpkeepError, held, look_up
+from contract.repository.model import RepositoryError, RepositoryModel, find_model, locked_model
 from contract.serving_config import models_config
 from contract.serving_config.version_policy import TWO_NEWEST
 
@@ -23,12 +23,12 @@ def prune(models_root: Path, name: str, keep: int = TWO_NEWEST.count, dry_run: b
         The versions removed, or to be removed in a ``dry_run``.
 
     Raises:
-        UpkeepError: no such model.
+        RepositoryError: no such model.
         ModelsConfigError: models.config cannot be read.
     """
     if dry_run:
-        return _prunable(look_up(models_root, name), keep)
-    with held(models_root, name) as model:
+        return _prunable(find_model(models_root, name), keep)
+    with locked_model(models_root, name) as model:
         gone = _prunable(model, keep)
         if model.listed is not None:
             models_config.list_model(model.config, name, model.folders)
@@ -43,17 +43,17 @@ def remove_version(models_root: Path, name: str, version: int) -> None:
     The newest version stays, as the next publish would take its number again.
 
     Raises:
-        UpkeepError: no such model or version, or it is in use; the message says by what.
+        RepositoryError: no such model or version, or it is in use; the message says by what.
         ModelsConfigError: models.config cannot be read.
     """
-    with held(models_root, name) as model:
+    with locked_model(models_root, name) as model:
         model.check_has(version)
         if version not in _prunable(model, keep=1):
-            raise UpkeepError(f"{name} {version} was not removed: {_use(model, version)}")
+            raise RepositoryError(f"{name} {version} was not removed: {_use(model, version)}")
         _remove(model, version)
 
 
-def _use(model: HeldModel, version: int) -> str:
+def _use(model: RepositoryModel, version: int) -> str:
     """Why a version has to stay, and what would free it."""
     listed = model.listed
     labels = sorted(label for label, number in (listed.labels if listed else {}).items() if number == version)
@@ -69,7 +69,7 @@ def _use(model: HeldModel, version: int) -> str:
     return "serving falls back on it while newer versions are damaged; publish another one first"
 
 
-def _remove(model: HeldModel, version: int) -> None:
+def _remove(model: RepositoryModel, version: int) -> None:
     folder = model.folders[version]
     hidden = folder.with_name(f"{TEMPORARY_PREFIX}pruned-{version}")
     folder.rename(hidden)
@@ -77,7 +77,7 @@ def _remove(model: HeldModel, version: int) -> None:
     remove(hidden)
 
 
-def _prunable(model: HeldModel, keep: int) -> List[int]:
+def _prunable(model: RepositoryModel, keep: int) -> List[int]:
     kept = {max(model.folders)}
     if model.listed is not None:
         kept |= model.listed.policy.loads(model.folders)

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from contract import versions
-from contract.repository import checksums
+from contract import checksums, versions
 from contract.repository.labels import label
 from contract.repository.prune import prune
 from contract.serving_config.models_config import models

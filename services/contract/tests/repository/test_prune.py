@@ -2,11 +2,10 @@
 
 import pytest
 
-from contract import versions
-from contract.repository import checksums
+from contract import checksums, versions
 from contract.repository.labels import label
+from contract.repository.model import RepositoryError
 from contract.repository.prune import prune, remove_version
-from contract.repository.upkeep import UpkeepError
 from contract.serving_config.models_config import models
 
 BY_HAND = "model_version_policy { %s }"
@@ -79,14 +78,14 @@ class TestRemovingOneVersion:
     def test_labelled_version_is_kept(self, root, publish_versions):
         publish_versions(5)
         label(root, "road", "stable", 2)
-        with pytest.raises(UpkeepError, match=r"label stable points at it.*segstack models label road stable"):
+        with pytest.raises(RepositoryError, match=r"label stable points at it.*segstack models label road stable"):
             remove_version(root, "road", 2)
         assert versions(root, "road") == [1, 2, 3, 4, 5]
 
     @pytest.mark.parametrize(("version", "reason"), [(4, "latest 2"), (5, "newest version")])
     def test_loaded_version_is_kept(self, root, publish_versions, version, reason):
         publish_versions(5)
-        with pytest.raises(UpkeepError, match=reason):
+        with pytest.raises(RepositoryError, match=reason):
             remove_version(root, "road", version)
         assert versions(root, "road") == [1, 2, 3, 4, 5]
 
@@ -94,7 +93,7 @@ class TestRemovingOneVersion:
         publish_versions(5)
         label(root, "road", "stable", 1)
         label(root, "road", "stable", 2)
-        with pytest.raises(UpkeepError, match="segstack models prune road"):
+        with pytest.raises(RepositoryError, match="segstack models prune road"):
             remove_version(root, "road", 1)
         prune(root, "road", keep=5)
         remove_version(root, "road", 1)
@@ -104,12 +103,12 @@ class TestRemovingOneVersion:
         publish_versions(4)
         damage(3)
         damage(4)
-        with pytest.raises(UpkeepError, match="damaged"):
+        with pytest.raises(RepositoryError, match="damaged"):
             remove_version(root, "road", 2)
         remove_version(root, "road", 1)
         assert versions(root, "road") == [2, 3, 4]
 
     def test_unknown_version_is_an_error_that_lists_the_others(self, root, publish_versions):
         publish_versions(2)
-        with pytest.raises(UpkeepError, match=r"version 9.*1, 2"):
+        with pytest.raises(RepositoryError, match=r"version 9.*1, 2"):
             remove_version(root, "road", 9)
