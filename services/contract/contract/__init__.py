@@ -1,8 +1,8 @@
 """What every service agrees on. Standard library only; Python 3.8 (the converter's) to 3.13."""
 
 from contract.card import IGNORE_ID, CardError, ClassInfo, Metrics, ModelCard, Preprocessing
-from contract.repository.folders import versions
-from contract.repository.publish import PublishError, publish, publish_uncarded
+from contract.folders import versions
+from contract.repository.publish import PublishError, publish, publish_without_card
 from contract.serving_config.models_config import ModelsConfigError
 from contract.signatures import (
     DESCRIBE,
@@ -36,7 +36,7 @@ __all__ = [
     "__version__",
     "mismatches",
     "publish",
-    "publish_uncarded",
+    "publish_without_card",
     "signatures",
     "versions",
 ]

@@ -8,9 +8,9 @@ import tempfile
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from contract import SERVING_DEFAULT, ModelCard, publish, publish_uncarded, signatures
-from contract.repository.durable import sync, sync_tree
-from contract.repository.folders import ENGINE_PATH
+from contract import SERVING_DEFAULT, ModelCard, publish, publish_without_card, signatures
+from contract.durable import sync, sync_tree
+from contract.folders import ENGINE_PATH
 from contract.repository.publish import WARMUP_PATH
 from converter import images
 from converter.arguments import Options
@@ -161,7 +161,7 @@ def _publish(outcome: Outcome, proof: Proof, made: _Made) -> Result:
 
     def publish_to(models_root: Path) -> int:
         if card is None:
-            return publish_uncarded(models_root, options.name, write, check)
+            return publish_without_card(models_root, options.name, write, check)
         return publish(models_root, card, write, check)
 
     if options.output is not None:

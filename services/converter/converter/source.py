@@ -6,7 +6,7 @@ from typing import Optional
 
 from contract import CardError, ModelCard, versions
 from contract.card import check_model_name
-from contract.repository.folders import CARD_PATH, ENGINE_PATH
+from contract.folders import CARD_PATH, ENGINE_PATH
 from converter.errors import ConverterError
 
 

@@ -13,8 +13,8 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from contract import ModelCard
-from contract.repository.checksums import damage
-from contract.repository.folders import CARD_PATH, ENGINE_PATH
+from contract.checksums import damage
+from contract.folders import CARD_PATH, ENGINE_PATH
 from contract.repository.publish import WARMUP_PATH
 from contract.serving_config.models_config import model_names
 from converter import pipeline

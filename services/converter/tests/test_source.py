@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from contract import publish
-from contract.repository.folders import CARD_PATH, ENGINE_PATH
+from contract.folders import CARD_PATH, ENGINE_PATH
 from converter.errors import ConverterError
 from converter.source import find_source
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, field_validator, model_validator
 
-from contract.repository.durable import replace_file
+from contract.durable import replace_file
 from trainer.augmentation.operations import Operation, RecipeOperation, create_operation
 from trainer.errors import UserError
 from trainer.losses.registry import CLASS_WEIGHTED, CrossEntropy, Loss, PerClass, RecipeLoss

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from contract import ClassInfo
-from contract.repository.durable import replace_file, replacing
+from contract.durable import replace_file, replacing
 from trainer.errors import UserError
 from trainer.recipe import Recipe, load_recipe
 

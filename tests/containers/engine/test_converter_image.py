@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.repository.checksums import damage
+from contract.checksums import damage
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800)]
 

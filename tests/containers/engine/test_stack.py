@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from contract.repository.checksums import damage
+from contract.checksums import damage
 from trainer.datasets.dataset import Dataset, load_dataset
 from trainer.metrics.confusion import ConfusionMatrix
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterable, List, Optional, Tuple
 
+from contract import checksums
 from contract.card import CardError, ModelCard
-from contract.repository import checksums
-from contract.repository.folders import CARD_PATH, needs_its_gpu, version_folders
+from contract.folders import CARD_PATH, needs_its_gpu, version_folders
 from contract.repository.lock import TEMPORARY_PREFIX
 from contract.serving_config import models_config
 from contract.serving_config.models_config import ListedModel

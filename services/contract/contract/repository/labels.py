@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Optional
 
-from contract.repository import checksums
-from contract.repository.upkeep import UpkeepError, held, joined
+from contract import checksums
+from contract.repository.model import RepositoryError, joined, locked_model
 from contract.serving_config import models_config
 from contract.serving_config.version_policy import TWO_NEWEST
 
@@ -19,22 +19,22 @@ def label(models_root: Path, name: str, text: str, version: int) -> Optional[int
         The version it pointed at before, None when it is new.
 
     Raises:
-        UpkeepError: no such model or version, a damaged one, or a policy written by hand that does not load it.
+        RepositoryError: no such model or version, a damaged one, or a policy written by hand that does not load it.
         ModelsConfigError: models.config cannot be read.
     """
     if not text.strip() or not text.isprintable():
-        raise UpkeepError(f"label {text!r}: expected a word such as stable or canary")
-    with held(models_root, name) as model:
+        raise RepositoryError(f"label {text!r}: expected a word such as stable or canary")
+    with locked_model(models_root, name) as model:
         model.check_has(version)
         damage = checksums.damage(model.folders[version])
         if damage:
-            raise UpkeepError(
+            raise RepositoryError(
                 f"{name} {version} is damaged: {damage}; a label on a version that does not load would hold up every "
                 "other label; choose another version"
             )
         listed = model.listed
         if listed is not None and listed.by_hand and version not in listed.policy.loads(model.folders):
-            raise UpkeepError(
+            raise RepositoryError(
                 f"{model.config}: the policy of {name} was written by hand ({listed.policy}) and does not load version "
                 f"{version}, and a label needs a loaded one; write latest {{ num_versions: {TWO_NEWEST.count} }} to "
                 "have the policy follow the labels, or add the version to it"
@@ -50,13 +50,13 @@ def remove_label(models_root: Path, name: str, text: str) -> int:
     """Take the label ``text`` away from a model; returns the version it pointed at.
 
     Raises:
-        UpkeepError: no such model or label.
+        RepositoryError: no such model or label.
         ModelsConfigError: models.config cannot be read.
     """
-    with held(models_root, name) as model:
+    with locked_model(models_root, name) as model:
         labels = dict(model.listed.labels) if model.listed else {}
         if text not in labels:
-            raise UpkeepError(f"{name} has no label {text!r}: it has {joined(sorted(labels))}")
+            raise RepositoryError(f"{name} has no label {text!r}: it has {joined(sorted(labels))}")
         version = labels.pop(text)
         models_config.list_model(model.config, name, model.folders, labels)
     return version

@@ -1,13 +1,13 @@
-"""Pruning: versions that nobody is served go, and their disk space comes back."""
+"""Removing versions that serving does not load, which frees their disk space: all of a model's, or one."""
 
 import itertools
 from pathlib import Path
 from typing import List
 
-from contract.repository import checksums
-from contract.repository.durable import sync
+from contract import checksums
+from contract.durable import sync
 from contract.repository.lock import TEMPORARY_PREFIX, remove
-from contract.repository.upkeep import HeldModel, held, look_up
+from contract.repository.model import RepositoryError, RepositoryModel, find_model, locked_model
 from contract.serving_config import models_config
 from contract.serving_config.version_policy import TWO_NEWEST
 
@@ -23,25 +23,61 @@ def prune(models_root: Path, name: str, keep: int = TWO_NEWEST.count, dry_run: b
         The versions removed, or to be removed in a ``dry_run``.
 
     Raises:
-        UpkeepError: no such model.
+        RepositoryError: no such model.
         ModelsConfigError: models.config cannot be read.
     """
     if dry_run:
-        return _prunable(look_up(models_root, name), keep)
-    with held(models_root, name) as model:
+        return _prunable(find_model(models_root, name), keep)
+    with locked_model(models_root, name) as model:
         gone = _prunable(model, keep)
         if model.listed is not None:
             models_config.list_model(model.config, name, model.folders)
         for version in gone:
-            folder = model.folders[version]
-            hidden = folder.with_name(f"{TEMPORARY_PREFIX}pruned-{version}")
-            folder.rename(hidden)
-            sync(hidden.parent)
-            remove(hidden)
+            _remove(model, version)
     return gone
 
 
-def _prunable(model: HeldModel, keep: int) -> List[int]:
+def remove_version(models_root: Path, name: str, version: int) -> None:
+    """Remove one version, which serving does not load and no label names. A reader sees all of it or nothing.
+
+    The newest version stays, as the next publish would take its number again.
+
+    Raises:
+        RepositoryError: no such model or version, or it is in use; the message says by what.
+        ModelsConfigError: models.config cannot be read.
+    """
+    with locked_model(models_root, name) as model:
+        model.check_has(version)
+        if version not in _prunable(model, keep=1):
+            raise RepositoryError(f"{name} {version} was not removed: {_use(model, version)}")
+        _remove(model, version)
+
+
+def _use(model: RepositoryModel, version: int) -> str:
+    """Why a version has to stay, and what would free it."""
+    listed = model.listed
+    labels = sorted(label for label, number in (listed.labels if listed else {}).items() if number == version)
+    if labels:
+        return f"label {labels[0]} points at it; move the label first: segstack models label {model.name} {labels[0]} …"
+    if version == max(model.folders):
+        return "it is the newest version, whose number the next publish would take again; publish another one first"
+    if listed is not None and version in listed.policy.loads(model.folders):
+        return (
+            f"serving loads it by the policy in {model.config} ({listed.policy}); publish newer versions first, or, "
+            f"where a label has just left it: segstack models prune {model.name}"
+        )
+    return "serving falls back on it while newer versions are damaged; publish another one first"
+
+
+def _remove(model: RepositoryModel, version: int) -> None:
+    folder = model.folders[version]
+    hidden = folder.with_name(f"{TEMPORARY_PREFIX}pruned-{version}")
+    folder.rename(hidden)
+    sync(hidden.parent)
+    remove(hidden)
+
+
+def _prunable(model: RepositoryModel, keep: int) -> List[int]:
     kept = {max(model.folders)}
     if model.listed is not None:
         kept |= model.listed.policy.loads(model.folders)

@@ -11,12 +11,11 @@ import shutil
 from pathlib import Path
 from typing import Callable, Optional
 
-from contract import warmup
+from contract import checksums, warmup
 from contract.card import CardError, ModelCard, check_model_name
-from contract.repository import checksums
-from contract.repository.durable import sync, sync_tree
-from contract.repository.folders import CARD_PATH as CARD_PATH  # who reads a card takes it from here
-from contract.repository.folders import version_folders, versions
+from contract.durable import sync, sync_tree
+from contract.folders import CARD_PATH as CARD_PATH  # who reads a card takes it from here
+from contract.folders import version_folders, versions
 from contract.repository.lock import TEMPORARY_PREFIX, clear_leftovers, locked
 from contract.serving_config import models_config
 
@@ -60,7 +59,7 @@ def publish(
         return publish_next(models_root, card.name, card, write, check)
 
 
-def publish_uncarded(
+def publish_without_card(
     models_root: Path,
     name: str,
     write: Callable[[Path], None],

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, Mapping, Optional
 
+from contract import checksums
 from contract.card import CardError, ModelCard
-from contract.repository import checksums
-from contract.repository.folders import CARD_PATH
+from contract.folders import CARD_PATH
+from contract.repository.model import RepositoryError, locked_model
 from contract.repository.publish import publish_next
-from contract.repository.upkeep import UpkeepError, held
 from contract.serving_config.version_policy import Specific
 
 
@@ -38,10 +38,10 @@ def rollback(models_root: Path, name: str, to: Optional[int] = None) -> Rollback
             to, the version before counts: rolling back twice goes two versions back.
 
     Raises:
-        UpkeepError: no such model or version, none before, a damaged one, or a policy that would not load the copy.
+        RepositoryError: no such model or version, none before, a damaged one, or a policy that would not load the copy.
         ModelsConfigError: models.config cannot be read.
     """
-    with held(models_root, name) as model:
+    with locked_model(models_root, name) as model:
         newest = max(model.folders)
         if to is None:
             source = _previous(model.folders, name)
@@ -49,9 +49,9 @@ def rollback(models_root: Path, name: str, to: Optional[int] = None) -> Rollback
             model.check_has(to)
             source = to
         if source == newest:
-            raise UpkeepError(f"{name} {source} is the newest version and serves already: name an earlier one")
+            raise RepositoryError(f"{name} {source} is the newest version and serves already: name an earlier one")
         if model.listed is not None and model.listed.by_hand and isinstance(model.listed.policy, Specific):
-            raise UpkeepError(
+            raise RepositoryError(
                 f"{model.config}: the policy of {name} was written by hand ({model.listed.policy}), so a new version "
                 "would not be loaded; name the version to serve there"
             )
@@ -76,7 +76,7 @@ def _previous(folders: Mapping[int, Path], name: str) -> int:
     earlier = [version for version in folders if version < first]
     if not earlier:
         same = f" (version {newest} is version {first} again)" if first != newest else ""
-        raise UpkeepError(
+        raise RepositoryError(
             f"{name} has no version before {first}{same}: name one with --to if there is another to serve"
         )
     return max(earlier)
@@ -96,11 +96,15 @@ def _card(folder: Path, name: str, version: int) -> Optional[ModelCard]:
     except FileNotFoundError:
         if checksums.read(folder) is not None:
             return None
-        raise UpkeepError(f"{name} {version} has no {CARD_PATH}, so it cannot be published again: export it") from None
+        raise RepositoryError(
+            f"{name} {version} has no {CARD_PATH}, so it cannot be published again: export it"
+        ) from None
     except CardError as error:
-        raise UpkeepError(f"{folder / CARD_PATH}: {error}") from None
+        raise RepositoryError(f"{folder / CARD_PATH}: {error}") from None
     if card.name != name:
-        raise UpkeepError(f"{name} {version} was published as {card.name}: roll back {card.name}, or publish it anew")
+        raise RepositoryError(
+            f"{name} {version} was published as {card.name}: roll back {card.name}, or publish it anew"
+        )
     return card
 
 
@@ -108,7 +112,7 @@ def _whole(folder: Path, name: str, version: int) -> Dict[str, str]:
     """The sums of a version whose files are what was published."""
     damage = checksums.damage(folder)
     if damage:
-        raise UpkeepError(f"{name} {version} is damaged: {damage}; name another version with --to")
+        raise RepositoryError(f"{name} {version} is damaged: {damage}; name another version with --to")
     return checksums.read(folder) or checksums.of(folder)
 
 
@@ -120,4 +124,4 @@ def _check_copy(folder: Path, expected: Mapping[str, str]) -> None:
     copied = checksums.read(folder) or {}
     for path, digest in expected.items():
         if copied.get(path) != digest:
-            raise UpkeepError(f"{path} came out differently in the copy: nothing was published; see to the disk")
+            raise RepositoryError(f"{path} came out differently in the copy: nothing was published; see to the disk")

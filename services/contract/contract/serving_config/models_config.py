@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import AbstractSet, Collection, Dict, List, Mapping, Optional, Sequence
 
-from contract.repository import checksums
-from contract.repository.durable import replace_file
-from contract.repository.folders import needs_its_gpu
+from contract import checksums
+from contract.durable import replace_file
+from contract.folders import needs_its_gpu
 from contract.serving_config import textproto, version_policy
 from contract.serving_config.textproto import Message, Value
 from contract.serving_config.version_policy import TWO_NEWEST, Policy, Specific

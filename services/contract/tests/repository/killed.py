@@ -2,7 +2,7 @@
 
 A step is a change to the file system, or a file opened on the way to one. For every step there is a copy of the
 repository, OUT/<step>, in which a process of its own runs the command and is killed by SIGKILL just before it; the
-last copy, OUT/whole, is the one in which it came to its end. COMMAND is one of ``python -m contract``, or
+last copy, OUT/whole, is the one in which it came to its end. COMMAND is one of ``segstack models``, or
 ``publish``, or ``publish gpu`` of a model that only its GPU can load.
 """
 
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from contract import ClassInfo, ModelCard, publish
-from contract.__main__ import main
+from contract.commands import main
 
 _CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.chmod", "os.utime"}
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT

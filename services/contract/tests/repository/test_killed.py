@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from contract import versions
-from contract.repository import checksums
+from contract import checksums, versions
 from contract.repository.labels import label
 from contract.repository.prune import prune
 from contract.serving_config.models_config import models
@@ -25,6 +24,7 @@ CASES = {
     "a rollback": (3, 1, "rollback road"),
     "a rollback by name": (3, None, "rollback road --to 1"),
     "a prune": (5, 1, "prune road"),
+    "a removal": (4, 1, "remove road 2"),
     "a first publish of what only a GPU loads": (0, None, "publish gpu"),
 }
 GPU = "models.gpu.config"

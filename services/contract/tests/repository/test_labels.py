@@ -4,9 +4,9 @@ import pytest
 
 from contract import versions
 from contract.repository.labels import label, remove_label
+from contract.repository.model import RepositoryError
 from contract.repository.prune import prune
 from contract.repository.rollback import rollback
-from contract.repository.upkeep import UpkeepError
 from contract.serving_config.models_config import models
 
 BY_HAND = "model_version_policy { %s }"
@@ -73,21 +73,21 @@ class TestALabel:
     def test_is_refused(self, root, publish_versions, written, name, text, version, sentence):
         publish_versions(3)
         before = written(root / "models.config")
-        with pytest.raises(UpkeepError, match=sentence):
+        with pytest.raises(RepositoryError, match=sentence):
             label(root, name, text, version)
         assert written(root / "models.config") == before
 
     def test_on_a_damaged_version_is_refused(self, root, publish_versions, policy, damage):
         publish_versions(2)
         damage(2)
-        with pytest.raises(UpkeepError, match=r"road 2 is damaged: saved_model.pb is not what was published"):
+        with pytest.raises(RepositoryError, match=r"road 2 is damaged: saved_model.pb is not what was published"):
             label(root, "road", "stable", 2)
         assert policy() == ("latest 2", {})
 
     def test_that_is_not_there_cannot_be_removed(self, root, publish_versions):
         publish_versions(1)
         label(root, "road", "stable", 1)
-        with pytest.raises(UpkeepError, match="road has no label 'canary': it has stable"):
+        with pytest.raises(RepositoryError, match="road has no label 'canary': it has stable"):
             remove_label(root, "road", "canary")
 
 
@@ -106,14 +106,14 @@ class TestAPolicyWrittenByHand:
     def test_that_would_not_load_the_version_refuses_its_label(self, root, publish_versions, write_config, policy):
         publish_versions(4)
         write_config(BY_HAND % "latest { num_versions: 3 }")
-        with pytest.raises(UpkeepError, match=r"written by hand \(latest 3\) and does not load version 1"):
+        with pytest.raises(RepositoryError, match=r"written by hand \(latest 3\) and does not load version 1"):
             label(root, "road", "stable", 1)
         assert policy() == ("latest 3", {})
 
     def test_none_at_all_is_one(self, root, publish_versions, write_config, policy):
         publish_versions(3)
         write_config("")
-        with pytest.raises(UpkeepError, match=r"written by hand \(latest 1\)"):
+        with pytest.raises(RepositoryError, match=r"written by hand \(latest 1\)"):
             label(root, "road", "stable", 2)
 
     def test_a_person_may_take_one_over(self, root, publish_versions, policy):
@@ -137,6 +137,8 @@ class TestAPolicyWrittenByHand:
     def test_that_loads_certain_versions_alone_refuses_a_rollback(self, root, publish_versions, write_config):
         publish_versions(3)
         write_config(BY_HAND % "specific { versions: 3 }")
-        with pytest.raises(UpkeepError, match=r"written by hand \(specific 3\), so a new version would not be loaded"):
+        with pytest.raises(
+            RepositoryError, match=r"written by hand \(specific 3\), so a new version would not be loaded"
+        ):
             rollback(root, "road")
         assert versions(root, "road") == [1, 2, 3]

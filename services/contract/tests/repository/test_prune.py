@@ -1,9 +1,11 @@
-"""Pruning: what goes, and all that stays."""
+"""Pruning and removing: what is removed, and what is kept."""
 
-from contract import versions
-from contract.repository import checksums
+import pytest
+
+from contract import checksums, versions
 from contract.repository.labels import label
-from contract.repository.prune import prune
+from contract.repository.model import RepositoryError
+from contract.repository.prune import prune, remove_version
 from contract.serving_config.models_config import models
 
 BY_HAND = "model_version_policy { %s }"
@@ -64,3 +66,49 @@ class TestPruning:
         (root / "road/1").symlink_to(tmp_path / "elsewhere")
         assert prune(root, "road") == [1]
         assert checksums.damage(tmp_path / "elsewhere") is None
+
+
+class TestRemovingOneVersion:
+    def test_removes_that_version_alone(self, root, publish_versions, leftovers):
+        publish_versions(5)
+        remove_version(root, "road", 2)
+        assert versions(root, "road") == [1, 3, 4, 5]
+        assert leftovers() == []
+
+    def test_labelled_version_is_kept(self, root, publish_versions):
+        publish_versions(5)
+        label(root, "road", "stable", 2)
+        with pytest.raises(RepositoryError, match=r"label stable points at it.*segstack models label road stable"):
+            remove_version(root, "road", 2)
+        assert versions(root, "road") == [1, 2, 3, 4, 5]
+
+    @pytest.mark.parametrize(("version", "reason"), [(4, "latest 2"), (5, "newest version")])
+    def test_loaded_version_is_kept(self, root, publish_versions, version, reason):
+        publish_versions(5)
+        with pytest.raises(RepositoryError, match=reason):
+            remove_version(root, "road", version)
+        assert versions(root, "road") == [1, 2, 3, 4, 5]
+
+    def test_version_that_a_label_has_just_left_goes_after_pruning_has_updated_the_policy(self, root, publish_versions):
+        publish_versions(5)
+        label(root, "road", "stable", 1)
+        label(root, "road", "stable", 2)
+        with pytest.raises(RepositoryError, match="segstack models prune road"):
+            remove_version(root, "road", 1)
+        prune(root, "road", keep=5)
+        remove_version(root, "road", 1)
+        assert versions(root, "road") == [2, 3, 4, 5]
+
+    def test_last_whole_version_below_damaged_ones_is_kept(self, root, publish_versions, damage):
+        publish_versions(4)
+        damage(3)
+        damage(4)
+        with pytest.raises(RepositoryError, match="damaged"):
+            remove_version(root, "road", 2)
+        remove_version(root, "road", 1)
+        assert versions(root, "road") == [2, 3, 4]
+
+    def test_unknown_version_is_an_error_that_lists_the_others(self, root, publish_versions):
+        publish_versions(2)
+        with pytest.raises(RepositoryError, match=r"version 9.*1, 2"):
+            remove_version(root, "road", 9)

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from contract import CardError, ModelCard, ModelsConfigError, PublishError, publish, versions
+from contract.folders import ENGINE_PATH
 from contract.repository import publish as repository
-from contract.repository.folders import ENGINE_PATH
 from contract.repository.labels import label
 from contract.repository.prune import prune
-from contract.repository.publish import publish_uncarded
+from contract.repository.publish import publish_without_card
 from contract.repository.rollback import rollback
 from contract.serving_config import models_config
 from contract.serving_config.models_config import model_names, models
@@ -161,7 +161,7 @@ class TestAnothersModel:
     """Published without a card: the converter's, of a source that had none."""
 
     def test_has_what_it_brings_and_its_sums(self, root, write_model):
-        assert publish_uncarded(root, "theirs", write_model, accept) == 1
+        assert publish_without_card(root, "theirs", write_model, accept) == 1
         assert files(root / "theirs/1") == [
             *("assets.extra", "assets.extra/SHA256SUMS", "saved_model.pb", "variables", "variables/variables.index")
         ]
@@ -170,7 +170,7 @@ class TestAnothersModel:
     @pytest.mark.parametrize("name", ["../theirs", "", "models.gpu.config"])
     def test_needs_a_name_that_is_free(self, root, write_model, name):
         with pytest.raises(CardError, match="model name"):
-            publish_uncarded(root, name, write_model, accept)
+            publish_without_card(root, name, write_model, accept)
         assert not root.exists()
 
 
@@ -199,7 +199,7 @@ class TestAModelOfEngines:
             (folder / ENGINE_PATH).parent.mkdir()
             (folder / ENGINE_PATH).write_text("{}")
 
-        publish_uncarded(root, "theirs-trt-fp16", write, accept)
+        publish_without_card(root, "theirs-trt-fp16", write, accept)
         assert model_names(root / "models.config") == []
         assert model_names(root / "models.gpu.config") == ["theirs-trt-fp16"]
 

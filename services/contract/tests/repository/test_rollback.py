@@ -2,14 +2,13 @@
 
 import pytest
 
-from contract import versions
-from contract.repository import checksums
+from contract import checksums, versions
+from contract.folders import ENGINE_PATH
 from contract.repository import rollback as module
-from contract.repository.folders import ENGINE_PATH
 from contract.repository.labels import label
-from contract.repository.publish import publish_uncarded
+from contract.repository.model import RepositoryError
+from contract.repository.publish import publish_without_card
 from contract.repository.rollback import Rollback, rollback
-from contract.repository.upkeep import UpkeepError
 from contract.serving_config.models_config import listed
 
 
@@ -33,7 +32,7 @@ class TestARollback:
         assert rollback(root, "road").source == 3
         assert rollback(root, "road").source == 2
         assert rollback(root, "road").source == 1
-        with pytest.raises(UpkeepError, match=r"road has no version before 1 \(version 7 is version 1 again\)"):
+        with pytest.raises(RepositoryError, match=r"road has no version before 1 \(version 7 is version 1 again\)"):
             rollback(root, "road")
 
     def test_may_name_its_version(self, root, publish_versions):
@@ -56,26 +55,30 @@ class TestARollback:
     )
     def test_is_refused(self, root, publish_versions, to, sentence):
         publish_versions(2)
-        with pytest.raises(UpkeepError, match=sentence):
+        with pytest.raises(RepositoryError, match=sentence):
             rollback(root, "road", to=to)
         assert versions(root, "road") == [1, 2]
 
     def test_of_the_only_version_is_refused(self, root, publish_versions):
         publish_versions(1)
-        with pytest.raises(UpkeepError, match="road has no version before 1"):
+        with pytest.raises(RepositoryError, match="road has no version before 1"):
             rollback(root, "road")
 
     def test_to_a_damaged_version_is_refused(self, root, publish_versions, damage):
         publish_versions(3)
         damage(2)
-        with pytest.raises(UpkeepError, match=r"road 2 is damaged: saved_model.pb is not what was published; name an"):
+        with pytest.raises(
+            RepositoryError, match=r"road 2 is damaged: saved_model.pb is not what was published; name an"
+        ):
             rollback(root, "road")
         assert rollback(root, "road", to=1).version == 4
 
     def test_to_a_version_whose_card_was_lost_is_refused_as_any_damage(self, root, publish_versions):
         publish_versions(2)
         (root / "road/1/assets.extra/model_card.json").unlink()
-        with pytest.raises(UpkeepError, match=r"road 1 is damaged: assets.extra/model_card.json is missing; name an"):
+        with pytest.raises(
+            RepositoryError, match=r"road 1 is damaged: assets.extra/model_card.json is missing; name an"
+        ):
             rollback(root, "road")
 
     def test_of_anothers_model_that_never_had_a_card(self, root, write_model):
@@ -85,7 +88,7 @@ class TestARollback:
             (folder / ENGINE_PATH).write_text(f'{{"built_for": "{folder.name}"}}')
 
         for _ in range(2):
-            publish_uncarded(root, "theirs-trt-fp16", write, lambda folder: None)
+            publish_without_card(root, "theirs-trt-fp16", write, lambda folder: None)
         assert rollback(root, "theirs-trt-fp16") == Rollback(source=1, version=3, replaced=2)
         first, third = ((root / "theirs-trt-fp16" / version / ENGINE_PATH).read_text() for version in "13")
         assert first == third
@@ -101,13 +104,13 @@ class TestARollback:
         card = root / "road/1/assets.extra/model_card.json"
         (root / "road/1/assets.extra/SHA256SUMS").unlink()
         card.write_text(card.read_text().replace('"road"', '"signs"', 1))
-        with pytest.raises(UpkeepError, match="road 1 was published as signs"):
+        with pytest.raises(RepositoryError, match="road 1 was published as signs"):
             rollback(root, "road")
         card.write_text("{}")
-        with pytest.raises(UpkeepError, match=r"model_card.json: model card has schema_version None"):
+        with pytest.raises(RepositoryError, match=r"model_card.json: model card has schema_version None"):
             rollback(root, "road")
         card.unlink()
-        with pytest.raises(UpkeepError, match=r"road 1 has no assets.extra/model_card.json"):
+        with pytest.raises(RepositoryError, match=r"road 1 has no assets.extra/model_card.json"):
             rollback(root, "road")
         assert versions(root, "road") == [1, 2]
 
@@ -120,7 +123,7 @@ class TestARollback:
             (folder / "saved_model.pb").write_text("another graph")
 
         monkeypatch.setattr(module, "_copy", copy_badly)
-        with pytest.raises(UpkeepError, match=r"saved_model.pb came out differently in the copy"):
+        with pytest.raises(RepositoryError, match=r"saved_model.pb came out differently in the copy"):
             rollback(root, "road")
         assert versions(root, "road") == [1, 2]
         assert leftovers() == []

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from contract import ModelsConfigError
-from contract.repository.folders import ENGINE_PATH
+from contract.folders import ENGINE_PATH
 from contract.serving_config import models_config
 from contract.serving_config.models_config import ListedModel, in_force, list_model, listed, model_names, models
 from contract.serving_config.textproto import parse

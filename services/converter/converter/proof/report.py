@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Iterator, List, Sequence
 
-from contract.repository.durable import replace_file
+from contract.durable import replace_file
 from converter.proof.outcome import Outcome
 
 if TYPE_CHECKING:

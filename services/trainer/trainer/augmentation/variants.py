@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract import ClassInfo
-from contract.repository.durable import replace_file
+from contract.durable import replace_file
 from trainer.augmentation.labelled_source import Labelled
 from trainer.augmentation.operations import Operation, apply
 from trainer.datasets.pair import Pair

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contract import CardError, ClassInfo
-from contract.repository.durable import replace_file
+from contract.durable import replace_file
 from trainer.errors import UserError
 
 INDEX_NAME = "dataset.json"

@@ -5,7 +5,7 @@ import json
 from contextlib import closing, suppress
 from pathlib import Path
 
-from contract.repository.durable import replace_file
+from contract.durable import replace_file
 from trainer.datasets.dataset import Dataset, Item
 from trainer.datasets.inspection import Inspection, inspect
 from trainer.progress import progress

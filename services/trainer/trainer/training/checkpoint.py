@@ -16,7 +16,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.repository.durable import replacing
+from contract.durable import replacing
 from trainer.errors import UserError
 from trainer.runs import BEST
 from trainer.training.distribution import Distribution

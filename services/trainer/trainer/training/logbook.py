@@ -14,7 +14,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from contract import ClassInfo
-from contract.repository.durable import replace_file
+from contract.durable import replace_file
 from trainer.recipe import Recipe
 from trainer.training import tensorboard
 

@@ -3,7 +3,7 @@
 import shlex
 from pathlib import Path
 
-from contract.repository.durable import replace_file
+from contract.durable import replace_file
 from trainer.recipe import Recipe
 
 _TEXT = """# {title}

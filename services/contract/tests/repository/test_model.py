@@ -4,9 +4,9 @@ import pytest
 
 from contract import CardError, ModelsConfigError
 from contract.repository.labels import label, remove_label
-from contract.repository.prune import prune
+from contract.repository.model import RepositoryError
+from contract.repository.prune import prune, remove_version
 from contract.repository.rollback import rollback
-from contract.repository.upkeep import UpkeepError
 
 
 class TestEveryCommand:
@@ -16,8 +16,9 @@ class TestEveryCommand:
             lambda root: remove_label(root, "road", "stable"),
             lambda root: rollback(root, "road"),
             lambda root: prune(root, "road"),
+            lambda root: remove_version(root, "road", 1),
         ],
-        ids=["label", "remove_label", "rollback", "prune"],
+        ids=["label", "remove_label", "rollback", "prune", "remove"],
     )
     def command(self, request):
         return request.param
@@ -41,9 +42,9 @@ class TestEveryCommand:
         assert (root / "models.config").read_text() == "model_config_list {"
 
     def test_makes_no_lock_where_there_is_no_repository(self, tmp_path, command):
-        with pytest.raises(UpkeepError, match="has no published model 'road': it has none"):
+        with pytest.raises(RepositoryError, match="has no published model 'road': it has none"):
             command(tmp_path)
-        with pytest.raises(UpkeepError, match="has no published model 'road': it has none"):
+        with pytest.raises(RepositoryError, match="has no published model 'road': it has none"):
             command(tmp_path / "nowhere")
         assert list(tmp_path.iterdir()) == []
 

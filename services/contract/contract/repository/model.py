@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import Dict, Iterable, Iterator, Optional
 
 from contract.card import check_model_name
-from contract.repository.folders import version_folders
+from contract.folders import version_folders
 from contract.repository.lock import clear_leftovers, locked
 from contract.serving_config import models_config
 from contract.serving_config.models_config import ListedModel
 
 
-class UpkeepError(RuntimeError):
+class RepositoryError(RuntimeError):
     """A request that the repository does not allow; the message says what it has instead. Nothing was changed."""
 
 
 @dataclass(frozen=True)
-class HeldModel:
+class RepositoryModel:
     """A model as it stands in the repository, and the file that lists it; ``listed`` is None when that is to come."""
 
     name: str
@@ -26,33 +26,35 @@ class HeldModel:
     listed: Optional[ListedModel]
 
     def check_has(self, version: int) -> None:
-        """Raise :class:`UpkeepError` unless it has this version."""
+        """Raise :class:`RepositoryError` unless it has this version."""
         if version not in self.folders:
-            raise UpkeepError(f"{self.name} has no version {version}: it has {joined(sorted(self.folders))}")
+            raise RepositoryError(f"{self.name} has no version {version}: it has {joined(sorted(self.folders))}")
 
 
-def look_up(models_root: Path, name: str) -> HeldModel:
+def find_model(models_root: Path, name: str) -> RepositoryModel:
     """The model as it stands now; without the lock it may change at any time.
 
     Raises:
         CardError: no model can have this name.
-        UpkeepError: there is no such model.
+        RepositoryError: there is no such model.
         ModelsConfigError: models.config cannot be read.
     """
     check_model_name(name)
     folders = version_folders(models_root, name)
     if not folders:
         there = sorted(path.name for path in models_root.glob("*") if version_folders(models_root, path.name))
-        raise UpkeepError(f"{models_root} has no published model {name!r}: it has {joined(there)}")
-    return HeldModel(name, models_config.home(models_root, name), folders, models_config.listed(models_root).get(name))
+        raise RepositoryError(f"{models_root} has no published model {name!r}: it has {joined(there)}")
+    return RepositoryModel(
+        name, models_config.home(models_root, name), folders, models_config.listed(models_root).get(name)
+    )
 
 
 @contextlib.contextmanager
-def held(models_root: Path, name: str) -> Iterator[HeldModel]:
+def locked_model(models_root: Path, name: str) -> Iterator[RepositoryModel]:
     """The model under the repository's lock, with nothing left of a killed writer."""
-    look_up(models_root, name)  # what is no repository gets no lock file
+    find_model(models_root, name)  # what is no repository gets no lock file
     with locked(models_root):
-        model = look_up(models_root, name)
+        model = find_model(models_root, name)
         clear_leftovers(models_root)
         clear_leftovers(models_root / name)
         yield model

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.repository import durable
+from contract import durable
 
 
 @pytest.fixture

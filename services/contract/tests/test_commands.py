@@ -1,4 +1,4 @@
-"""``python -m contract``: one sentence for every outcome, and its exit status."""
+"""``segstack models``: one sentence for every outcome, and its exit status."""
 
 import json
 import subprocess
@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from contract import versions
-from contract.__main__ import main
+from contract.commands import main
 from contract.serving_config.models_config import models
 
 
@@ -52,8 +52,9 @@ def test_label(run, root, publish_versions):
 
 def test_rollback(run, root, publish_versions):
     publish_versions(2)
-    said = "road: version 1 is published again as version 3, in front of version 2; labels stay where they are\n"
-    assert run("rollback road") == (0, said, "")
+    status, out, err = run("rollback road")
+    assert (status, err) == (0, "")
+    assert out.startswith("road: version 1 is published again as version 3, and serves in place of version 2")
     _, out, _ = run("rollback road --to 2")
     assert out.startswith("road: version 2 is published again as version 4")
 
@@ -77,20 +78,22 @@ def test_a_listed_model_without_a_version_holds_up_no_pruning(run, root, publish
 @pytest.mark.parametrize(
     ("command", "sentence"),
     [
-        ("list raod", "has no model 'raod': it has road"),
+        ("list raod", "'raod' not found"),
         ("label raod stable 1", "has no published model 'raod': it has road"),
         ("label road stable 9", "road has no version 9: it has 1"),
         ("label road stable --remove", "road has no label 'stable': it has none"),
         ("rollback road", "road has no version before 1"),
         ("rollback road --to 9", "road has no version 9: it has 1"),
         ("prune raod", "has no published model 'raod': it has road"),
+        ("remove road 1", "road 1 was not removed: it is the newest version"),
+        ("remove road 9", "road has no version 9: it has 1"),
     ],
 )
 def test_a_refusal_is_one_sentence_and_status_1(run, publish_versions, command, sentence):
     publish_versions(1)
     status, out, err = run(command)
     assert (status, out) == (1, "")
-    assert err.startswith("contract: ")
+    assert err.startswith("segstack models: ")
     assert sentence in err
     assert err.count("\n") == 1
 
@@ -107,7 +110,7 @@ def test_a_repository_that_cannot_be_read_is_a_refusal_too(run, root, publish_ve
 
 @pytest.mark.parametrize("command", ["list", "prune --all", "rollback road"])
 def test_a_folder_that_is_not_there_is_named(run, root, command):
-    assert run(command) == (1, "", f"contract: {root} is no folder: name the repository with --models-root\n")
+    assert run(command) == (1, "", f"segstack models: {root} is not a folder: name the repository with --models-root\n")
 
 
 @pytest.mark.parametrize(
@@ -123,13 +126,21 @@ def test_a_folder_that_is_not_there_is_named(run, root, command):
         "prune",
         "prune road --all",
         "prune road --keep 0",
+        "remove road",
+        "remove road one",
     ],
 )
 def test_a_wrong_command_line_is_status_2(run, publish_versions, command):
     publish_versions(1)
     status, out, err = run(command)
     assert (status, out) == (2, "")
-    assert err.startswith("usage: python -m contract")
+    assert err.startswith("usage: segstack models")
+
+
+def test_remove(run, root, publish_versions):
+    publish_versions(4)
+    assert run("remove road 2") == (0, "road: version 2 removed\n", "")
+    assert versions(root, "road") == [1, 3, 4]
 
 
 def test_help_says_where_the_states_are(run):
@@ -138,8 +149,9 @@ def test_help_says_where_the_states_are(run):
     assert "GET /models" in " ".join(out.split())
 
 
-def test_as_a_module_its_repository_is_models_repo(root, publish_versions):
+@pytest.mark.parametrize("command", ["models list", "list"])  # the second is how it was called before
+def test_default_repository_is_models_repo(root, publish_versions, command):
     publish_versions(2)
-    list_all = [sys.executable, "-m", "contract", "list"]
+    list_all = [sys.executable, "-m", "contract", *command.split()]
     out = subprocess.run(list_all, cwd=str(root.parent), stdout=subprocess.PIPE, check=True, text=True)
     assert "road   2" in out.stdout

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from contract.repository import checksums
+from contract import checksums
 
 SUMS = "assets.extra/SHA256SUMS"
 
