@@ -1,10 +1,8 @@
 """``python -m trainer``."""
 
-import signal
 import sys
 
-from trainer.commands.cli import main
+from trainer.commands.cli import end_on_sigterm, main
 
-# Asked to end (`kill`, `docker stop`), a command removes what is half-written, as it does when a person interrupts it.
-signal.signal(signal.SIGTERM, signal.default_int_handler)
+end_on_sigterm()
 sys.exit(main())

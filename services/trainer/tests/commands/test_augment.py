@@ -13,7 +13,7 @@ from trainer.sources.writing import Division
 
 @pytest.fixture
 def augment(capsys):
-    """``augment("--data", …)``: exit status, standard output, standard error."""
+    """``augment("set", …)``: exit status, standard output, standard error."""
 
     def run(*words):
         return main(["data", "augment", *map(str, words)]), *capsys.readouterr()
@@ -36,10 +36,10 @@ def test_folders_in_folders_out_and_back_into_a_data_set(augment, export, tmp_pa
     out = tmp_path / "augmented"
     status, said, _ = augment(*export, "--bg_path", tmp_path / "walls", "--output_path", out, "--copies", 1)
     assert status == 0
-    assert said.startswith(f"augmented: {out}\nimport them with: python -m trainer data import-folder {out} --rgb RGB")
+    assert said.startswith(f"augmented: {out}\nimport them with: segstack data import folder {out} --rgb RGB")
     assert len(list((out / "RGB").iterdir())) == len(list((out / "VIS_MASK").iterdir())) > 50
 
-    command = said.splitlines()[1].partition("trainer ")[2].replace("NEW_DATA_SET", str(tmp_path / "set"))
+    command = said.splitlines()[1].partition("segstack ")[2].replace("NEW_DATA_SET", str(tmp_path / "set"))
     assert main([word.strip("'") for word in command.split()]) == 0
     capsys.readouterr()
     dataset = load_dataset(tmp_path / "set")
@@ -55,30 +55,30 @@ def test_variants_of_variants_stay_in_their_first_image_s_group(augment, export,
 
 
 def test_a_data_set_in_a_data_set_out_and_a_rerun_adds_nothing(augment, dataset, tmp_path):
-    words = ["--data", dataset.root, "--output", tmp_path / "out", "--output-format", "dataset", "--copies", 1]
+    words = [dataset.root, "--output", tmp_path / "out", "--output-format", "dataset", "--copies", 1]
     (tmp_path / "operations.yaml").write_text("[flip, {rotate: {degrees: 5}}]")
     words += ["--operations", tmp_path / "operations.yaml"]
     train = len(dataset.split("train"))
     assert augment(*words)[:2] == (0, f"augmented: {tmp_path}/out\n")
-    assert augment(*words)[:2] == (0, f"augmented: {tmp_path}/out ({train} variants were there already)\n")
+    assert augment(*words)[:2] == (0, f"augmented: {tmp_path}/out ({train} variants existed already)\n")
     assert len(load_dataset(tmp_path / "out").items) == len(dataset.items) + train
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([], "give --data FOLDER, or --rgb-path, --mask-path and --label-map-path, all three"),
-        (["--rgb-path", "rgb"], "give --data FOLDER, or --rgb-path"),
-        (["--data", "nowhere"], "nowhere is not a data set"),
-        (["--data", "nowhere", "--copies", "0"], "expected --copies and --workers of at least 1"),
+        ([], "give a data set, or all three of --rgb-path"),
+        (["--rgb-path", "rgb"], "give a data set, or all three of"),
+        (["nowhere"], "nowhere is not a data set"),
+        (["nowhere", "--copies", "0"], "expected --copies and --workers of at least 1"),
         (
-            ["--data", "nowhere", "--operations", "bad.yaml"],
+            ["nowhere", "--operations", "bad.yaml"],
             "--operations bad.yaml: operations.0: there is",
         ),
-        (["--data", "nowhere", "--operations", "none.yaml"], "--operations none.yaml: cannot be read"),
+        (["nowhere", "--operations", "none.yaml"], "--operations none.yaml: cannot be read"),
         (
             ["--rgb-path", "a", "--mask-path", "b", "--label-map-path", "c", "--output-format", "dataset"],
-            "--output-format dataset needs --data",
+            "--output-format dataset needs a data set",
         ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

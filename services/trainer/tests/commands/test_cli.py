@@ -8,6 +8,9 @@ import sys
 
 import pytest
 
+from trainer.commands import cli
+from trainer.commands.cli import create_parser
+
 
 def test_a_set_is_drawn_and_imported(trainer, tmp_path):
     size = ["--size", 48, 64]
@@ -16,7 +19,7 @@ def test_a_set_is_drawn_and_imported(trainer, tmp_path):
     )
     assert status == 0
     assert out == f"drawn: 3 images in {tmp_path}/cvat\ndrawn: {tmp_path}/scene.jpg\n"
-    status, out, _ = trainer("data", "import-cvat", tmp_path / "cvat", "--output", tmp_path / "set")
+    status, out, _ = trainer("data", "import", "cvat", tmp_path / "cvat", "--output", tmp_path / "set")
     assert status == 0
     assert out.startswith("3 images (")
     assert out.endswith(f"imported: {tmp_path}/set\n")
@@ -29,8 +32,8 @@ def test_a_set_is_drawn_and_imported(trainer, tmp_path):
     [
         (["data", "synthesize", "--output", "."], ". is not empty: name a new folder with --output"),
         (["data", "synthesize", "--output", "set", "--images", "0"], "0 images of 192x256: expected at least one"),
-        (["data", "import-cvat", "nowhere.zip", "--output", "set"], "nowhere.zip: no such file or folder"),
-        (["data", "import-cvat", "notes.txt", "--output", "set"], "notes.txt: is not a whole zip"),
+        (["data", "import", "cvat", "nowhere.zip", "--output", "set"], "nowhere.zip: no such file or folder"),
+        (["data", "import", "cvat", "notes.txt", "--output", "set"], "notes.txt: is not a whole zip"),
         (["train", "--config", "nowhere.yaml", "--run", "run"], "there is no recipe nowhere.yaml"),
         (["train", "--config", "recipe.yaml", "--run", "run", "--set", "epochs"], "--set epochs: expected path.to=v"),
         (["train", "--config", "recipe.yaml", "--run", "run", "--data", "nowhere"], "nowhere is not a data set"),
@@ -64,7 +67,36 @@ def test_what_was_stopped_by_hand_says_so(trainer, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("trainer.sources.cvat.importer.import_cvat", interrupted)
-    assert trainer("data", "import-cvat", "a.zip", "--output", "set") == (130, "", "trainer: stopped\n")
+    assert trainer("data", "import", "cvat", "a.zip", "--output", "set") == (130, "", "trainer: stopped\n")
+
+
+@pytest.mark.parametrize(
+    ("earlier", "current"),
+    [
+        ("data import-cvat a.zip --output set", "data import cvat a.zip --output set"),
+        ("data import-tfds pets --output set", "data import tfds pets --output set"),
+        ("data augment --data set --output out", "data augment set --output out"),
+        ("train --config recipe.yaml --data set --run run", "train set --config recipe.yaml --run run"),
+        ("evaluate --model run --data=set", "evaluate set --model run"),
+        ("export --from a.keras --name a --classes a,b --data set", "export set --from a.keras --name a --classes a,b"),
+        ("models --no-time", "networks --no-time"),
+    ],
+)
+def test_spelling_of_earlier_releases_is_accepted(earlier, current):
+    earlier_options, options = (vars(create_parser().parse_args(line.split())) for line in (earlier, current))
+    for parsed in (earlier_options, options):
+        parsed["run_command"] = getattr(parsed["run_command"], "__qualname__", None)
+    assert earlier_options == options
+
+
+def test_verb_prints_the_name_it_was_called_by(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(cli, "end_on_sigterm", lambda: None)
+    monkeypatch.chdir(tmp_path)
+    assert cli.data(["validate", "nowhere"], "segstack data") == 1
+    assert capsys.readouterr().err.startswith("segstack data: nowhere is not a data set")
+    with pytest.raises(SystemExit):
+        cli.data(["import", "cvat"], "segstack data")
+    assert capsys.readouterr().err.startswith("usage: segstack data import cvat")
 
 
 def test_as_a_person_calls_it(tmp_path):
@@ -74,7 +106,7 @@ def test_as_a_person_calls_it(tmp_path):
         command = [sys.executable, "-X", "importtime", "-m", "trainer", *words]
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
 
-    mistaken = call("data", "import-cvat", "nowhere.zip", "--output", "set")
+    mistaken = call("data", "import", "cvat", "nowhere.zip", "--output", "set")
     assert mistaken.returncode == 1
     assert mistaken.stderr.splitlines()[-1].startswith("trainer: nowhere.zip: no such file or folder")
     assert "Traceback" not in mistaken.stderr

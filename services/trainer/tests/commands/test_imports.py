@@ -27,7 +27,7 @@ def test_import_cvat(trainer, here, write_files):
     for name in ("street", "kitchen"):
         write_files(here / name, CVAT)
     options = ["--unlisted", "blank", "--ignore", "void", "--group-pattern", "(.*)_", "--split-seed", 3]
-    status, out, _ = trainer("data", "import-cvat", "street", "kitchen", "--output", "set", *options)
+    status, out, _ = trainer("data", "import", "cvat", "street", "kitchen", "--output", "set", *options)
     assert (status, out.splitlines()[-1]) == (0, "imported: set")
     dataset = load_dataset(here / "set")
     assert [i.id for i in dataset.items] == ["street/a_1", "street/a_2", "kitchen/a_1", "kitchen/a_2"]
@@ -39,10 +39,10 @@ def test_import_cvat(trainer, here, write_files):
 def test_blank_masks_then_import_folder(trainer, here, write_files):
     write_files(here, {"mine/photos/a.jpg": PHOTO, "mine/photos/b.jpg": PHOTO, "mine/gt/a_mask.png": MASK})
     status, out, _ = trainer("data", "blank-masks", "mine/photos", "--output", "mine/gt")
-    assert (status, out) == (0, "made: 1 blank masks in mine/gt; 1 images had a mask and keep it\n")
+    assert (status, out) == (0, "written: 1 blank masks in mine/gt; 1 images already had a mask\n")
     (here / "classes.yaml").write_text("[soil, apple]")
     options = ["--rgb", "photos", "--map", "255=1", "--classes", "classes.yaml"]
-    status, out, _ = trainer("data", "import-folder", "mine", "--output", "set", *options)
+    status, out, _ = trainer("data", "import", "folder", "mine", "--output", "set", *options)
     assert status == 0
     assert "  apple                 25.000% of the pixels" in out
     assert [i.id for i in load_dataset(here / "set").items] == ["a", "b"]
@@ -52,7 +52,7 @@ def test_import_cityscapes(trainer, here, write_files):
     frame = "train/aachen/aachen_000000_000019"
     files = {f"leftImg8bit/{frame}_leftImg8bit.png": PHOTO, f"gtFine/{frame}_gtFine_labelIds.png": MASK // 255 * 7}
     write_files(here / "zips", files)
-    status, out, _ = trainer("data", "import-cityscapes", "zips", "--output", "set")
+    status, out, _ = trainer("data", "import", "cityscapes", "zips", "--output", "set")
     assert status == 0
     assert out.startswith("1 images (1 train, 0 validation, 0 test)")
 
@@ -60,15 +60,15 @@ def test_import_cityscapes(trainer, here, write_files):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["import-cvat", "nowhere.zip"], "nowhere.zip: no such file or folder; expected an export in CVAT's format"),
-        (["import-cvat", "gt", "--group-pattern", "("], "--group-pattern '(' is no regular expression"),
-        (["import-folder", "nowhere"], "nowhere: no such file or folder; expected images in rgb/ and masks in gt/"),
+        (["import", "cvat", "nowhere.zip"], "nowhere.zip: no such file or folder; expected an export in CVAT's format"),
+        (["import", "cvat", "gt", "--group-pattern", "("], "--group-pattern '(' is no regular expression"),
+        (["import", "folder", "nowhere"], "nowhere: no such file or folder; expected images in rgb/ and masks in gt/"),
         (
-            ["import-folder", ".", "--rgb", "photos"],
+            ["import", "folder", ".", "--rgb", "photos"],
             ".: holds no image in photos/; if it is called otherwise, give --rgb",
         ),
-        (["import-folder", ".", "--classes", "c.yaml", "--rgb", "gt"], "--classes c.yaml: cannot be read"),
-        (["import-cityscapes", "."], ".: has no leftImg8bit or gtFine; expected Cityscapes' own zips"),
+        (["import", "folder", ".", "--classes", "c.yaml", "--rgb", "gt"], "--classes c.yaml: cannot be read"),
+        (["import", "cityscapes", "."], ".: has no leftImg8bit or gtFine; expected Cityscapes' own zips"),
         (["blank-masks", "nowhere"], "nowhere: no such folder; expected a folder of images"),
     ],
     ids=" ".join,
@@ -85,12 +85,12 @@ def test_a_mistake_is_one_sentence(trainer, here, write_files, words, said):
 @pytest.mark.parametrize(
     ("option", "said"),
     [
-        (["--map", "255"], "argument --map: '' is no value of an 8-bit mask: expected 0 to 255"),
-        (["--map", "300=1"], "argument --map: '300' is no value of an 8-bit mask: expected 0 to 255"),
-        (["--ignore", "1,2"], "argument --ignore: '1,2' is no colour: expected R,G,B"),
+        (["--map", "255"], "argument --map: '' is not a value of an 8-bit mask: expected 0 to 255"),
+        (["--map", "300=1"], "argument --map: '300' is not a value of an 8-bit mask: expected 0 to 255"),
+        (["--ignore", "1,2"], "argument --ignore: '1,2' is not a colour: expected R,G,B"),
     ],
 )
 def test_a_value_that_cannot_be(trainer, here, capsys, option, said):
     with pytest.raises(SystemExit):
-        trainer("data", "import-folder", ".", "--output", "set", *option)
+        trainer("data", "import", "folder", ".", "--output", "set", *option)
     assert said in capsys.readouterr().err

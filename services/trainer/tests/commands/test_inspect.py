@@ -19,7 +19,7 @@ def small_set(trainer, tmp_path, monkeypatch):
     """A drawn and imported set of 24 images, called ``set``, in the current folder."""
     monkeypatch.chdir(tmp_path)
     assert trainer("data", "synthesize", "--output", "cvat", "--images", 24, "--size", HEIGHT, WIDTH)[0] == 0
-    assert trainer("data", "import-cvat", "cvat", "--output", "set")[0] == 0
+    assert trainer("data", "import", "cvat", "cvat", "--output", "set")[0] == 0
     return tmp_path / "set"
 
 
@@ -63,7 +63,7 @@ def test_a_round_trip_keeps_every_pixel(trainer, small_set, tmp_path, masks_on_s
     sheet = cv2.imread("sheet.png", cv2.IMREAD_COLOR_RGB)
     assert counted(masks_on_sheet(sheet, 24, HEIGHT, WIDTH), colors) == synthesized
 
-    assert trainer("data", "import-tfds", "tfds/drawn/1.0.0", "--output", "again")[0] == 0
+    assert trainer("data", "import", "tfds", "tfds/drawn/1.0.0", "--output", "again")[0] == 0
     again = load_dataset(tmp_path / "again")
     masks = [cv2.imread(str(again.root / i.mask), cv2.IMREAD_UNCHANGED).ravel() for i in again.items]
     assert counted(np.concatenate(masks), id_of) == synthesized
@@ -95,7 +95,7 @@ def test_frames_of_a_video_and_how_to_keep_them_together(trainer, tmp_path, monk
     status, out, _ = trainer("data", "frames", "road.avi", "--output", "frames", *words)
     assert (status, out) == (
         0,
-        "road.avi: 2 images, 3 left out that look like the one before\n"
+        "road.avi: 2 images; 3 similar frames skipped\n"
         "written to frames; import their labels with --group-pattern '(.+)_\\d{6}$'\n",
     )
     assert sorted(p.name for p in (tmp_path / "frames").iterdir()) == ["road_000010.png", "road_000020.png"]

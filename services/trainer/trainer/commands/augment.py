@@ -1,10 +1,9 @@
-"""``python -m trainer data augment``."""
+"""``segstack data augment``."""
 
 import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainer.commands.shared import add_command
 from trainer.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,15 +21,18 @@ _DEFAULT: list[Any] = [
 ]
 _FOLDERS = ("rgb_path", "mask_path", "label_map_path")
 
+SUMMARY = "write augmented variants of labelled images"
 
-def add_commands(commands: argparse._SubParsersAction) -> None:
-    """``augment``."""
-    parser = add_command(commands, "augment", _augment, "write augmented variants of labelled images")
-    parser.add_argument("--data", type=Path, help="a data set; its training images are augmented")
-    parser.add_argument("--rgb-path", "--rgb_path", type=Path, help="instead of --data, a folder of images")
-    parser.add_argument("--mask-path", "--mask_path", type=Path, help="and of their masks, paired by name")
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of ``augment``."""
     parser.add_argument(
-        "--obj-mask-path", "--obj_mask_path", type=Path, help="and of instance masks: single objects are then pasted"
+        "data", type=Path, nargs="?", metavar="DATA", help="a data set; its training images are augmented"
+    )
+    parser.add_argument("--rgb-path", "--rgb_path", type=Path, help="instead of DATA: a folder of images")
+    parser.add_argument("--mask-path", "--mask_path", type=Path, help="the folder of their masks, paired by name")
+    parser.add_argument(
+        "--obj-mask-path", "--obj_mask_path", type=Path, help="the folder of instance masks, to paste single objects"
     )
     parser.add_argument("--label-map-path", "--label_map_path", type=Path, help="labelmap.txt, or another class file")
     parser.add_argument(
@@ -42,24 +44,25 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         "--output_path",
         type=Path,
         required=True,
-        help="a new folder, or one to go on with",
+        help="a new folder, or one to continue",
     )
     parser.add_argument(
         "--output-format",
         choices=("folders", "dataset"),
         default="folders",
-        help="RGB, MASK and VIS_MASK folders, or a data set that holds the originals too (default: %(default)s)",
+        help="RGB, MASK and VIS_MASK folders, or a data set that includes the originals (default: %(default)s)",
     )
     parser.add_argument("--copies", type=int, default=5, help="variants of each image (default: %(default)s)")
     parser.add_argument(
         "--operations", type=Path, metavar="FILE", help="a YAML list of operations as in a recipe's data.augmentation"
     )
     parser.add_argument("--image-format", choices=("jpg", "png"), default="jpg", help="default: %(default)s")
-    parser.add_argument("--seed", type=int, default=1, help="the same seed makes the same (default: %(default)s)")
-    parser.add_argument("--workers", type=int, help="threads; the result is the same (default: one a core)")
+    parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same set (default: %(default)s)")
+    parser.add_argument("--workers", type=int, help="threads; the result does not depend on it (default: one per core)")
 
 
-def _augment(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
+    """Run ``augment``."""
     from trainer.augmentation.augmented_dataset import augment_dataset
     from trainer.augmentation.labelled_source import labelled_files, labelled_items
     from trainer.augmentation.variants import FACTS_NAME, Variants, augment
@@ -67,14 +70,14 @@ def _augment(options: argparse.Namespace) -> None:
 
     given = [name for name in _FOLDERS if getattr(options, name)]
     if bool(options.data) == bool(given) or (given and len(given) < len(_FOLDERS)):
-        raise UserError("give --data FOLDER, or --rgb-path, --mask-path and --label-map-path, all three")
+        raise UserError("give a data set, or all three of --rgb-path, --mask-path and --label-map-path")
     if options.copies < 1 or (options.workers or 1) < 1 or not 0 <= options.seed < 2**32:
         raise UserError("expected --copies and --workers of at least 1 and a --seed from 0 to 4294967295")
     variants = Variants(_operations(options), options.copies, options.seed, options.image_format)
 
     if options.output_format == "dataset":
         if not options.data:
-            raise UserError("--output-format dataset needs --data: import the folders first (data import-folder)")
+            raise UserError("--output-format dataset needs a data set: run `segstack data import folder` first")
         there = augment_dataset(load_dataset(options.data), options.output, variants, options.workers)
         return _report(there, options.output)
     if options.data:
@@ -87,13 +90,13 @@ def _augment(options: argparse.Namespace) -> None:
     there = augment(images, classes, options.output, variants, workers=options.workers)
     _report(there, options.output)
     print(
-        f"import them with: python -m trainer data import-folder {options.output} --rgb RGB --gt MASK "
+        f"import them with: segstack data import folder {options.output} --rgb RGB --gt MASK "
         f"--classes {options.output / FACTS_NAME} --group-pattern '(.*?)_aug' --output NEW_DATA_SET"
     )
 
 
 def _report(there: int, output: Path) -> None:
-    print(f"augmented: {output}" + (f" ({there} variants were there already)" if there else ""))
+    print(f"augmented: {output}" + (f" ({there} variants existed already)" if there else ""))
 
 
 def _operations(options: argparse.Namespace) -> tuple["Operation", ...]:

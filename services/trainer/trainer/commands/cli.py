@@ -1,46 +1,91 @@
-"""The command line. TensorFlow takes seconds to import, so each command imports what it needs itself."""
+"""The command line: ``segstack data``, ``segstack train`` and so on, and ``python -m trainer`` with all of them.
 
-import argparse
-import sys
+TensorFlow takes seconds to import, so each verb imports what it needs when it runs.
+"""
 
-from contract import CardError, ModelsConfigError, PublishError, __version__
-from trainer.commands import data as data_commands
-from trainer.commands import evaluate as evaluation_command
-from trainer.commands import export as export_commands
-from trainer.commands import import_weights as weights_commands
-from trainer.commands import networks as models_command
-from trainer.commands import predict as prediction_command
-from trainer.commands import train as training_command
-from trainer.errors import UserError
+import signal
+
+from contract import __version__
+from trainer.commands import data as data_verbs
+from trainer.commands import evaluate as evaluate_verb
+from trainer.commands import export as export_verb
+from trainer.commands import import_weights as import_weights_verb
+from trainer.commands import networks as networks_verb
+from trainer.commands import predict as predict_verb
+from trainer.commands import train as train_verb
+from trainer.commands.shared import Parser, Verb, add_verb, prepare, run_command
+
+# In the order of the road.
+_VERBS: dict[str, Verb] = {
+    "data": data_verbs,
+    "train": train_verb,
+    "evaluate": evaluate_verb,
+    "predict": predict_verb,
+    "export": export_verb,
+    "import-weights": import_weights_verb,
+    "networks": networks_verb,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return its exit status. What a person can mend is said in one sentence, mostly with status 1."""
-    options = create_parser().parse_args(arguments)
-    try:
-        options.run_command(options)
-    except (UserError, CardError, ModelsConfigError, PublishError, OSError) as error:
-        print(f"trainer: {error}", file=sys.stderr)
-        return getattr(error, "exit_status", 1)
-    except KeyboardInterrupt:
-        print("trainer: stopped", file=sys.stderr)
-        return 130
-    return 0
+    """``python -m trainer``: run one verb; return its exit status."""
+    return run_command(create_parser().parse_args(arguments), "trainer")
 
 
-def create_parser() -> argparse.ArgumentParser:
-    """Every command and its options."""
-    parser = argparse.ArgumentParser(prog="python -m trainer", description="Labelled images in, a published model out.")
+def create_parser() -> Parser:
+    """Every verb and its arguments."""
+    parser = Parser(prog="python -m trainer", description="Labelled images in, a published model out.")
     parser.add_argument("--version", action="version", version=f"trainer {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    data = commands.add_parser("data", help="make or import a labelled set")
-    data_commands.add_commands(data.add_subparsers(required=True, metavar="COMMAND"))
-
-    training_command.add_commands(commands)
-    evaluation_command.add_commands(commands)
-    prediction_command.add_commands(commands)
-    export_commands.add_commands(commands)
-    weights_commands.add_commands(commands)
-    models_command.add_commands(commands)
+    for name, verb in _VERBS.items():
+        add_verb(commands, name, verb.SUMMARY, verb.add_arguments, getattr(verb, "run", None))
     return parser
+
+
+def end_on_sigterm() -> None:
+    """Let `kill` and `docker stop` end a command as Ctrl+C does: it removes what is half-written."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def data(arguments: list[str], prog: str) -> int:
+    """``segstack data``."""
+    return _run_verb("data", arguments, prog)
+
+
+def train(arguments: list[str], prog: str) -> int:
+    """``segstack train``."""
+    return _run_verb("train", arguments, prog)
+
+
+def evaluate(arguments: list[str], prog: str) -> int:
+    """``segstack evaluate``."""
+    return _run_verb("evaluate", arguments, prog)
+
+
+def predict(arguments: list[str], prog: str) -> int:
+    """``segstack predict``."""
+    return _run_verb("predict", arguments, prog)
+
+
+def export(arguments: list[str], prog: str) -> int:
+    """``segstack export``."""
+    return _run_verb("export", arguments, prog)
+
+
+def import_weights(arguments: list[str], prog: str) -> int:
+    """``segstack import-weights``."""
+    return _run_verb("import-weights", arguments, prog)
+
+
+def networks(arguments: list[str], prog: str) -> int:
+    """``segstack models networks``."""
+    return _run_verb("networks", arguments, prog)
+
+
+def _run_verb(name: str, arguments: list[str], prog: str) -> int:
+    """Run a verb as the process's own command; ``prog`` is what usage lines and errors begin with."""
+    end_on_sigterm()
+    verb = _VERBS[name]
+    parser = Parser(prog=prog)
+    prepare(parser, verb.SUMMARY, verb.add_arguments, getattr(verb, "run", None))
+    return run_command(parser.parse_args(arguments), prog)

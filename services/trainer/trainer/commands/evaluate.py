@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from trainer.commands.network_arguments import add_model, add_views, open_segmenter, views_of
 from trainer.commands.quiet import import_tensorflow
-from trainer.commands.shared import add_command
 from trainer.errors import NotGoodEnoughError, UserError
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to import
@@ -16,23 +15,24 @@ if TYPE_CHECKING:  # TensorFlow takes seconds to import
 
 _WORST_IMAGES = 8
 
+SUMMARY = "measure a network on a split of a data set"
 
-def add_commands(commands: argparse._SubParsersAction) -> None:
-    """``evaluate``."""
-    evaluate = add_command(commands, "evaluate", _evaluate, "measure a network on a split of a data set")
-    add_model(evaluate)
-    evaluate.add_argument("--data", type=Path, required=True, help="the data set")
-    evaluate.add_argument("--split", help="train, validation or test (default: test; validation of a set without)")
-    evaluate.add_argument(
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of ``evaluate``."""
+    parser.add_argument("data", type=Path, metavar="DATA", help="the data set")
+    add_model(parser)
+    parser.add_argument("--split", help="train, validation or test (default: test; validation of a set without)")
+    parser.add_argument(
         "--boundary",
         type=float,
         default=0.0075,
         metavar="SHARE",
         help="how far outlines may lie apart, of the image's diagonal (default: %(default)s; 0 leaves outlines out)",
     )
-    evaluate.add_argument("--no-time", action="store_true", help="do not measure the latency")
-    add_views(evaluate)
-    told = evaluate.add_argument_group("what is told")
+    parser.add_argument("--no-time", action="store_true", help="do not measure the latency")
+    add_views(parser)
+    told = parser.add_argument_group("what is told")
     told.add_argument("--report", type=Path, metavar="FOLDER", help="also write report.html, report.md and pictures")
     told.add_argument(
         "--visualize",
@@ -49,7 +49,8 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     )
 
 
-def _evaluate(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
+    """Run ``evaluate``."""
     _check(options)
     views = views_of(options)
     import_tensorflow()

@@ -10,18 +10,20 @@ from contract import ModelCard, Preprocessing
 from contract.card import check_model_name
 from trainer.commands.class_arguments import CLASSES_HELP, parse_classes
 from trainer.commands.quiet import import_tensorflow
-from trainer.commands.shared import add_command, add_models_root
+from trainer.commands.shared import add_models_root
 from trainer.errors import UserError
 
 if TYPE_CHECKING:
     from trainer.export.adapt import Facts
     from trainer.export.foreign import ForeignNetwork
 
+SUMMARY = "measure, freeze and publish a network, a run's best or another"
 
-def add_commands(commands: argparse._SubParsersAction) -> None:
-    """``export``."""
-    export = add_command(commands, "export", _export, "measure, freeze and publish a network, a run's best or another")
-    source = export.add_mutually_exclusive_group(required=True)
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of ``export``."""
+    parser.add_argument("data", type=Path, nargs="?", metavar="DATA", help="with --from: a data set to measure it on")
+    source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--run", type=Path, help="the run folder")
     source.add_argument(
         "--from",
@@ -29,13 +31,12 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         metavar="NETWORK",
         help="a .keras file, a SavedModel's folder, or keras_hub:PRESET for one that KerasHub has trained",
     )
-    export.add_argument("--name", required=True, help="the model's name in the repository")
-    add_models_root(export)
-    export.add_argument("--split", help="what the metrics are measured on (default: test; validation of a set without)")
+    parser.add_argument("--name", required=True, help="the model's name in the repository")
+    add_models_root(parser)
+    parser.add_argument("--split", help="what the metrics are measured on (default: test; validation of a set without)")
 
-    foreign = export.add_argument_group("with --from", "what the file does not say of its network")
+    foreign = parser.add_argument_group("with --from", "what the file does not say of its network")
     foreign.add_argument("--classes", help=CLASSES_HELP)
-    foreign.add_argument("--data", type=Path, help="a data set to measure it on")
     foreign.add_argument(
         "--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="in pixels, if the network takes any"
     )
@@ -64,7 +65,8 @@ _OF_FOREIGN = dict.fromkeys(["classes", "data", "size", "preprocessing", "scale"
 }
 
 
-def _export(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
+    """Run ``export``."""
     if options.run:
         given = [f"--{name}" for name, default in _OF_FOREIGN.items() if getattr(options, name) != default]
         if given:

@@ -6,7 +6,7 @@ from pathlib import Path
 from contract.card import check_model_name
 from trainer.commands.class_arguments import CLASSES_HELP, parse_classes
 from trainer.commands.quiet import import_tensorflow
-from trainer.commands.shared import add_command, add_models_root
+from trainer.commands.shared import add_models_root
 from trainer.errors import UserError
 from trainer.weights.ddrnet import AUXILIARY_HEAD
 from trainer.weights.load import load_state_dict
@@ -14,19 +14,18 @@ from trainer.weights.torch_file import read_torch_file
 
 _NETWORKS = ["ddrnet23_slim", "ddrnet23", "ddrnet39"]
 
+SUMMARY = "read a PyTorch checkpoint of DDRNet's authors, without PyTorch"
 
-def add_commands(commands: argparse._SubParsersAction) -> None:
-    """``import-weights``."""
-    weights = add_command(
-        commands, "import-weights", _import_weights, "read a PyTorch checkpoint of DDRNet's authors, without PyTorch"
-    )
-    weights.add_argument("checkpoint", type=Path, help="best_val_smaller.pth, best_val.pth, DDRNet23s_imagenet.pth, …")
-    weights.add_argument("--network", required=True, choices=_NETWORKS)
-    weights.add_argument("--output", type=Path, metavar="FILE.keras", help="keep the network, to train on from it")
-    weights.add_argument("--publish", metavar="NAME", help="publish it as this model, to serve it")
-    add_models_root(weights)
-    weights.add_argument("--classes", default="cityscapes", help=f"{CLASSES_HELP} (default: %(default)s)")
-    weights.add_argument(
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of ``import-weights``."""
+    parser.add_argument("checkpoint", type=Path, help="best_val_smaller.pth, best_val.pth, DDRNet23s_imagenet.pth, …")
+    parser.add_argument("--network", required=True, choices=_NETWORKS)
+    parser.add_argument("--output", type=Path, metavar="FILE.keras", help="keep the network, to train on from it")
+    parser.add_argument("--publish", metavar="NAME", help="publish it as this model, to serve it")
+    add_models_root(parser)
+    parser.add_argument("--classes", default="cityscapes", help=f"{CLASSES_HELP} (default: %(default)s)")
+    parser.add_argument(
         "--size",
         type=int,
         nargs=2,
@@ -34,10 +33,11 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         metavar=("HEIGHT", "WIDTH"),
         help="in pixels; the authors measured at 1024 2048, the default, and smaller is faster",
     )
-    weights.add_argument("--verbose", action="store_true", help="name every tensor")
+    parser.add_argument("--verbose", action="store_true", help="name every tensor")
 
 
-def _import_weights(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
+    """Run ``import-weights``."""
     if not options.output and not options.publish:
         raise UserError("nothing to do: keep the network with --output FILE.keras, or publish it with --publish NAME")
     if options.output and (options.output.suffix != ".keras" or options.output.exists()):

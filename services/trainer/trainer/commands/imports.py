@@ -1,11 +1,13 @@
-"""``python -m trainer data import-…``: one command for each kind of source."""
+"""``segstack data import``: an importer for each kind of source. A new one is two functions and a line in IMPORTERS."""
 
 import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainer.commands.quiet import import_tensorflow
-from trainer.commands.shared import add_command
+from trainer.commands.shared import add_verb
 
 if TYPE_CHECKING:
     from trainer.sources.cvat.labelmap import Color
@@ -13,103 +15,194 @@ if TYPE_CHECKING:
     from trainer.sources.masks.reader import Kind, Meaning
     from trainer.sources.writing import Division
 
+SUMMARY = "import labelled images as a data set"
 
-def add_commands(commands: argparse._SubParsersAction) -> None:
+
+@dataclass(frozen=True)
+class Importer:
+    """What the command line knows of one kind of source.
+
+    Attributes:
+        summary: its line of help.
+        add_arguments: adds everything but ``--output``.
+        read: imports what the arguments name into the folder ``options.output``.
+    """
+
+    summary: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    read: Callable[[argparse.Namespace], "ImportReport"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Every importer."""
-    cvat = add_command(commands, "import-cvat", _import_cvat, 'read CVAT\'s exports "Segmentation mask 1.1"')
-    cvat.add_argument("exports", type=Path, nargs="+", metavar="export", help="a zip, or the unpacked folder")
-    _output(cvat)
-    cvat.add_argument("--images", type=Path, help="the images' folder, when they were not exported too")
-    cvat.add_argument(
-        "--trust-unlabelled", action="store_true", help="take a class also where SegmentationObject has no object"
+    sources = parser.add_subparsers(required=True, metavar="SOURCE")
+    for name, importer in IMPORTERS.items():
+        add_verb(sources, name, importer.summary, _arguments_of(importer), _run(importer))
+
+
+def _arguments_of(importer: Importer) -> Callable[[argparse.ArgumentParser], None]:
+    def add(parser: argparse.ArgumentParser) -> None:
+        importer.add_arguments(parser)
+        parser.add_argument("--output", type=Path, required=True, help="the new data set's folder")
+
+    return add
+
+
+def _run(importer: Importer) -> Callable[[argparse.Namespace], None]:
+    def read(options: argparse.Namespace) -> None:
+        print(f"{importer.read(options)}\nimported: {options.output}")
+
+    return read
+
+
+def _add_cvat(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("exports", type=Path, nargs="+", metavar="SOURCE", help="a zip, or the unpacked folder")
+    parser.add_argument("--images", type=Path, help="the images' folder, if they were not exported too")
+    parser.add_argument(
+        "--trust-unlabelled", action="store_true", help="keep a class also where SegmentationObject has no object"
     )
-    cvat.add_argument(
+    parser.add_argument(
         "--unlisted",
         choices=("leave", "blank"),
         default="leave",
-        help="an image that has no label is left out, or is all background (default: %(default)s)",
+        help="an image without a label is skipped, or is all background (default: %(default)s)",
     )
-    cvat.add_argument(
+    parser.add_argument(
         "--subsets-as-splits", action="store_true", help="a project's subsets Train, Validation, Test are the splits"
     )
-    cvat.add_argument(
-        "--merge-classes", action="store_true", help="take the labels of all exports, where they have different ones"
+    parser.add_argument(
+        "--merge-classes", action="store_true", help="take the union of the labels of exports that differ in them"
     )
-    cvat.add_argument(
-        "--ignore", action="append", default=[], metavar="LABEL", help="a label that is no class; may be repeated"
+    parser.add_argument(
+        "--ignore", action="append", default=[], metavar="LABEL", help="a label to ignore; may be repeated"
     )
-    cvat.add_argument(
+    parser.add_argument(
         "--prefix",
         choices=("auto", "always", "never"),
         default="auto",
-        help="an image's id starts with its export's name: when there are several (auto), always, or never",
+        help="begin an image's id with its export's name: if there are several exports (auto), always, or never",
     )
-    _division(cvat)
+    _add_split(parser)
 
-    folder = add_command(commands, "import-folder", _import_folder, "read images and masks that are paired by name")
-    folder.add_argument("source", type=Path, help="the folder, or a zip of it")
-    _output(folder)
-    folder.add_argument("--rgb", default="rgb", metavar="NAME", help="the images in it (default: %(default)s)")
-    folder.add_argument("--gt", default="gt", metavar="NAME", help="the masks in it (default: %(default)s)")
-    folder.add_argument(
+
+def _import_cvat(options: argparse.Namespace) -> "ImportReport":
+    from trainer.sources.cvat.importer import import_cvat
+
+    return import_cvat(
+        options.exports,
+        options.output,
+        images=options.images,
+        trust_unlabelled=options.trust_unlabelled,
+        unlisted_blank=options.unlisted == "blank",
+        subsets_as_splits=options.subsets_as_splits,
+        merge_classes=options.merge_classes,
+        ignored=options.ignore,
+        prefix=options.prefix,
+        division=_split_of(options),
+    )
+
+
+def _add_folder(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", type=Path, metavar="SOURCE", help="the folder, or a zip of it")
+    parser.add_argument("--rgb", default="rgb", metavar="NAME", help="its folder of images (default: %(default)s)")
+    parser.add_argument("--gt", default="gt", metavar="NAME", help="its folder of masks (default: %(default)s)")
+    parser.add_argument(
         "--masks-are",
         choices=("auto", "ids", "colors"),
         default="auto",
-        help="what a mask holds: class ids, or the colours of the class file (default: whichever it can be)",
+        help="what a mask holds: class ids, or the colours of the class file (default: whichever fits)",
     )
-    folder.add_argument(
+    parser.add_argument(
         "--folders-as-splits", action="store_true", help="the images' folders train, val and test are the splits"
     )
-    _meaning(folder)
-    _division(folder)
+    _add_mapping(parser)
+    _add_split(parser)
 
-    cityscapes = add_command(
-        commands, "import-cityscapes", _import_cityscapes, "read Cityscapes: its official zips, or what is in them"
+
+def _import_folder(options: argparse.Namespace) -> "ImportReport":
+    from trainer.sources.folder import import_folder
+
+    return import_folder(
+        options.source,
+        options.output,
+        _mapping_of(options, options.masks_are),
+        rgb=options.rgb,
+        gt=options.gt,
+        folders_as_splits=options.folders_as_splits,
+        division=_split_of(options),
     )
-    cityscapes.add_argument("sources", type=Path, nargs="+", metavar="source", help="the zips, or a folder of them")
-    _output(cityscapes)
-
-    tfds = add_command(
-        commands, "import-tfds", _import_tfds, "read a set of TensorFlow Datasets, downloaded if need be"
-    )
-    tfds.add_argument("name", help="as TFDS calls it, such as oxford_iiit_pet, or the folder of a prepared set")
-    _output(tfds)
-    tfds.add_argument("--image-key", help="the feature that is the image (default: image, or what is known of the set)")
-    tfds.add_argument("--mask-key", help="that is the mask (default: segmentation_mask, or what is known of the set)")
-    tfds.add_argument(
-        "--id-key", help="that names the image; `position` numbers the images (default: id, file_name, …)"
-    )
-    tfds.add_argument("--data-dir", type=Path, help="where TFDS keeps its sets (default: ~/tensorflow_datasets)")
-    tfds.add_argument("--manual-dir", type=Path, help="where the files are that a set does not download itself")
-    _meaning(tfds)
-    _division(tfds)
-
-    blank = add_command(commands, "blank-masks", _blank_masks, "write empty masks for images without any object")
-    blank.add_argument("images", type=Path, help="the folder of images")
-    blank.add_argument("--output", type=Path, required=True, help="the masks' folder; masks that are there stay")
 
 
-def _output(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--output", type=Path, required=True, help="the new data set's folder")
+def _add_cityscapes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("sources", type=Path, nargs="+", metavar="SOURCE", help="the zips, or a folder of them")
 
 
-def _division(parser: argparse.ArgumentParser) -> None:
+def _import_cityscapes(options: argparse.Namespace) -> "ImportReport":
+    from trainer.sources.cityscapes import import_cityscapes
+
+    return import_cityscapes(options.sources, options.output)
+
+
+def _add_tfds(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--split-seed", type=int, default=0, help="another one divides otherwise (default: %(default)s)"
+        "name",
+        metavar="SOURCE",
+        help="the set's name in TFDS, such as oxford_iiit_pet, or the folder of a prepared set",
+    )
+    parser.add_argument("--image-key", help="the image feature (default: image, or the set's own where it is known)")
+    parser.add_argument(
+        "--mask-key", help="the mask feature (default: segmentation_mask, or the set's own where it is known)"
+    )
+    parser.add_argument(
+        "--id-key",
+        help="the feature that names the image; `position` numbers the images (default: id, file_name, …)",
+    )
+    parser.add_argument("--data-dir", type=Path, help="TFDS's folder of sets (default: ~/tensorflow_datasets)")
+    parser.add_argument("--manual-dir", type=Path, help="the folder of files that TFDS cannot download itself")
+    _add_mapping(parser)
+    _add_split(parser)
+
+
+def _import_tfds(options: argparse.Namespace) -> "ImportReport":
+    import_tensorflow()
+    from trainer.sources.tfds.importer import import_tfds
+
+    return import_tfds(
+        options.name,
+        options.output,
+        _mapping_of(options),
+        image_key=options.image_key,
+        mask_key=options.mask_key,
+        id_key=options.id_key,
+        data_dir=options.data_dir,
+        manual_dir=options.manual_dir,
+        division=_split_of(options),
+    )
+
+
+def _add_split(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--split-seed", type=int, default=0, help="a different seed gives a different split (default: %(default)s)"
     )
     parser.add_argument(
         "--group-pattern",
         metavar="REGEX",
-        help="images whose ids agree in it, or in its first parentheses, stay in one split: '(.*)_' for video_000001",
+        help="images whose ids agree in its match, or its first group, stay in one split: '(.*)_' for video_000001",
     )
 
 
-def _meaning(parser: argparse.ArgumentParser) -> None:
+def _split_of(options: argparse.Namespace) -> "Division":
+    from trainer.sources.writing import Division
+
+    return Division(options.split_seed, options.group_pattern)
+
+
+def _add_mapping(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--classes",
         type=Path,
         metavar="FILE",
-        help="their names: labelmap.txt, or YAML or JSON such as {0: road, 1: car}",
+        help="the class names: labelmap.txt, or YAML or JSON such as {0: road, 1: car}",
     )
     parser.add_argument(
         "--map",
@@ -117,7 +210,7 @@ def _meaning(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FROM=TO",
-        help="a value of the masks stands for another, such as 255=1; may be repeated",
+        help="replace a value of the masks by another, such as 255=1; may be repeated",
     )
     parser.add_argument(
         "--ignore",
@@ -125,8 +218,14 @@ def _meaning(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="VALUE",
-        help="a value, or a colour R,G,B, that is no class; 255 is none anyway; may be repeated",
+        help="a value, or a colour R,G,B, to ignore; 255 always is; may be repeated",
     )
+
+
+def _mapping_of(options: argparse.Namespace, kind: "Kind" = "auto") -> "Meaning":
+    from trainer.sources.masks.reader import Meaning
+
+    return Meaning(options.classes, kind, dict(options.map), tuple(options.ignore))
 
 
 def _replacement(text: str) -> tuple[int, int]:
@@ -139,91 +238,21 @@ def _value_or_color(text: str) -> "int | Color":
         return _value(text)
     color = [_value(channel) for channel in text.split(",")]
     if len(color) != 3:
-        raise argparse.ArgumentTypeError(f"{text!r} is no colour: expected R,G,B")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a colour: expected R,G,B")
     return color[0], color[1], color[2]
 
 
 def _value(text: str) -> int:
     if not text.isdecimal() or int(text) > 255:
-        raise argparse.ArgumentTypeError(f"{text!r} is no value of an 8-bit mask: expected 0 to 255")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a value of an 8-bit mask: expected 0 to 255")
     return int(text)
 
 
-def _meaning_of(options: argparse.Namespace, kind: "Kind" = "auto") -> "Meaning":
-    from trainer.sources.masks.reader import Meaning
-
-    return Meaning(options.classes, kind, dict(options.map), tuple(options.ignore))
-
-
-def _division_of(options: argparse.Namespace) -> "Division":
-    from trainer.sources.writing import Division
-
-    return Division(options.split_seed, options.group_pattern)
-
-
-def _import_cvat(options: argparse.Namespace) -> None:
-    from trainer.sources.cvat.importer import import_cvat
-
-    report = import_cvat(
-        options.exports,
-        options.output,
-        images=options.images,
-        trust_unlabelled=options.trust_unlabelled,
-        unlisted_blank=options.unlisted == "blank",
-        subsets_as_splits=options.subsets_as_splits,
-        merge_classes=options.merge_classes,
-        ignored=options.ignore,
-        prefix=options.prefix,
-        division=_division_of(options),
-    )
-    _say(report, options)
-
-
-def _import_folder(options: argparse.Namespace) -> None:
-    from trainer.sources.folder import import_folder
-
-    report = import_folder(
-        options.source,
-        options.output,
-        _meaning_of(options, options.masks_are),
-        rgb=options.rgb,
-        gt=options.gt,
-        folders_as_splits=options.folders_as_splits,
-        division=_division_of(options),
-    )
-    _say(report, options)
-
-
-def _import_cityscapes(options: argparse.Namespace) -> None:
-    from trainer.sources.cityscapes import import_cityscapes
-
-    _say(import_cityscapes(options.sources, options.output), options)
-
-
-def _import_tfds(options: argparse.Namespace) -> None:
-    import_tensorflow()
-    from trainer.sources.tfds.importer import import_tfds
-
-    report = import_tfds(
-        options.name,
-        options.output,
-        _meaning_of(options),
-        image_key=options.image_key,
-        mask_key=options.mask_key,
-        id_key=options.id_key,
-        data_dir=options.data_dir,
-        manual_dir=options.manual_dir,
-        division=_division_of(options),
-    )
-    _say(report, options)
-
-
-def _blank_masks(options: argparse.Namespace) -> None:
-    from trainer.sources.blank_masks import make_blank_masks
-
-    masks = make_blank_masks(options.images, options.output)
-    print(f"made: {masks.made} blank masks in {options.output}; {masks.kept} images had a mask and keep it")
-
-
-def _say(report: "ImportReport", options: argparse.Namespace) -> None:
-    print(f"{report}\nimported: {options.output}")
+IMPORTERS = {
+    "cvat": Importer('read CVAT\'s exports "Segmentation mask 1.1"', _add_cvat, _import_cvat),
+    "folder": Importer("read images and masks that are paired by name", _add_folder, _import_folder),
+    "cityscapes": Importer(
+        "read Cityscapes: its official zips, or what is in them", _add_cityscapes, _import_cityscapes
+    ),
+    "tfds": Importer("read a set of TensorFlow Datasets, downloaded if necessary", _add_tfds, _import_tfds),
+}

@@ -1,9 +1,8 @@
-"""``python -m trainer models``: which networks there are, how large and how fast here."""
+"""``segstack models networks``: which networks there are, how large and how fast here."""
 
 import argparse
 
 from trainer.commands.quiet import import_tensorflow
-from trainer.commands.shared import add_command
 from trainer.errors import UserError
 from trainer.frozen.latency import latency_of
 from trainer.progress import progress
@@ -11,14 +10,13 @@ from trainer.progress import progress
 # Enough for a median of a network that takes a second.
 _LEAST_CALLS = 5
 
+SUMMARY = "list the networks: parameters, GFLOPs, milliseconds measured here"
 
-def add_commands(commands: argparse._SubParsersAction) -> None:
-    """``models``."""
-    models = add_command(
-        commands, "models", _models, "list the networks: parameters, GFLOPs, milliseconds measured here"
-    )
-    models.add_argument("networks", nargs="*", metavar="NETWORK", help="these alone; keras_hub:PRESET too")
-    models.add_argument(
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of ``networks``."""
+    parser.add_argument("networks", nargs="*", metavar="NETWORK", help="these alone; keras_hub:PRESET too")
+    parser.add_argument(
         "--size",
         type=int,
         nargs=2,
@@ -26,11 +24,12 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         metavar=("HEIGHT", "WIDTH"),
         help="of the image, in pixels (default: 480 640)",
     )
-    models.add_argument("--classes", type=int, default=19, help="default: %(default)s")
-    models.add_argument("--no-time", action="store_true", help="do not measure")
+    parser.add_argument("--classes", type=int, default=19, help="default: %(default)s")
+    parser.add_argument("--no-time", action="store_true", help="do not measure")
 
 
-def _models(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
+    """Run ``networks``."""
     import_tensorflow()
     from trainer.models import model_names
 

@@ -5,35 +5,36 @@ from pathlib import Path
 
 from trainer.commands.network_arguments import add_model, add_views, open_segmenter, views_of
 from trainer.commands.quiet import import_tensorflow
-from trainer.commands.shared import add_command
 from trainer.errors import UserError
 
 _FAULTS_SAID = 20
 
+SUMMARY = "segment images, videos or what a camera sees"
 
-def add_commands(commands: argparse._SubParsersAction) -> None:
-    """``predict``."""
-    predict = add_command(commands, "predict", _predict, "segment images, videos or what a camera sees")
-    add_model(predict)
-    predict.add_argument("inputs", nargs="+", metavar="INPUT", help="an image, a video, a folder, or a camera's number")
-    predict.add_argument(
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of ``predict``."""
+    add_model(parser)
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="an image, a video, a folder, or a camera's number")
+    parser.add_argument(
         "--output", type=Path, required=True, help="the results' folder, or the file of a single input's result"
     )
-    predict.add_argument(
+    parser.add_argument(
         "--show",
         choices=["overlay", "contours", "mask", "color"],
         default="overlay",
         help="colours over the image, outlines, class ids as an indexed PNG, or colours alone (default: %(default)s)",
     )
-    predict.add_argument(
+    parser.add_argument(
         "--alpha", type=float, default=0.5, help="how opaque an overlay's colours are, 0 to 1 (default: %(default)s)"
     )
-    predict.add_argument("--overwrite", action="store_true", help="replace results that are there")
-    predict.add_argument("--seconds", type=float, help="of a camera: end by itself after so long")
-    add_views(predict)
+    parser.add_argument("--overwrite", action="store_true", help="replace results that are there")
+    parser.add_argument("--seconds", type=float, help="of a camera: end by itself after so long")
+    add_views(parser)
 
 
-def _predict(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
+    """Run ``predict``."""
     from trainer.prediction.inputs import plan
     from trainer.prediction.look import Look
 

@@ -1,20 +1,92 @@
-"""What every command of the command line has in common."""
+"""What every verb of the command line shares: the parser, and what becomes of errors."""
 
 import argparse
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, Protocol
+
+from contract import CardError, ModelsConfigError, PublishError
+from trainer.errors import UserError
+
+# Its exit status is a shell's for a command that was interrupted.
+_STOPPED = 130
 
 
-def add_command(
+Run = Callable[[argparse.Namespace], None]
+
+
+class Verb(Protocol):
+    """A module of one verb.
+
+    It has a function ``run(options)`` too, unless it is a group of verbs, which have theirs.
+    """
+
+    SUMMARY: str  # its line in the list of verbs, without a full stop
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add the verb's arguments, or the verbs of the group."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that also accepts how earlier releases spelled a command."""
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> tuple[Any, list[str]]:
+        """Parse ``args`` after translating them, as every subparser does with what is left for it."""
+        words = self._translate(list(sys.argv[1:] if args is None else args))
+        return super().parse_known_args(words, namespace)
+
+    def _translate(self, words: list[str]) -> list[str]:
+        """``import-cvat`` is ``import cvat`` now, ``models`` is ``networks``, and ``--data DATA`` is positional."""
+        if words and words[0].startswith("import-") and words[0] != "import-weights":
+            words = [*words[0].split("-", 1), *words[1:]]
+        if words and words[0] == "models":
+            words[0] = "networks"
+        if any(action.dest == "data" and not action.option_strings for action in self._actions):
+            for at, word in enumerate(words):
+                if word == "--data" and at + 1 < len(words):
+                    return [words[at + 1], *words[:at], *words[at + 2 :]]
+                if word.startswith("--data="):
+                    return [word.removeprefix("--data="), *words[:at], *words[at + 1 :]]
+        return words
+
+
+def add_verb(
     commands: argparse._SubParsersAction,
     name: str,
-    run: Callable[[argparse.Namespace], None],
-    help_text: str,
-) -> argparse.ArgumentParser:
-    """A command that calls ``run`` with its options; ``help_text`` is its line in the list of commands."""
-    parser = commands.add_parser(name, help=help_text, description=help_text[0].upper() + help_text[1:] + ".")
+    summary: str,
+    add_arguments: Callable[[argparse.ArgumentParser], None],
+    run: Run | None = None,
+) -> None:
+    """Add one verb to a list of them."""
+    prepare(commands.add_parser(name, help=summary), summary, add_arguments, run)
+
+
+def prepare(
+    parser: argparse.ArgumentParser,
+    summary: str,
+    add_arguments: Callable[[argparse.ArgumentParser], None],
+    run: Run | None = None,
+) -> None:
+    """Give a parser a verb's description, arguments and function; a group's verbs have their own function."""
+    parser.description = summary[0].upper() + summary[1:] + "."
     parser.set_defaults(run_command=run)
-    return parser
+    add_arguments(parser)
+
+
+def run_command(options: argparse.Namespace, program: str) -> int:
+    """Run what was parsed; return the exit status. An error that the user can fix is printed as one sentence."""
+    try:
+        options.run_command(options)
+    except (UserError, CardError, ModelsConfigError, PublishError, OSError) as error:
+        print(f"{program}: {error}", file=sys.stderr)
+        return getattr(error, "exit_status", 1)
+    except KeyboardInterrupt:
+        print(f"{program}: stopped", file=sys.stderr)
+        return _STOPPED
+    return 0
 
 
 def add_models_root(parser: argparse.ArgumentParser) -> None:

@@ -6,42 +6,46 @@ from pathlib import Path
 
 from contract.card import check_model_name
 from trainer.commands.quiet import import_tensorflow
-from trainer.commands.shared import add_command, add_models_root
+from trainer.commands.shared import add_models_root
 from trainer.errors import UserError
 
 _MINUTES_BETWEEN_STATES = 10.0
 
+SUMMARY = "train a network as a recipe says, or go on with a training"
 
-def add_commands(commands: argparse._SubParsersAction) -> None:
-    """``train``."""
-    train = add_command(commands, "train", _train, "train a network as a recipe says, or go on with a training")
-    what = train.add_mutually_exclusive_group(required=True)
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of ``train``."""
+    parser.add_argument(
+        "data", type=Path, nargs="?", metavar="DATA", help="the data set (default: the recipe's data.path)"
+    )
+    what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--config", type=Path, help="the recipe, a YAML file")
     what.add_argument("--resume", type=Path, metavar="RUN", help="go on with a run from its last saved state")
-    train.add_argument("--run", type=Path, help="the new run folder, with --config")
-    train.add_argument("--data", type=Path, help="the data set; short for --set data.path=…")
-    train.add_argument(
+    parser.add_argument("--run", type=Path, help="the new run folder, with --config")
+    parser.add_argument(
         "--set", action="append", default=[], metavar="PATH=VALUE", help="override a value, for instance epochs=20"
     )
-    train.add_argument(
+    parser.add_argument(
         "--checkpoint-minutes",
         type=float,
         default=_MINUTES_BETWEEN_STATES,
         metavar="N",
         help="save the state so often, and after each epoch (default: %(default)g)",
     )
-    where = train.add_mutually_exclusive_group()
+    where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "--gpu", type=int, metavar="N", help="the GPU to use, as nvidia-smi numbers them (default: the first)"
     )
     where.add_argument(
         "--multi-gpu", action="store_true", help="use every GPU; several machines: set TF_CONFIG on each"
     )
-    train.add_argument("--publish", metavar="NAME", help="then export and publish it as this model")
-    add_models_root(train)
+    parser.add_argument("--publish", metavar="NAME", help="then export and publish it as this model")
+    add_models_root(parser)
 
 
-def _train(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
+    """Run ``train``."""
     from trainer.recipe import load_recipe
     from trainer.training.resume import resumed_recipe
 

@@ -149,7 +149,7 @@ class TestKnownSets:
     def test_as_a_person_types_it(self, trainer, prepare, tmp_path):
         trimap = np.array([2, 1, 3], np.uint8)[IDS]
         folder = prepare("oxford_iiit_pet", PLAIN, {"train": [example("a.jpg", trimap)]})
-        status, out, _ = trainer("data", "import-tfds", folder, "--output", tmp_path / "set")
+        status, out, _ = trainer("data", "import", "tfds", folder, "--output", tmp_path / "set")
         assert (status, out.splitlines()[-1]) == (0, f"imported: {tmp_path}/set")
         assert "  pet                   16.667% of the pixels" in out
 
