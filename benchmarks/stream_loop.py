@@ -33,7 +33,8 @@ async def run(port: int, address: str) -> None:
         async def answer(connection: ServerConnection) -> None:
             async for message in connection:
                 assert isinstance(message, bytes)
-                photo = await codecs.run(images.decode, message[16:], 50_000_000)
+                image_header = await codecs.run(images.check_size, message[16:], 50_000_000)
+                photo = await codecs.run(images.decode, message[16:], image_header)
 
                 async def prepare(card: ModelCard, photo: Image = photo) -> Image:
                     return await codecs.run(images.resize, photo, card.input_height, card.input_width)

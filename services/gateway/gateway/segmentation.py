@@ -16,6 +16,7 @@ from gateway.flow.deadline import Deadline
 from gateway.flow.disconnects import Asker, Caller
 from gateway.flow.timings import Timings
 from gateway.imaging import images
+from gateway.imaging.headers import ImageHeader
 from gateway.imaging.images import Image
 from gateway.metrics import Metrics
 from gateway.results import outputs
@@ -86,11 +87,12 @@ class Segmenter:
                         "too many images are before this one for an answer in time; try again in a moment",
                         deadline_ms=deadline.milliseconds,
                     ) from None
-            return await self.work(data, target, parameters, deadline, timings, caller, canary, outputs.encode)
+            return await self.work(data, header, target, parameters, deadline, timings, caller, canary, outputs.encode)
 
     async def work(
         self,
         data: bytes,
+        header: ImageHeader,
         target: Target,
         parameters: SegmentParameters,
         deadline: Deadline,
@@ -105,7 +107,7 @@ class Segmenter:
             GatewayError: any of the image, parameter, serving and deadline errors, and what ``asker`` raises.
         """
         with timings.measure("decode"):
-            photo = await self._codecs.run(images.decode, data, self._max_pixels)
+            photo = await self._codecs.run(images.decode, data, header)
 
         async def prepare(card: contract.ModelCard) -> Image:
             outputs.check(photo, card, parameters)

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
+from gateway.imaging.images import configure_opencv
+
 _Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")
 
@@ -13,6 +15,7 @@ class CodecPool:
     """A bounded thread pool for pure functions that release the GIL (OpenCV, NumPy and ISA-L do)."""
 
     def __init__(self, threads: int) -> None:
+        configure_opencv()
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="codec")
 
     async def run(

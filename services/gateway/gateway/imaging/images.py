@@ -13,25 +13,31 @@ Image = NDArray[np.uint8]
 # What each format's encoder takes, in pixels: libpng's own limit, libjpeg's, and 14 bits.
 LONGEST_SIDE = {"png": 1_000_000, "jpeg": 65_500, "webp": 16_383}
 
-# One photo is decoded by one thread; the pool in gateway.flow.codecs spreads photos over the cores.
-cv2.setNumThreads(1)
-# OpenCV explains broken files on standard error; the caller is told instead.
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+def configure_opencv() -> None:
+    """Decode each image in one thread, and keep quiet about broken files. For the whole process; called once.
+
+    :class:`gateway.flow.codecs.CodecPool` spreads images over the cores, and callers get an error instead of a line on
+    standard error.
+    """
+    cv2.setNumThreads(1)
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
-def decode(data: bytes, max_pixels: int) -> Image:
+def decode(data: bytes, header: ImageHeader) -> Image:
     """Decode a JPEG, PNG or WebP to uint8 [H,W,3] RGB, turned as its EXIF orientation says.
 
     What is not 8-bit RGB becomes it: of 16 bits the upper 8 count; grey fills all three channels; a palette and CMYK
     are looked up and converted (without the colour profile); alpha is dropped, so a transparent pixel has the colour
     stored beneath. Of an animated PNG or WebP the first picture stored counts.
 
+    Args:
+        data: the file.
+        header: what :func:`check_size` has returned for it, so that no file is decoded that is too large.
+
     Raises:
-        UnsupportedImage: neither JPEG, PNG nor WebP.
         UndecodableImage: cut off or corrupt.
-        ImageTooLarge: more than ``max_pixels``, by its header alone: nothing has been decoded then.
     """
-    header = check_size(data, max_pixels)
     check_complete(data, header.format)
     coded = critical_chunks(data) if header.format == "png" else data
     try:

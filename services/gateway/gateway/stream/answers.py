@@ -15,6 +15,7 @@ from gateway.flow.deadline import Deadline
 from gateway.flow.timings import Timings
 from gateway.flow.tracing import span
 from gateway.imaging import images
+from gateway.imaging.headers import ImageHeader
 from gateway.request.deps import AppState
 from gateway.results import outputs
 from gateway.segmentation import Result
@@ -120,9 +121,9 @@ class Answers:
                 with span("frame"):
                     async with deadline.enforced():
                         with timings.measure("decode"):
-                            data, pixels = await self._state.codecs.run(_opened, frame, most)
-                        slot.keep(pixels)
-                        result = await self._segment(data, turn, deadline, timings)
+                            data, header = await self._state.codecs.run(_opened, frame, most)
+                        slot.keep(header.width * header.height)
+                        result = await self._segment(data, header, turn, deadline, timings)
             except GatewayError as error:
                 fault = error_body(error)
             except Exception:
@@ -130,15 +131,17 @@ class Answers:
                 fault = error_body(GatewayError("an error of the gateway's own; its log has it"))
         return _Done(frame.echo, frame.received_at, timings, result, fault)
 
-    async def _segment(self, data: bytes, turn: Turn, deadline: Deadline, timings: Timings) -> Result:
+    async def _segment(
+        self, data: bytes, header: ImageHeader, turn: Turn, deadline: Deadline, timings: Timings
+    ) -> Result:
         target, canary = self._dialogue.targets
         return await self._state.segmenter.work(
-            data, target, self._dialogue.parameters, deadline, timings, turn, canary, outputs.encode_frame
+            data, header, target, self._dialogue.parameters, deadline, timings, turn, canary, outputs.encode_frame
         )
 
 
-def _opened(frame: Frame, max_pixels: int) -> tuple[bytes, int]:
-    """The frame's image, still encoded, and its size in pixels.
+def _opened(frame: Frame, max_pixels: int) -> tuple[bytes, ImageHeader]:
+    """The frame's image, still encoded, and its header.
 
     Raises:
         GatewayError: this is no frame, or of no image that may be decoded.
@@ -149,4 +152,4 @@ def _opened(frame: Frame, max_pixels: int) -> tuple[bytes, int]:
         raise ImageTooLarge(
             f"the image is {header.width}x{header.height}; a frame has at most {wire.LONGEST_SIDE} pixels a side"
         )
-    return data, header.width * header.height
+    return data, header
