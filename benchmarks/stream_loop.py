@@ -20,7 +20,7 @@ from gateway.flow.deadline import Deadline
 from gateway.imaging import images
 from gateway.imaging.images import Image
 from gateway.results import outputs
-from gateway.rollout.targets import Target
+from gateway.api.targets import Target
 from gateway.serving_client import ServingClient
 
 

@@ -8,6 +8,7 @@ from functools import partial
 
 import contract
 from gateway.api.parameters import SegmentParameters
+from gateway.api.targets import Target
 from gateway.errors import InvalidParameter, ModelUnavailable, Overloaded, UnknownVersion
 from gateway.flow.admission import Admission
 from gateway.flow.codecs import CodecPool
@@ -21,7 +22,6 @@ from gateway.metrics import Metrics
 from gateway.results import outputs
 from gateway.results.outputs import Encoded
 from gateway.rollout.shadow import Shadow
-from gateway.rollout.targets import Target
 from gateway.serving_client import ServingClient
 from gateway.serving_client.replies import Prediction, ServedModel
 

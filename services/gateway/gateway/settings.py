@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from gateway.rollout.targets import LabelSetting, ShareSetting
+from gateway.api.targets import LabelSetting, TrafficSplitSetting
 
 # Separated by commas in the environment.
 Names = tuple[str, ...]
@@ -65,9 +65,9 @@ class Settings(BaseModel):
     default_label: LabelSetting | None = None
     # The default model's next version, or another model, on trial: `road:4=0.1` or `road@next=0.1` is a tenth. The
     # shadow is given that share of the images as well, unseen; GET /models/road/agreement says how its masks differ.
-    shadow: ShareSetting | None = None
+    shadow: TrafficSplitSetting | None = None
     # The canary answers that share of the callers: always the same, by X-Session-Id, API key or address.
-    canary: ShareSetting | None = None
+    canary: TrafficSplitSetting | None = None
     # A folder of <model>.json for models that do not describe themselves (gateway.serving_client.card_files).
     cards: Path | None = None
 

@@ -5,8 +5,8 @@ import hashlib
 from starlette.requests import HTTPConnection
 
 from gateway.access.control import Visitor
+from gateway.api.targets import Target, TrafficSplit
 from gateway.rollout.catalog import Catalog
-from gateway.rollout.targets import Share, Target
 
 SESSION_ID = "X-Session-Id"
 
@@ -14,7 +14,7 @@ SESSION_ID = "X-Session-Id"
 class Canary:
     """Chooses who is answered by the share's target: of those who leave the choice to the gateway, a stable part."""
 
-    def __init__(self, share: Share | None, catalog: Catalog) -> None:
+    def __init__(self, share: TrafficSplit | None, catalog: Catalog) -> None:
         self._share = share
         self._catalog = catalog
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import contract
+from gateway.api.targets import Target, TrafficSplit
 from gateway.errors import GatewayError
 from gateway.flow.admission import Admission
 from gateway.flow.codecs import CodecPool
@@ -16,7 +17,6 @@ from gateway.imaging.images import Image
 from gateway.metrics import Metrics
 from gateway.rollout.agreement import Agreements, overlap
 from gateway.rollout.catalog import Catalog
-from gateway.rollout.targets import Share, Target
 from gateway.serving_client import ServingClient
 from gateway.serving_client.replies import Prediction
 
@@ -41,7 +41,7 @@ class Shadow:
 
     def __init__(
         self,
-        share: Share | None,
+        share: TrafficSplit | None,
         catalog: Catalog,
         serving: ServingClient,
         codecs: CodecPool,

@@ -16,6 +16,7 @@ from gateway.api import reply_docs
 from gateway.api.error_docs import error_responses
 from gateway.api.parameters import SegmentParameters
 from gateway.api.schemas import BatchImage, BatchManifest, ErrorReply
+from gateway.api.targets import Target
 from gateway.flow.admission import Place
 from gateway.flow.deadline import Deadline
 from gateway.flow.disconnects import Caller
@@ -24,7 +25,6 @@ from gateway.request.deps import AppState, Parameters, State
 from gateway.request.uploads import FIELD, Upload, check_bytes, read_images
 from gateway.results import outputs
 from gateway.results.archive import EntryNames, ZipStream
-from gateway.rollout.targets import Target
 
 router = APIRouter(tags=["segment"])
 

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Depends
 from gateway import errors
 from gateway.api.error_docs import error_responses
 from gateway.api.schemas import ClassSummary, ModelList, ModelReply, Quality, VersionState
+from gateway.api.targets import Target
 from gateway.flow.deadline import Deadline
 from gateway.imaging.palette import is_background
 from gateway.request.deps import State, only_query
-from gateway.rollout.targets import Target
 
 router = APIRouter(tags=["models"], dependencies=[Depends(only_query())])
 

@@ -8,12 +8,12 @@ from gateway import errors
 from gateway.api.error_docs import error_responses
 from gateway.api.reply_docs import segmentation_examples
 from gateway.api.schemas import Segmentation
+from gateway.api.targets import Target
 from gateway.flow.deadline import Deadline
 from gateway.flow.disconnects import Caller
 from gateway.flow.timings import Timings
 from gateway.request.deps import Parameters, State
 from gateway.request.uploads import FIELD, read_image
-from gateway.rollout.targets import Target
 
 router = APIRouter(tags=["segment"])
 

@@ -14,10 +14,10 @@ from google.protobuf.wrappers_pb2 import Int64Value
 from numpy.typing import NDArray
 
 import contract
+from gateway.api.targets import Target
 from gateway.errors import ModelUnavailable, UnknownVersion
 from gateway.flow.codecs import CodecPool
 from gateway.flow.deadline import Deadline
-from gateway.rollout.targets import Target
 from gateway.serving_client import foreign, tensors
 from gateway.serving_client.calls import NotServed, RequestRefused, UnknownLabel, call
 from gateway.serving_client.default_label import DefaultLabel

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
+from gateway.api.targets import Target
 from gateway.errors import ModelUnavailable
-from gateway.rollout.targets import Target
 from gateway.serving_client.calls import UnknownLabel
 
 _log = logging.getLogger(__name__)

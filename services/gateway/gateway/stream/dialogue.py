@@ -7,11 +7,11 @@ from starlette.websockets import WebSocket
 
 from gateway.api.parameters import SegmentParameters
 from gateway.api.schemas import ErrorBody
+from gateway.api.targets import Target
 from gateway.errors import GatewayError, InvalidParameter, ModelUnavailable, UnknownVersion, error_body
 from gateway.flow.deadline import Deadline
 from gateway.request.deps import AppState
 from gateway.results import outputs
-from gateway.rollout.targets import Target
 from gateway.serving_client.replies import ServedModel
 from gateway.stream import control
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gateway.api.targets import Target
 from gateway.errors import BadServingReply, ServingUnavailable, UnknownVersion
 from gateway.flow.deadline import Deadline
 from gateway.imaging.images import resize
-from gateway.rollout.targets import Target
 from gateway.serving_client import ServingClient
 from gateway.serving_client.protocol import serving_pb2 as pb
 

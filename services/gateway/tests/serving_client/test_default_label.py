@@ -8,7 +8,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from gateway.rollout.targets import Target
+from gateway.api.targets import Target
 from gateway.serving_client import default_label
 from gateway.serving_client.calls import UnknownLabel
 from gateway.serving_client.default_label import DefaultLabel

@@ -1,4 +1,4 @@
-"""Who is to answer: a model, and which of its versions."""
+"""Which model answers, and which of its versions: what a request, and a setting, can name."""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator
 
 @dataclass(frozen=True)
 class Target:
-    """A model's name in serving and its version, by number or by label; with neither, the gateway's choice."""
+    """A model's name in serving and its version, by number or by label; with neither, the gateway chooses."""
 
     model: str
     version: int | None = None
@@ -17,7 +17,7 @@ class Target:
 
     @property
     def is_pinned(self) -> bool:
-        """Whether a version was asked for, in whichever way."""
+        """Whether the version is named, by number or by label."""
         return self.version is not None or self.label is not None
 
     def __str__(self) -> str:
@@ -28,13 +28,13 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Share:
-    """A target and the share of traffic it is to have, above 0 and at most 1."""
+class TrafficSplit:
+    """A target and the fraction of traffic it gets, above 0 and at most 1."""
 
     target: Target
     fraction: float
 
-    _FORM = re.compile(r"([^:@=]+)(?::([1-9]\d*)|@([^=]+))?=(0?\.\d+|1(?:\.0+)?)")
+    _SYNTAX = re.compile(r"([^:@=]+)(?::([1-9]\d*)|@([^=]+))?=(0?\.\d+|1(?:\.0+)?)")
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -43,26 +43,28 @@ class Share:
         Raises:
             ValueError: anything else.
         """
-        match = cls._FORM.fullmatch(text.strip())
+        match = cls._SYNTAX.fullmatch(text.strip())
         if not match or not float(match[4]):
             raise ValueError(
-                "expected a model, where needed :version or @label, and a share above 0 and up to 1, as road:3=0.1 or "
-                "road@canary=0.1"
+                "expected a model, optionally with :version or @label, and a fraction above 0 and up to 1, as in "
+                "road:3=0.1 or road@canary=0.1"
             )
         version = int(match[2]) if match[2] else None
         return cls(Target(match[1], version, match[3]), float(match[4]))
 
 
-def _to_share(value: object) -> object:
-    return Share.parse(value) if isinstance(value, str) else value
+def _parse_split(value: object) -> object:
+    return TrafficSplit.parse(value) if isinstance(value, str) else value
 
 
 def _check_label(text: str) -> str:
     if not re.fullmatch(r"(?!\d+$)[^\s@:=]+", text) or not text.isprintable():
-        raise ValueError("expected the label alone, a word such as stable: no model, version or share, and no spaces")
+        raise ValueError(
+            "expected a label alone, one word such as stable, without a model, a version, a fraction or spaces"
+        )
     return text
 
 
-# How settings have them.
-ShareSetting = Annotated[Share, BeforeValidator(_to_share)]
+# The same as fields of the settings, parsed from text.
+TrafficSplitSetting = Annotated[TrafficSplit, BeforeValidator(_parse_split)]
 LabelSetting = Annotated[str, AfterValidator(_check_label)]
