@@ -125,7 +125,7 @@ def _post(port: int, jpeg: bytes, process: subprocess.Popen[bytes], watched: boo
         time.sleep(0.2)  # what goes on after the last reply has ended
         process.send_signal(signal.SIGUSR1)
         time.sleep(0.2)
-    request = urllib.request.Request(  # noqa: S310 - our own address
+    request = urllib.request.Request(
         f"http://127.0.0.1:{port}/segment", jpeg, {"Content-Type": "image/jpeg"}
     )
     deadline = time.monotonic() + START_TIMEOUT_S

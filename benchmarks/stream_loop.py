@@ -15,12 +15,12 @@ from websockets.asyncio.server import ServerConnection, serve
 from benchmarks.slow_model import CARD
 from contract import ModelCard
 from gateway.api.parameters import SegmentParameters
+from gateway.api.targets import Target
 from gateway.flow.codecs import CodecPool
 from gateway.flow.deadline import Deadline
 from gateway.imaging import images
 from gateway.imaging.images import Image
 from gateway.results import outputs
-from gateway.api.targets import Target
 from gateway.serving_client import ServingClient
 
 
