@@ -1,14 +1,15 @@
-"""How far one request walks: files of the gateway that a warm POST /segment enters, and its moves between them.
+"""The path of one request: how many of the gateway's files a warm POST /segment enters, and its moves between them.
 
     .venv/bin/python -m benchmarks.request_path [--show]
 
-A gateway process answers real HTTP requests, with serving behind it played by a gRPC server in this process. In the
-gateway every Python call is watched (``sys.setprofile``, in every thread) while one request is answered: a *move* is a
-call, or an await that goes on, into another file of the gateway than the one that ran before it in that thread; generated
-protobuf code and code of other packages is passed through. The least of several requests is printed, since a poll
-of serving may run meanwhile. ``--show`` lists the files in the order of their first use, with the functions entered.
+A gateway process answers real HTTP requests; a gRPC server in this process stands in for serving. While one request is
+answered, ``sys.setprofile`` watches every Python call in every thread of the gateway. A *move* is a call, or a resumed
+await, into another file of the gateway than the one that called it; generated protobuf code and other packages are
+passed through. The minimum over several requests is printed, since a poll of serving may run at the same time.
+``--show`` lists the files in the order of their first use, with the functions entered.
 
-It is a measure of reading, not of speed: what somebody has to open who follows a request from its bytes to its mask.
+It measures how much there is to read, not how fast it runs: the files to open for whoever follows a request from its
+bytes to its mask.
 """
 
 import argparse
@@ -125,9 +126,7 @@ def _post(port: int, jpeg: bytes, process: subprocess.Popen[bytes], watched: boo
         time.sleep(0.2)  # what goes on after the last reply has ended
         process.send_signal(signal.SIGUSR1)
         time.sleep(0.2)
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/segment", jpeg, {"Content-Type": "image/jpeg"}
-    )
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/segment", jpeg, {"Content-Type": "image/jpeg"})
     deadline = time.monotonic() + START_TIMEOUT_S
     while True:
         try:
