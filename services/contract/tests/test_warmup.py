@@ -30,8 +30,8 @@ def test_the_crc_is_crc32c_masked():
 
 
 def test_the_file_is_one_record_a_signature(tmp_path, card):
-    warmup.write(tmp_path / warmup.FILE_NAME, card)
-    assert list(records((tmp_path / warmup.FILE_NAME).read_bytes())) == warmup.requests(card)
+    warmup.write(tmp_path / warmup.WARMUP_PATH.name, card)
+    assert list(records((tmp_path / warmup.WARMUP_PATH.name).read_bytes())) == warmup.requests(card)
     assert len(warmup.requests(card)) == len(signatures(card)) == 5
 
 

@@ -3,7 +3,7 @@
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from serving.metrics import LATENCY_LIMITS_US, Counter, Histogram, gauge_lines
+from serving.prometheus import LATENCY_LIMITS_US, Counter, Histogram, gauge_lines
 
 
 def read(lines):
