@@ -71,7 +71,7 @@ _EXAMPLES: dict[type[errors.GatewayError], tuple[str, dict[str, Any]]] = {
         {"model": "road", "versions": {"3": "LOADING"}},
     ),
     errors.ServingUnavailable: (
-        "serving at localhost:8500 is away: failed to connect to all addresses",
+        "serving at localhost:8500 cannot be reached: failed to connect to all addresses",
         {},
     ),
     errors.ShuttingDown: (

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+import contract
 from gateway.errors import InvalidParameter
 
 Output = Literal["mask", "color", "overlay", "json"]
@@ -124,6 +125,11 @@ class SegmentParameters(BaseModel):
                 f"format={self.format}: {why}, so a mask is PNG only; use format=png, or output=color",
                 parameter="format",
             )
+
+    @property
+    def signature(self) -> str:
+        """The contract's signature that has what the reply is made of."""
+        return contract.SERVING_DEFAULT if self.min_confidence is None else contract.SCORES
 
     @property
     def image_format(self) -> ImageFormat | None:

@@ -19,7 +19,7 @@ from gateway.rollout.canary import Canary
 from gateway.rollout.catalog import Catalog
 from gateway.rollout.shadow import Shadow
 from gateway.segmentation import Segmenter
-from gateway.serving_client import ServingClient
+from gateway.serving_client.client import ServingClient
 from gateway.settings import Settings
 from gateway.stream.streams import Streams
 
