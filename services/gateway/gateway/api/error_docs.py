@@ -47,8 +47,8 @@ _EXAMPLES: dict[type[errors.GatewayError], tuple[str, dict[str, Any]]] = {
         {"first_bytes": "47 49 46 38 39 61 01 00 01 00 80 00"},
     ),
     errors.InvalidParameter: (
-        f"/segment has no query parameter 'outptu'; did you mean 'output'? it takes {', '.join(_PARAMETERS)}",
-        {"parameter": "outptu", "available": _PARAMETERS},
+        f"/segment has no query parameter 'fomr'; did you mean 'form'? it takes {', '.join(_PARAMETERS)}",
+        {"parameter": "fomr", "available": _PARAMETERS},
     ),
     errors.RateLimited: (
         "key 'fleet' may send 20 requests a second; try again in 1 s",
