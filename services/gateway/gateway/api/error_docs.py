@@ -1,4 +1,4 @@
-"""The errors as OpenAPI shows them: by status, each with a reply as it really looks."""
+"""The errors as OpenAPI shows them: by status, each with an example that the gateway really returns."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ _EXAMPLES: dict[type[errors.GatewayError], tuple[str, dict[str, Any]]] = {
         {},
     ),
     errors.UndecodableImage: (
-        "the JPEG is cut off: it has no end after 20480 bytes; send the whole file",
+        "the JPEG is truncated: its 20480 bytes do not reach its end; send the whole file",
         {},
     ),
     errors.Unauthorized: (
@@ -86,7 +86,7 @@ _EXAMPLES: dict[type[errors.GatewayError], tuple[str, dict[str, Any]]] = {
 
 
 def error_responses(*kinds: type[errors.GatewayError]) -> dict[int | str, dict[str, Any]]:
-    """The ``responses`` argument of a route that can answer with ``kinds``."""
+    """The ``responses`` argument of a route that can return errors of ``kinds``."""
     responses: dict[int | str, dict[str, Any]] = {}
     for kind in kinds:
         message, detail = _EXAMPLES[kind]
