@@ -14,7 +14,7 @@ import pytest
 
 from contract import ClassInfo, ModelCard
 from trainer.datasets.dataset import Dataset, Item
-from trainer.datasets.sheet import GAP, MARGIN
+from trainer.datasets.drawing import GAP, MARGIN
 from trainer.inference.segmenter import Segmenter
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
