@@ -53,7 +53,7 @@ def parse_tree(text: str) -> Iterator[tuple[str, list[str]]]:
 def tree() -> list[tuple[str, list[str]]]:
     """The page's one block that begins with the folder of a package."""
     page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
-    blocks = [block for block in re.findall(r"^```\w*\n(.*?)^```", page, re.DOTALL | re.MULTILINE)]
+    blocks = re.findall(r"^```\w*\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     [block] = [block for block in blocks if re.match(r"(services|clients)/\w+", block)]
     return list(parse_tree(block))
 
