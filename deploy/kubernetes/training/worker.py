@@ -40,7 +40,7 @@ def trainer_words(options: list[str]) -> list[str]:
 
 
 def remove_false_start(run: Path) -> None:
-    """Remove a run without state or weights, as a chief that is not killed does itself: a new run needs a free folder."""
+    """Remove a run without state or weights, as the chief does unless it is killed: a new run needs a free folder."""
     if (run / "recipe.yaml").is_file() and not any(run.glob("*.keras")):
         print(f"worker: {run} ended before its state was first saved; it starts again", file=sys.stderr)
         shutil.rmtree(run)
