@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 from gateway.imaging.images import configure_opencv
@@ -22,9 +23,8 @@ class CodecPool:
         self, function: Callable[_Parameters, _Result], *args: _Parameters.args, **kwargs: _Parameters.kwargs
     ) -> _Result:
         """Call ``function`` in a thread and wait for its result."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, lambda: function(*args, **kwargs))
+        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(function, *args, **kwargs))
 
     def close(self) -> None:
-        """Let running work finish and end the threads."""
+        """Wait for running work, cancel what is queued, and end the threads."""
         self._threads.shutdown(cancel_futures=True)
