@@ -22,7 +22,7 @@ _FORM = {"schema": {"type": "object", "required": [FIELD], "properties": {FIELD:
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "The image itself, or multipart with it as the one field. Its first bytes decide the format, not "
+        "description": "The image itself, or multipart with it as one field. Its first bytes decide the format, not "
         "the header. EXIF orientation is applied; alpha is dropped; of an animation, the first frame is used.",
         "content": {"image/jpeg": _BINARY, "image/png": _BINARY, "image/webp": _BINARY, "multipart/form-data": _FORM},
     }
