@@ -26,7 +26,7 @@ from gateway.rollout.router import Router
 from gateway.rollout.shadow import Shadow
 from gateway.routes import agreement, batch, health, models, pages, segment, stream
 from gateway.segmentation import Segmenter
-from gateway.serving_client import ServingClient
+from gateway.serving_client.client import ServingClient
 from gateway.settings import Settings
 from gateway.stream.streams import Streams
 

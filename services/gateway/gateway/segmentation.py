@@ -57,7 +57,7 @@ from gateway.results import outputs
 from gateway.results.outputs import Encoded
 from gateway.rollout.router import Route
 from gateway.rollout.shadow import Shadow
-from gateway.serving_client import ServingClient
+from gateway.serving_client.client import ServingClient
 from gateway.serving_client.replies import Prediction, ServedModel
 
 Encode = Callable[[Image, Prediction, SegmentParameters], Encoded]
@@ -148,11 +148,7 @@ class Segmenter:
 
         async def ask(target: Target) -> Prediction:
             return await self._serving.segment(
-                target,
-                prepare,
-                deadline,
-                want_confidence=parameters.min_confidence is not None,
-                asking=lambda: gate.inference(timings),
+                target, prepare, deadline, signature=parameters.signature, gate=lambda: gate.inference(timings)
             )
 
         with timings.measure("infer"):

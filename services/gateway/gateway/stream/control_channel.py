@@ -12,7 +12,7 @@ from gateway.metrics import Metrics
 from gateway.request.context import RequestContext
 from gateway.results import outputs
 from gateway.rollout.router import Route, Router
-from gateway.serving_client import ServingClient
+from gateway.serving_client.client import ServingClient
 from gateway.serving_client.replies import ServedModel
 from gateway.stream import messages
 

@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from contract import SERVING_DEFAULT
 from gateway.api.targets import Target
 from gateway.errors import BadServingReply, ServingUnavailable, UnknownVersion
 from gateway.flow.deadline import Deadline
 from gateway.imaging.images import resize
-from gateway.serving_client import ServingClient
+from gateway.serving_client.client import ServingClient
 from gateway.serving_client.protocol import serving_pb2 as pb
 
 
@@ -34,14 +35,14 @@ def prepare(photo):
 def segment(client, prepare):
     """Runs several segmentations one after another through one client, calling ``between`` in the gaps."""
 
-    def run(count=1, *, between=lambda: None, want_confidence=False, **pins):
+    def run(count=1, *, between=lambda: None, signature=SERVING_DEFAULT, **pins):
         async def all_of_them():
             predictions = []
             async with client() as serving_client:
                 for _ in range(count):
                     predictions.append(
                         await serving_client.segment(
-                            Target("shapes", **pins), prepare, Deadline(5000), want_confidence=want_confidence
+                            Target("shapes", **pins), prepare, Deadline(5000), signature=signature
                         )
                     )
                     await asyncio.to_thread(between)

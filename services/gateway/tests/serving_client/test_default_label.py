@@ -31,7 +31,7 @@ def client(make_client, serving):
 @pytest.fixture
 def patience(monkeypatch):
     """``patience(seconds)``: for how long a model without the label is not asked by it again."""
-    return lambda seconds: monkeypatch.setattr(default_label, "_PATIENCE_S", seconds)
+    return lambda seconds: monkeypatch.setattr(default_label, "_RETRY_AFTER_S", seconds)
 
 
 def version(client, jpeg, query="", **headers):
@@ -183,10 +183,10 @@ def test_a_missing_label_is_asked_for_by_one_request_at_a_time(patience):
 
     async def many():
         pinned = DefaultLabel("stable")
-        await pinned.settle(Target("shapes"), ask)
+        await pinned.apply(Target("shapes"), ask)
         asked.clear()
         patience(3600)
-        await asyncio.gather(*(pinned.settle(Target("shapes"), ask) for _ in range(5)))
+        await asyncio.gather(*(pinned.apply(Target("shapes"), ask) for _ in range(5)))
 
     asyncio.run(many())
     assert asked.count("stable") == 1

@@ -118,6 +118,18 @@ def test_another_version_is_announced_before_its_first_reply(client, serving, jp
     assert reply.mask.shape == (24, 32)
 
 
+@pytest.mark.parametrize("name", ["form", "output"])
+def test_output_is_accepted_as_form_in_configure(client, jpeg, converse, name):
+    async def talk(stream):
+        configured = await stream.configure(**{name: "overlay"})
+        await stream.send(jpeg)
+        return configured, await stream.hear()
+
+    configured, reply = converse(client, talk)
+    assert configured["form"] == configured["output"] == "overlay"
+    assert reply.kind == 3
+
+
 def test_the_default_label_s_version_answers_and_its_move_is_announced(make_client, serving, jpeg, converse):
     serving.publish("shapes", 2)
     serving.labels["shapes", "stable"] = 1
@@ -201,9 +213,10 @@ def test_a_frame_of_too_many_pixels_is_told_the_streams_own_limit(make_client, j
         ('{"type": "start"}', "'configure', 'end'"),
         ('{"type": "configure", "modle": "road"}', "modle: "),
         ('{"type": "configure", "alpha": 2, "output": "overlay"}', "alpha: "),
-        ('{"type": "configure", "alpha": 0.5}', "use output=overlay"),
-        ('{"type": "configure", "output": "json"}', "output: "),
+        ('{"type": "configure", "alpha": 0.5}', "use form=overlay"),
+        ('{"type": "configure", "form": "json"}', "form: "),
         ('{"type": "configure", "classes": "carr"}', "did you mean 'car'"),
+        ('{"type": "configure", "form": "mask", "output": "overlay"}', "form=mask and output=overlay"),
         ('{"type": "configure", "classes": {}}', "classes: "),
         ('{"type": "configure", "model": "road"}', "no model 'road'"),
         ('{"type": "configure", "version": 9}', "no version 9"),
