@@ -39,6 +39,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 
 import contract
 from gateway.api.parameters import SegmentParameters
@@ -146,10 +147,11 @@ class Segmenter:
             with timings.measure("decode"):
                 return await self._codecs.run(images.resize, photo, card.input_height, card.input_width)
 
-        async def ask(target: Target) -> Prediction:
-            return await self._serving.segment(
-                target, prepare, deadline, signature=parameters.signature, gate=lambda: gate.inference(timings)
+        async def ask(target: Target) -> tuple[Prediction, Target]:
+            prediction = await self._serving.segment(
+                target, prepare, deadline, signature=parameters.signature, gate=partial(gate.inference, timings)
             )
+            return prediction, target
 
         with timings.measure("infer"):
             prediction, target = await route.ask(ask)

@@ -6,7 +6,8 @@ does: a span for each request (FastAPI's) and one for each of its stages go to a
 
 import random
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
+from functools import partial
 
 from opentelemetry import context, trace
 from opentelemetry.context import Context
@@ -14,7 +15,9 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from starlette.datastructures import Headers
 
 _W3C = TraceContextTextMapPropagator()
-_tracer = trace.get_tracer("gateway")
+
+# ``with span(name)``: a span around the block, where spans are recorded. An exception is marked on the request's span.
+span = partial(trace.get_tracer("gateway").start_as_current_span, record_exception=False, set_status_on_exception=False)
 
 
 class TracingError(RuntimeError):
@@ -70,8 +73,3 @@ def trace_metadata() -> tuple[tuple[str, str], ...]:
     carrier: dict[str, str] = {}
     _W3C.inject(carrier)
     return tuple(carrier.items())
-
-
-def span(name: str) -> AbstractContextManager[trace.Span]:
-    """A span around the block, where spans are recorded; an exception is marked on the request's span, not here."""
-    return _tracer.start_as_current_span(name, record_exception=False, set_status_on_exception=False)

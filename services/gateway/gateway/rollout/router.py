@@ -24,18 +24,19 @@ class Route:
     target: Target
     canary: Target | None = None
 
-    async def ask(self, ask: Callable[[Target], Awaitable[_Answer]]) -> tuple[_Answer, Target]:
-        """The answer of the canary, or of the target, and which of them gave it.
+    def ask(self, ask: Callable[[Target], Awaitable[_Answer]]) -> Awaitable[_Answer]:
+        """What ``ask`` answers for the canary, or else for the target.
 
         The target answers where the canary is not loaded or lacks what is requested, for instance a class: the client
         did not choose the canary.
         """
-        if self.canary is not None:
-            try:
-                return await ask(self.canary), self.canary
-            except (UnknownVersion, ModelUnavailable, InvalidParameter):
-                pass
-        return await ask(self.target), self.target
+        return ask(self.target) if self.canary is None else self._ask_first(self.canary, ask)
+
+    async def _ask_first(self, canary: Target, ask: Callable[[Target], Awaitable[_Answer]]) -> _Answer:
+        try:
+            return await ask(canary)
+        except (UnknownVersion, ModelUnavailable, InvalidParameter):
+            return await ask(self.target)
 
 
 class Router:
