@@ -81,7 +81,7 @@ BACKGROUND, ROAD = ClassInfo(0, "background", BLACK), ClassInfo(1, "road", (128,
         ({"classes": (BACKGROUND,)}, "1 classes: expected 2 to 255; a one-logit network is exported as two"),
         ({"classes": (ROAD, BACKGROUND)}, r"class ids \[1, 0\]: expected 0, 1, 2, … in order"),
         ({"classes": (BACKGROUND, ClassInfo(2, "road", BLACK))}, r"class ids \[0, 2\]"),
-        ({"classes": (BACKGROUND, ClassInfo(1, "background", BLACK))}, r"class names \['background'\] stand twice"),
+        ({"classes": (BACKGROUND, ClassInfo(1, "background", BLACK))}, r"class names \['background'\] are repeated"),
         ({"ignore_id": 0}, "ignore id 0: expected 255"),
     ],
 )
@@ -157,7 +157,7 @@ def test_text_that_is_no_card(text, sentence):
         ("schema_version", 2, "schema_version 2: this Segstack reads 1; update the older of the two"),
         ("schema_version", "1", "schema_version '1': this Segstack reads 1"),
         ("schema_version", True, "model card.schema_version: expected int, found True"),
-        ("colour", "red", "model card: unknown field colour; it has name, architecture, "),
+        ("colour", "red", "model card: unknown field colour; known fields: name, architecture, "),
         ("name", 7, "model card.name: expected str, found 7"),
         ("name", None, "model card.name: expected str, found None"),
         ("input_height", "32", "model card.input_height: expected int, found '32'"),
@@ -169,7 +169,7 @@ def test_text_that_is_no_card(text, sentence):
         (
             "classes",
             [{"id": 0, "name": "a", "color": [1, 2, 3], "colour": 1}],
-            r"model card.classes\[0\]: unknown field colour; it has id, name, color",
+            r"model card.classes\[0\]: unknown field colour; known fields: id, name, color",
         ),
         (
             "classes",

@@ -39,7 +39,7 @@ def test_coreutils_agrees(version):
 @pytest.mark.parametrize(
     ("path", "text", "sentence"),
     [
-        ("saved_model.pb", "graph", "saved_model.pb is not what was published"),
+        ("saved_model.pb", "graph", "saved_model.pb differs from what was published"),
         ("saved_model.pb", None, "saved_model.pb is missing"),
         ("assets.extra/tf_serving_warmup_requests", None, "assets.extra/tf_serving_warmup_requests is missing"),
         (SUMS, "nonsense\n", "assets.extra/SHA256SUMS is damaged"),

@@ -79,14 +79,14 @@ def test_a_listed_model_without_a_version_holds_up_no_pruning(run, root, publish
     ("command", "sentence"),
     [
         ("list raod", "'raod' not found"),
-        ("label raod stable 1", "has no published model 'raod': it has road"),
-        ("label road stable 9", "road has no version 9: it has 1"),
-        ("label road stable --remove", "road has no label 'stable': it has none"),
+        ("label raod stable 1", "published models: road"),
+        ("label road stable 9", "version 9 of road not found; its versions: 1"),
+        ("label road stable --remove", "label 'stable' of road not found; its labels: none"),
         ("rollback road", "road has no version before 1"),
-        ("rollback road --to 9", "road has no version 9: it has 1"),
-        ("prune raod", "has no published model 'raod': it has road"),
+        ("rollback road --to 9", "version 9 of road not found; its versions: 1"),
+        ("prune raod", "published models: road"),
         ("remove road 1", "road 1 was not removed: it is the newest version"),
-        ("remove road 9", "road has no version 9: it has 1"),
+        ("remove road 9", "version 9 of road not found; its versions: 1"),
     ],
 )
 def test_a_refusal_is_one_sentence_and_status_1(run, publish_versions, command, sentence):

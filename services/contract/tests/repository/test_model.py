@@ -42,9 +42,9 @@ class TestEveryCommand:
         assert (root / "models.config").read_text() == "model_config_list {"
 
     def test_makes_no_lock_where_there_is_no_repository(self, tmp_path, command):
-        with pytest.raises(RepositoryError, match="has no published model 'road': it has none"):
+        with pytest.raises(RepositoryError, match="published models: none"):
             command(tmp_path)
-        with pytest.raises(RepositoryError, match="has no published model 'road': it has none"):
+        with pytest.raises(RepositoryError, match="published models: none"):
             command(tmp_path / "nowhere")
         assert list(tmp_path.iterdir()) == []
 

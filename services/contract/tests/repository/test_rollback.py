@@ -49,8 +49,8 @@ class TestARollback:
     @pytest.mark.parametrize(
         ("to", "sentence"),
         [
-            (2, "road 2 is the newest version and serves already: name an earlier one"),
-            (7, "road has no version 7: it has 1, 2"),
+            (2, "road 2 is already the newest version"),
+            (7, "version 7 of road not found; its versions: 1, 2"),
         ],
     )
     def test_is_refused(self, root, publish_versions, to, sentence):
@@ -67,18 +67,14 @@ class TestARollback:
     def test_to_a_damaged_version_is_refused(self, root, publish_versions, damage):
         publish_versions(3)
         damage(2)
-        with pytest.raises(
-            RepositoryError, match=r"road 2 is damaged: saved_model.pb is not what was published; name an"
-        ):
+        with pytest.raises(RepositoryError, match=r"road 2 is damaged: saved_model.pb differs.*--to"):
             rollback(root, "road")
         assert rollback(root, "road", to=1).version == 4
 
     def test_to_a_version_whose_card_was_lost_is_refused_as_any_damage(self, root, publish_versions):
         publish_versions(2)
         (root / "road/1/assets.extra/model_card.json").unlink()
-        with pytest.raises(
-            RepositoryError, match=r"road 1 is damaged: assets.extra/model_card.json is missing; name an"
-        ):
+        with pytest.raises(RepositoryError, match=r"road 1 is damaged: assets.extra/model_card.json is missing.*--to"):
             rollback(root, "road")
 
     def test_of_anothers_model_that_never_had_a_card(self, root, write_model):
@@ -123,7 +119,7 @@ class TestARollback:
             (folder / "saved_model.pb").write_text("another graph")
 
         monkeypatch.setattr(module, "_copy", copy_badly)
-        with pytest.raises(RepositoryError, match=r"saved_model.pb came out differently in the copy"):
+        with pytest.raises(RepositoryError, match=r"saved_model.pb differs in the copy"):
             rollback(root, "road")
         assert versions(root, "road") == [1, 2]
         assert leftovers() == []

@@ -59,7 +59,7 @@ def test_what_stands_there_after_the_first_model(path):
         "  }",
         "}",
     ]
-    assert path.read_text().startswith("# Written by `contract`")
+    assert path.read_text().startswith("# Written by `segstack`")
 
 
 def test_a_model_is_listed_once_and_in_order(path):
