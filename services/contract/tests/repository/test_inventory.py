@@ -1,4 +1,4 @@
-"""What is in the repository, as far as its files tell."""
+"""The list of what the repository contains."""
 
 import dataclasses
 import json
@@ -36,7 +36,7 @@ def test_of_an_empty_repository_is_empty(tmp_path):
     assert json.loads(as_json([])) == {"models": []}
 
 
-def test_says_what_serving_loads_and_which_labels_there_are(root, publish_versions, inventory, warnings):
+def test_states_and_labels(root, publish_versions, inventory, warnings):
     publish_versions(4)
     label(root, "road", "stable", 1)
     label(root, "road", "canary", 4)
@@ -56,7 +56,7 @@ def test_newest_first_and_models_by_name(root, publish_versions, inventory):
     assert [folder for _, folder in inventory()] == ["1", *map(str, range(11, 0, -1))]
 
 
-def test_finds_what_is_half_done_or_damaged(root, publish_versions, inventory):
+def test_incomplete_and_damaged_versions_are_found(root, publish_versions, inventory):
     publish_versions(3)
     (root / "road/.tmp-4").mkdir()
     (root / "road/1/saved_model.pb").unlink()
@@ -70,7 +70,7 @@ def test_finds_what_is_half_done_or_damaged(root, publish_versions, inventory):
     }
 
 
-def test_a_model_of_somebody_else_needs_no_card(root, write_config, inventory):
+def test_third_party_model_needs_no_card(root, write_config, inventory):
     write_config("")
     (root / "road/0007").mkdir(parents=True)
     (root / "road/0007/saved_model.pb").write_bytes(b"graph")

@@ -1,4 +1,4 @@
-"""Labels: what they keep loaded, what moving one leaves, and the policies that a person wrote."""
+"""Labels: the versions that they keep loaded, moving and removing them, and hand-written policies."""
 
 import pytest
 
@@ -12,8 +12,8 @@ from contract.serving_config.models_config import models
 BY_HAND = "model_version_policy { %s }"
 
 
-class TestALabel:
-    def test_keeps_its_version_loaded_beside_the_two_newest(self, root, publish_versions, policy):
+class TestLabel:
+    def test_its_version_stays_loaded_with_the_two_newest(self, root, publish_versions, policy):
         publish_versions(4)
         assert policy() == ("latest 2", {})
         assert label(root, "road", "stable", 1) is None
@@ -26,7 +26,7 @@ class TestALabel:
         publish_versions(2)
         assert policy() == ("specific 1, 3, 4", {"stable": 1})
 
-    def test_that_moves_leaves_its_version_loaded_until_the_next_publish(self, root, publish_versions, policy):
+    def test_version_it_leaves_stays_loaded_until_the_next_publish(self, root, publish_versions, policy):
         publish_versions(4)
         label(root, "road", "stable", 1)
         assert label(root, "road", "stable", 4) == 1
@@ -34,7 +34,7 @@ class TestALabel:
         publish_versions(1)
         assert policy() == ("specific 4, 5", {"stable": 4})
 
-    def test_that_is_removed_gives_the_policy_back(self, root, publish_versions, policy):
+    def test_removing_it_restores_the_policy(self, root, publish_versions, policy):
         publish_versions(4)
         label(root, "road", "stable", 1)
         label(root, "road", "canary", 2)
@@ -43,19 +43,19 @@ class TestALabel:
         assert remove_label(root, "road", "canary") == 2
         assert policy() == ("latest 2", {})
 
-    def test_said_twice_changes_nothing(self, root, publish_versions, written):
+    def test_setting_it_twice_changes_nothing(self, root, publish_versions, written):
         publish_versions(3)
         label(root, "road", "stable", 3)
         before = written(root / "models.config")
         assert label(root, "road", "stable", 3) == 3
         assert written(root / "models.config") == before
 
-    def test_may_hold_whatever_a_string_may(self, root, publish_versions, policy):
+    def test_may_contain_quotes_and_backslashes(self, root, publish_versions, policy):
         publish_versions(1)
         label(root, "road", 'the "good" one\\é', 1)
         assert policy() == ("specific 1", {'the "good" one\\é': 1})
 
-    def test_lists_a_model_that_a_killed_publisher_left_unlisted(self, root, publish_versions, policy):
+    def test_lists_a_model_that_a_killed_publisher_did_not_list(self, root, publish_versions, policy):
         publish_versions(1)
         (root / "models.config").unlink()
         label(root, "road", "stable", 1)
@@ -70,14 +70,14 @@ class TestALabel:
             ("road", "a\nb", 1, "expected a word"),
         ],
     )
-    def test_is_refused(self, root, publish_versions, written, name, text, version, sentence):
+    def test_refusals(self, root, publish_versions, written, name, text, version, sentence):
         publish_versions(3)
         before = written(root / "models.config")
         with pytest.raises(RepositoryError, match=sentence):
             label(root, name, text, version)
         assert written(root / "models.config") == before
 
-    def test_on_a_damaged_version_is_refused(self, root, publish_versions, policy, damage):
+    def test_damaged_version_is_refused(self, root, publish_versions, policy, damage):
         publish_versions(2)
         damage(2)
         with pytest.raises(RepositoryError, match=r"road 2 is damaged: saved_model.pb"):

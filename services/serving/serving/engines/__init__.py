@@ -1,6 +1,6 @@
-"""What runs the graphs: TensorFlow, or OpenVINO beside it for what OpenVINO can take.
+"""The engines that run the graphs: TensorFlow, or OpenVINO where it can and TensorFlow for the rest.
 
-Whichever it is, a loaded version is a :class:`~serving.models.servable.Servable`: the same signatures, answers and
+On any engine a loaded version is a :class:`~serving.models.servable.Servable`, with the same signatures, answers and
 errors.
 """
 
@@ -17,14 +17,14 @@ log = logging.getLogger(__name__)
 _ENGINES = ("tensorflow", "openvino")
 _PRECISIONS = ("f32", "bf16", "auto")
 
-# Equal pixels below which a version is refused. Measured on agreement.examples with DDRNet-23-slim: trained, f32 all
-# and bf16 99.9 %; with random weights, near-ties everywhere, f32 all but a few pixels and bf16 99 %. A graph that is
-# read wrongly agrees by chance, on one pixel in as many as there are classes.
-_LEAST_AGREEMENT: Mapping[str, float] = {"f32": 0.999, "bf16": 0.97}
+# A version with a smaller fraction of equal pixels is refused. Measured on agreement.examples with DDRNet-23-slim:
+# trained, 100 % in f32 and 99.9 % in bf16; with random weights, where near-ties are everywhere, nearly 100 % in f32 and
+# 99 % in bf16. A graph that is read wrongly agrees by chance, on one pixel in as many as there are classes.
+_MIN_AGREEMENT: Mapping[str, float] = {"f32": 0.999, "bf16": 0.97}
 
 
 def check(flags: Flags) -> None:
-    """Refuse what cannot be chosen, before anything slow is imported.
+    """Refuse invalid choices before anything slow is imported.
 
     Raises:
         FlagError: an unknown engine or precision, bf16 on TensorFlow, OpenVINO not installed.
@@ -35,11 +35,11 @@ def check(flags: Flags) -> None:
         raise FlagError(f"--precision is {flags.precision!r}: expected one of {', '.join(_PRECISIONS)}")
     if flags.engine == "tensorflow" and flags.precision != "f32":
         raise FlagError(
-            f"--precision={flags.precision} with --engine=tensorflow: TensorFlow computes as the graph says, in f32; "
+            f"--precision={flags.precision} with --engine=tensorflow: TensorFlow computes in the graph's precision, f32; "
             "add --engine=openvino, or leave --precision out"
         )
     if not 0 <= flags.engine_min_agreement <= 1:
-        raise FlagError(f"--engine_min_agreement is {flags.engine_min_agreement:g}: expected a share from 0 to 1")
+        raise FlagError(f"--engine_min_agreement is {flags.engine_min_agreement:g}: expected a fraction from 0 to 1")
     if flags.engine == "openvino" and importlib.util.find_spec("openvino") is None:
         raise FlagError(
             "--engine=openvino: OpenVINO is not installed; install segstack-serving[openvino], or leave --engine out"
@@ -47,7 +47,7 @@ def check(flags: Flags) -> None:
 
 
 def loader(flags: Flags, session_config: Any) -> Callable[[Path], Any]:
-    """What makes a servable of a version folder, on the engine that ``flags`` choose; raises ServingError."""
+    """A function that loads a version folder on the engine of ``flags``; it raises ServingError."""
     from serving.models.servable import Servable
 
     if flags.engine == "tensorflow":
@@ -62,15 +62,15 @@ def loader(flags: Flags, session_config: Any) -> Callable[[Path], Any]:
 
     def load(path: Path) -> Servable:
         for precision in precisions:
-            least = flags.engine_min_agreement or _LEAST_AGREEMENT[precision]
+            min_agreement = flags.engine_min_agreement or _MIN_AGREEMENT[precision]
             try:
                 return openvino.OpenVINOServable(
-                    path, session_config, precision, least, flags.tensorflow_intra_op_parallelism
+                    path, session_config, precision, min_agreement, flags.tensorflow_intra_op_parallelism
                 )
             except DisagreementError as disagreement:
                 if precision == precisions[-1]:
                     raise
-                log.warning("%s; trying the next precision", disagreement.message)
-        raise AssertionError("there is always a last precision")
+                log.warning("%s. Trying the next precision", disagreement.message)
+        raise AssertionError("the last precision either returns or raises")
 
     return load
