@@ -35,7 +35,7 @@ def check(flags: Flags) -> None:
         raise FlagError(f"--precision is {flags.precision!r}: expected one of {', '.join(_PRECISIONS)}")
     if flags.engine == "tensorflow" and flags.precision != "f32":
         raise FlagError(
-            f"--precision={flags.precision} with --engine=tensorflow: TensorFlow computes in the graph's precision, f32; "
+            f"--precision={flags.precision} with --engine=tensorflow: TensorFlow computes in the graph's f32; "
             "add --engine=openvino, or leave --precision out"
         )
     if not 0 <= flags.engine_min_agreement <= 1:
