@@ -40,6 +40,15 @@ def description() -> str:
     return f"OpenVINO {ov.get_version().split('-')[0]} on {ov.Core().get_property(_DEVICE, 'FULL_DEVICE_NAME').strip()}"
 
 
+def load(path: Path, session_config: Any, precision: str, min_agreement: float, threads: int) -> Servable:
+    """Load a version with ``precision`` "f32" or "bf16"; 0 ``threads`` leaves their number to OpenVINO.
+
+    Raises:
+        ServingError: as for :class:`Servable`; DisagreementError if a signature agrees on less than ``min_agreement``.
+    """
+    return OpenVINOServable(path, session_config, precision, min_agreement, threads)
+
+
 class OpenVINOServable(Servable):
     """A version whose numeric signatures OpenVINO runs, in ``precision`` "f32" or "bf16".
 

@@ -277,13 +277,13 @@ class TestChoice:
     @pytest.mark.parametrize(("native", "tried"), [(True, ["bf16", "f32"]), (False, ["f32"])])
     def test_auto_tries_bf16_if_the_processor_has_it(self, network, monkeypatch, native, tried):
         monkeypatch.setattr(engine, "has_native_bf16", lambda: native)
-        monkeypatch.setattr(agreement, "share", lambda expected, actual: 0.5)
+        monkeypatch.setattr(agreement, "equal_fraction", lambda expected, actual: 0.5)
         refused = []
         refuse = DisagreementError.__init__
 
-        def counted(self, path, what, *shares):
+        def counted(self, path, what, *fractions):
             refused.append(what.split()[-1])
-            refuse(self, path, what, *shares)
+            refuse(self, path, what, *fractions)
 
         monkeypatch.setattr(DisagreementError, "__init__", counted)
         with pytest.raises(DisagreementError):
