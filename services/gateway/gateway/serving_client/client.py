@@ -93,8 +93,8 @@ class ServingClient:
             UnknownVersion, ModelUnavailable, ServingUnavailable, DeadlineExceeded, BadServingReply
             InvalidParameter: a foreign model has nothing that corresponds to ``signature``.
         """
-        call = partial(self._segment, prepare=prepare, deadline=deadline, signature=signature, gate=gate)
-        return await self._default_label.apply(target, call)
+        segment = partial(self._segment, prepare=prepare, deadline=deadline, signature=signature, gate=gate)
+        return await self._default_label.apply(target, segment)
 
     async def _segment(
         self,
