@@ -48,7 +48,7 @@ class Peer:
 
 
 def measure(contenders: dict[str, Contender], rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of each contender per round, timed on the second of two calls; the order rotates by one per round."""
+    """Milliseconds per contender and round, timed on the second of two calls; the order rotates by one per round."""
     taken: dict[str, list[float]] = {name: [] for name in contenders}
     names = list(contenders)
     with progress(range(rounds), "measuring", "round") as bar:

@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from gateway.errors import ClientGone
-from gateway.flow.disconnects import Caller
+from gateway.flow.disconnects import ClientConnection
 
 
 class Connection:
@@ -22,33 +22,33 @@ class Connection:
 
 def test_a_wait_ends_when_the_caller_hangs_up():
     async def run():
-        connection = Connection()
-        async with Caller(connection.receive) as caller:
-            connection.closed.set()
+        network = Connection()
+        async with ClientConnection(network.receive) as connection:
+            network.closed.set()
             with pytest.raises(ClientGone):
-                async with asyncio.timeout(5), caller.waits():
+                async with asyncio.timeout(5), connection.cancels_wait():
                     await asyncio.Event().wait()
             with pytest.raises(ClientGone):
-                caller.check()
+                connection.require_open()
 
     asyncio.run(run())
 
 
 def test_a_caller_who_stays_disturbs_nothing():
     async def run():
-        async with Caller(Connection().receive) as caller:
-            async with caller.waits():
+        async with ClientConnection(Connection().receive) as connection:
+            async with connection.cancels_wait():
                 await asyncio.sleep(0)
-            caller.check()
+            connection.require_open()
 
     asyncio.run(run())
 
 
 def test_another_timeout_inside_stays_what_it_is():
     async def run():
-        async with Caller(Connection().receive) as caller:
+        async with ClientConnection(Connection().receive) as connection:
             with pytest.raises(TimeoutError):
-                async with caller.waits(), asyncio.timeout(0):
+                async with connection.cancels_wait(), asyncio.timeout(0):
                     await asyncio.Event().wait()
 
     asyncio.run(run())

@@ -112,7 +112,7 @@ def test_for_people_there_is_a_form_without_braces(written, jpeg):
 
 
 def test_a_terminal_gets_that_form_by_itself():
-    script = "import logging; from gateway import logs; from gateway.settings import Settings; "
+    script = "import logging; from gateway.request import logs; from gateway.settings import Settings; "
     script += "logs.configure(Settings()); logging.getLogger('x').info('hello', extra={'answer': 42})"
     ours, theirs = pty.openpty()
     subprocess.run([sys.executable, "-c", script], stderr=theirs, check=True)

@@ -97,7 +97,7 @@ def test_strangers_take_no_place(keyed, make_client, jpeg, converse):
 
     told, refused = converse(client, talk)
     assert told == "configured"
-    assert refused == (1013, "1 streams are open, which is the most; try again in a moment")
+    assert refused == (1013, "1 streams are open, the maximum; try again in a moment")
 
 
 def test_a_key_that_is_withdrawn_ends_its_streams(keyed, jpeg, converse):

@@ -21,7 +21,7 @@ def test_as_many_streams_as_there_may_be(make_client, converse, metric, wait_for
         await stream.end()
         return refused
 
-    assert converse(client, talk) == (1013, "1 streams are open, which is the most; try again in a moment")
+    assert converse(client, talk) == (1013, "1 streams are open, the maximum; try again in a moment")
     wait_for(lambda: metric(client, "segstack_gateway_streams") == 0)  # the place is given back after the last word
     assert converse(client, lambda stream: stream.configure())["type"] == "configured"
 

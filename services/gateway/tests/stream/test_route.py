@@ -205,11 +205,11 @@ def test_a_frame_of_too_many_pixels_is_told_the_streams_own_limit(make_client, j
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "is not understood"),
-        ("{", "is not understood"),
-        ("[]", "is not understood"),
-        ("[" * 60_000, "is not understood"),
-        ("null", "is not understood"),
+        ("", "is not valid"),
+        ("{", "is not valid"),
+        ("[]", "is not valid"),
+        ("[" * 60_000, "is not valid"),
+        ("null", "is not valid"),
         ('{"type": "start"}', "'configure', 'end'"),
         ('{"type": "configure", "modle": "road"}', "modle: "),
         ('{"type": "configure", "alpha": 2, "output": "overlay"}', "alpha: "),

@@ -20,7 +20,7 @@ def test_each_reply_tells_of_those_dropped_since_the_one_before():
     slot = NewestFrame(lambda: None)
     slot.put(Frame(b""))
     slot.put(Frame(b""))
-    assert (slot.dropped_since(), slot.dropped_since()) == (1, 0)
+    assert (slot.take_dropped(), slot.take_dropped()) == (1, 0)
     slot.drop()
     slot.drop()  # nothing is there any more
-    assert (slot.dropped_since(), slot.counts.dropped) == (1, 2)
+    assert (slot.take_dropped(), slot.counts.dropped) == (1, 2)

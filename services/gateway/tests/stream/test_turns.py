@@ -79,8 +79,8 @@ def test_a_frame_is_taken_when_the_one_before_is_about_to_end(usual_s, is_early)
 def test_the_pace_is_learned():
     pace = Pace()
     for seconds in (0.1, 0.1, 0.2):
-        pace.inferred(seconds)
-        pace.prepared(seconds / 10)
+        pace.add_inferred(seconds)
+        pace.add_prepared(seconds / 10)
     assert (round(pace.infer_s, 4), round(pace.prepare_s, 5)) == (0.125, 0.0125)
 
 

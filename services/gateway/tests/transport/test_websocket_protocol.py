@@ -16,7 +16,7 @@ from uvicorn.server import ServerState
 from gateway.access.control import KEY_NEEDED
 from gateway.access.keys import line_of, new_key
 from gateway.settings import Settings
-from gateway.transport.websocket_protocol import ImpatientWebSocket
+from gateway.transport.websocket_protocol import TimeoutWebSocketProtocol
 
 TEXT, BINARY, CLOSE, PING, PONG, CONT = 1, 2, 8, 9, 10, 0
 HANDSHAKE = (
@@ -252,7 +252,7 @@ def play():
             config.load()
             metrics = SimpleNamespace(connections=SimpleNamespace(set=lambda count: None))
             state = {"gateway": SimpleNamespace(metrics=metrics)}
-            protocol = ImpatientWebSocket(Settings(), config=config, server_state=ServerState(), app_state=state)
+            protocol = TimeoutWebSocketProtocol(Settings(), config=config, server_state=ServerState(), app_state=state)
             protocol.connection_made(transport)
             protocol.data_received(HANDSHAKE)
             await accepted.wait()
