@@ -88,7 +88,7 @@ def test_serving_may_go_and_come_back(visit, road, photo) -> None:
     notice = window.page.get_by_role("alert")
     window.expect(notice.get_by_role("heading")).to_have_text("The model server is unreachable")
     window.expect(notice.locator("code")).to_have_text(["make serve", "make demo"])
-    window.expect(status).to_have_text("The model server is unreachable", timeout=5_000)  # at once, not at the next look
+    window.expect(status).to_have_text("The model server is unreachable", timeout=5_000)  # at once
     window.shoot("serving-away")
 
     road.start_serving()
