@@ -93,8 +93,8 @@ class ServingClient:
             UnknownVersion, ModelUnavailable, ServingUnavailable, DeadlineExceeded, BadServingReply
             InvalidParameter: a foreign model has nothing that corresponds to ``signature``.
         """
-        call = partial(self._segment, prepare=prepare, deadline=deadline, signature=signature, gate=gate)
-        return await self._default_label.apply(target, call)
+        segment = partial(self._segment, prepare=prepare, deadline=deadline, signature=signature, gate=gate)
+        return await self._default_label.apply(target, segment)
 
     async def _segment(
         self,
@@ -105,7 +105,7 @@ class ServingClient:
         gate: Callable[[], AbstractAsyncContextManager[None]],
     ) -> Prediction:
         # Twice, because a new version with another input size may be loaded between reading the old one's card and
-        # the call; it then replies with nonsense or an error, and is called again as its own card says.
+        # the call; it then replies with an error or a wrong shape, and is called again as its own card says.
         for last_attempt in (False, True):
             expected = await self._load(target, deadline)
             image = await prepare(expected.served.card)
@@ -147,7 +147,7 @@ class ServingClient:
         try:
             reply = await call(self._replicas, pb.GetModelStatusRequest(model_spec=pb.ModelSpec(name=model)), deadline)
         except NotServed:
-            # The catalog lists it, so it is to come: serving has yet to read models.config, or is still loading.
+            # The catalog lists it, so serving has not read models.config yet, or is still loading it.
             raise ModelUnavailable(
                 f"serving does not have model {model!r} yet; try again in a moment", model=model
             ) from None
