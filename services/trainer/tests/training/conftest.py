@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 _SCRIPT = Path(__file__).with_name("tiny.py")
-_PATIENCE = 240  # seconds that nothing needs, even on a machine with other things to do
+_PATIENCE = 240  # seconds; more than anything needs, even on a busy machine
 
 TINY = """
 network: tiny
@@ -61,7 +61,7 @@ def wait_for():
     def wait(condition, process=None):
         deadline = time.monotonic() + _PATIENCE
         while not condition():
-            assert time.monotonic() < deadline, "what was waited for did not come"
+            assert time.monotonic() < deadline, "timed out"
             assert process is None or process.poll() is None, process.communicate()[1]
             time.sleep(0.02)
 
@@ -113,9 +113,9 @@ def finish():
     """``finish(process, status=0)``: wait for it; its standard error."""
 
     def wait(process, status=0):
-        _, said = process.communicate(timeout=_PATIENCE)
-        assert process.returncode == status, said
-        return said
+        _, errors = process.communicate(timeout=_PATIENCE)
+        assert process.returncode == status, errors
+        return errors
 
     return wait
 

@@ -39,5 +39,5 @@ def test_what_is_kept_takes_the_weights_when_asked(tiny_recipe):
 
 
 def test_a_network_that_is_not_there_is_refused(tiny_recipe):
-    with pytest.raises(UserError, match="there is no network 'segnet'"):
+    with pytest.raises(UserError, match="no network 'segnet'"):
         create_network(tiny_recipe("network=segnet"), 3, Distribution())

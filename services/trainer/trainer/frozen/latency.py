@@ -1,4 +1,4 @@
-"""How long a call takes, by the clock on the wall."""
+"""How long a call takes, in wall-clock time."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 _WARM_UP_CALLS = 3
-# Over less time it is noise; after so much it is known well enough.
+# A shorter measurement is noise; a longer one adds nothing.
 _LEAST_SECONDS, _MOST_SECONDS = 1.0, 30.0
 
 
@@ -22,7 +22,7 @@ class Latency:
 
 
 def latency_of(call: Callable[[], Any], least_calls: int = 20) -> Latency:
-    """Call again and again; the first calls, which allocate and compile, are not counted.
+    """Call repeatedly; the first calls, which allocate and compile, are not counted.
 
     ``least_calls``: a percentile of fewer is noise.
     """

@@ -1,4 +1,6 @@
-"""From the pixels a client sends to what a network takes; the same in training and in the exported graph."""
+"""From the pixels a client sends to a network's input; the same in training and in the exported graph."""
+
+import math
 
 from keras import KerasTensor, ops
 
@@ -17,3 +19,17 @@ def normalize(image: KerasTensor, preprocessing: Preprocessing = IMAGENET) -> Ke
 def upsample(logits: KerasTensor, height: int, width: int) -> KerasTensor:
     """Logits [N, h, w, C] at the network's stride to [N, height, width, C]: bilinear, half-pixel centres."""
     return ops.image.resize(logits, (height, width), interpolation="bilinear")
+
+
+def check_size(name: str, height: int, width: int, multiple_of: int) -> None:
+    """Refuse an input size that is no multiple, naming the next one that is.
+
+    Raises:
+        ValueError: it is no multiple.
+    """
+    if height < 1 or width < 1 or height % multiple_of or width % multiple_of:
+        padded = [max(1, math.ceil(side / multiple_of)) * multiple_of for side in (height, width)]
+        raise ValueError(
+            f"{name} takes heights and widths that are multiples of {multiple_of}, not {height}x{width}: "
+            f"the next size is {padded[0]}x{padded[1]} (height x width)"
+        )
