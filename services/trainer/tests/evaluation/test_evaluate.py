@@ -38,7 +38,7 @@ def test_known_confusion_gives_the_exact_miou(labelled, oracle, known):
 
 
 def test_ignored_pixels_are_no_class(labelled, oracle):
-    """Counted as a twentieth class that is always right, they would turn the mean m of 19 classes into (19 m + 1) / 20."""
+    """As a twentieth class that is always right, they would turn the mean m of 19 classes into (19 m + 1) / 20."""
     labels = np.arange(19, dtype=np.uint8).repeat(20).reshape(19, 20)
     predictions = labels.copy()
     # 3 of each class's 20 pixels are taken for the next class: IoU 17 / 23.

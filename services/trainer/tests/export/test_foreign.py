@@ -137,7 +137,7 @@ class TestUserErrors:
         ("options", "spec", "message"),
         [
             ({}, {"classes": TWO}, r"gives 3 channels .* but 2 classes are named"),
-            ({}, {"size": (64, 32)}, "its height is fixed at 32, so --size cannot ask for 64"),
+            ({}, {"size": (64, 32)}, "its height is fixed at 32, so --size cannot set 64"),
             ({"size": (None, 32)}, {}, "any height: name the size"),
             ({"size": (None, None)}, {"size": (0, 32)}, "--size 0 32: expected a height and a width of 1"),
             ({"batch": 1}, {}, "a variable batch dimension"),

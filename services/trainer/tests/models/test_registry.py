@@ -26,6 +26,6 @@ def test_invalid_size_names_the_padded_one(height, width, padded):
 
 def test_network_without_pretrained_backbone_names_those_with_one():
     with pytest.raises(
-        ValueError, match="unet has no pretrained backbone: these have one: deeplabv3plus_efficientnetv2"
+        ValueError, match="unet has no pretrained backbone; these have one: deeplabv3plus_efficientnetv2"
     ):
         create_model("unet", 64, 64, classes=3, pretrained=True)
