@@ -75,7 +75,7 @@ def test_folder_that_is_not_empty_is_a_user_error(recipe_with, tmp_path, write_f
 
 
 @pytest.mark.parametrize(
-    ("override", "said"),
+    ("override", "message"),
     [
         ("data.path=nowhere", r"nowhere is not a data set: dataset\.json is missing"),
         ("network=segnet", "no network 'segnet': choose one of .*ddrnet23_slim"),
@@ -87,8 +87,8 @@ def test_folder_that_is_not_empty_is_a_user_error(recipe_with, tmp_path, write_f
         ),
     ],
 )
-def test_untrainable_recipe_is_a_user_error_and_leaves_no_folder(recipe_with, tmp_path, override, said):
-    with pytest.raises(UserError, match=said):
+def test_untrainable_recipe_is_a_user_error_and_leaves_no_folder(recipe_with, tmp_path, override, message):
+    with pytest.raises(UserError, match=message):
         train(recipe_with(override), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

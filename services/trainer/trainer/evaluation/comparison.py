@@ -18,7 +18,7 @@ from trainer.metrics.confusion import ConfusionMatrix, counted
 from trainer.progress import progress
 
 _WRONG = (225, 40, 40)
-_DIMMED, _LIFTED = 0.35, 150  # a pale grey image, on which red shows wherever it lies
+_DIMMED, _LIFTED = 0.35, 150  # a pale grey image, on which red is visible everywhere
 _CAPTION_SIZE = 15
 
 Panels = dict[str, Image]

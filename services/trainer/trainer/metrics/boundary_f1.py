@@ -47,7 +47,7 @@ class BoundaryF1(ImageMetric):
 
         Precision is the fraction of the predicted outline's pixels that have one of the label's within the tolerance,
         recall the other way round. NaN for a class that has an outline in neither. The image's own border is no
-        outline, nor is one along ignored pixels, where nobody knows what is on the other side.
+        outline, nor is one along ignored pixels, where the other side is unknown.
         """
         valid = counted(labels, IGNORE_ID)
         reach = self.pixels(*labels.shape)

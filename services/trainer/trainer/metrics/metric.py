@@ -1,4 +1,4 @@
-"""What every metric is: its names, its formula and what is printed beside its value."""
+"""What every metric is: its names, its formula and what is printed with its value."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping

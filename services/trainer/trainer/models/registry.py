@@ -58,7 +58,7 @@ def create_model(
     Returns:
         A model from float32 [N, height, width, 3], RGB normalised as :mod:`trainer.models.preprocessing` does, to
         ``{"logits": float32 [N, height / s, width / s, classes]}`` with s the network's output stride, and
-        ``"auxiliary"``, of the same kind with a stride of its own, when asked for.
+        ``"auxiliary"``, of the same kind at its own stride, if ``auxiliary``.
 
     Raises:
         ValueError: no such network, no classes, an input size that does not fit, or no pretrained backbone; the message

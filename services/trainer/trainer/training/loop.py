@@ -14,8 +14,8 @@ One training from top to bottom (:func:`train`):
    generators, progress.
 7. ``input`` gives an endless stream of augmented batches, which begins at the step that comes next.
 8. The run folder gets its recipe, README and run.json, and :class:`~trainer.training.epochs.Epochs` takes over: step
-   after step, a log every 20, a state every ten minutes; after each epoch a validation, better networks saved, early
-   stopping asked, and again a state.
+   after step, a log every 20, a state every ten minutes; after each epoch a validation, which saves better networks
+   and may stop early, and another state.
 9. A signal or an error ends it with the state saved and the command that resumes it
    (:mod:`~trainer.training.stopping`); a run without weights or state is removed.
 
@@ -23,13 +23,13 @@ Why this is not ``keras.Model.fit`` with callbacks (Keras 3.15):
 
 - A training resumes at the step after its last state, with the batch that comes next, and ends with the weights of one
   that never stopped. ``BackupAndRestore`` restores weights and epoch: it saves the batch's number but does not use it,
-  so the epoch begins anew with weights that have seen a part of it.
+  so the epoch starts again with weights that have already seen part of it.
 - A batch gives the same step however it is divided among devices: losses are divided by the valid pixels of all
   devices together, and the norm that clips is the summed gradient's. ``fit`` averages each replica's own mean, and
   ``global_clipnorm`` clips each replica's gradient.
-- Micro-batches are accumulated and scaled for float16 in one step, of which log, schedule and state know. Keras has
-  ``gradient_accumulation_steps``, but counts each micro-batch as a step in callbacks.
-- The network that is validated and saved is another than the trained one: float32, on one device, and where asked for
+- Log, schedule and state count steps of ``accumulate`` micro-batches. Keras has ``gradient_accumulation_steps``, but
+  its callbacks count micro-batches.
+- The network that is validated and saved is not the trained one: it is float32, on one device, and with ``average``
   the moving average, batch statistics included. ``use_ema`` averages trainable weights alone.
 - Validation counts every image once in one confusion matrix, on any number of devices.
 - All workers stop at the same step on a signal to any of them, with the state saved.

@@ -56,7 +56,7 @@ def as_keras(array: NDArray) -> NDArray:
 
 
 def reason_to_skip(name: str) -> str | None:
-    """Why a tensor of the authors' files is not needed; None for one that is in no file of theirs."""
+    """Why a tensor of the authors' files is not needed; None for a tensor in none of their files."""
     return next((reason for pattern, reason in _SKIPPED.items() if re.search(pattern, name)), None)
 
 

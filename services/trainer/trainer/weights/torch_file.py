@@ -4,7 +4,7 @@ Since PyTorch 1.6 a zip: ``<name>/data.pkl``, and each storage as a member ``<na
 pickles one after the other (a magic number, a protocol version, facts on the machine, the content, the storages'
 keys), then each storage: its number of elements as int64, and these. Source: PyTorch's ``torch/serialization.py``.
 
-There is a library for the zip (ptloader); for the older format, which the authors of DDRNet used, there is none.
+There is a library for the zip (ptloader); for the older format, which DDRNet's authors used, there is no library.
 """
 
 import io
