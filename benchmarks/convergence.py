@@ -31,7 +31,7 @@ from benchmarks.environment import python_with
 from trainer.datasets.dataset import Dataset, load_dataset
 from trainer.datasets.pair import read_pair
 from trainer.metrics.confusion import ConfusionMatrix
-from trainer.metrics.iou import mean_iou
+from trainer.metrics.overlap import mean_iou
 from trainer.recipe import RECIPES
 from trainer.sources.cvat.importer import import_cvat
 from trainer.sources.drawn.scenes import synthesize

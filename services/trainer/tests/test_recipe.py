@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from trainer.errors import UserError
-from trainer.losses.cross_entropy import CrossEntropy, OhemCrossEntropy
-from trainer.losses.focal import Focal
+from trainer.losses.cross_entropy import CrossEntropy, Focal, OhemCrossEntropy
 from trainer.losses.overlap import Dice
 from trainer.recipe import RECIPES, StopEarly, load_recipe, save_recipe
 

@@ -12,7 +12,7 @@ from PIL import Image
 from contract.checksums import damage
 from trainer.datasets.dataset import Dataset, load_dataset
 from trainer.metrics.confusion import ConfusionMatrix
-from trainer.metrics.iou import mean_iou
+from trainer.metrics.overlap import mean_iou
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800)]
 

@@ -9,10 +9,10 @@ from trainer.errors import UserError
 from trainer.evaluation.evaluate import evaluate
 from trainer.inference.segmenter import Segmenter
 from trainer.metrics import create_metrics
+from trainer.metrics.accuracy import PixelAccuracy
 from trainer.metrics.boundary_f1 import TOLERANCE
 from trainer.metrics.confusion import ConfusionMatrix
-from trainer.metrics.iou import mean_iou
-from trainer.metrics.pixel_accuracy import PixelAccuracy
+from trainer.metrics.overlap import mean_iou
 
 
 @pytest.fixture

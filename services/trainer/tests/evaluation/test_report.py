@@ -19,7 +19,7 @@ from trainer.frozen.latency import Latency
 from trainer.inference.test_time_augmentation import PLAIN
 from trainer.metrics import create_metrics
 from trainer.metrics.boundary_f1 import TOLERANCE
-from trainer.metrics.iou import mean_iou
+from trainer.metrics.overlap import mean_iou
 
 
 @pytest.fixture

@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
+from trainer.metrics.accuracy import PixelAccuracy, Precision, Recall
 from trainer.metrics.confusion import ConfusionMatrix, counted
-from trainer.metrics.iou import iou, mean_iou
 from trainer.metrics.metric import Measured
-from trainer.metrics.pixel_accuracy import PixelAccuracy
-from trainer.metrics.precision_recall import Dice, Precision, Recall
+from trainer.metrics.overlap import Dice, iou, mean_iou
 
 
 def confusion_of(labels, predictions, classes):

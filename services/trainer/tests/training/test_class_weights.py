@@ -8,8 +8,7 @@ import pytest
 from contract import ClassInfo
 from trainer.datasets.class_weights import enet
 from trainer.datasets.validation_report import SplitLabels, ValidationReport
-from trainer.losses.cross_entropy import CrossEntropy, OhemCrossEntropy
-from trainer.losses.focal import Focal
+from trainer.losses.cross_entropy import CrossEntropy, Focal, OhemCrossEntropy
 from trainer.losses.overlap import Dice
 from trainer.recipe import Data, Recipe
 from trainer.training.loop import with_class_weights

@@ -109,9 +109,7 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _latency(segmenter: "Segmenter") -> "Latency":
-    import numpy as np
+    from trainer.frozen.latency import latency_of, noise
 
-    from trainer.frozen.latency import latency_of
-
-    image = np.random.default_rng(0).integers(0, 256, (1, *segmenter.size, 3), np.uint8)
+    image = noise(*segmenter.size)
     return latency_of(lambda: segmenter.masks(image))

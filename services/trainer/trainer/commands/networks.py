@@ -4,7 +4,7 @@ import argparse
 
 from trainer.commands.quiet import import_tensorflow
 from trainer.errors import UserError
-from trainer.frozen.latency import latency_of
+from trainer.frozen.latency import latency_of, noise
 from trainer.progress import progress
 
 # Enough for a median of a network that takes a second.
@@ -65,6 +65,6 @@ def _row(name: str, height: int, width: int, classes: int, timed: bool) -> tuple
         raise UserError(str(error)) from None
     frozen = graph.freeze(model, height, width, images=1).logits
     parameters = sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
-    image = tf.constant(np.random.default_rng(0).integers(0, 256, (1, height, width, 3), np.uint8))
+    image = tf.constant(noise(height, width))
     milliseconds = latency_of(lambda: frozen(image), _LEAST_CALLS).p50 if timed else None
     return name, parameters, graph.count_flops(frozen), milliseconds

@@ -17,8 +17,8 @@ from trainer.inference.segmenter import Masks, Segmenter
 from trainer.inference.test_time_augmentation import PLAIN, TestTimeAugmentation
 from trainer.metrics import create_metrics
 from trainer.metrics.confusion import ConfusionMatrix
-from trainer.metrics.iou import iou, mean_iou
 from trainer.metrics.metric import ImageMetric, Measured, Metric
+from trainer.metrics.overlap import iou, mean_iou
 from trainer.progress import in_threads, progress
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 _WARM_UP_CALLS = 3
 # A shorter measurement is noise; a longer one adds nothing.
@@ -35,3 +36,8 @@ def latency_of(call: Callable[[], Any], least_calls: int = 20) -> Latency:
         taken.append(time.perf_counter() - started)
     p50, p95 = 1000 * np.percentile(taken, [50, 95])
     return Latency(float(p50), float(p95), len(taken))
+
+
+def noise(height: int, width: int) -> NDArray[np.uint8]:
+    """An image [1, height, width, 3] to measure with, the same in every call."""
+    return np.random.default_rng(0).integers(0, 256, (1, height, width, 3), np.uint8)

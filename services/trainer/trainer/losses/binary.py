@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from trainer.losses.focal import modulation
+from trainer.losses.cross_entropy import modulation
 from trainer.losses.loss import Loss, Tensor, Terms, ops
 from trainer.losses.terms import targets_and_weights
 

@@ -1,4 +1,7 @@
-"""Every loss by its name in a recipe. A new loss is a file with a subclass of ``Loss``, and one line in ``LOSSES``."""
+"""Every loss by its name in a recipe.
+
+A new loss is a file with a subclass of :class:`~trainer.losses.loss.Loss`, and one line in ``LOSSES``.
+"""
 
 from typing import Annotated
 
@@ -6,11 +9,9 @@ from pydantic import BeforeValidator, PlainSerializer, SerializeAsAny
 
 from trainer.losses.binary import BinaryCrossEntropy, BinaryFocal
 from trainer.losses.boundary import Boundary
-from trainer.losses.cross_entropy import CrossEntropy, OhemCrossEntropy
-from trainer.losses.focal import Focal
+from trainer.losses.cross_entropy import CrossEntropy, Focal, OhemCrossEntropy
 from trainer.losses.loss import Loss
-from trainer.losses.lovasz import Lovasz
-from trainer.losses.overlap import Dice, Jaccard, Tversky
+from trainer.losses.overlap import Dice, Jaccard, Lovasz, Tversky
 from trainer.recipe_values import from_recipe, to_recipe
 
 LOSSES: dict[str, type[Loss]] = {

@@ -1,13 +1,12 @@
-"""Metrics, one file each: name, formula, heading. A new metric is a file with a ``Metric``, and one line here.
+"""Metrics, one class each: name, formula, heading. A new metric is a file with a ``Metric``, and one line here.
 
 Evaluation, its summary, its JSON and its reports iterate over what :func:`create_metrics` returns.
 """
 
+from trainer.metrics.accuracy import PixelAccuracy, Precision, Recall
 from trainer.metrics.boundary_f1 import BoundaryF1
-from trainer.metrics.iou import IoU
 from trainer.metrics.metric import Metric
-from trainer.metrics.pixel_accuracy import PixelAccuracy
-from trainer.metrics.precision_recall import Dice, Precision, Recall
+from trainer.metrics.overlap import Dice, IoU
 
 
 def create_metrics(boundary_tolerance: float | None = None) -> tuple[Metric, ...]:

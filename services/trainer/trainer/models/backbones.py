@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import keras
 from keras import KerasTensor, layers
 
-from trainer.models.blocks import from_normalized
-from trainer.models.preprocessing import IMAGENET
+from trainer.models.preprocessing import IMAGENET, from_normalized
 
 
 @dataclass(frozen=True)

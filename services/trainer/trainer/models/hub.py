@@ -10,8 +10,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from trainer.models.blocks import from_normalized
-from trainer.models.preprocessing import check_size
+from trainer.models.preprocessing import check_size, from_normalized
 
 PREFIX = "keras_hub:"
 

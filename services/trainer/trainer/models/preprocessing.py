@@ -1,8 +1,9 @@
 """From the pixels a client sends to a network's input; the same in training and in the exported graph."""
 
 import math
+from collections.abc import Sequence
 
-from keras import KerasTensor, ops
+from keras import KerasTensor, layers, ops
 
 from contract import Preprocessing
 
@@ -33,3 +34,14 @@ def check_size(name: str, height: int, width: int, multiple_of: int) -> None:
             f"{name} takes heights and widths that are multiples of {multiple_of}, not {height}x{width}: "
             f"the next size is {padded[0]}x{padded[1]} (height x width)"
         )
+
+
+def from_normalized(x: KerasTensor, scale: Sequence[float], offset: Sequence[float]) -> KerasTensor:
+    """What a network trained on ``pixel * scale + offset`` (RGB, pixels 0..255) must see, from our normalised input."""
+    ours = IMAGENET
+    gain = [std * s / ours.scale for std, s in zip(ours.std, scale, strict=True)]
+    shift = [mean * s / ours.scale + o for mean, s, o in zip(ours.mean, scale, offset, strict=True)]
+    same = all(
+        math.isclose(g, 1, abs_tol=1e-6) and math.isclose(s, 0, abs_tol=1e-6) for g, s in zip(gain, shift, strict=True)
+    )
+    return x if same else layers.Rescaling(gain, shift, name="preprocessing")(x)

@@ -12,7 +12,7 @@ import numpy as np
 
 from trainer.datasets.dataset import Dataset
 from trainer.input.pipeline import reraise_user_errors
-from trainer.metrics.iou import iou, mean_iou
+from trainer.metrics.overlap import iou, mean_iou
 from trainer.progress import progress
 from trainer.recipe import Recipe
 from trainer.runs import RunFolder, save_network

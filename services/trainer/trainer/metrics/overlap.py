@@ -1,4 +1,4 @@
-"""Intersection over union, the measure of PASCAL VOC and Cityscapes; its mean over classes is the mIoU."""
+"""Overlap of predicted and labelled pixels: intersection over union, whose mean over classes is the mIoU; and Dice."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,3 +27,16 @@ class IoU(Metric):
 
     def per_class(self, measured: Measured) -> NDArray[np.float64]:  # noqa: D102
         return iou(measured.confusion)
+
+
+class Dice(Metric):
+    """``2 TP / (2 TP + FP + FN)``, the F1 of a class's pixels; NaN for a class in neither labels nor predictions."""
+
+    name = "dice"
+    title = "Dice"
+    overall_name = "dice"
+    overall_title = "mean Dice"
+
+    def per_class(self, measured: Measured) -> NDArray[np.float64]:  # noqa: D102
+        confusion = measured.confusion
+        return ratio(2 * confusion.correct, confusion.labelled + confusion.predicted)

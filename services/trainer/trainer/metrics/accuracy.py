@@ -1,9 +1,23 @@
-"""Precision and recall of a class's pixels, and Dice, their harmonic mean."""
+"""Fractions of correct pixels: of all pixels, of those predicted as a class (precision), of those labelled (recall)."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainer.metrics.metric import Measured, Metric, ratio
+
+
+class PixelAccuracy(Metric):
+    """Over all classes together, so that large classes decide it; 0 when nothing was counted."""
+
+    overall_name = "pixel_accuracy"
+    overall_title = "pixel accuracy"
+
+    def per_class(self, measured: Measured) -> None:  # noqa: D102
+        return None
+
+    def overall(self, measured: Measured) -> float:  # noqa: D102
+        counts = measured.confusion.counts
+        return float(np.trace(counts) / max(1, counts.sum()))
 
 
 class Precision(Metric):
@@ -24,16 +38,3 @@ class Recall(Metric):
 
     def per_class(self, measured: Measured) -> NDArray[np.float64]:  # noqa: D102
         return ratio(measured.confusion.correct, measured.confusion.labelled)
-
-
-class Dice(Metric):
-    """``2 TP / (2 TP + FP + FN)``, the F1 of a class's pixels; NaN for a class in neither labels nor predictions."""
-
-    name = "dice"
-    title = "Dice"
-    overall_name = "dice"
-    overall_title = "mean Dice"
-
-    def per_class(self, measured: Measured) -> NDArray[np.float64]:  # noqa: D102
-        confusion = measured.confusion
-        return ratio(2 * confusion.correct, confusion.labelled + confusion.predicted)
