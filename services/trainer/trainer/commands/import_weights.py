@@ -19,9 +19,14 @@ SUMMARY = "read a PyTorch checkpoint of DDRNet's authors, without PyTorch"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of ``import-weights``."""
-    parser.add_argument("checkpoint", type=Path, help="best_val_smaller.pth, best_val.pth, DDRNet23s_imagenet.pth, …")
+    parser.add_argument(
+        "checkpoint",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="best_val_smaller.pth, best_val.pth, DDRNet23s_imagenet.pth, …",
+    )
     parser.add_argument("--network", required=True, choices=_NETWORKS)
-    parser.add_argument("--output", type=Path, metavar="FILE.keras", help="keep the network, to train on from it")
+    parser.add_argument("--output", type=Path, metavar="FILE.keras", help="save the network, for a recipe's `weights`")
     parser.add_argument("--publish", metavar="NAME", help="publish it as this model, to serve it")
     add_models_root(parser)
     parser.add_argument("--classes", default="cityscapes", help=f"{CLASSES_HELP} (default: %(default)s)")

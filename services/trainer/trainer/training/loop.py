@@ -29,12 +29,12 @@ Why this is not ``keras.Model.fit`` with callbacks (Keras 3.15):
   ``global_clipnorm`` clips each replica's gradient.
 - Log, schedule and state count steps of ``accumulate`` micro-batches. Keras has ``gradient_accumulation_steps``, but
   its callbacks count micro-batches.
-- The network that is validated and saved is not the trained one: it is float32, on one device, and with ``average``
-  the moving average, batch statistics included. ``use_ema`` averages trainable weights alone.
+- The network that is validated and saved is float32 and on one device however it was trained, and with ``average`` the
+  moving average, batch statistics included. ``use_ema`` averages trainable weights alone.
 - Validation counts every image once in one confusion matrix, on any number of devices.
 - All workers stop at the same step on a signal to any of them, with the state saved.
 
-Losses are fetched every 20 steps and nothing else waits for the device.
+Losses are fetched every 20 steps; in between, only saving a state waits for the device.
 """
 
 import contextlib
