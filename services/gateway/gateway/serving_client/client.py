@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -74,7 +74,7 @@ class ServingClient:
     async def segment(
         self,
         target: Target,
-        prepare: Callable[[contract.ModelCard], Awaitable[NDArray[np.uint8]]],
+        prepare: Callable[[contract.ModelCard], NDArray[np.uint8]],
         deadline: Deadline,
         *,
         signature: str = contract.SERVING_DEFAULT,
@@ -84,7 +84,7 @@ class ServingClient:
 
         Args:
             target: the model and version; where it names no number, the reply does, and that version's card counts.
-            prepare: makes the image for a card, uint8 [H,W,3] RGB at its input size.
+            prepare: makes the image for a card, uint8 [H,W,3] RGB at its input size; called in a codec thread.
             deadline: for the whole call.
             signature: of the contract; decides which outputs the prediction has.
             gate: a context entered when the request is ready, and left when serving has replied.
@@ -99,7 +99,7 @@ class ServingClient:
     async def _segment(
         self,
         target: Target,
-        prepare: Callable[[contract.ModelCard], Awaitable[NDArray[np.uint8]]],
+        prepare: Callable[[contract.ModelCard], NDArray[np.uint8]],
         deadline: Deadline,
         signature: str,
         gate: Callable[[], AbstractAsyncContextManager[None]],
@@ -108,8 +108,7 @@ class ServingClient:
         # the call; it then replies with an error or a wrong shape, and is called again as its own card says.
         for last_attempt in (False, True):
             expected = await self._load(target, deadline)
-            image = await prepare(expected.served.card)
-            request = await self._codecs.run(_written, expected.graph, image, target, signature)
+            request = await self._codecs.run(_write_request, expected.graph, prepare, target, signature)
             try:
                 async with gate():
                     reply = await self._call(request, deadline)
@@ -240,8 +239,10 @@ class ServingClient:
         )
 
 
-def _written(graph: Graph, image: NDArray[np.uint8], target: Target, signature: str) -> WrittenRequest:
-    call = graph.build_call(image, signature)
+def _write_request(
+    graph: Graph, prepare: Callable[[contract.ModelCard], NDArray[np.uint8]], target: Target, signature: str
+) -> WrittenRequest:
+    call = graph.build_call(prepare(graph.card), signature)
     return predict_request(_model_spec(target, call.signature), call.inputs, call.outputs)
 
 

@@ -28,7 +28,7 @@ def test_bodies_share_a_number_of_bytes_which_come_back_with_the_place():
         first.hold(60)
         first.hold(30)  # already announced
         second.hold(40)
-        with pytest.raises(Overloaded, match="over 100"):
+        with pytest.raises(Overloaded, match="maximum of 100"):
             second.hold(41)
         assert doors.held_bytes == 100
     with doors.enter() as third:

@@ -25,7 +25,7 @@ def client(serving, codecs):
 def prepare(photo):
     """The photo at the size a card asks for."""
 
-    async def resized(card):
+    def resized(card):
         return resize(photo, card.input_height, card.input_width)
 
     return resized

@@ -246,7 +246,7 @@ def test_the_newest_frame_is_answered_and_the_others_are_counted(client, serving
         for sequence in range(1, 20):
             await stream.send(jpeg, sequence)
         await stream.say(type="end")
-        await stream.connection.ping()
+        await (await stream.connection.ping())  # all of them have arrived
         gate.set()
         return [await stream.hear() for _ in range(3)]
 
