@@ -51,7 +51,7 @@ def test_503_a_model_that_is_listed_but_not_in_serving_yet(make_client, jpeg):
 
 
 def test_404_a_version_that_is_not_loaded_lists_those_that_are(client, jpeg):
-    check(client.post("/segment?version=9", content=jpeg), 404, "unknown_version", "it has [1]")
+    check(client.post("/segment?version=9", content=jpeg), 404, "unknown_version", "loaded versions: 1")
 
 
 def test_404_and_405_of_the_router(client):
