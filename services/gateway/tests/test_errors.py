@@ -40,7 +40,7 @@ def test_400_no_body(client):
 
 def test_404_a_model_that_is_not_configured_lists_those_that_are(client, jpeg):
     reply = client.post("/segment?model=road", content=jpeg)
-    check(reply, 404, "unknown_model", "there is shapes")
+    check(reply, 404, "unknown_model", "published models: shapes")
     assert reply.json()["error"]["detail"]["available"] == ["shapes"]
 
 
