@@ -145,7 +145,7 @@ def test_nothing_half_written_is_left(video, make_clip, serving, tmp_path, capsy
         (["--form", "mask", "--output", "ids.mp4"], 2, ".mkv or .avi"),
         (["--alpha", "2"], 2, "--alpha 2: expected 0 to 1"),
         (["--parallel", "0"], 2, "expected 1 or more"),
-        (["--model", "road"], 3, "there is no model 'road'"),
+        (["--model", "road"], 3, "model 'road' not found"),
     ],
 )
 def test_what_cannot_be_done_is_said(

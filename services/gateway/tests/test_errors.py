@@ -40,7 +40,7 @@ def test_400_no_body(client):
 
 def test_404_a_model_that_is_not_configured_lists_those_that_are(client, jpeg):
     reply = client.post("/segment?model=road", content=jpeg)
-    check(reply, 404, "unknown_model", "there is shapes")
+    check(reply, 404, "unknown_model", "published models: shapes")
     assert reply.json()["error"]["detail"]["available"] == ["shapes"]
 
 
@@ -51,7 +51,7 @@ def test_503_a_model_that_is_listed_but_not_in_serving_yet(make_client, jpeg):
 
 
 def test_404_a_version_that_is_not_loaded_lists_those_that_are(client, jpeg):
-    check(client.post("/segment?version=9", content=jpeg), 404, "unknown_version", "it has [1]")
+    check(client.post("/segment?version=9", content=jpeg), 404, "unknown_version", "loaded versions: 1")
 
 
 def test_404_and_405_of_the_router(client):

@@ -33,7 +33,7 @@ def test_the_default_can_be_chosen():
 
 
 def test_an_unknown_name_lists_the_known():
-    with pytest.raises(UnknownModel, match="there is road, shapes"):
+    with pytest.raises(UnknownModel, match="published models: road, shapes"):
         Catalog(Settings(models=("road", "shapes"))).resolve("raod")
 
 
@@ -77,5 +77,5 @@ def test_a_config_that_cannot_be_read_changes_nothing(tmp_path, caplog):
 def test_a_default_that_the_config_does_not_list(tmp_path):
     path = tmp_path / "models.config"
     write(path, "shapes")
-    with pytest.raises(UnknownModel, match="'road'; there is shapes"):
+    with pytest.raises(UnknownModel, match="'road' not found; published models: shapes"):
         Catalog(Settings(models_config=path, default_model="road")).default()

@@ -218,7 +218,7 @@ def test_a_frame_of_too_many_pixels_is_told_the_streams_own_limit(make_client, j
         ('{"type": "configure", "classes": "carr"}', "did you mean 'car'"),
         ('{"type": "configure", "form": "mask", "output": "overlay"}', "form=mask and output=overlay"),
         ('{"type": "configure", "classes": {}}', "classes: "),
-        ('{"type": "configure", "model": "road"}', "no model 'road'"),
+        ('{"type": "configure", "model": "road"}', "model 'road' not found"),
         ('{"type": "configure", "version": 9}', "no version 9"),
         ('{"type": "configure", "version": 1, "label": "a"}', "both given"),
     ],
