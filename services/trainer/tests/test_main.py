@@ -1,4 +1,4 @@
-"""``python -m trainer`` as a process: what a signal leaves."""
+"""``python -m trainer`` as a process that receives a signal."""
 
 import os
 import subprocess
@@ -28,7 +28,7 @@ def export(tmp_path, write_files):
     return folder
 
 
-def test_asked_to_end_it_leaves_nothing_half_written(export, tmp_path):
+def test_sigterm_leaves_nothing_half_written(export, tmp_path):
     words = [
         sys.executable,
         "-m",
@@ -45,7 +45,7 @@ def test_asked_to_end_it_leaves_nothing_half_written(export, tmp_path):
         while not list(tmp_path.glob("new/.tmp-*/images/*")) and time.monotonic() < end:
             time.sleep(0.01)
         process.terminate()
-        _, said = process.communicate(timeout=60)
+        _, message = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert said.endswith("trainer: stopped\n")
+    assert message.endswith("trainer: stopped\n")
     assert not list((tmp_path / "new").iterdir())
