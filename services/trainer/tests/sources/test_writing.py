@@ -12,7 +12,7 @@ from contract import ClassInfo
 from trainer.datasets.dataset import load_dataset
 from trainer.errors import UserError
 from trainer.sources.images import EncodedImage
-from trainer.sources.writing import SPLIT_BY_ID, ImportReport, LabelledImage, SplitConfig, write_dataset
+from trainer.sources.writing import DEFAULT_SPLIT, ImportReport, LabelledImage, SplitConfig, write_dataset
 
 CLASSES = (ClassInfo(0, "background", (0, 0, 0)), ClassInfo(1, "apple", (220, 40, 50)))
 
@@ -33,7 +33,7 @@ def write(tmp_path):
 
     def run(images, total=None, **options):
         total = len(images) if total is None else total
-        write_dataset(images, total, CLASSES, tmp_path / "out", SPLIT_BY_ID, ImportReport(), **options)
+        write_dataset(images, total, CLASSES, tmp_path / "out", DEFAULT_SPLIT, ImportReport(), **options)
         return load_dataset(tmp_path / "out")
 
     return run
@@ -135,9 +135,9 @@ class TestSplitConfig:
 
     def test_splits_of_the_source_are_kept(self):
         splits = {"train", "validation", "test"}
-        assert [SPLIT_BY_ID.keep("a", s, splits) for s in sorted(splits)] == sorted(splits)
+        assert [DEFAULT_SPLIT.keep("a", s, splits) for s in sorted(splits)] == sorted(splits)
 
     def test_training_images_become_validation_images_if_a_source_has_none(self):
-        kept = [SPLIT_BY_ID.keep(str(n), "train", {"train", "test"}) for n in range(300)]
+        kept = [DEFAULT_SPLIT.keep(str(n), "train", {"train", "test"}) for n in range(300)]
         assert 10 < kept.count("validation") < 60
-        assert SPLIT_BY_ID.keep("1", "test", {"train", "test"}) == "test"
+        assert DEFAULT_SPLIT.keep("1", "test", {"train", "test"}) == "test"

@@ -80,7 +80,7 @@ class SplitConfig:
         return split
 
 
-SPLIT_BY_ID = SplitConfig()
+DEFAULT_SPLIT = SplitConfig()
 
 
 @dataclass
