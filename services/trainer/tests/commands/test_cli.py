@@ -90,7 +90,6 @@ def test_spelling_of_earlier_releases_is_accepted(earlier, current):
 
 
 def test_verb_prints_the_name_it_was_called_by(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(cli, "end_on_sigterm", lambda: None)
     monkeypatch.chdir(tmp_path)
     assert cli.data(["validate", "nowhere"], "segstack data") == 1
     assert capsys.readouterr().err.startswith("segstack data: nowhere is not a data set")
