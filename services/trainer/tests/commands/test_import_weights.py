@@ -61,7 +61,7 @@ def test_checkpoint_is_saved_as_keras(import_weights, checkpoint):
             marks=pytest.mark.networks,
         ),
         ("--output a.keras --size 100 64", "ddrnet23_slim takes heights and widths that are multiples of 32"),
-        ("--output a.keras --classes nowhere.txt", "--classes nowhere.txt: there is no such file"),
+        ("--output a.keras --classes nowhere.txt", "--classes nowhere.txt: no such file"),
     ],
 )
 def test_user_error_is_one_sentence_and_leaves_nothing(import_weights, checkpoint, tmp_path, words, said):

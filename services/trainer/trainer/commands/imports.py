@@ -109,7 +109,7 @@ def _add_folder(parser: argparse.ArgumentParser) -> None:
         "--masks-are",
         choices=("auto", "ids", "colors"),
         default="auto",
-        help="what a mask holds: class ids, or the colours of the class file (default: whichever fits)",
+        help="what a mask contains: class ids, or the colours of the class file (default: whichever fits)",
     )
     parser.add_argument(
         "--folders-as-splits", action="store_true", help="the images' folders train, val and test are the splits"
