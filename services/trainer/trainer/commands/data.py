@@ -49,7 +49,7 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
 
 
 def _build(options: argparse.Namespace) -> None:
-    from trainer.commands.quiet import import_tensorflow
+    from trainer.commands.shared import import_tensorflow
 
     import_tensorflow()
     from trainer.sources.tfds.builder import build

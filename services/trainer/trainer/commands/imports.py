@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainer.commands.quiet import import_tensorflow
-from trainer.commands.shared import add_verb
+from trainer.commands.shared import add_verb, import_tensorflow
 
 if TYPE_CHECKING:
     from trainer.datasets.class_colors import Color
