@@ -1,6 +1,6 @@
 // The gateway's HTTP calls.
 
-import { Trouble, gatewayUnreachable, troubleOf } from "./troubles.js";
+import { Trouble, gatewayUnreachable, troubleOf } from "./errors.js";
 
 const KEY = "segstack-api-key";
 

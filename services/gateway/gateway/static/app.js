@@ -1,20 +1,17 @@
 // The page: takes a photo, a video or a camera, and shows the model's segmentation of it.
 
 import * as api from "./api.js";
-import { ClassList } from "./class_list.js";
-import { onFile } from "./intake.js";
-import { Live } from "./live.js";
-import { countPixels, fromRuns } from "./masks.js";
-import { onChoice, refreshMenus, wanted } from "./menus.js";
+import { Trouble } from "./errors.js";
+import { decode, decodeWhole, download, jsonFile, maskFile, onFile, overlayFile } from "./files.js";
+import { onChoice, refreshMenus, wanted, watchReadiness } from "./header.js";
+import { Live } from "./live/live.js";
+import { Playback } from "./live/playback.js";
 import { clearTrouble, onKey, showTrouble } from "./notice.js";
-import { Palette } from "./palette.js";
-import { decode, decodeWhole } from "./photo.js";
-import { Playback } from "./playback.js";
-import { StreamStats, showStages, showTotal } from "./readout.js";
-import { watchReadiness } from "./readiness.js";
-import { download, jsonFile, maskFile, overlayFile } from "./save.js";
-import { Stage } from "./stage.js";
-import { Trouble } from "./troubles.js";
+import { countPixels, fromRuns } from "./painting/masks.js";
+import { Palette } from "./painting/palette.js";
+import { Stage } from "./painting/stage.js";
+import { ClassList } from "./panel/class_list.js";
+import { StreamStats, showStages, showTotal } from "./panel/readout.js";
 
 const SCHEME = "segstack-colours";
 // Often enough to follow changes, seldom enough to read.

@@ -1,9 +1,10 @@
 // The video element that plays a camera or a file, and its controls.
 
-import { cameraOptions, closeCamera, facesAway, openCamera } from "./camera.js";
-import { Trouble } from "./troubles.js";
+import { Trouble, cameraTrouble, insecureAddress } from "../errors.js";
 
 const $ = (id) => document.getElementById(id);
+
+const IDEAL = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 } };
 
 /** Plays into `video`. Calls `failed(trouble)` if playback ends later, and `mirror(on)` when mirroring changes. */
 export class Playback {
@@ -85,4 +86,33 @@ async function start(signal) {
 
 function unplayable() {
   return new Trouble("This browser cannot play the video", "Convert it to MP4 (H.264) or WebM, or try another browser.");
+}
+
+/** A MediaStream of the camera `deviceId`, or of the browser's default. Throws Trouble. */
+async function openCamera(deviceId) {
+  if (!navigator.mediaDevices) throw insecureAddress();
+  const which = deviceId ? { deviceId: { exact: deviceId } } : { facingMode: "environment" };
+  try {
+    return await navigator.mediaDevices.getUserMedia({ video: { ...IDEAL, ...which }, audio: false });
+  } catch (error) {
+    throw cameraTrouble(error);
+  }
+}
+
+function closeCamera(camera) {
+  for (const track of camera.getTracks()) track.stop();
+}
+
+/** Whether it is a rear camera; only other cameras are mirrored. */
+function facesAway(camera) {
+  return camera.getVideoTracks()[0].getSettings().facingMode === "environment";
+}
+
+/** An option for each camera found, with `camera` selected. */
+async function cameraOptions(camera) {
+  const devices = (await navigator.mediaDevices.enumerateDevices()).filter(({ kind }) => kind === "videoinput");
+  const inUse = camera.getVideoTracks()[0].getSettings().deviceId;
+  return devices.map(
+    ({ label, deviceId }, at) => new Option(label || `Camera ${at + 1}`, deviceId, false, deviceId === inUse),
+  );
 }

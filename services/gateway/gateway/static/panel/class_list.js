@@ -1,7 +1,7 @@
 // The list of classes with their fractions; each can be hidden or given another colour.
 
-import { fromHex, toHex } from "./palette.js";
-import { make } from "./text.js";
+import { fromHex, toHex } from "../painting/palette.js";
+import { make } from "../text.js";
 
 /** Rows in `list`; calls `changed()` when the user has changed `palette`. */
 export class ClassList {

@@ -1,8 +1,9 @@
 // Sends a video element's frames through the stream and shows each with its own mask.
 
-import { Frames } from "./frames.js";
-import { inflate } from "./masks.js";
+import { inflate } from "../painting/masks.js";
 import { Stream } from "./stream.js";
+
+const MAX_WAITING = 12; // more than the stream leaves unanswered
 
 /**
  * Streams what `video` plays. The listener has the stream's `configured`, `troubled` and `lost`, and
@@ -13,7 +14,7 @@ export class Live {
   #listener;
   #stream;
   #frames = new Frames();
-  #worker = new Worker("/static/jpeg_worker.js");
+  #worker = new Worker(new URL("jpeg_worker.js", import.meta.url));
   #inputSize;
   #isCapturing = false;
   #isInflating = false;
@@ -139,5 +140,37 @@ export class Live {
     if (!frame) return;
     reply.timing.page = pageMs + performance.now() - receivedAt;
     this.#listener.show(frame, mask, reply);
+  }
+}
+
+/** ImageBitmaps waiting for their masks, by sequence number, oldest first, each with its cost; dropped ones are closed. */
+class Frames {
+  #waiting = new Map();
+
+  /** `pageMs`: milliseconds that the page has spent on the frame so far. */
+  keep(sequence, frame, pageMs) {
+    this.#waiting.set(sequence, { frame, pageMs });
+    if (this.#waiting.size > MAX_WAITING) this.#drop(this.#waiting.keys().next().value);
+  }
+
+  /** `{frame, pageMs}` of `sequence`, to be closed by the caller; empty if dropped. Earlier frames are dropped. */
+  take(sequence) {
+    if (!this.#waiting.has(sequence)) return {};
+    for (const earlier of this.#waiting.keys()) {
+      if (earlier === sequence) break;
+      this.#drop(earlier);
+    }
+    const found = this.#waiting.get(sequence);
+    this.#waiting.delete(sequence);
+    return found;
+  }
+
+  clear() {
+    for (const sequence of this.#waiting.keys()) this.#drop(sequence);
+  }
+
+  #drop(sequence) {
+    this.#waiting.get(sequence).frame.close();
+    this.#waiting.delete(sequence);
   }
 }

@@ -1,8 +1,17 @@
 // A client of the gateway's stream (services/gateway/PROTOCOL.md) that reconnects by itself.
 
-import { key } from "./api.js";
-import { troubleOf } from "./troubles.js";
-import { ERROR, MASK, frameHeader, parseReply } from "./wire.js";
+import { key } from "../api.js";
+import { troubleOf } from "../errors.js";
+
+// The binary messages are little-endian.
+const VERSION = 1;
+const FRAME = 1;
+const FRAME_HEADER_BYTES = 16;
+const REPLY_HEADER_BYTES = 40;
+
+// A reply's kinds of payload.
+const MASK = 2;
+const ERROR = 4;
 
 const PAUSES_MS = [250, 500, 1000, 2000, 4000, 8000];
 const MAX_UNANSWERED = 8;
@@ -12,7 +21,7 @@ const LONGEST_GAP_MS = 250;
  * Sends frames and receives masks. The listener has
  *
  * - `configured(answer)`: the model that answers from now on, with its classes;
- * - `masked(reply)`: a mask, as wire.js parses it;
+ * - `masked(reply)`: a mask, as parseReply returns it;
  * - `refused(sequence, trouble)`: there is no mask for a frame;
  * - `troubled(trouble)`: the configuration was refused; the stream tries again, or waits for a key;
  * - `lost()`: the connection was lost, with every frame in flight; the stream tries to reconnect.
@@ -159,4 +168,30 @@ export class Stream {
 
 function errorIn({ payload }) {
   return JSON.parse(new TextDecoder().decode(payload)).error;
+}
+
+/** The header of a frame, before its image. */
+function frameHeader(sequence, capturedAt) {
+  const header = new DataView(new ArrayBuffer(FRAME_HEADER_BYTES));
+  header.setUint8(0, VERSION);
+  header.setUint8(1, FRAME);
+  header.setUint32(4, sequence, true);
+  header.setFloat64(8, capturedAt, true);
+  return header;
+}
+
+/** A reply's fields; `timing` maps the gateway's stages to milliseconds. */
+function parseReply(buffer) {
+  const header = new DataView(buffer);
+  const [decode, queue, infer, encode] = [16, 20, 24, 28].map((at) => header.getUint32(at, true) / 1000);
+  return {
+    kind: header.getUint8(1),
+    sequence: header.getUint32(4, true),
+    capturedAt: header.getFloat64(8, true),
+    timing: { decode, queue, infer, encode },
+    dropped: header.getUint32(32, true),
+    width: header.getUint16(36, true),
+    height: header.getUint16(38, true),
+    payload: new Uint8Array(buffer, REPLY_HEADER_BYTES),
+  };
 }

@@ -1,6 +1,6 @@
 // The API reference, generated from the OpenAPI document.
 
-import { make } from "./text.js";
+import { make } from "../text.js";
 
 let documentRoot;
 

@@ -46,7 +46,7 @@ const FRAME = 0;
 const MASK = 1;
 const PALETTE = 2;
 
-/** See painter.js. */
+/** See painterOn in stage.js. */
 export class WebglPainter {
   #gl;
   #uniforms;

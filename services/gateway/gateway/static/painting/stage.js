@@ -1,6 +1,7 @@
 // Shows a frame with its mask: as an overlay, side by side or with a divider; names the class under the pointer.
 
-import { painterOn } from "./painter.js";
+import { CanvasPainter } from "./canvas_painter.js";
+import { WebglPainter } from "./webgl_painter.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -127,4 +128,14 @@ export class Stage {
     probe.classList.toggle("leftwards", x > 0.6);
     probe.classList.toggle("upwards", y > 0.85);
   }
+}
+
+/**
+ * A painter for `canvas`: WebGL2 where the browser has it, else the 2D canvas. Both have
+ *
+ * - `paint({frame, mask, rgba, opacity, bare})`: `frame` an ImageBitmap; `mask` of masks.js or null; `rgba` the colours
+ *   and visibility of the 256 ids; `bare` the fractions `[from, to]` of the width without classes.
+ */
+function painterOn(canvas) {
+  return WebglPainter.on(canvas) ?? new CanvasPainter(canvas);
 }
