@@ -1,8 +1,8 @@
 // The page's header: whether the default model is ready, and the menus for model and version.
 
 import * as api from "./api.js";
-import { Trouble } from "./errors.js";
-import { clearTrouble, showTrouble } from "./notice.js";
+import { UserError } from "./errors.js";
+import { clearError, showError } from "./notice.js";
 
 const POLL_UNAVAILABLE_MS = 2000;
 const POLL_READY_MS = 15000;
@@ -18,14 +18,14 @@ export async function watchReadiness(ready) {
     const { model, version } = await api.readiness();
     $("status").textContent = `${model} v${version}`;
     $("status").dataset.state = "ready";
-    clearTrouble("readiness");
+    clearError("readiness");
     ready(model, version);
     pause = POLL_READY_MS;
-  } catch (trouble) {
-    if (!(trouble instanceof Trouble)) throw trouble;
-    $("status").textContent = trouble.title;
-    $("status").dataset.state = "away";
-    showTrouble(trouble, "readiness");
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    $("status").textContent = error.title;
+    $("status").dataset.state = "unavailable";
+    showError(error, "readiness");
   } finally {
     clearTimeout(nextCheck); // of another check that was in progress
     nextCheck = setTimeout(() => watchReadiness(ready), pause);
@@ -60,7 +60,7 @@ export async function refreshMenus() {
     $("menus").hidden = false;
   } catch (error) {
     // It is reported where it matters: when an image is segmented.
-    if (!(error instanceof Trouble)) throw error;
+    if (!(error instanceof UserError)) throw error;
   }
 }
 

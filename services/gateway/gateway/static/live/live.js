@@ -6,7 +6,7 @@ import { Stream } from "./stream.js";
 const MAX_WAITING = 12; // more than the stream leaves unanswered
 
 /**
- * Streams what `video` plays. The listener has the stream's `configured`, `troubled` and `lost`, and
+ * Streams what `video` plays. The listener has the stream's `configured`, `failed` and `lost`, and
  * `show(frame, mask, reply)`: a frame, which the listener closes; `mask` and `reply` are null while there is no answer.
  */
 export class Live {
@@ -32,13 +32,13 @@ export class Live {
           listener.configured(answer);
           this.#capture(); // the frame of a paused video
         },
-        masked: (reply) => this.#receive(reply),
-        refused: (sequence, trouble) => {
+        masked: (reply) => this.#receiveReply(reply),
+        refused: (sequence, error) => {
           const { frame } = this.#frames.take(sequence);
           if (frame) listener.show(frame, null, null);
-          listener.troubled(trouble);
+          listener.failed(error);
         },
-        troubled: listener.troubled,
+        failed: listener.failed,
         lost: () => {
           this.#frames.clear();
           this.#newest = null;
@@ -48,7 +48,7 @@ export class Live {
       wanted,
     );
     // The last frame before the video stopped may have been skipped; the one that stays visible must be sent.
-    for (const moment of ["pause", "seeked"]) video.addEventListener(moment, this.#captureStill);
+    for (const type of ["pause", "seeked"]) video.addEventListener(type, this.#captureStill);
     this.#watch();
   }
 
@@ -56,13 +56,13 @@ export class Live {
     this.#stream.configure(wanted);
   }
 
-  hurry() {
-    this.#stream.hurry();
+  reconnect() {
+    this.#stream.reconnect();
   }
 
   close() {
     this.#isClosed = true;
-    for (const moment of ["pause", "seeked"]) this.#video.removeEventListener(moment, this.#captureStill);
+    for (const type of ["pause", "seeked"]) this.#video.removeEventListener(type, this.#captureStill);
     this.#stream.close();
     this.#worker.terminate();
     this.#frames.clear();
@@ -118,7 +118,7 @@ export class Live {
     });
   }
 
-  async #receive(reply) {
+  async #receiveReply(reply) {
     this.#newest = reply;
     if (this.#isInflating) return;
     this.#isInflating = true;

@@ -1,7 +1,7 @@
 // A client of the gateway's stream (services/gateway/PROTOCOL.md) that reconnects by itself.
 
 import { key } from "../api.js";
-import { troubleOf } from "../errors.js";
+import { gatewayError } from "../errors.js";
 
 // The binary messages are little-endian.
 const VERSION = 1;
@@ -22,8 +22,8 @@ const LONGEST_GAP_MS = 250;
  *
  * - `configured(answer)`: the model that answers from now on, with its classes;
  * - `masked(reply)`: a mask, as parseReply returns it;
- * - `refused(sequence, trouble)`: there is no mask for a frame;
- * - `troubled(trouble)`: the configuration was refused; the stream tries again, or waits for a key;
+ * - `refused(sequence, error)`: there is no mask for a frame;
+ * - `failed(error)`: the configuration was refused; the stream tries again, or waits for a key;
  * - `lost()`: the connection was lost, with every frame in flight; the stream tries to reconnect.
  */
 export class Stream {
@@ -53,7 +53,7 @@ export class Stream {
     this.#awaitsKey = false;
     clearTimeout(this.#timer);
     if (this.#socket?.readyState === WebSocket.OPEN) this.#sendConfiguration();
-    else this.hurry();
+    else this.reconnect();
   }
 
   /** Whether a model answers. */
@@ -87,7 +87,7 @@ export class Stream {
   }
 
   /** Reconnects at once: the gateway is known to be back. */
-  hurry() {
+  reconnect() {
     if (this.#socket || this.#awaitsKey) return;
     clearTimeout(this.#timer);
     this.#connect();
@@ -110,11 +110,11 @@ export class Stream {
     socket.addEventListener("open", () => this.#sendConfiguration());
     socket.addEventListener("message", ({ data }) => {
       if (socket !== this.#socket) return;
-      if (typeof data === "string") this.#hear(JSON.parse(data));
-      else this.#receive(parseReply(data));
+      if (typeof data === "string") this.#receiveMessage(JSON.parse(data));
+      else this.#receiveReply(parseReply(data));
     });
     socket.addEventListener("close", () => {
-      if (socket === this.#socket) this.#lose();
+      if (socket === this.#socket) this.#handleClose();
     });
   }
 
@@ -124,22 +124,22 @@ export class Stream {
     this.#socket.send(JSON.stringify(message));
   }
 
-  #hear(message) {
+  #receiveMessage(message) {
     if (message.type === "configured") {
       this.#isConfigured = true;
       this.#failures = 0;
       this.#listener.configured(message);
     } else if (message.type === "error") {
-      const trouble = troubleOf(message.error);
+      const error = gatewayError(message.error);
       this.#isConfigured = false;
-      this.#awaitsKey = trouble.needsKey;
-      this.#listener.troubled(trouble);
+      this.#awaitsKey = error.needsKey;
+      this.#listener.failed(error);
       // A key must come from the user; anything else, such as a model being loaded, may resolve itself.
-      if (!trouble.needsKey) this.#timer = setTimeout(() => this.#sendConfiguration(), this.#pause());
+      if (!error.needsKey) this.#timer = setTimeout(() => this.#sendConfiguration(), this.#pause());
     }
   }
 
-  #receive(reply) {
+  #receiveReply(reply) {
     // Replies come in the order of their frames: every earlier frame is answered or dropped.
     this.#unanswered = (this.#next - 1 - reply.sequence) >>> 0;
     const now = performance.now();
@@ -147,10 +147,10 @@ export class Stream {
     this.#answeredAt = now;
     if (!this.#isConfigured) return; // by the old configuration
     if (reply.kind === MASK) this.#listener.masked(reply);
-    else if (reply.kind === ERROR) this.#listener.refused(reply.sequence, troubleOf(errorIn(reply)));
+    else if (reply.kind === ERROR) this.#listener.refused(reply.sequence, gatewayError(errorIn(reply)));
   }
 
-  #lose() {
+  #handleClose() {
     this.#socket = null;
     this.#isConfigured = false;
     this.#unanswered = 0;

@@ -10,13 +10,13 @@ const ARROWS = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STE
 
 /** Shows frames. `name(id, mask)` gives the probe's text for a class in a mask. */
 export class Stage {
-  #painter = painterOn($("picture"));
+  #painter = createPainter($("picture"));
   #name;
   #frame;
   #mask = null;
   #rgba = new Uint8Array(4 * 256);
   #opacity = 0.6;
-  #view = "over";
+  #view = "overlay";
   #mirrored = false;
   #probed; // fractions of the image's width and height as displayed, while there is a pointer
 
@@ -77,10 +77,10 @@ export class Stage {
     this.redraw();
   }
 
-  /** "over", "beside" or "slider". */
+  /** "overlay", "side-by-side" or "slider". */
   set view(view) {
     this.#view = view;
-    $("original").hidden = view !== "beside";
+    $("original").hidden = view !== "side-by-side";
     $("divider").hidden = view !== "slider";
     this.redraw();
   }
@@ -101,7 +101,7 @@ export class Stage {
       opacity: this.#opacity,
       bare: this.#mirrored ? [1 - divider, 1] : [0, divider],
     });
-    if (this.#view === "beside") this.#drawBare();
+    if (this.#view === "side-by-side") this.#drawBare();
     this.#probe(this.#probed);
   }
 
@@ -136,6 +136,6 @@ export class Stage {
  * - `paint({frame, mask, rgba, opacity, bare})`: `frame` an ImageBitmap; `mask` of masks.js or null; `rgba` the colours
  *   and visibility of the 256 ids; `bare` the fractions `[from, to]` of the width without classes.
  */
-function painterOn(canvas) {
-  return WebglPainter.on(canvas) ?? new CanvasPainter(canvas);
+function createPainter(canvas) {
+  return WebglPainter.create(canvas) ?? new CanvasPainter(canvas);
 }
