@@ -14,6 +14,7 @@ import pytest
 
 import segclient
 from segclient import AsyncClient, ClassInfo, Client, GatewayError, PictureError, SettingsError, Unreachable
+from segstack_testing.waiting import wait_until
 
 
 @pytest.mark.parametrize("given", ["file name", "path", "bytes", "pixels"])
@@ -118,27 +119,27 @@ def test_of_many_an_error_ends_it_or_stands_in_its_place(client, jpeg) -> None:
     assert isinstance(second, GatewayError)
 
 
-def test_a_busy_gateway_is_asked_again_when_it_said(make_gateway, serving, start, wait_for, gate, jpeg) -> None:
+def test_a_busy_gateway_is_asked_again_when_it_said(make_gateway, serving, submit, gate, jpeg) -> None:
     url = str(make_gateway(max_in_flight=1, max_waiting=0).base_url)
     serving.before_predict = lambda request, context: gate.wait(30)
     with Client(url) as client, Client(url, patience_s=0) as impatient:
-        first = start(client.segment, jpeg)
-        wait_for(lambda: len(serving.predictions) > 0)
+        first = submit(client.segment, jpeg)
+        wait_until(lambda: len(serving.predictions) > 0)
         with pytest.raises(GatewayError, match="which is the most") as caught:
             impatient.segment(jpeg)
         assert caught.value.retry_after_s == 2
-        second = start(client.segment, jpeg)
+        second = submit(client.segment, jpeg)
         gate.set()
         assert first.result().model == second.result().model == "shapes"
 
 
 @pytest.mark.stream
-def test_a_gateway_that_restarts_is_waited_for(serving, jpeg, start, run_gateway) -> None:
+def test_a_gateway_that_restarts_is_waited_for(serving, jpeg, submit, run_gateway) -> None:
     with run_gateway() as running:
         address = str(running.client.base_url)
         client = Client(address)
         client.segment(jpeg)
-    away = start(client.segment, jpeg)
+    away = submit(client.segment, jpeg)
     with run_gateway(port=running.client.base_url.port):
         assert away.result().model == "shapes"
         client.close()
@@ -185,12 +186,12 @@ def test_a_key_is_given_or_taken_from_the_environment(make_gateway, key, tmp_pat
         assert key not in repr(client.connection)
 
 
-def test_a_home_networks_certificate_is_trusted_by_its_authority(make_gateway, certificates, jpeg) -> None:
-    ca = certificates / "ca.pem"
+def test_a_home_networks_certificate_is_trusted_by_its_authority(make_gateway, shared_certificates, jpeg) -> None:
+    ca = shared_certificates / "ca.pem"
     gateway = make_gateway(
         verify=ssl.create_default_context(cafile=ca),
-        tls_certificate=certificates / "gateway.pem",
-        tls_key=certificates / "gateway.key",
+        tls_certificate=shared_certificates / "gateway.pem",
+        tls_key=shared_certificates / "gateway.key",
     )
     url = str(gateway.base_url)
     with Client(url, ca=ca) as client:
@@ -250,15 +251,15 @@ def test_the_public_names_are_there() -> None:
 
 
 def test_closing_lets_requests_under_way_end_and_wakes_those_that_wait(
-    make_gateway, serving, start, wait_for, gate, jpeg
+    make_gateway, serving, submit, gate, jpeg
 ) -> None:
     client = Client(str(make_gateway(max_in_flight=1, max_waiting=0).base_url), patience_s=600)
     serving.before_predict = lambda request, context: gate.wait(30)
-    under_way = start(client.segment, jpeg)
-    wait_for(lambda: len(serving.predictions) > 0)
-    waiting = start(client.segment, jpeg)
-    wait_for(lambda: client._retries.quiet_until > 0)
-    closing = start(client.close)
+    under_way = submit(client.segment, jpeg)
+    wait_until(lambda: len(serving.predictions) > 0)
+    waiting = submit(client.segment, jpeg)
+    wait_until(lambda: client._retries.quiet_until > 0)
+    closing = submit(client.close)
     with pytest.raises(Unreachable, match="has been closed"):
         waiting.result()
     assert not closing.done()

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from segclient import AsyncClient, Client, GatewayError, PictureError, StreamClosed, Unreachable
+from segstack_testing.gateways import metric
+from segstack_testing.waiting import wait_until
 
 
 def in_threads(url, frames, take, **options) -> list:
@@ -70,7 +72,7 @@ def test_the_last_frame_is_answered_and_what_was_not_is_counted(stream) -> None:
 
 
 def test_a_slow_model_gets_the_newest_frame_and_few_are_on_their_way(
-    stream, make_gateway, serving, gate, start, wait_for, metric
+    stream, make_gateway, serving, gate, submit
 ) -> None:
     gateway = make_gateway()
 
@@ -79,8 +81,8 @@ def test_a_slow_model_gets_the_newest_frame_and_few_are_on_their_way(
             gate.wait(30)
 
     serving.before_predict = hold
-    results = start(stream, numbered(), take=2, url=str(gateway.base_url))
-    wait_for(lambda: metric(gateway, "segstack_gateway_frames_received_total") == 8)
+    results = submit(stream, numbered(), take=2, url=str(gateway.base_url))
+    wait_until(lambda: metric(gateway, "segstack_gateway_frames_received_total") == 8)
     gate.set()
     first, second = results.result()
     assert second.sequence >= 7

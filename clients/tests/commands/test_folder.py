@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from segclient.commands.cli import main
+from segstack_testing.waiting import wait_until
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def test_the_tree_stays_and_each_image_has_a_line(photos, folder, lines, tmp_pat
     assert "3 images are done, 0 failed" in capsys.readouterr().out
 
 
-def test_a_killed_run_goes_on_and_does_each_image_once(url, folder, lines, serving, gate, wait_for, tmp_path) -> None:
+def test_a_killed_run_goes_on_and_does_each_image_once(url, folder, lines, serving, gate, tmp_path) -> None:
     names = [f"{number // 10}/{number}.png" for number in range(40)]
     photos = fill(tmp_path / "photos", names)
     asked: Counter[int] = Counter()
@@ -77,7 +78,7 @@ def test_a_killed_run_goes_on_and_does_each_image_once(url, folder, lines, servi
     results = tmp_path / "results"
     command = [sys.executable, "-m", "segclient", "folder", photos, "--output", results, "--url", url]
     with subprocess.Popen([*map(str, command), "--parallel", "3"], stderr=subprocess.DEVNULL) as process:
-        wait_for(lambda: (results / "results.jsonl").exists() and len(lines()) >= 10)
+        wait_until(lambda: (results / "results.jsonl").exists() and len(lines()) >= 10)
         os.kill(process.pid, signal.SIGKILL)
     gate.set()
     before = {line["file"]: (results / line["output"]).stat().st_mtime_ns for line in lines()}

@@ -13,6 +13,7 @@ from segclient import Camera, PictureError
 from segclient.commands import webcam as webcam_command
 from segclient.commands.cli import main
 from segclient.video.files import VideoReader
+from segstack_testing.waiting import wait_until
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def test_what_cannot_be_done_is_said(webcam, make_clip, capsys, tmp_path) -> Non
 
 @pytest.mark.stream
 def test_it_goes_on_when_the_gateway_has_restarted(
-    webcam, run_gateway, make_clip, tmp_path, start, wait_for, monkeypatch
+    webcam, run_gateway, make_clip, tmp_path, submit, monkeypatch
 ) -> None:
     cameras: list[Camera] = []
     monkeypatch.setattr(webcam_command, "Camera", lambda source: cameras.append(Camera(source)) or cameras[-1])
@@ -78,11 +79,11 @@ def test_it_goes_on_when_the_gateway_has_restarted(
 
     with run_gateway() as running:
         address = str(running.client.base_url)
-        live = start(webcam, clip, "--as", "json", "--output", output, "--patience", 120, url=address)
-        wait_for(lambda: growing.exists() and growing.stat().st_size > 0)
+        live = submit(webcam, clip, "--as", "json", "--output", output, "--patience", 120, url=address)
+        wait_until(lambda: growing.exists() and growing.stat().st_size > 0)
     before = growing.stat().st_size
     with run_gateway(port=running.client.base_url.port):
-        wait_for(lambda: growing.stat().st_size > before)
+        wait_until(lambda: growing.stat().st_size > before)
         cameras[0].close()
         assert live.result() == 0
     numbers = [json.loads(line)["frame"] for line in output.read_text().splitlines()]
@@ -90,7 +91,7 @@ def test_it_goes_on_when_the_gateway_has_restarted(
 
 
 class TestCamera:
-    def test_it_gives_the_newest_frame_and_misses_some(self, make_clip, wait_for) -> None:
+    def test_it_gives_the_newest_frame_and_misses_some(self, make_clip) -> None:
         with Camera(str(make_clip(frames=400, rate=200))) as camera:
             first = next(camera)
             assert first.shape == (96, 128, 3)

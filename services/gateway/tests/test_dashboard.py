@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from segstack_testing.waiting import wait_until
+
 FILE = Path(__file__).parents[1] / "grafana/dashboard.json"
 
 
@@ -15,12 +17,12 @@ def dashboard():
     return json.loads(FILE.read_text())
 
 
-def test_every_metric_and_label_is_exposed(dashboard, make_client, serving, jpeg, wait_for):
+def test_every_metric_and_label_is_exposed(dashboard, make_gateway, serving, jpeg):
     serving.publish("shapes", 2)
-    client = make_client(shadow="shapes:1=1")
+    client = make_gateway(shadow="shapes:1=1")
     client.post("/segment", content=jpeg)
     client.post("/segment", content=b"no image")
-    wait_for(lambda: "segstack_gateway_agreement_ratio{" in client.get("/metrics").text)
+    wait_until(lambda: "segstack_gateway_agreement_ratio{" in client.get("/metrics").text)
     exposed = {}
     for family in text_string_to_metric_families(client.get("/metrics").text):
         for sample in family.samples:

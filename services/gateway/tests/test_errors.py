@@ -9,6 +9,7 @@ import pytest
 from contract.wire import varint
 from gateway import errors
 from gateway.serving_client.protocol import serving_pb2 as pb
+from segstack_testing.images import encode
 
 
 def shape_is_documented(reply):
@@ -29,7 +30,7 @@ def check(reply, status, code, says=""):
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_400_an_image_cut_in_half(client, photo, encode, kind):
+def test_400_an_image_cut_in_half(client, photo, kind):
     data = encode(photo, kind)
     check(client.post("/segment", content=data[: len(data) // 2]), 400, "undecodable_image", "cut off")
 
@@ -44,8 +45,8 @@ def test_404_a_model_that_is_not_configured_lists_those_that_are(client, jpeg):
     assert reply.json()["error"]["detail"]["available"] == ["shapes"]
 
 
-def test_503_a_model_that_is_listed_but_not_in_serving_yet(make_client, jpeg):
-    reply = make_client(models=("road",)).post("/segment", content=jpeg)
+def test_503_a_model_that_is_listed_but_not_in_serving_yet(make_gateway, jpeg):
+    reply = make_gateway(models=("road",)).post("/segment", content=jpeg)
     check(reply, 503, "model_unavailable", "serving does not have model 'road' yet")
     assert int(reply.headers["Retry-After"]) > 0
 
@@ -61,9 +62,11 @@ def test_404_and_405_of_the_router(client):
     assert reply.headers["Allow"] == "POST"
 
 
-def test_413_too_many_bytes_or_pixels(make_client, jpeg):
-    check(make_client(max_image_bytes=1024).post("/segment", content=bytes(1025)), 413, "image_too_large", "1024 bytes")
-    check(make_client(max_pixels=128 * 96 - 1).post("/segment", content=jpeg), 413, "image_too_large", "128x96")
+def test_413_too_many_bytes_or_pixels(make_gateway, jpeg):
+    check(
+        make_gateway(max_image_bytes=1024).post("/segment", content=bytes(1025)), 413, "image_too_large", "1024 bytes"
+    )
+    check(make_gateway(max_pixels=128 * 96 - 1).post("/segment", content=jpeg), 413, "image_too_large", "128x96")
 
 
 def test_415_not_an_image(client):
@@ -76,9 +79,9 @@ def test_422_a_parameter_unknown_or_out_of_range(client, jpeg):
     check(client.get("/models?page=2"), 422, "invalid_parameter", "page")
 
 
-def test_429_more_requests_than_places(make_client, serving, jpeg, gate):
+def test_429_more_requests_than_places(make_gateway, serving, jpeg, gate):
     serving.before_predict = lambda request, context: gate.wait(10)
-    client = make_client(max_in_flight=1, max_waiting=0)
+    client = make_gateway(max_in_flight=1, max_waiting=0)
     first = threading.Thread(target=client.post, args=("/segment",), kwargs={"content": jpeg})
     first.start()
     while not serving.predictions:
@@ -199,8 +202,8 @@ def test_grpc_status_codes(client, serving, jpeg, code, status, name):
     check(client.post("/segment", content=jpeg), status, name)
 
 
-def test_503_no_model_yet_says_how_to_make_one(make_client, jpeg):
-    client = make_client(models=())
+def test_503_no_model_yet_says_how_to_make_one(make_gateway, jpeg):
+    client = make_gateway(models=())
     check(client.post("/segment", content=jpeg), 503, "no_model", "make demo")
     check(client.get("/readyz"), 503, "no_model", "make demo")
 
@@ -225,17 +228,17 @@ def test_503_serving_away_and_back_again(client, serving, jpeg):
     assert client.get("/readyz").status_code == 200
 
 
-def test_504_past_the_deadline(make_client, serving, jpeg, gate):
+def test_504_past_the_deadline(make_gateway, serving, jpeg, gate):
     serving.before_predict = lambda request, context: gate.wait(10)
-    client = make_client(deadline_ms=200)
+    client = make_gateway(deadline_ms=200)
     started_at = time.monotonic()
     check(client.post("/segment", content=jpeg), 504, "deadline_exceeded", "200 ms")
     assert time.monotonic() - started_at < 2
 
 
-def test_429_a_wait_that_leaves_no_time_for_the_work(make_client, serving, jpeg, gate):
+def test_429_a_wait_that_leaves_no_time_for_the_work(make_gateway, serving, jpeg, gate):
     serving.before_predict = lambda request, context: gate.wait(10)
-    client = make_client(deadline_ms=300, max_in_flight=1, max_waiting=5)
+    client = make_gateway(deadline_ms=300, max_in_flight=1, max_waiting=5)
     replies = []
     threads = [threading.Thread(target=lambda: replies.append(client.post("/segment", content=jpeg))) for _ in range(3)]
     for thread in threads:

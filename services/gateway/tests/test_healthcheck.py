@@ -25,9 +25,9 @@ def test_a_gateway_that_answers_is_healthy_whatever_serving_does(client, serving
     assert (done.returncode, done.stdout) == (0, "/livez: 200\n")
 
 
-def test_over_https_too(make_client, certificates):
-    tls = {"tls_certificate": certificates / "gateway.pem", "tls_key": certificates / "gateway.key"}
-    client = make_client(verify=False, **tls)
+def test_over_https_too(make_gateway, shared_certificates):
+    tls = {"tls_certificate": shared_certificates / "gateway.pem", "tls_key": shared_certificates / "gateway.key"}
+    client = make_gateway(verify=False, **tls)
     done = check(**port_of(client), GATEWAY_TLS_CERTIFICATE=str(tls["tls_certificate"]))
     assert (done.returncode, done.stdout) == (0, "/livez: 200\n"), done.stderr
 

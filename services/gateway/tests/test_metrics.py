@@ -5,6 +5,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 import contract
+from segstack_testing.images import encode
+
+
+@pytest.fixture
+def client(make_gateway):
+    """A gateway of the test's own: what it counts begins at 0."""
+    return make_gateway()
 
 
 @pytest.fixture
@@ -72,7 +79,7 @@ def test_images_and_their_stages_by_model(client, jpeg, samples):
     assert found["in_flight",] == found["entered",] == 0
 
 
-def test_class_areas_show_what_the_model_sees(client, photo, encode, samples):
+def test_class_areas_show_what_the_model_sees(client, photo, samples):
     client.post("/segment", content=encode(photo, "PNG"))
     client.post("/segment", content=encode(np.full_like(photo, (20, 200, 20)), "PNG"))
     found = samples()

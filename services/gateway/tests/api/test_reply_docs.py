@@ -19,6 +19,7 @@ from gateway.flow.admission import Admission
 from gateway.flow.deadline import Deadline
 from gateway.serving_client.protocol import serving_pb2 as pb
 from gateway.settings import Settings
+from segstack_testing.images import encode
 
 
 @pytest.fixture(scope="module")
@@ -43,16 +44,16 @@ def documented(openapi, code):
 
 
 @pytest.fixture
-def small_photo(photo, encode):
+def small_photo(photo):
     return encode(photo[::24, ::16], "PNG")
 
 
 @pytest.fixture
-def road(make_client, serving):
+def road(make_gateway, serving):
     """A gateway with models road, versions 3 and 2, and shapes."""
     for version in (2, 3):
         serving.publish("road", version, name="road")
-    return make_client(models=("road", "shapes"))
+    return make_gateway(models=("road", "shapes"))
 
 
 def test_bad_request(openapi, client):
@@ -96,9 +97,9 @@ def test_bad_serving_reply(openapi, client, serving, card, jpeg):
     assert client.post("/segment", content=jpeg).json() == documented(openapi, "bad_serving_reply")
 
 
-def test_no_model(openapi, make_client, jpeg, monkeypatch, tmp_path):
+def test_no_model(openapi, make_gateway, jpeg, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    client = make_client(models=(), models_config=Path("models_repo/models.config"))
+    client = make_gateway(models=(), models_config=Path("models_repo/models.config"))
     assert client.post("/segment", content=jpeg).json() == documented(openapi, "no_model")
 
 
@@ -117,8 +118,8 @@ def test_serving_unavailable(openapi, client, serving, jpeg):
     assert json.loads(told) == documented(openapi, "serving_unavailable")
 
 
-def test_body_timeout(openapi, make_client):
-    client = make_client(body_timeout_ms=201)
+def test_body_timeout(openapi, make_gateway):
+    client = make_gateway(body_timeout_ms=201)
     with socket.create_connection((client.base_url.host, client.base_url.port), timeout=10) as connection:
         connection.sendall(b"POST /segment HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n")
         reply = HTTPResponse(connection)
@@ -160,10 +161,10 @@ def test_rate_limited(openapi):
     assert told(raised.value) == documented(openapi, "rate_limited")
 
 
-def test_unauthorized_and_forbidden(openapi, make_client, tmp_path):
+def test_unauthorized_and_forbidden(openapi, make_gateway, tmp_path):
     keys = tmp_path / "keys"
     keys.write_text(f"fleet:{'0' * 64}\n")
-    client = make_client(api_keys_file=keys)
+    client = make_gateway(api_keys_file=keys)
     assert client.post("/segment").json() == documented(openapi, "unauthorized")
     wrong = client.post("/segment", headers={"X-API-Key": "wrong"})
     assert wrong.json() == documented(openapi, "forbidden")

@@ -7,6 +7,8 @@ import pytest
 
 from gateway.errors import ClientGone
 from gateway.flow.disconnects import Caller
+from segstack_testing.gateways import metric
+from segstack_testing.waiting import wait_until
 
 
 class Connection:
@@ -54,20 +56,18 @@ def test_another_timeout_inside_stays_what_it_is():
     asyncio.run(run())
 
 
-def test_a_request_whose_client_hangs_up_in_the_queue_never_reaches_serving(
-    make_client, serving, jpeg, gate, start, wait_for, metric
-):
-    client = make_client(max_in_flight=1, max_waiting=4)
+def test_a_request_whose_client_hangs_up_in_the_queue_never_reaches_serving(make_gateway, serving, jpeg, gate, submit):
+    client = make_gateway(max_in_flight=1, max_waiting=4)
     client.post("/segment", content=jpeg)  # the card is known from here on
     serving.before_predict = lambda request, context: gate.wait(30)
-    first = start(client.post, "/segment", content=jpeg)
-    wait_for(lambda: len(serving.predictions) == 3)  # describe, the first, and this one
+    first = submit(client.post, "/segment", content=jpeg)
+    wait_until(lambda: len(serving.predictions) == 3)  # describe, the first, and this one
 
     with socket.create_connection((client.base_url.host, client.base_url.port)) as queued:
         head = f"POST /segment HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(jpeg)}\r\n\r\n"
         queued.sendall(head.encode() + jpeg)
-        wait_for(lambda: metric(client, "segstack_gateway_entered") == 2)
-    wait_for(lambda: metric(client, "segstack_gateway_entered") == 1)
+        wait_until(lambda: metric(client, "segstack_gateway_entered") == 2)
+    wait_until(lambda: metric(client, "segstack_gateway_entered") == 1)
 
     gate.set()
     assert first.result(30).status_code == 200

@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 from gateway.imaging import images
 from gateway.imaging.exif import orientation
 from gateway.imaging.headers import exif_block, sniff
+from segstack_testing.images import encode
 
 
 def decode(data):
@@ -109,6 +110,6 @@ def test_any_bytes_are_taken(data):
     assert 1 <= orientation(b"II*\0\x08\0\0\0" + data) <= 8
 
 
-def test_a_file_without_it(jpeg, photo, encode):
+def test_a_file_without_it(jpeg, photo):
     for data in (jpeg, encode(photo, "PNG"), encode(photo, "WEBP")):
         assert exif_block(data, sniff(data)) == b""

@@ -2,14 +2,13 @@
 
 import io
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from PIL import Image
 
-SCRIPT = Path(__file__).with_name("hostile_corpus.py")
+from segstack_testing import hostile_images
+from segstack_testing.gateways import metric
+
 # The whole of it takes minutes on a slow machine; make test sends one file in so many.
 EVERY = 20
 CHEAP = ["truncated", "flipped", "headers", "types", "polyglots"]
@@ -23,7 +22,7 @@ def corpus(tmp_path_factory):
 
     def make(*kinds):
         folder = tmp_path_factory.mktemp("corpus")
-        subprocess.run([sys.executable, SCRIPT, folder, *kinds], check=True)
+        hostile_images.main(folder, *kinds)
         return sorted(file for file in folder.rglob("*") if file.is_file())
 
     return make
@@ -46,7 +45,7 @@ def test_a_sample_is_answered_or_refused(client, corpus):
 
 @pytest.mark.gateway
 @pytest.mark.timeout(600)
-def test_the_whole_corpus_twice_without_growth(run_gateway, metric, corpus):
+def test_the_whole_corpus_twice_without_growth(run_gateway, corpus):
     files = corpus()
     # A bomb may take longer on a slow machine than a caller's patience: then 504 would be right, and hide the rest.
     with run_gateway(deadline_ms=120_000) as running:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from gateway.errors import ImageTooLarge, UndecodableImage
 from gateway.imaging import images
+from segstack_testing.images import encode
 
 
 def decode(data):
@@ -28,7 +29,7 @@ def png(*chunks):
 @pytest.mark.parametrize(
     ("kind", "options", "off_by"), [("PNG", {}, 0), ("WEBP", {"lossless": True}, 0), ("JPEG", {}, 8)]
 )
-def test_pixels_are_rgb(photo, encode, kind, options, off_by):
+def test_pixels_are_rgb(photo, kind, options, off_by):
     decoded = decode(encode(photo, kind, **options))
     assert decoded.dtype == np.uint8
     assert decoded.shape == photo.shape
@@ -109,7 +110,7 @@ def test_grey_fills_all_channels(photo):
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
-def test_the_first_frame_of_an_animation_counts(photo, encode, kind):
+def test_the_first_frame_of_an_animation_counts(photo, kind):
     buffer = io.BytesIO()
     frames = [Image.fromarray(photo), Image.fromarray(255 - photo)]
     frames[0].save(
@@ -119,14 +120,14 @@ def test_the_first_frame_of_an_animation_counts(photo, encode, kind):
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_an_image_cut_short_is_refused(photo, encode, kind):
+def test_an_image_cut_short_is_refused(photo, kind):
     data = encode(photo, kind)
     for length in range(30, len(data), max(1, len(data) // 40)):
         with pytest.raises(UndecodableImage):
             decode(data[:length])
 
 
-def test_a_damaged_png_is_refused(photo, encode):
+def test_a_damaged_png_is_refused(photo):
     data = bytearray(encode(photo, "PNG"))
     data[data.index(b"IDAT") + 10] ^= 0xFF
     with pytest.raises(UndecodableImage, match="damaged"):
@@ -148,7 +149,7 @@ def test_resize_stretches_bilinearly_with_half_pixel_centres():
     assert images.resize(image, 1, 2) is image
 
 
-def test_odd_chunks_beside_the_pixels_fill_no_log(encode, photo, capfd):
+def test_odd_chunks_beside_the_pixels_fill_no_log(photo, capfd):
     sent = encode(photo, "PNG")
     damaged = chunk(b"tEXt", b"a\0b")[:-4] + bytes(4)
     after_header = 33

@@ -15,14 +15,14 @@ from gateway.settings import Settings
 
 
 @pytest.fixture
-def written(make_client, capsys):
+def written(make_gateway, capsys):
     """``written(requests, **settings)``: what a gateway writes to standard error about ``requests(client)``."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
 
     def run(requests, **settings):
         logs.configure(Settings(**{name: value for name, value in settings.items() if name.startswith("log_")}))
-        client = make_client(**settings)
+        client = make_gateway(**settings)
         requests(client)
         client.get("/livez")  # the line about a request is written before the next is begun
         return capsys.readouterr().err
@@ -112,7 +112,7 @@ def test_for_people_there_is_a_form_without_braces(written, jpeg):
 
 
 def test_a_terminal_gets_that_form_by_itself():
-    script = "import logging; from gateway import logs; from gateway.settings import Settings; "
+    script = "import logging; from gateway.request import logs; from gateway.settings import Settings; "
     script += "logs.configure(Settings()); logging.getLogger('x').info('hello', extra={'answer': 42})"
     ours, theirs = pty.openpty()
     subprocess.run([sys.executable, "-c", script], stderr=theirs, check=True)

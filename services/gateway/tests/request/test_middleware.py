@@ -32,8 +32,8 @@ def test_pages_of_other_sites_are_told_nothing(client, jpeg):
     assert not [name for name in reply.headers if name.startswith("access-control")]
 
 
-def test_unless_their_origin_is_listed(make_client, jpeg):
-    client = make_client(cors_origins=f"https://other.example,{ORIGIN}")
+def test_unless_their_origin_is_listed(make_gateway, jpeg):
+    client = make_gateway(cors_origins=f"https://other.example,{ORIGIN}")
     allowed = preflight(client)
     assert allowed.status_code == 200
     assert allowed.headers["Access-Control-Allow-Origin"] == ORIGIN

@@ -24,8 +24,8 @@ def send_slowly(client, request, pieces, pause_s):
         return connection.recv(4096).split(b"\r\n")[0].decode()
 
 
-def test_a_body_announced_too_large_is_refused_before_it_is_sent(make_client):
-    client = make_client(max_image_bytes=2048)
+def test_a_body_announced_too_large_is_refused_before_it_is_sent(make_gateway):
+    client = make_gateway(max_image_bytes=2048)
     request = b"POST /segment HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n\r\n"
     assert " 413 " in send_slowly(client, request, [], 0)
 
@@ -48,8 +48,8 @@ def test_of_a_body_without_end_no_more_is_taken_than_allowed(content_type):
     assert taken < 1.2 * 2**20
 
 
-def test_the_limit_is_the_images_not_the_multipart_envelopes(make_client, jpeg):
-    client = make_client(max_image_bytes=2048)
+def test_the_limit_is_the_images_not_the_multipart_envelopes(make_gateway, jpeg):
+    client = make_gateway(max_image_bytes=2048)
     padded = jpeg.ljust(2048, b"\0")
     assert client.post("/segment", files={"image": padded}).status_code == 200
     assert client.post("/segment", files={"image": padded + b"\0"}).status_code == 413
@@ -75,8 +75,8 @@ def test_multipart_without_the_image_says_what_was_there(client, request_body, s
     assert says in reply.json()["error"]["message"]
 
 
-def test_a_body_that_stops_coming_is_given_up(make_client):
-    client = make_client(body_timeout_ms=200)
+def test_a_body_that_stops_coming_is_given_up(make_gateway):
+    client = make_gateway(body_timeout_ms=200)
     request = b"POST /segment HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n\xff\xd8\xff"
     assert " 408 " in send_slowly(client, request, [], 0)
 

@@ -6,15 +6,17 @@ from zipfile import ZipFile
 
 import pytest
 
+from segstack_testing.gateways import metric
+
 CALLERS = [f"camera-{number}" for number in range(40)]
 
 
 @pytest.fixture
-def trial(serving, make_client):
+def trial(serving, make_gateway):
     """A gateway whose newest version 2 is on trial: version 1, by its label, answers a share."""
     serving.publish("shapes", 2)
     serving.labels["shapes", "trial"] = 1
-    return lambda share, **settings: make_client(canary=f"shapes@trial={share}", **settings)
+    return lambda share, **settings: make_gateway(canary=f"shapes@trial={share}", **settings)
 
 
 def version(client, jpeg, session, query=""):
@@ -42,23 +44,23 @@ def test_who_pins_a_version_gets_it(trial, jpeg, query, answers):
     assert version(trial(1), jpeg, "anyone", query) == answers
 
 
-def test_who_names_a_model_is_not_answered_by_another(make_client, serving, jpeg):
+def test_who_names_a_model_is_not_answered_by_another(make_gateway, serving, jpeg):
     serving.publish("next", 5, name="next")
-    client = make_client(models=("shapes", "next"), canary="next=1")
+    client = make_gateway(models=("shapes", "next"), canary="next=1")
     assert client.post("/segment", content=jpeg).headers["X-Model-Name"] == "next"
     assert client.post("/segment?model=shapes", content=jpeg).headers["X-Model-Name"] == "shapes"
 
 
-def test_a_canary_that_is_not_loaded_costs_no_request(make_client, serving, jpeg, metric):
-    client = make_client(canary="shapes:9=1")
+def test_a_canary_that_is_not_loaded_costs_no_request(make_gateway, serving, jpeg):
+    client = make_gateway(canary="shapes:9=1")
     assert version(client, jpeg, "anyone") == "1"
     assert metric(client, "segstack_gateway_canary_absent_total") == 1
 
 
-def test_a_canary_that_lacks_what_is_asked_for_costs_no_request(make_client, serving, card, jpeg):
+def test_a_canary_that_lacks_what_is_asked_for_costs_no_request(make_gateway, serving, card, jpeg):
     serving.publish("next", 1, name="next", classes=card.classes[:2], metrics=None)
     serving.networks["next", 1] = lambda image: (image.max(2) > 100).astype("uint8")
-    client = make_client(models=("shapes", "next"), canary="next=1")
+    client = make_gateway(models=("shapes", "next"), canary="next=1")
     assert client.post("/segment?classes=car", content=jpeg).headers["X-Model-Name"] == "next"
     assert client.post("/segment?classes=tree", content=jpeg).headers["X-Model-Name"] == "shapes"
     assert client.post("/segment?classes=boat", content=jpeg).status_code == 422

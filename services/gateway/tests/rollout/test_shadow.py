@@ -3,16 +3,18 @@
 import numpy as np
 import pytest
 
+from segstack_testing.waiting import wait_until
+
 
 @pytest.fixture
-def agreement(wait_for):
+def agreement():
     """``agreement(client, images)``: what /models/shapes/agreement says once that many have come to an end."""
 
     def ask(client, images):
         def said():
             return client.get("/models/shapes/agreement").json()
 
-        wait_for(lambda: sum(said()[outcome] for outcome in ("compared", "dropped", "failed")) >= images)
+        wait_until(lambda: sum(said()[outcome] for outcome in ("compared", "dropped", "failed")) >= images)
         return said()
 
     return ask
@@ -33,8 +35,8 @@ def forgetful(serving):
     return serving
 
 
-def test_another_version_is_held_against_the_answers(make_client, forgetful, agreement, jpeg):
-    client = make_client(shadow="shapes:2=1")
+def test_another_version_is_held_against_the_answers(make_gateway, forgetful, agreement, jpeg):
+    client = make_gateway(shadow="shapes:2=1")
     reply = client.post("/segment", content=jpeg)
     assert (reply.status_code, reply.headers["X-Model-Version"]) == (200, "3")
 
@@ -58,17 +60,17 @@ def test_another_version_is_held_against_the_answers(make_client, forgetful, agr
     assert f'segstack_gateway_agreement_ratio{{measure="miou",{labels}}} 0.6' in metrics
 
 
-def test_another_model_with_another_input_size(make_client, serving, agreement, jpeg):
+def test_another_model_with_another_input_size(make_gateway, serving, agreement, jpeg):
     serving.publish("small", 7, name="small", input_height=24, input_width=32)
-    client = make_client(models=("shapes", "small"), shadow="small=1")
+    client = make_gateway(models=("shapes", "small"), shadow="small=1")
     assert client.post("/segment", content=jpeg).headers["X-Model-Name"] == "shapes"
     [pair] = agreement(client, 1)["comparisons"]
     assert (pair["shadow_model"], pair["shadow_version"]) == ("small", 7)
     assert pair["total"]["miou"] > 0.95
 
 
-def test_a_shadow_that_fails_is_told_of_and_fails_nobody(make_client, serving, agreement, jpeg):
-    client = make_client(shadow="shapes:9=1")
+def test_a_shadow_that_fails_is_told_of_and_fails_nobody(make_gateway, serving, agreement, jpeg):
+    client = make_gateway(shadow="shapes:9=1")
     assert [client.post("/segment", content=jpeg).status_code for _ in range(3)] == [200] * 3
     said = agreement(client, 3)
     assert said["failed"] + said["dropped"] == 3
@@ -76,12 +78,12 @@ def test_a_shadow_that_fails_is_told_of_and_fails_nobody(make_client, serving, a
     assert said["comparisons"] == []
 
 
-def test_a_slow_shadow_slows_nobody_and_the_rest_of_its_share_is_dropped(make_client, serving, agreement, jpeg, gate):
+def test_a_slow_shadow_slows_nobody_and_the_rest_of_its_share_is_dropped(make_gateway, serving, agreement, jpeg, gate):
     def wait_if_shadow(request, context):
         if request.model_spec.HasField("version"):
             gate.wait(30)
 
-    client = make_client(shadow="shapes:1=1", deadline_ms=10_000)
+    client = make_gateway(shadow="shapes:1=1", deadline_ms=10_000)
     client.post("/segment", content=jpeg)
     agreement(client, 1)
     serving.before_predict = wait_if_shadow
@@ -92,10 +94,10 @@ def test_a_slow_shadow_slows_nobody_and_the_rest_of_its_share_is_dropped(make_cl
 
 
 @pytest.mark.parametrize("query", ["version=1", "model=road"])
-def test_only_what_the_default_model_was_free_to_answer_is_shadowed(make_client, serving, jpeg, query):
+def test_only_what_the_default_model_was_free_to_answer_is_shadowed(make_gateway, serving, jpeg, query):
     serving.publish("shapes", 2)
     serving.publish("road", 1, name="road")
-    client = make_client(models=("shapes", "road"), shadow="shapes:2=1")
+    client = make_gateway(models=("shapes", "road"), shadow="shapes:2=1")
     assert client.post(f"/segment?{query}", content=jpeg).status_code == 200
     said = client.get("/models/shapes/agreement").json()
     assert (said["compared"], said["dropped"], said["failed"]) == (0, 0, 0)

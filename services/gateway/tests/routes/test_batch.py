@@ -10,6 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from segstack_testing.gateways import metric
+from segstack_testing.images import encode
+from segstack_testing.waiting import wait_until
+
 
 def opened(reply) -> dict[str, bytes]:
     assert reply.status_code == 200
@@ -23,7 +27,7 @@ def files(*named):
     return [("image", each) for each in named]
 
 
-def test_every_image_is_answered_as_segment_would_in_the_order_sent(client, photo, encode):
+def test_every_image_is_answered_as_segment_would_in_the_order_sent(client, photo):
     bodies = [encode(np.rot90(photo, turns), "PNG") for turns in range(4)]
     reply = client.post("/segment/batch", files=files(*((f"{i}.jpg", body) for i, body in enumerate(bodies))))
     entries = opened(reply)
@@ -48,8 +52,8 @@ def test_parameters_are_segments_own(client, jpeg, query, extension):
     assert entries[f"a.{extension}"] == client.post(f"/segment?{query}", content=jpeg).content
 
 
-def test_one_bad_image_is_an_entry_that_says_why_and_the_others_are_answered(make_client, jpeg):
-    client = make_client(max_image_bytes=8192, max_pixels=128 * 96)
+def test_one_bad_image_is_an_entry_that_says_why_and_the_others_are_answered(make_gateway, jpeg):
+    client = make_gateway(max_image_bytes=8192, max_pixels=128 * 96)
     wide = io.BytesIO()
     Image.new("L", (4000, 4)).save(wide, "PNG")
     sent = {
@@ -127,14 +131,14 @@ def test_what_is_wrong_for_all_is_the_requests_own_error(client, jpeg, path, sta
         ({"files": {"image": bytes(200_000)}}, 413, "10240 bytes together"),
     ],
 )
-def test_a_body_that_is_no_batch(make_client, request_body, status, says):
-    client = make_client(max_batch_images=3, max_batch_bytes=10240)
+def test_a_body_that_is_no_batch(make_gateway, request_body, status, says):
+    client = make_gateway(max_batch_images=3, max_batch_bytes=10240)
     reply = client.post("/segment/batch", **request_body)
     assert reply.status_code == status
     assert says in reply.json()["error"]["message"]
 
 
-def test_its_place_is_held_until_the_last_byte(client, serving, jpeg, gate, wait_for, metric):
+def test_its_place_is_held_until_the_last_byte(client, serving, jpeg, gate):
     client.post("/segment", content=jpeg)  # the card is known: only images wait from here on
     serving.before_predict = lambda request, context: gate.wait(10)
     with client.stream("POST", "/segment/batch", files=files(("a.jpg", jpeg))) as reply:
@@ -143,15 +147,15 @@ def test_its_place_is_held_until_the_last_byte(client, serving, jpeg, gate, wait
         gate.set()
         reply.read()
     assert list(opened(reply)) == ["a.png", "manifest.json"]
-    wait_for(lambda: metric(client, "segstack_gateway_entered") == 0)
+    wait_until(lambda: metric(client, "segstack_gateway_entered") == 0)
 
 
-def test_a_client_that_hangs_up_frees_its_place(client, serving, jpeg, gate, wait_for, metric):
+def test_a_client_that_hangs_up_frees_its_place(client, serving, jpeg, gate):
     client.post("/segment", content=jpeg)
     serving.before_predict = lambda request, context: gate.wait(10)
     with client.stream("POST", "/segment/batch", files=files(*((f"{i}.jpg", jpeg) for i in range(5)))) as reply:
         assert reply.status_code == 200
     gate.set()
-    wait_for(lambda: metric(client, "segstack_gateway_entered") == 0)
+    wait_until(lambda: metric(client, "segstack_gateway_entered") == 0)
     images = [request for request in serving.predictions if request.model_spec.signature_name != "describe"]
     assert len(images) < 1 + 5

@@ -21,7 +21,7 @@ def test_not_ready_while_it_loads(client, serving):
     assert (reply.status_code, reply.json()["error"]["code"]) == (503, "model_unavailable")
 
 
-def test_not_ready_when_serving_does_not_know_it(make_client):
-    reply = make_client(models=("road",)).get("/readyz")
+def test_not_ready_when_serving_does_not_know_it(make_gateway):
+    reply = make_gateway(models=("road",)).get("/readyz")
     assert (reply.status_code, reply.json()["error"]["code"]) == (503, "model_unavailable")
     assert "road" in reply.json()["error"]["message"]

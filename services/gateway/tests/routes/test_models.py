@@ -3,19 +3,19 @@
 from gateway.serving_client.protocol import serving_pb2 as pb
 
 
-def test_models_are_listed_with_the_default(make_client):
-    client = make_client(models=("road", "shapes"), default_model="shapes")
+def test_models_are_listed_with_the_default(make_gateway):
+    client = make_gateway(models=("road", "shapes"), default_model="shapes")
     assert client.get("/models").json() == {"default": "shapes", "models": ["road", "shapes"]}
 
 
-def test_no_model_yet_is_an_empty_list(make_client):
-    assert make_client(models=()).get("/models").json() == {"default": None, "models": []}
+def test_no_model_yet_is_an_empty_list(make_gateway):
+    assert make_gateway(models=()).get("/models").json() == {"default": None, "models": []}
 
 
-def test_a_default_that_is_not_published_yet_hides_no_model(make_client, tmp_path):
+def test_a_default_that_is_not_published_yet_hides_no_model(make_gateway, tmp_path):
     config = tmp_path / "models.config"
     config.write_text('model_config_list { config { name: "road" base_path: "/models/road" } }')
-    client = make_client(models=(), models_config=config, default_model="shapes")
+    client = make_gateway(models=(), models_config=config, default_model="shapes")
     assert client.get("/models").json() == {"default": None, "models": ["road"]}
 
 
@@ -42,7 +42,7 @@ def test_versions_and_states_come_from_serving(client, serving):
     assert (found["version"], found["architecture"]) == (2, "ddrnet39")
 
 
-def test_labels_come_from_models_config(make_client, serving, tmp_path):
+def test_labels_come_from_models_config(make_gateway, serving, tmp_path):
     serving.publish("shapes", 2)
     config = tmp_path / "models.config"
     config.write_text(
@@ -50,7 +50,7 @@ def test_labels_come_from_models_config(make_client, serving, tmp_path):
         model_version_policy { specific { versions: 1 versions: 2 } }
         version_labels { key: "stable" value: 1 } version_labels { key: "first" value: 1 } } }"""
     )
-    client = make_client(models=(), models_config=config)
+    client = make_gateway(models=(), models_config=config)
     found = client.get("/models/shapes").json()["versions"]
     assert [(v["version"], v["labels"]) for v in found] == [(2, []), (1, ["first", "stable"])]
 

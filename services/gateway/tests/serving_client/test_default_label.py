@@ -13,6 +13,7 @@ from gateway.serving_client import default_label
 from gateway.serving_client.calls import UnknownLabel
 from gateway.serving_client.default_label import DefaultLabel
 from gateway.serving_client.protocol import serving_pb2 as pb
+from segstack_testing.waiting import wait_until
 
 
 @pytest.fixture
@@ -24,8 +25,8 @@ def stable(serving):
 
 
 @pytest.fixture
-def client(make_client, serving):
-    return make_client(default_label="stable")
+def client(make_gateway, serving):
+    return make_gateway(default_label="stable")
 
 
 @pytest.fixture
@@ -65,17 +66,17 @@ def test_what_the_gateway_says_of_the_model_is_what_it_answers_with(stable, clie
     assert (found["version"], found["label"], found["architecture"]) == (2, "stable", "ddrnet39")
 
 
-def test_the_next_version_answers_a_share_of_the_callers(stable, make_client, jpeg):
-    client = make_client(default_label="stable", canary="shapes:2=0.5")
+def test_the_next_version_answers_a_share_of_the_callers(stable, make_gateway, jpeg):
+    client = make_gateway(default_label="stable", canary="shapes:2=0.5")
     chosen = [version(client, jpeg, **{"X-Session-Id": f"camera-{number}"}) for number in range(40)]
     assert 8 <= chosen.count("2") <= 32
     assert set(chosen) == {"1", "2"}
 
 
-def test_the_next_version_is_held_against_it(stable, make_client, jpeg, wait_for):
-    client = make_client(default_label="stable", shadow="shapes:2=1")
+def test_the_next_version_is_held_against_it(stable, make_gateway, jpeg):
+    client = make_gateway(default_label="stable", shadow="shapes:2=1")
     assert version(client, jpeg) == "1"
-    wait_for(lambda: client.get("/models/shapes/agreement").json()["compared"])
+    wait_until(lambda: client.get("/models/shapes/agreement").json()["compared"])
     [pair] = client.get("/models/shapes/agreement").json()["comparisons"]
     assert (pair["version"], pair["shadow_version"]) == (1, 2)
 
@@ -95,9 +96,9 @@ def test_it_costs_no_further_call(stable, client, jpeg):
     assert stable.metadata_requests == 1
 
 
-def test_a_model_without_it_is_answered_by_its_newest(serving, make_client, jpeg, caplog):
+def test_a_model_without_it_is_answered_by_its_newest(serving, make_gateway, jpeg, caplog):
     serving.publish("shapes", 2)
-    client = make_client(default_label="stabel")
+    client = make_gateway(default_label="stabel")
     with caplog.at_level(logging.WARNING):
         assert [version(client, jpeg) for _ in range(3)] == ["2"] * 3
     [warning] = [record.getMessage() for record in caplog.records]

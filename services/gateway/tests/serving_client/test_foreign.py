@@ -33,13 +33,13 @@ def colours_as_scores(pixels):
 
 
 @pytest.fixture
-def publish(serving, make_client, tmp_path):
+def publish(serving, make_gateway, tmp_path):
     """Serves a foreign model ``theirs`` with a card file and gives the gateway's client."""
 
     def go(inputs, outputs, answer, **card):
         serving.publish_foreign("theirs", Signature(inputs, outputs), answer)
         (tmp_path / "theirs.json").write_text(json.dumps(card))
-        return make_client(models=("theirs",), cards=tmp_path)
+        return make_gateway(models=("theirs",), cards=tmp_path)
 
     return go
 
@@ -158,9 +158,9 @@ def test_what_cannot_be_adapted_is_refused_with_what_to_do(publish, jpeg, inputs
 
 
 @pytest.mark.parametrize("folder", [True, False])
-def test_without_a_card_file_it_says_what_to_write_and_where(serving, make_client, tmp_path, jpeg, folder):
+def test_without_a_card_file_it_says_what_to_write_and_where(serving, make_gateway, tmp_path, jpeg, folder):
     serving.publish_foreign("theirs", Signature(GOOD_IN, GOOD_OUT), colours_as_scores)
-    client = make_client(models=("theirs",), cards=tmp_path if folder else None)
+    client = make_gateway(models=("theirs",), cards=tmp_path if folder else None)
     message = client.post("/segment", content=jpeg).json()["error"]["message"]
     assert "write theirs.json into" in message
     assert (str(tmp_path) if folder else "GATEWAY_CARDS") in message

@@ -6,9 +6,11 @@ import gc
 from starlette.websockets import WebSocket
 
 from gateway.stream.wire import Frame
+from segstack_testing.gateways import metric
+from segstack_testing.waiting import wait_until
 
 
-def test_a_frame_goes_once_it_was_worked_on(client, serving, jpeg, gate, converse, wait_for, metric, monkeypatch):
+def test_a_frame_goes_once_it_was_worked_on(client, serving, jpeg, gate, converse, monkeypatch):
     send = WebSocket.send_bytes
 
     async def send_late(websocket, data):
@@ -25,11 +27,11 @@ def test_a_frame_goes_once_it_was_worked_on(client, serving, jpeg, gate, convers
     async def talk(stream):
         for sequence in (1, 2):  # worked on, and their replies wait
             await stream.send(jpeg, sequence)
-            await asyncio.to_thread(wait_for, lambda: len(serving.predictions) == known + sequence)  # noqa: B023
+            await asyncio.to_thread(wait_until, lambda: len(serving.predictions) == known + sequence)  # noqa: B023
         for sequence in (3, 4):
             await stream.send(jpeg, sequence)
-        await asyncio.to_thread(wait_for, lambda: metric(client, "segstack_gateway_frames_received_total") == 4)
-        await asyncio.to_thread(wait_for, lambda: held() == [4])
+        await asyncio.to_thread(wait_until, lambda: metric(client, "segstack_gateway_frames_received_total") == 4)
+        await asyncio.to_thread(wait_until, lambda: held() == [4])
         gate.set()
         return await stream.end()
 

@@ -18,6 +18,8 @@ import numpy as np
 import pytest
 from websockets.asyncio.client import connect
 
+from segstack_testing.images import encode
+
 pytestmark = pytest.mark.stream
 
 FPS, SECONDS, MODEL_S = 30, 30, 0.1
@@ -44,7 +46,7 @@ class Model:
 
 
 @pytest.fixture
-def picture(encode) -> bytes:
+def picture() -> bytes:
     """640x480, of the size that a webcam's JPEGs have."""
     noise = np.random.default_rng(9).integers(0, 256, (15, 20, 3), np.uint8)
     return encode(np.kron(noise, np.ones((32, 32, 1), np.uint8)), "JPEG", quality=80)

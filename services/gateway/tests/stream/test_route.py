@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from segstack_testing.gateways import metric
+from segstack_testing.waiting import wait_until
+
 PROTOCOL = (Path(__file__).parents[2] / "PROTOCOL.md").read_text()
 QUARTERS = np.kron(np.array([[1, 2], [3, 0]], np.uint8), np.ones((24, 32), np.uint8))
 HEADER = struct.pack("<BBHId", 1, 1, 0, 7, 1.5)
@@ -39,7 +42,7 @@ def test_the_worked_example(client, converse, reply_of):
 def test_a_mask_of_the_models_size_and_where_the_time_went(client, jpeg, converse):
     async def talk(stream):
         await stream.send(jpeg, 2**32 - 1, captured_at=-0.1)
-        return await stream.hear(), stream.configured, await stream.end()
+        return await stream.receive(), stream.configured, await stream.end()
 
     reply, configured, summary = converse(client, talk)
     assert (reply.version, reply.kind, reply.flags) == (1, 2, 0)
@@ -58,7 +61,7 @@ def test_classes_that_are_kept(client, jpeg, converse, kept):
     async def talk(stream):
         await stream.configure(classes=kept)
         await stream.send(jpeg)
-        return await stream.hear()
+        return await stream.receive()
 
     assert set(np.unique(converse(client, talk).mask)) == {1, 2, 255}
 
@@ -67,7 +70,7 @@ def test_an_overlay_is_as_large_as_the_frame(client, jpeg, converse):
     async def talk(stream):
         configured = await stream.configure(output="overlay", alpha=1)
         await stream.send(jpeg)
-        return configured, await stream.hear()
+        return configured, await stream.receive()
 
     configured, reply = converse(client, talk)
     assert (configured["output"], configured["size"]) == ("overlay", "original")
@@ -85,9 +88,9 @@ def test_after_configured_every_reply_is_by_the_new_configuration(client, servin
         seen = []
         for sequence in range(40):
             if sequence % 10 == 5:
-                await stream.say(type="configure", version=1 + sequence // 10 % 2)
+                await stream.send_text(type="configure", version=1 + sequence // 10 % 2)
             await stream.send(jpeg, sequence)
-        await stream.say(type="end")
+        await stream.send_text(type="end")
         while True:
             message = await asyncio.wait_for(stream.connection.recv(), 30)
             if not isinstance(message, str):
@@ -106,11 +109,11 @@ def test_after_configured_every_reply_is_by_the_new_configuration(client, servin
 def test_another_version_is_announced_before_its_first_reply(client, serving, jpeg, converse, card):
     async def talk(stream):
         await stream.send(jpeg)
-        await stream.hear()
+        await stream.receive()
         before = stream.configured
         serving.publish("shapes", 2, input_height=24, input_width=32)
         await stream.send(jpeg)
-        reply = await stream.hear()
+        reply = await stream.receive()
         return before, stream.configured, reply
 
     before, after, reply = converse(client, talk)
@@ -118,7 +121,7 @@ def test_another_version_is_announced_before_its_first_reply(client, serving, jp
     assert reply.mask.shape == (24, 32)
 
 
-def test_the_default_label_s_version_answers_and_its_move_is_announced(make_client, serving, jpeg, converse):
+def test_the_default_label_s_version_answers_and_its_move_is_announced(make_gateway, serving, jpeg, converse):
     serving.publish("shapes", 2)
     serving.labels["shapes", "stable"] = 1
 
@@ -127,27 +130,27 @@ def test_the_default_label_s_version_answers_and_its_move_is_announced(make_clie
         for stable in (1, 2):
             serving.labels["shapes", "stable"] = stable
             await stream.send(jpeg)
-            await stream.hear()
+            await stream.receive()
             versions.append(stream.configured["version"])
         return versions
 
-    assert converse(make_client(default_label="stable"), talk) == [1, 1, 2]
+    assert converse(make_gateway(default_label="stable"), talk) == [1, 1, 2]
 
 
-def test_a_canary_answers_the_session_it_fell_to_where_it_can(make_client, serving, jpeg, converse, card):
+def test_a_canary_answers_the_session_it_fell_to_where_it_can(make_gateway, serving, jpeg, converse, card):
     serving.publish("shapes", 2)
     serving.publish("shapes", 1, classes=card.classes[:3])
     serving.networks["shapes", 1] = lambda image: np.ones(image.shape[:2], np.uint8)
-    client = make_client(canary="shapes:1=1")
+    client = make_gateway(canary="shapes:1=1")
 
     async def talk(stream):
         await stream.send(jpeg)
-        await stream.hear()
+        await stream.receive()
         versions = [stream.configured["version"]]
         for classes in ("car", "fußgänger"):
             versions.append((await stream.configure(classes=classes))["version"])
             await stream.send(jpeg)
-            await stream.hear()
+            await stream.receive()
         return [*versions, stream.configured["version"]]
 
     assert converse(client, talk) == [1, 1, 2, 2]
@@ -169,9 +172,9 @@ def test_a_canary_answers_the_session_it_fell_to_where_it_can(make_client, servi
 def test_a_frame_that_cannot_be_answered_is_one_error(client, jpeg, converse, message, code):
     async def talk(stream):
         await stream.connection.send(message)
-        fault = await stream.hear()
+        fault = await stream.receive()
         await stream.send(jpeg, 8)
-        return fault, await stream.hear(), await stream.end()
+        return fault, await stream.receive(), await stream.end()
 
     fault, reply, summary = converse(client, talk)
     assert (fault.kind, fault.error, fault.width, fault.height) == (4, code, 0, 0)
@@ -180,12 +183,12 @@ def test_a_frame_that_cannot_be_answered_is_one_error(client, jpeg, converse, me
     assert summary == {"type": "summary", "received": 2, "answered": 1, "failed": 1, "dropped": 0}
 
 
-def test_a_frame_of_too_many_pixels_is_told_the_streams_own_limit(make_client, jpeg, converse):
+def test_a_frame_of_too_many_pixels_is_told_the_streams_own_limit(make_gateway, jpeg, converse):
     async def talk(stream):
         await stream.send(jpeg)
-        return json.loads((await stream.hear()).payload)["error"]
+        return json.loads((await stream.receive()).payload)["error"]
 
-    error = converse(make_client(max_frame_pixels=100), talk)
+    error = converse(make_gateway(max_frame_pixels=100), talk)
     assert error["code"] == "image_too_large"
     assert error["detail"]["max_pixels"] == 100
 
@@ -214,9 +217,9 @@ def test_a_text_message_that_cannot_be_followed_changes_nothing(client, jpeg, co
     async def talk(stream):
         await stream.configure(classes="car")
         await stream.connection.send(text)
-        error = await stream.hear()
+        error = await stream.receive()
         await stream.send(jpeg)
-        return error, await stream.hear()
+        return error, await stream.receive()
 
     error, reply = converse(client, talk)
     assert error["type"] == "error"
@@ -224,18 +227,18 @@ def test_a_text_message_that_cannot_be_followed_changes_nothing(client, jpeg, co
     assert set(np.unique(reply.mask)) == {1, 255}
 
 
-def test_the_newest_frame_is_answered_and_the_others_are_counted(client, serving, jpeg, gate, converse, wait_for):
+def test_the_newest_frame_is_answered_and_the_others_are_counted(client, serving, jpeg, gate, converse):
     serving.before_predict = lambda request, context: gate.wait(30)
 
     async def talk(stream):
         await stream.send(jpeg, 0)
-        await asyncio.to_thread(wait_for, lambda: serving.predictions)
+        await asyncio.to_thread(wait_until, lambda: serving.predictions)
         for sequence in range(1, 20):
             await stream.send(jpeg, sequence)
-        await stream.say(type="end")
+        await stream.send_text(type="end")
         await stream.connection.ping()
         gate.set()
-        return [await stream.hear() for _ in range(3)]
+        return [await stream.receive() for _ in range(3)]
 
     first, second, summary = converse(client, talk)
     assert [(reply.sequence, reply.dropped) for reply in (first, second)] in ([(0, 0), (19, 18)], [(0, 18), (19, 0)])
@@ -246,9 +249,9 @@ def test_ten_thousand_tiny_frames(client, converse):
     async def talk(stream):
         for sequence in range(10_000):
             await stream.send(b"?", sequence)
-        await stream.say(type="end")
+        await stream.send_text(type="end")
         errors = []
-        while not isinstance(message := await stream.hear(), dict):
+        while not isinstance(message := await stream.receive(), dict):
             errors.append(message)
         return errors, message, await stream.closed()
 
@@ -262,8 +265,8 @@ def test_ten_thousand_tiny_frames(client, converse):
     assert ending == (1000, "")
 
 
-def test_each_stream_has_its_turn(make_client, serving, jpeg, converse):
-    client = make_client(requests_per_s=None)
+def test_each_stream_has_its_turn(make_gateway, serving, jpeg, converse):
+    client = make_gateway(requests_per_s=None)
 
     async def talk(stream):
         order = []
@@ -272,7 +275,7 @@ def test_each_stream_has_its_turn(make_client, serving, jpeg, converse):
             async with stream.another() as own:
                 for sequence in range(40):
                     await own.send(jpeg, sequence)
-                    await own.hear()
+                    await own.receive()
                     order.append(number)
 
         await asyncio.gather(*(camera(number) for number in range(4)))
@@ -283,22 +286,24 @@ def test_each_stream_has_its_turn(make_client, serving, jpeg, converse):
         assert max(Counter(order[begin : begin + 20]).values()) <= 10
 
 
-def test_serving_away_is_an_error_for_each_frame(make_client, jpeg, unused_address, converse):
+def test_serving_away_is_an_error_for_each_frame(make_gateway, jpeg, unused_address, converse):
     async def talk(stream):
         await stream.send(jpeg)
-        return await stream.hear(), await stream.configure()
+        return await stream.receive(), await stream.configure()
 
-    reply, told = converse(make_client(serving_address=unused_address), talk)
+    reply, told = converse(make_gateway(serving_address=unused_address), talk)
     assert reply.error == "serving_unavailable"
     assert told["error"]["code"] == "serving_unavailable"
 
 
-def test_metrics(client, jpeg, converse, metric):
+def test_metrics(make_gateway, jpeg, converse):
+    client = make_gateway()
+
     async def talk(stream):
         await stream.send(jpeg)
-        await stream.hear()
+        await stream.receive()
         await stream.send(b"no image")
-        await stream.hear()
+        await stream.receive()
         assert await asyncio.to_thread(metric, client, "segstack_gateway_streams") == 1
         return await stream.end()
 

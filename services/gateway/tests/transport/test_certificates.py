@@ -12,12 +12,12 @@ def trust(folder):
     return ssl.create_default_context(cafile=folder / "ca.pem")
 
 
-def https(make_client, folder):
-    return make_client(trust(folder), tls_certificate=folder / "gateway.pem", tls_key=folder / "gateway.key")
+def https(make_gateway, folder):
+    return make_gateway(trust(folder), tls_certificate=folder / "gateway.pem", tls_key=folder / "gateway.key")
 
 
-def test_who_trusts_the_authority_is_served_over_https(make_client, certificates, jpeg):
-    client = https(make_client, certificates)
+def test_who_trusts_the_authority_is_served_over_https(make_gateway, certificates, jpeg):
+    client = https(make_gateway, certificates)
     assert client.base_url.scheme == "https"
     assert client.post("/segment", content=jpeg).status_code == 200
     assert client.get("/").headers["Strict-Transport-Security"] == "max-age=31536000"
@@ -25,8 +25,8 @@ def test_who_trusts_the_authority_is_served_over_https(make_client, certificates
     assert "Strict-Transport-Security" not in client.get("/", headers={"Host": "localhost:8000"}).headers
 
 
-def test_who_does_not_is_warned(make_client, certificates):
-    client = https(make_client, certificates)
+def test_who_does_not_is_warned(make_gateway, certificates):
+    client = https(make_gateway, certificates)
     with httpx.Client(base_url=client.base_url) as stranger, pytest.raises(httpx.ConnectError, match="CERTIFICATE"):
         stranger.get("/livez")
 
@@ -47,12 +47,12 @@ def test_nothing_is_overwritten(certificates):
     assert {file: file.read_bytes() for file in certificates.iterdir()} == before
 
 
-def test_a_new_certificate_comes_from_the_authority_that_devices_trust(certificates, make_client):
+def test_a_new_certificate_comes_from_the_authority_that_devices_trust(certificates, make_gateway):
     authority = trust(certificates)
     for name in ("gateway.pem", "gateway.key"):
         (certificates / name).unlink()
     make_certificates(certificates, ["127.0.0.1", "camera.local"])
-    client = https(make_client, certificates)
+    client = https(make_gateway, certificates)
     with httpx.Client(base_url=client.base_url, verify=authority) as device:
         assert device.get("/livez").status_code == 200
 

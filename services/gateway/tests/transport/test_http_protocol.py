@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 
 from gateway.transport.http_protocol import ImpatientProtocol
+from segstack_testing.gateways import metric
+from segstack_testing.images import encode
+from segstack_testing.waiting import wait_until
 
 
 @contextmanager
@@ -55,8 +58,8 @@ def drip(raw, piece):
 
 
 @pytest.fixture
-def impatient(make_client):
-    return make_client(header_timeout_ms=300)
+def impatient(make_gateway):
+    return make_gateway(header_timeout_ms=300)
 
 
 @pytest.mark.parametrize("begun", [b"G", b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Slow: "])
@@ -92,9 +95,9 @@ def test_headers_without_end_are_not_kept_in_memory(client):
         assert refusal(said) == (431, "headers_too_large")
 
 
-def test_nor_are_those_behind_a_request_that_is_being_answered(make_client, serving, jpeg, gate):
+def test_nor_are_those_behind_a_request_that_is_being_answered(make_gateway, serving, jpeg, gate):
     serving.before_predict = lambda request, context: gate.wait(30)
-    client = make_client(deadline_ms=60_000)
+    client = make_gateway(deadline_ms=60_000)
     with connected(client) as raw:
         raw.sendall(b"POST /segment HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(jpeg) + jpeg)
         raw.sendall(b"GET /livez HTTP/1.1\r\n")
@@ -129,8 +132,8 @@ def test_the_rest_of_a_body_refused_before_its_end_is_read_past(client):
         assert raw.recv(65536).startswith(b"HTTP/1.1 200")
 
 
-def test_such_a_rest_that_does_not_come_to_its_end(make_client):
-    with connected(make_client(body_timeout_ms=300)) as raw:
+def test_such_a_rest_that_does_not_come_to_its_end(make_gateway):
+    with connected(make_gateway(body_timeout_ms=300)) as raw:
         raw.sendall(REFUSED)
         assert raw.recv(65536).startswith(b"HTTP/1.1 422")
         drip(raw, b"a")
@@ -144,7 +147,7 @@ def test_what_is_no_http(client):
 
 # All of a reply may fit between what the kernel takes and what would make the gateway stop writing.
 @pytest.mark.parametrize(("ending", "stops_at"), [("", None), ("\r\nConnection: close", 2**30)])
-def test_a_client_that_does_not_read_its_reply(make_client, encode, wait_for, metric, monkeypatch, ending, stops_at):
+def test_a_client_that_does_not_read_its_reply(make_gateway, monkeypatch, ending, stops_at):
     connection_made = ImpatientProtocol.connection_made
 
     def set_up(self, transport):
@@ -152,33 +155,33 @@ def test_a_client_that_does_not_read_its_reply(make_client, encode, wait_for, me
         connection_made(self, transport)
 
     monkeypatch.setattr(ImpatientProtocol, "connection_made", set_up)
-    client = make_client(reply_timeout_ms=300)
+    client = make_gateway(reply_timeout_ms=300)
     noise = np.random.default_rng(0).integers(0, 256, (1400, 1800, 3), np.uint8)
     sent = encode(noise, "PNG", compress_level=1)
     head = f"POST /segment?output=overlay&format=png&alpha=0 HTTP/1.1\r\nHost: localhost{ending}"
     with connected(client, receive_buffer=4096) as raw:
         raw.sendall(f"{head}\r\nContent-Length: {len(sent)}\r\n\r\n".encode() + sent)
-        wait_for(lambda: 'route="/segment",status="200"' in client.get("/metrics").text)
-        wait_for(lambda: metric(client, "segstack_gateway_connections") == 1)  # the one that asks
+        wait_until(lambda: 'route="/segment",status="200"' in client.get("/metrics").text)
+        wait_until(lambda: metric(client, "segstack_gateway_connections") == 1)  # the one that asks
 
 
-def test_beyond_the_most_connections_the_next_is_told_so(make_client, wait_for):
-    client = make_client(max_connections=1)
+def test_beyond_the_most_connections_the_next_is_told_so(make_gateway):
+    client = make_gateway(max_connections=1)
     with connected(client), connected(client) as raw:
         said = everything(raw)
         assert refusal(said) == (503, "overloaded")
         assert b"Retry-After: 2" in said
-    wait_for(lambda: client.get("/livez").status_code == 200)
+    wait_until(lambda: client.get("/livez").status_code == 200)
 
 
-def test_over_tls_just_as_well(make_client, certificates):
-    client = make_client(
-        ssl.create_default_context(cafile=certificates / "ca.pem"),
-        tls_certificate=certificates / "gateway.pem",
-        tls_key=certificates / "gateway.key",
+def test_over_tls_just_as_well(make_gateway, shared_certificates):
+    client = make_gateway(
+        ssl.create_default_context(cafile=shared_certificates / "ca.pem"),
+        tls_certificate=shared_certificates / "gateway.pem",
+        tls_key=shared_certificates / "gateway.key",
         header_timeout_ms=300,
     )
-    trusting = ssl.create_default_context(cafile=certificates / "ca.pem")
+    trusting = ssl.create_default_context(cafile=shared_certificates / "ca.pem")
     with connected(client) as raw, trusting.wrap_socket(raw, server_hostname="127.0.0.1") as secure:
         secure.sendall(b"GET /livez HTTP/1.1\r\n")
         assert refusal(everything(secure)) == (408, "header_timeout")

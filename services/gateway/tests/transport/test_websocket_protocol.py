@@ -17,6 +17,9 @@ from gateway.access.control import KEY_NEEDED
 from gateway.access.keys import line_of, new_key
 from gateway.settings import Settings
 from gateway.transport.websocket_protocol import ImpatientWebSocket
+from segstack_testing.gateways import metric
+from segstack_testing.images import encode
+from segstack_testing.waiting import wait_until
 
 TEXT, BINARY, CLOSE, PING, PONG, CONT = 1, 2, 8, 9, 10, 0
 HANDSHAKE = (
@@ -75,8 +78,8 @@ def ending(said):
     return struct.unpack_from(">H", said, close.end())[0], said[close.end() + 2 :].decode()
 
 
-def test_a_stream_outlives_the_patience_for_headers(make_client, jpeg):
-    client = make_client(header_timeout_ms=200)
+def test_a_stream_outlives_the_patience_for_headers(make_gateway, jpeg):
+    client = make_gateway(header_timeout_ms=200)
     with opened(client) as raw:
         raw.settimeout(0.6)
         with pytest.raises(TimeoutError):
@@ -86,9 +89,9 @@ def test_a_stream_outlives_the_patience_for_headers(make_client, jpeg):
         assert ending(until_closing(raw)) == (1000, "")
 
 
-def test_a_client_that_never_reads(make_client, encode, wait_for, metric):
+def test_a_client_that_never_reads(make_gateway):
     """Work stops when the replies are not read, reading goes on, and then there is an end to it."""
-    client = make_client(reply_timeout_ms=1_000)
+    client = make_gateway(reply_timeout_ms=1_000)
     noise = np.random.default_rng(9).integers(0, 256, (480, 640, 3), np.uint8)
     photo = struct.pack("<BBHId", 1, 1, 0, 0, 0) + encode(noise, "JPEG", quality=30)
     with opened(client, receive_buffer=4096) as raw:
@@ -101,18 +104,18 @@ def test_a_client_that_never_reads(make_client, encode, wait_for, metric):
                 return True
             return metric(client, "segstack_gateway_streams") == 0
 
-        wait_for(is_given_up)
+        wait_until(is_given_up)
         said = everything(raw)
     received = metric(client, "segstack_gateway_frames_received_total")
     answered = float(re.search(r'frames_total{outcome="answered"} (\S+)', client.get("/metrics").text)[1])
     assert received > answered + 2
     assert len(said) < 2**20
     assert ending(said) == (1008, "what was sent has not been read for 1000 ms")
-    wait_for(lambda: metric(client, "segstack_gateway_connections") == 1)
+    wait_until(lambda: metric(client, "segstack_gateway_connections") == 1)
 
 
-def test_a_frame_that_drips(make_client):
-    with opened(make_client(stream_idle_timeout_ms=300)) as raw:
+def test_a_frame_that_drips(make_gateway):
+    with opened(make_gateway(stream_idle_timeout_ms=300)) as raw:
         raw.sendall(wire(BINARY, bytes(1000))[:100])
         raw.settimeout(0.02)
         for _ in range(1000):
@@ -126,11 +129,11 @@ def test_a_frame_that_drips(make_client):
 
 
 @pytest.fixture
-def keyed(make_client, tmp_path):
+def keyed(make_gateway, tmp_path):
     """A gateway with a key, and the key."""
     key = new_key()
     (tmp_path / "keys").write_text(line_of("hall", key) + "\n")
-    return make_client(api_keys_file=tmp_path / "keys"), key
+    return make_gateway(api_keys_file=tmp_path / "keys"), key
 
 
 def test_of_a_stranger_little_is_held(keyed):
@@ -140,7 +143,7 @@ def test_of_a_stranger_little_is_held(keyed):
         assert ending(everything(raw)) == (1008, KEY_NEEDED)
 
 
-def test_a_key_and_a_large_frame_may_come_in_one_piece(keyed, encode):
+def test_a_key_and_a_large_frame_may_come_in_one_piece(keyed):
     client, key = keyed
     noise = np.random.default_rng(9).integers(0, 256, (480, 640, 3), np.uint8)
     photo = struct.pack("<BBHId", 1, 1, 0, 0, 0) + encode(noise, "PNG")
@@ -206,17 +209,17 @@ def test_a_handshake_of_too_much_is_refused(client, headers):
         assert everything(raw).startswith(b"HTTP/1.1 431 ")
 
 
-def test_garbage_while_a_frame_is_inferred_is_no_fault(client, serving, jpeg, gate, wait_for, metric, caplog):
+def test_garbage_while_a_frame_is_inferred_is_no_fault(client, serving, jpeg, gate, caplog):
     assert client.post("/segment", content=jpeg).status_code == 200  # or the first call is for the card
     known = len(serving.predictions)
     serving.before_predict = lambda request, context: gate.wait(30)
     with opened(client) as raw:
         raw.sendall(wire(BINARY, struct.pack("<BBHId", 1, 1, 0, 7, 0) + jpeg))
-        wait_for(lambda: len(serving.predictions) > known)
+        wait_until(lambda: len(serving.predictions) > known)
         raw.sendall(b"\xff" * 100)
         assert b"\x03\xea" in raw.recv(100)  # 1002
         gate.set()
-        wait_for(lambda: metric(client, "segstack_gateway_streams") == 0)
+        wait_until(lambda: metric(client, "segstack_gateway_streams") == 0)
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
