@@ -4,6 +4,7 @@ Limits in tests are written for four CPUs. On fewer, or where pytest-xdist share
 proportion; ``SEGSTACK_TEST_TIMEOUT_FACTOR`` replaces that estimate.
 """
 
+import asyncio
 import os
 import time
 from collections.abc import Callable
@@ -34,3 +35,8 @@ def wait_until(condition: Callable[[], object], seconds: float = 15.0, what: str
     while not condition():
         assert time.monotonic() < deadline, f"{what} did not hold within {limit_s:.0f} s"
         time.sleep(_POLL_S)
+
+
+async def wait_until_async(condition: Callable[[], object], seconds: float = 15.0, what: str = "the condition") -> None:
+    """`wait_until` in a thread, so that the event loop goes on meanwhile."""
+    await asyncio.to_thread(wait_until, condition, seconds, what)
