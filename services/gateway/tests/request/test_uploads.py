@@ -1,6 +1,5 @@
 """Bodies: raw or multipart, never more of them held than allowed."""
 
-import asyncio
 import socket
 import time
 

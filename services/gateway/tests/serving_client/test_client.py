@@ -13,7 +13,6 @@ from gateway.flow.deadline import Deadline
 from gateway.imaging.images import resize
 from gateway.serving_client import ServingClient
 from gateway.serving_client.protocol import serving_pb2 as pb
-
 from segstack_testing.waiting import scaled
 
 pytestmark = pytest.mark.anyio
