@@ -4,6 +4,8 @@
 SHELL := /bin/bash
 
 PYTHON_TESTS := .venv/bin/python -m pytest
+# How many processes `make test` runs in; each needs a core and 2 GB. A file's tests stay in one of them.
+WORKERS ?= 2
 # What `make test` leaves to `make test-all`: it needs more than .venv, or many minutes.
 SLOW := other_python or browser or containers or networks or gateway or training or converter or stream or demo
 
@@ -31,8 +33,8 @@ setup: .venv/.ready ## .venv with every service installed; needs Python 3.11 to 
 demo: setup ## the whole road in minutes, then the page on http://localhost:8000 (ONESHOT=1: write the overlay and stop)
 	@.venv/bin/python scripts/demo.py
 
-test: setup ## what needs neither root nor Docker, in under 10 minutes
-	$(PYTHON_TESTS) -m "not ($(SLOW))"
+test: setup ## what needs neither root nor Docker, in 6 minutes
+	$(PYTHON_TESTS) -n $(WORKERS) --dist loadfile -m "not ($(SLOW))"
 
 test-all: export SEGSTACK_NO_SKIPS := 1
 test-all: ## what CI runs: `make test`, then other Pythons, Chromium, containers and the demo; a skip is a failure

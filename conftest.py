@@ -1,7 +1,14 @@
-"""Where SEGSTACK_NO_SKIPS=1 is set (make test-all), a test that could not run has failed."""
+"""What every service's tests share: skips that count as failures, work done once a run, tests that need the machine.
 
+`make test` runs two workers (pytest-xdist), each with its own session fixtures.
+"""
+
+import fcntl
 import os
-from collections.abc import Generator
+import shutil
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -22,6 +29,7 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 
 def _without_skip(report: Report) -> Report:
+    """Where SEGSTACK_NO_SKIPS=1 is set (make test-all), a test that could not run has failed."""
     if os.environ.get("SEGSTACK_NO_SKIPS") != "1" or not report.skipped or hasattr(report, "wasxfail"):
         return report  # an expected failure (wasxfail) is reported as a skip too, and is none
     if isinstance(report.longrepr, tuple):
@@ -29,3 +37,54 @@ def _without_skip(report: Report) -> Report:
         report.outcome = "failed"
         report.longrepr = f"skipped, and a skip is a failure here: {reason.removeprefix('Skipped: ')}"
     return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """A test marked ``alone`` runs while every other worker waits: it measures time or memory."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return (yield)
+    folder = _shared_folder(item.config)
+    mode = fcntl.LOCK_EX if item.get_closest_marker("alone") else fcntl.LOCK_SH
+    with (folder / "machine.lock").open("w") as machine:
+        # Without this turnstile, workers that share the machine would never let the exclusive one in.
+        with _locked(folder / "turnstile.lock"):
+            fcntl.flock(machine, mode)
+        return (yield)
+
+
+@pytest.fixture(scope="session")
+def make_once(pytestconfig: pytest.Config) -> Callable[[str, Callable[[Path], None]], Path]:
+    """``make_once("name", make)``: the folder that ``make(folder)`` filled, once a run; all workers read the same one.
+
+    Tests must not write into it. If ``make`` raises, the next caller tries again in an empty folder.
+    """
+
+    def make_once(name: str, make: Callable[[Path], None]) -> Path:
+        shared = _shared_folder(pytestconfig)
+        folder, done = shared / name, shared / f"{name}.done"
+        with _locked(shared / f"{name}.lock"):
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                make(folder)
+                done.touch()
+        return folder
+
+    return make_once
+
+
+def _shared_folder(config: pytest.Config) -> Path:
+    """A folder of this run that all workers see: each worker's own temporary folder lies in the run's."""
+    own: Path = config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
+    shared = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
+    shared.mkdir(exist_ok=True)
+    return shared
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the file's lock; the system releases it when the process ends, however it ends."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -21,8 +21,8 @@ import grpc
 import numpy as np
 
 from gateway.serving_client import tensors
-from gateway.serving_client.pieces import predict_request
 from gateway.serving_client.protocol import serving_pb2 as pb
+from gateway.serving_client.wire import predict_request
 
 # One call: its status, and what it says of where its time went.
 Call = Callable[[], tuple[int, dict[str, float]]]

@@ -85,7 +85,7 @@ def publish(models_root: Path) -> Path:
     folder = models_root / card.name / "1"
     graph.save(module, graph.signatures(module, card), str(folder))
     (folder / "assets.extra").mkdir()
-    warmup.write(folder / "assets.extra" / warmup.FILE_NAME, card)
+    warmup.write(folder / warmup.WARMUP_PATH, card)
     return folder
 
 

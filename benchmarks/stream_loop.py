@@ -21,7 +21,7 @@ from gateway.flow.deadline import Deadline
 from gateway.imaging import images
 from gateway.imaging.images import Image
 from gateway.results import outputs
-from gateway.serving_client import ServingClient
+from gateway.serving_client.client import ServingClient
 
 
 async def run(port: int, address: str) -> None:

@@ -14,7 +14,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-RECIPE = Path(__file__).parents[1] / "services/trainer/recipes/demo.yaml"
+from segstack_testing import small_model
+
 PATIENCE_SECONDS = 60
 
 
@@ -179,9 +180,13 @@ def colour_road(lay_road: Callable[..., Road], tmp_path_factory: pytest.TempPath
 
 
 @pytest.fixture(scope="session")
-def photo(small_models_root: Path) -> Path:
+def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A real JPEG of 128x96 pixels with drawn objects on it."""
-    return sorted((small_models_root.parent / "data/images").iterdir())[0]
+    from trainer.sources.drawn.scenes import synthesize
+
+    folder = tmp_path_factory.mktemp("photo") / "export"
+    synthesize(folder, images=1, height=96, width=128, seed=1)
+    return next((folder / "JPEGImages").iterdir())
 
 
 @pytest.fixture(scope="session")
@@ -232,18 +237,12 @@ def run_apart() -> Callable[..., str]:
 
 
 @pytest.fixture(scope="session")
-def small_models_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository with version 1 of the model ``small``, made as a person makes one, from drawing to publishing.
+def small_models_root(make_once) -> Path:
+    """A repository with version 1 of the model ``small``, which every worker of the run reads and none may change.
 
-    Its run folder is ``run`` and its data set ``data``, beside the repository.
+    The run folder that it comes from is ``run``, and its data set ``data``, in the repository's own folder.
     """
-    folder = tmp_path_factory.mktemp("small")
-    for command in (
-        "data synthesize --output drawn --images 60 --size 96 128",
-        "data import-cvat drawn --output data",
-        f"train --config {RECIPE} --data data --run run --set epochs=1 --set data.input_height=64 "
-        "--set data.input_width=96 --set optimizer.warmup_steps=2",
-        "export --run run --name small",
-    ):
-        subprocess.run([sys.executable, "-m", "trainer", *command.split()], cwd=folder, check=True)
-    return folder / "models_repo"
+    drawn = make_once("drawn", small_model.draw)
+    trained = make_once("trained", lambda folder: small_model.train(folder, drawn / "data"))
+    published = make_once("published", lambda folder: small_model.publish(folder, trained / "run", drawn / "data"))
+    return published / "models_repo"

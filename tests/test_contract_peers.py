@@ -135,12 +135,12 @@ class TestWarmup:
     @pytest.fixture
     def logs(self, card, tmp_path):
         """As TensorFlow reads them; TFRecordDataset verifies every CRC."""
-        warmup.write(tmp_path / warmup.FILE_NAME, card)
-        records = tf.data.TFRecordDataset(str(tmp_path / warmup.FILE_NAME)).as_numpy_iterator()
+        warmup.write(tmp_path / warmup.WARMUP_PATH.name, card)
+        records = tf.data.TFRecordDataset(str(tmp_path / warmup.WARMUP_PATH.name)).as_numpy_iterator()
         return [prediction_log_pb2.PredictionLog.FromString(record) for record in records]
 
     def test_a_flipped_bit_is_found_by_its_crc(self, card, tmp_path):
-        path = tmp_path / warmup.FILE_NAME
+        path = tmp_path / warmup.WARMUP_PATH.name
         warmup.write(path, card)
         data = bytearray(path.read_bytes())
         data[40] ^= 1

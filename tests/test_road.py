@@ -17,7 +17,7 @@ import tensorflow as tf
 from PIL import Image
 
 from contract import ModelCard, versions
-from contract.repository.publish import CARD_PATH
+from contract.folders import CARD_PATH
 
 
 @pytest.fixture(scope="module")

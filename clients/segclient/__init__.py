@@ -1,4 +1,4 @@
-"""Images, folders, videos and cameras through a Segstack gateway."""
+"""Python client of a Segstack gateway: images, folders, videos and cameras."""
 
 from segclient.api.async_client import AsyncClient
 from segclient.api.client import Client
@@ -6,7 +6,7 @@ from segclient.api.results import ClassInfo, Models, Reply, Segmentation, Stream
 from segclient.errors import (
     BadReply,
     GatewayError,
-    PictureError,
+    ImageError,
     SegclientError,
     SettingsError,
     StreamClosed,
@@ -21,8 +21,8 @@ __all__ = [
     "ClassInfo",
     "Client",
     "GatewayError",
+    "ImageError",
     "Models",
-    "PictureError",
     "Reply",
     "SegclientError",
     "Segmentation",

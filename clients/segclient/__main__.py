@@ -7,7 +7,7 @@ from segclient.commands.cli import main
 
 
 def run() -> int:
-    """What the installed script calls. Asked to end (`kill`), a command cleans up as it does for Ctrl-C."""
+    """Entry point of the installed script. SIGTERM (`kill`) cleans up as Ctrl-C does."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     return main()
 

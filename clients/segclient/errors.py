@@ -1,36 +1,36 @@
-"""Every error that the client raises; each message is one sentence for the person who reads it.
+"""Every error that the client raises; each message is one sentence for the user.
 
 SegclientError
-├── SettingsError    a URL, key, certificate or option that cannot be used
-├── PictureError     a file or array that is no image to send, a video or camera that cannot be read or written
-├── Unreachable      nobody answered: refused, timed out, a certificate that is not trusted
-├── GatewayError     the gateway's own sentence, with its status, code and detail
-├── BadReply         an answer that is not a gateway's: a proxy's page, a version that speaks otherwise
-└── StreamClosed     the gateway ended a stream before it was told to
+├── SettingsError    invalid URL, key, certificate or option
+├── ImageError       an image, video or camera that cannot be read
+├── Unreachable      no answer: refused, timed out, untrusted certificate
+├── GatewayError     the gateway's error, with its status, code and detail
+├── BadReply         the answer is not a gateway's: a proxy's page, an incompatible version
+└── StreamClosed     the gateway closed a stream early
 """
 
-# ruff: noqa: N818 - named for what went wrong, as they read after `raise`
+# ruff: noqa: N818 - named for what went wrong
 
 from typing import Any
 
 
 class SegclientError(Exception):
-    """Base of all. ``transient``: the same request may succeed later; ``retry_after_s``: and when, if that was said."""
+    """Base class. ``transient``: the same request may succeed later, after ``retry_after_s`` where that is known."""
 
     transient: bool = False
     retry_after_s: float | None = None
 
 
 class SettingsError(SegclientError):
-    """What the caller configured cannot be used."""
+    """An invalid setting or option."""
 
 
-class PictureError(SegclientError):
-    """No image, video or camera, or none that can be read or written."""
+class ImageError(SegclientError):
+    """An image, video or camera is missing or cannot be read."""
 
 
 class Unreachable(SegclientError):
-    """There was no answer."""
+    """The gateway did not answer."""
 
     def __init__(self, message: str, *, transient: bool = True) -> None:
         super().__init__(message)
@@ -38,13 +38,13 @@ class Unreachable(SegclientError):
 
 
 class GatewayError(SegclientError):
-    """The gateway refused, and said why.
+    """The gateway answered with an error.
 
     Attributes:
         status: HTTP status.
         code: stable, for programs: ``image_too_large``, ``overloaded``, …
-        detail: facts behind the message; differs by code.
-        request_id: finds the request in the gateway's log; empty for a frame of a stream.
+        detail: further facts; the keys depend on the code.
+        request_id: identifies the request in the gateway's log; empty for a frame of a stream.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class GatewayError(SegclientError):
 
 
 class BadReply(SegclientError):
-    """Whoever answered is no gateway, or not one that this client understands."""
+    """The answer does not come from a gateway, or from an incompatible version."""
 
     def __init__(self, message: str, *, transient: bool = False, retry_after_s: float | None = None) -> None:
         super().__init__(message)
@@ -76,13 +76,13 @@ class BadReply(SegclientError):
 
 
 class StreamClosed(SegclientError):
-    """The stream's WebSocket was closed; ``code`` is RFC 6455's, 1006 where the connection just broke."""
+    """The stream's WebSocket was closed; ``code`` is RFC 6455's, 1006 where the connection was lost."""
 
     def __init__(self, message: str, *, code: int) -> None:
         super().__init__(message)
         self.code = code
-        self.transient = code in _CLOSED_FOR_NOW
+        self.transient = code in _TRANSIENT_CODES
 
 
-# Going away, no close at all, restarting, try again later.
-_CLOSED_FOR_NOW = frozenset({1001, 1006, 1012, 1013})
+# Going away, connection lost, service restart, try again later.
+_TRANSIENT_CODES = frozenset({1001, 1006, 1012, 1013})

@@ -1,4 +1,4 @@
-"""A function over very many items in threads, with few of them under way at a time."""
+"""Map a function over an endless iterable in threads, with few items in flight."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -14,39 +14,39 @@ Result = TypeVar("Result")
 def in_order(
     function: Callable[[Item], Result], items: Iterable[Item], parallel: int
 ) -> Iterator[tuple[Item, Future[Result]]]:
-    """Each item and its done future, in the items' order; at most ``parallel`` have been begun and not taken."""
+    """Each item and its finished future, in the items' order; at most ``parallel`` run ahead of the consumer."""
     items = iter(items)
-    under_way: deque[tuple[Item, Future[Result]]] = deque()
+    in_flight: deque[tuple[Item, Future[Result]]] = deque()
     with _threads(parallel) as threads:
         while True:
-            under_way.extend(
-                (item, threads.submit(function, item)) for item in islice(items, parallel - len(under_way))
+            in_flight.extend(
+                (item, threads.submit(function, item)) for item in islice(items, parallel - len(in_flight))
             )
-            if not under_way:
+            if not in_flight:
                 return
-            wait([under_way[0][1]])
-            yield under_way.popleft()
+            wait([in_flight[0][1]])
+            yield in_flight.popleft()
 
 
 def as_completed(
     function: Callable[[Item], Result], items: Iterable[Item], parallel: int
 ) -> Iterator[tuple[Item, Future[Result]]]:
-    """Each item and its done future, whichever is done first; at most ``parallel`` have been begun and not taken."""
+    """Each item and its finished future, in completion order; at most ``parallel`` run ahead of the consumer."""
     items = iter(items)
-    under_way: dict[Future[Result], Item] = {}
+    in_flight: dict[Future[Result], Item] = {}
     with _threads(parallel) as threads:
         while True:
-            under_way |= {threads.submit(function, item): item for item in islice(items, parallel - len(under_way))}
-            if not under_way:
+            in_flight |= {threads.submit(function, item): item for item in islice(items, parallel - len(in_flight))}
+            if not in_flight:
                 return
-            done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+            done, _ = wait(in_flight, return_when=FIRST_COMPLETED)
             for future in done:
-                yield under_way.pop(future), future
+                yield in_flight.pop(future), future
 
 
 @contextmanager
 def _threads(count: int) -> Iterator[ThreadPoolExecutor]:
-    """Whoever leaves early does not wait for what was begun."""
+    """A consumer that stops early does not wait for items in flight."""
     threads = ThreadPoolExecutor(count, "segclient")
     try:
         yield threads

@@ -1,4 +1,4 @@
-"""A reader for the indexed PNG that a mask comes as (PNG specification, third edition)."""
+"""Reads the indexed PNGs that masks are sent as (PNG specification, third edition)."""
 
 import struct
 import zlib
@@ -18,18 +18,18 @@ _COLOUR_TYPE_AT = 9
 def read_indexed(data: bytes) -> tuple[NDArray[np.uint8], dict[str, str]]:
     """Palette indices, uint8 [H,W], and the tEXt chunks by keyword.
 
-    Decoders of pictures look indices up in the palette, which cannot be undone where two classes share a colour. So the
-    same pixels are handed to OpenCV as a grey picture, which has no palette.
+    Image decoders replace indices by palette colours, which cannot be undone where two classes share a colour. So the
+    same pixels are given to OpenCV as a greyscale PNG, which has no palette.
 
     Raises:
-        BadReply: not an 8-bit indexed PNG, or a damaged one.
+        BadReply: not an 8-bit indexed PNG, or a damaged file.
     """
     grey, text = [_SIGNATURE], {}
     try:
         for kind, payload in _chunks(data):
             if kind == b"IHDR":
                 if payload[8] != 8 or payload[_COLOUR_TYPE_AT] != _INDEXED:
-                    raise BadReply("the mask is a PNG of another kind than 8-bit indexed")
+                    raise BadReply("the mask is a PNG, but not an 8-bit indexed one")
                 header = bytearray(payload)
                 header[_COLOUR_TYPE_AT] = _GREY
                 grey.append(_chunk(kind, bytes(header)))
@@ -40,9 +40,9 @@ def read_indexed(data: bytes) -> tuple[NDArray[np.uint8], dict[str, str]]:
                 grey.append(_chunk(kind, payload))
         mask = cv2.imdecode(np.frombuffer(b"".join(grey), np.uint8), cv2.IMREAD_GRAYSCALE)
     except (struct.error, IndexError, cv2.error) as error:
-        raise BadReply(f"the mask is no PNG that can be read: {error}") from None
+        raise BadReply(f"the mask's PNG cannot be read: {error}") from None
     if mask is None:
-        raise BadReply("the mask is no PNG that can be read; its pixels are damaged")
+        raise BadReply("the mask's PNG cannot be read: its pixels are damaged")
     return np.asarray(mask, np.uint8), text
 
 

@@ -53,7 +53,7 @@ def test_a_video_keeps_its_sound(environment: Path, url: str, tmp_path: Path, su
     run(ffmpeg, "-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", sound, "-c:v", "mpeg4", "-c:a", "aac", clip)
     path = f"{environment / 'bin'}{os.pathsep}{os.environ['PATH']}"
     told = run(environment / "bin/segclient", "video", clip, "--output", output, SEGCLIENT_URL=url, PATH=path)
-    assert f"{output}: 30 frames at 29.97 a second" in told
+    assert f"{output}: 30 frames at 29.97 per second" in told
     assert "segclient: " not in told
     described = run(ffmpeg, "-hide_banner", "-i", output)
     assert re.search(r"Video: .*160x120.*29\.97 fps", described), described

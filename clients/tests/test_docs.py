@@ -55,4 +55,4 @@ def test_a_program(folder: Path, url: str, program: str, monkeypatch, capsys) ->
 
 def test_the_exit_statuses() -> None:
     told = [int(status) for status in re.findall(r"^\| (\d+) \|", PAGE, re.MULTILINE)]
-    assert told == [cli.DONE, cli.SOME_FAILED, cli.CANNOT, cli.NO_GATEWAY, cli.STOPPED]
+    assert told == [cli.DONE, cli.SOME_FAILED, cli.UNUSABLE, cli.NO_GATEWAY, cli.STOPPED]

@@ -91,11 +91,6 @@ def test_what_holds_the_stack_together_stands_whatever_gateway_env_says(checkout
     )
 
 
-def test_what_is_nobody_elses_is_not_committed(root: Path) -> None:
-    own = {".env", "/gateway.env", "/certs/", "/secrets/", "/api-keys", "/line.txt"}  # as docs/ name them
-    assert own <= set((root / ".gitignore").read_text().splitlines())
-
-
 def test_a_file_of_api_keys_is_a_secret_of_the_gateways(resolve) -> None:
     resolved = resolve(GPU, CPU, GATEWAY_API_KEYS_FILE="/home/me/api-keys")
     assert resolved["secrets"]["gateway-api-keys"]["file"] == "/home/me/api-keys"

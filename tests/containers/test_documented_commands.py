@@ -3,28 +3,16 @@
 import json
 import os
 import re
-import shlex
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
-import contract.__main__
-import converter.arguments
-import trainer.commands.cli
+from segstack_testing.documented import PAGES, ROOT, Command, commands, parsing_error
 
 pytestmark = pytest.mark.containers
 
-ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-COMMANDS = sorted(
-    {
-        command.strip()
-        for page in PAGES
-        for command in re.findall(r"(?:^|`)docker compose ([^`\n…]+)(?=`|$)", page.read_text(), re.MULTILINE)
-    }
-)
+COMMANDS = sorted({c.arguments for c in commands() if c.program == "compose" and c.arguments})
 # Files that a page shows and a person writes; the first line has the name.
 SHOWN_FILES = {
     name: text
@@ -33,16 +21,15 @@ SHOWN_FILES = {
 }
 GLOBAL_OPTIONS = ("-f", "--profile")
 
-every_command = pytest.mark.parametrize("command", COMMANDS)
+every_command = pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 
 
-def split(command: str) -> tuple[list[str], list[str]]:
+def split(words: tuple[str, ...]) -> tuple[list[str], list[str]]:
     """The options before the verb, and the verb with what follows."""
-    words = shlex.split(command, comments=True)
     verb = 0
     while words[verb] in GLOBAL_OPTIONS:
         verb += 2
-    return words[:verb], words[verb:]
+    return list(words[:verb]), list(words[verb:])
 
 
 @pytest.fixture(scope="module")
@@ -66,14 +53,14 @@ def ask(compose: list[str], tmp_path_factory: pytest.TempPathFactory):
 
 
 @every_command
-def test_compose_knows_its_options(ask, command: str) -> None:
-    options, (verb, *rest) = split(command)
+def test_compose_knows_its_options(ask, words: tuple[str, ...]) -> None:
+    options, (verb, *rest) = split(words)
     assert "Usage:" in ask(*options, verb, "--help", *rest)  # an unknown flag is an error before help is given
 
 
 @every_command
-def test_its_files_profiles_and_services_are_there(ask, command: str) -> None:
-    options, (verb, *rest) = split(command)
+def test_its_files_profiles_and_services_are_there(ask, words: tuple[str, ...]) -> None:
+    options, (verb, *rest) = split(words)
     files = [word for pair in zip(options[::2], options[1::2], strict=True) if pair[0] == "-f" for word in pair]
     services = json.loads(ask(*files, "--profile", "*", "config", "--format", "json"))["services"]
     profiles = {profile for service in services.values() for profile in service.get("profiles", [])}
@@ -81,27 +68,21 @@ def test_its_files_profiles_and_services_are_there(ask, command: str) -> None:
     assert set(named) <= profiles
     if verb == "run":
         first = next(i for i, word in enumerate(rest) if word in services)
-        parse(rest[first], "--entrypoint" in rest[:first], rest[first + 1 :])
+        assert parsing_error(in_container(rest[first], "--entrypoint" in rest[:first], rest[first + 1 :])) is None
     else:
         assert {word for word in rest if not word.startswith("-")} <= set(services)
 
 
-def parse(service: str, has_entrypoint: bool, arguments: list[str]) -> None:
-    """Have the command line's own parser read what a container is given; it exits where it cannot."""
+def in_container(service: str, has_entrypoint: bool, arguments: list[str]) -> Command:
+    """The command that runs in the container: its image's program, or ``python -m MODULE`` as its entry point."""
     if has_entrypoint:
-        flag, module, *arguments = arguments
+        flag, service, *arguments = arguments
         assert flag == "-m"
-        service = module
-    parsers = {
-        "contract": contract.__main__.create_parser,
-        "converter": converter.arguments.create_parser,
-        "trainer": trainer.commands.cli.create_parser,
-    }
-    parsers[service]().parse_args(arguments)
+    return Command("in its container:", service, tuple(arguments))
 
 
 def test_the_readme_starts_the_stack_with_and_without_a_gpu() -> None:
-    started = {tuple(split(command)[0][1::2]) for command in COMMANDS if command.endswith("up serving gateway")}
+    started = {tuple(split(words)[0][1::2]) for words in COMMANDS if words[-3:] == ("up", "serving", "gateway")}
     assert started == {
         (),
         ("docker-compose.yml", "docker-compose.cpu.yml"),

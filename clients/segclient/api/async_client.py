@@ -1,4 +1,4 @@
-"""The client for asyncio; it differs from :class:`segclient.Client` in nothing else."""
+"""The client for asyncio; otherwise the same as :class:`segclient.Client`."""
 
 import asyncio
 import time
@@ -10,10 +10,10 @@ import httpx
 
 from segclient.api import replies
 from segclient.api.base import BaseClient
-from segclient.api.options import Output, RenderOptions, SegmentOptions, StreamOptions, query
+from segclient.api.parameters import Form, RenderParameters, SegmentParameters, StreamParameters, query
 from segclient.api.results import Models, Reply, Segmentation, StreamResult
 from segclient.errors import SegclientError
-from segclient.images import Image, Picture, to_bytes
+from segclient.images import Image, RgbArray, to_bytes
 
 
 class AsyncClient(BaseClient):
@@ -36,7 +36,7 @@ class AsyncClient(BaseClient):
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close its connections."""
+        """Close the connections."""
         await self._http.aclose()
 
     async def models(self) -> Models:
@@ -44,15 +44,15 @@ class AsyncClient(BaseClient):
         response, _ = await self._request("GET", "models")
         return replies.models(response)
 
-    async def segment(self, image: Image, **options: Unpack[SegmentOptions]) -> Segmentation:
+    async def segment(self, image: Image, **parameters: Unpack[SegmentParameters]) -> Segmentation:
         """As :meth:`segclient.Client.segment`."""
-        reply = await self.render(image, "mask", **options)
+        reply = await self.render(image, "mask", **parameters)
         return await asyncio.to_thread(replies.segmentation, reply)
 
-    async def render(self, image: Image, output: Output = "mask", **options: Unpack[RenderOptions]) -> Reply:
+    async def render(self, image: Image, form: Form = "mask", **parameters: Unpack[RenderParameters]) -> Reply:
         """As :meth:`segclient.Client.render`."""
         data = await asyncio.to_thread(to_bytes, image)
-        return replies.read(*await self._request("POST", "segment", params=query(output, options), content=data))
+        return replies.read(*await self._request("POST", "segment", params=query(form, parameters), content=data))
 
     @overload
     def segment_many(
@@ -61,7 +61,7 @@ class AsyncClient(BaseClient):
         *,
         parallel: int = 4,
         return_exceptions: Literal[False] = False,
-        **options: Unpack[SegmentOptions],
+        **parameters: Unpack[SegmentParameters],
     ) -> AsyncGenerator[Segmentation, None]: ...
 
     @overload
@@ -71,7 +71,7 @@ class AsyncClient(BaseClient):
         *,
         parallel: int = 4,
         return_exceptions: Literal[True],
-        **options: Unpack[SegmentOptions],
+        **parameters: Unpack[SegmentParameters],
     ) -> AsyncGenerator[Segmentation | SegclientError, None]: ...
 
     async def segment_many(
@@ -80,66 +80,66 @@ class AsyncClient(BaseClient):
         *,
         parallel: int = 4,
         return_exceptions: bool = False,
-        **options: Unpack[SegmentOptions],
+        **parameters: Unpack[SegmentParameters],
     ) -> AsyncGenerator[Segmentation | SegclientError, None]:
         """As :meth:`segclient.Client.segment_many`; ``images`` may be an async iterable."""
-        under_way: deque[asyncio.Task[Segmentation]] = deque()
-        taken = _taken(images)
+        in_flight: deque[asyncio.Task[Segmentation]] = deque()
+        iterator = _iterate(images)
         is_more = True
         try:
-            while is_more or under_way:
-                while is_more and len(under_way) < parallel:
+            while is_more or in_flight:
+                while is_more and len(in_flight) < parallel:
                     try:
-                        image = await anext(taken)
+                        image = await anext(iterator)
                     except StopAsyncIteration:
                         is_more = False
                     else:
-                        under_way.append(asyncio.create_task(self.segment(image, **options)))
-                if under_way:
-                    await asyncio.wait([under_way[0]])
-                    done = under_way.popleft()
+                        in_flight.append(asyncio.create_task(self.segment(image, **parameters)))
+                if in_flight:
+                    await asyncio.wait([in_flight[0]])
+                    done = in_flight.popleft()
                     error = done.exception()
                     if isinstance(error, SegclientError) and return_exceptions:
                         yield error
                     else:
                         yield done.result()
         finally:
-            for task in under_way:
+            for task in in_flight:
                 task.cancel()
-            await asyncio.gather(*under_way, return_exceptions=True)
+            await asyncio.gather(*in_flight, return_exceptions=True)
 
     @overload
     def stream(
         self,
-        frames: Iterable[Picture] | AsyncIterable[Picture],
+        frames: Iterable[RgbArray] | AsyncIterable[RgbArray],
         *,
         return_exceptions: Literal[False] = False,
-        **options: Unpack[StreamOptions],
+        **parameters: Unpack[StreamParameters],
     ) -> AsyncGenerator[StreamResult, None]: ...
 
     @overload
     def stream(
         self,
-        frames: Iterable[Picture] | AsyncIterable[Picture],
+        frames: Iterable[RgbArray] | AsyncIterable[RgbArray],
         *,
         return_exceptions: Literal[True],
-        **options: Unpack[StreamOptions],
+        **parameters: Unpack[StreamParameters],
     ) -> AsyncGenerator[StreamResult | SegclientError, None]: ...
 
     def stream(
         self,
-        frames: Iterable[Picture] | AsyncIterable[Picture],
+        frames: Iterable[RgbArray] | AsyncIterable[RgbArray],
         *,
         return_exceptions: bool = False,
-        **options: Unpack[StreamOptions],
+        **parameters: Unpack[StreamParameters],
     ) -> AsyncGenerator[StreamResult | SegclientError, None]:
         """As :meth:`segclient.Client.stream`; ``frames`` may be an async iterable."""
-        from segclient.api.async_stream import stream  # WebSockets, which only those who stream should wait for
+        from segclient.api.async_stream import stream  # not at the top: only streams need WebSockets
 
-        return stream(self.connection, frames, options, return_exceptions)
+        return stream(self.connection, frames, parameters, return_exceptions)
 
     async def _request(self, method: str, path: str, **arguments: Any) -> tuple[httpx.Response, float]:
-        """The reply, 2xx, and the seconds it took, of however many attempts it needs."""
+        """Send a request, with retries; returns the 2xx reply and the seconds of the last attempt."""
         attempts = self._retries.request()
         while True:
             await asyncio.sleep(attempts.wait_s())
@@ -155,7 +155,7 @@ class AsyncClient(BaseClient):
             attempts.failed(error)
 
 
-async def _taken(images: Iterable[Image] | AsyncIterable[Image]) -> AsyncIterator[Image]:
+async def _iterate(images: Iterable[Image] | AsyncIterable[Image]) -> AsyncIterator[Image]:
     if isinstance(images, AsyncIterable):
         async for image in images:
             yield image

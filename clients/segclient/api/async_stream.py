@@ -1,4 +1,4 @@
-"""``AsyncClient.stream``: one task sends frames as they come, the caller's own reads replies."""
+"""``AsyncClient.stream``: a task sends frames as they come, the caller's task reads the replies."""
 
 import asyncio
 import contextlib
@@ -9,93 +9,93 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from segclient.api.connection import Connection
-from segclient.api.exchange import MOST_UNANSWERED, Exchange
-from segclient.api.options import StreamOptions
+from segclient.api.parameters import StreamParameters
 from segclient.api.results import StreamResult
-from segclient.api.sockets import ended, keep_little_unsent, not_connected, socket_options
+from segclient.api.stream_session import MAX_UNANSWERED, StreamSession
+from segclient.api.websocket import closed_error, connect_error, connect_options, limit_unsent
 from segclient.errors import SegclientError
-from segclient.images import Picture
+from segclient.images import RgbArray
 
 
 async def stream(
     connection: Connection,
-    frames: Iterable[Picture] | AsyncIterable[Picture],
-    options: StreamOptions,
+    frames: Iterable[RgbArray] | AsyncIterable[RgbArray],
+    parameters: StreamParameters,
     return_exceptions: bool,
 ) -> AsyncGenerator[StreamResult | SegclientError, None]:
     """See :meth:`segclient.AsyncClient.stream`."""
-    exchange = Exchange(connection, options)
+    session = StreamSession(connection, parameters)
     async with await _connected(connection) as socket:
         try:
-            await socket.send(exchange.configure())
-            while not exchange.is_configured:
-                exchange.receive(await socket.recv())
+            await socket.send(session.configure())
+            while not session.is_configured:
+                session.receive(await socket.recv())
             changed = asyncio.Condition()
-            sender = asyncio.create_task(_send(socket, exchange, frames, changed))
+            sender = asyncio.create_task(_send(socket, session, frames, changed))
             try:
-                while not exchange.is_over:
-                    result = exchange.receive(await socket.recv())
+                while not session.is_finished:
+                    result = session.receive(await socket.recv())
                     async with changed:
                         changed.notify()
                     if isinstance(result, SegclientError) and not return_exceptions:
                         raise result
                     if result is not None:
                         yield result
-                await sender  # raises what taking frames ended with
+                await sender  # raises the error of reading frames, if any
             finally:
                 sender.cancel()
                 await asyncio.gather(sender, return_exceptions=True)
         except ConnectionClosed as failure:
-            raise ended(failure, exchange) from None
+            raise closed_error(failure, session) from None
 
 
 async def _connected(connection: Connection) -> ClientConnection:
     try:
-        socket = await connect(**socket_options(connection))
+        socket = await connect(**connect_options(connection))
     except (OSError, WebSocketException) as failure:
-        raise not_connected(failure, connection) from None
-    keep_little_unsent(socket.transport.get_extra_info("socket"))
+        raise connect_error(failure, connection) from None
+    limit_unsent(socket.transport.get_extra_info("socket"))
     return socket
 
 
 async def _send(
     socket: ClientConnection,
-    exchange: Exchange,
-    frames: Iterable[Picture] | AsyncIterable[Picture],
+    session: StreamSession,
+    frames: Iterable[RgbArray] | AsyncIterable[RgbArray],
     changed: asyncio.Condition,
 ) -> None:
-    with contextlib.suppress(ConnectionClosed):  # the reader hears of it, too
+    with contextlib.suppress(ConnectionClosed):  # the reader gets it as well
         try:
-            await _send_all(socket, exchange, frames, changed)
+            await _send_all(socket, session, frames, changed)
         except Exception:
-            await socket.send(exchange.end())
+            await socket.send(session.end())
             raise
-        await socket.send(exchange.end())
+        await socket.send(session.end())
 
 
 async def _send_all(
     socket: ClientConnection,
-    exchange: Exchange,
-    frames: Iterable[Picture] | AsyncIterable[Picture],
+    session: StreamSession,
+    frames: Iterable[RgbArray] | AsyncIterable[RgbArray],
     changed: asyncio.Condition,
 ) -> None:
-    taken = _taken(frames)
+    iterator = _iterate(frames)
     while True:
         async with changed:
-            await changed.wait_for(lambda: exchange.unanswered < MOST_UNANSWERED)
-        # Room first, then a frame: one that waited here would be old.
-        frame = await anext(taken, None)
+            await changed.wait_for(lambda: session.unanswered < MAX_UNANSWERED)
+        # Wait for room first, then take a frame: one taken before would be old by then.
+        frame = await anext(iterator, None)
         if frame is None:
             return
-        await socket.send(await asyncio.to_thread(exchange.frame, frame))
+        await socket.send(await asyncio.to_thread(session.frame, frame))
 
 
-async def _taken(frames: Iterable[Picture] | AsyncIterable[Picture]) -> AsyncIterator[Picture]:
-    """A plain iterable, a camera for instance, is waited for in a thread."""
+async def _iterate(frames: Iterable[RgbArray] | AsyncIterable[RgbArray]) -> AsyncIterator[RgbArray]:
+    """Iterate; a synchronous iterable, such as a camera, is advanced in a thread."""
     if isinstance(frames, AsyncIterable):
         async for frame in frames:
             yield frame
     else:
-        iterator: Iterator[Picture] = iter(frames)
+        iterator: Iterator[RgbArray] = iter(frames)
         while next_one := await asyncio.to_thread(lambda: list(itertools.islice(iterator, 1))):
             yield next_one[0]

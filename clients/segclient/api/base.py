@@ -1,4 +1,4 @@
-"""What both kinds of client are made of."""
+"""What the synchronous and the asyncio client share."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -8,23 +8,23 @@ from segclient.api.connection import Connection
 from segclient.api.retries import Retries
 from segclient.errors import SettingsError
 
-# Where this machine's own gateway is asked, the proxy that http_proxy names has no part in it.
+# The proxy of http_proxy is not used for a gateway on this machine.
 _NO_PROXY = {f"all://{host}": None for host in ("localhost", "127.0.0.1", "[::1]")}
 
 
 class BaseClient(ABC):
-    """A gateway's client.
+    """Settings, HTTP options and retries of a client.
 
     Args:
-        url: of the gateway; default: ``SEGCLIENT_URL``, else http://localhost:8000.
+        url: the gateway's; default: ``SEGCLIENT_URL``, else http://localhost:8000.
         api_key: default: ``SEGCLIENT_API_KEY``, else none.
-        ca: PEM file of an authority to trust, such as the ``ca.pem`` of ``make cert``.
-        timeout_s: seconds for each step of an exchange.
-        patience_s: seconds that one request may go on being refused by a gateway that is busy, restarting or away,
-            before that is an error; waits are as long as its Retry-After says. 0 asks once.
+        ca: PEM file of a certificate authority to trust, such as the ``ca.pem`` of ``make cert``.
+        timeout_s: seconds for each step of a request.
+        patience_s: seconds to retry a request while the gateway is busy, restarting or unreachable; it waits as long as
+            Retry-After says. 0 tries once.
 
     Raises:
-        SettingsError: one of them cannot be used.
+        SettingsError: one of them is invalid.
     """
 
     def __init__(
@@ -53,4 +53,4 @@ class BaseClient(ABC):
 
     @abstractmethod
     def _open(self, http_options: dict[str, Any]) -> None:
-        """Make httpx's client, of either kind, with these."""
+        """Create httpx's client with these options."""

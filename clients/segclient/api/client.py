@@ -1,4 +1,4 @@
-"""The client: images in, masks out, one after another, many at once, or live."""
+"""The synchronous client: single images, many images in parallel, live streams."""
 
 import threading
 import time
@@ -11,16 +11,16 @@ import httpx
 from segclient import parallel as threads
 from segclient.api import replies
 from segclient.api.base import BaseClient
-from segclient.api.options import Output, RenderOptions, SegmentOptions, StreamOptions, query
+from segclient.api.parameters import Form, RenderParameters, SegmentParameters, StreamParameters, query
 from segclient.api.results import Models, Reply, Segmentation, StreamResult
 from segclient.errors import SegclientError, Unreachable
-from segclient.images import Image, Picture, to_bytes
+from segclient.images import Image, RgbArray, to_bytes
 
 
 class Client(BaseClient):
-    """A gateway's client. It may be used by several threads at once, and in a ``with``, which closes its connections.
+    """A gateway's client; thread-safe, and a context manager, which closes its connections.
 
-    Made with what :class:`segclient.api.base.BaseClient` says.
+    The arguments are those of :class:`segclient.api.base.BaseClient`.
 
     Example::
 
@@ -33,7 +33,7 @@ class Client(BaseClient):
         self._http = httpx.Client(**http_options)
         self._changed = threading.Condition()
         self._is_closed = False
-        self._under_way = 0
+        self._in_flight = 0
 
     def __enter__(self) -> Self:
         return self
@@ -42,15 +42,15 @@ class Client(BaseClient):
         self.close()
 
     def close(self) -> None:
-        """Close its connections, after requests of other threads that are under way; those yet to be sent fail."""
+        """Close the connections once the requests in flight are done; later requests fail."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._under_way == 0, self.connection.timeout_s)
+            self._changed.wait_for(lambda: self._in_flight == 0, self.connection.timeout_s)
         self._http.close()
 
     def models(self) -> Models:
-        """Which models there are, and which one answers where none is named.
+        """The models of the gateway, and its default model.
 
         Raises:
             SegclientError: see :mod:`segclient.errors`.
@@ -58,19 +58,19 @@ class Client(BaseClient):
         response, _ = self._request("GET", "models")
         return replies.models(response)
 
-    def segment(self, image: Image, **options: Unpack[SegmentOptions]) -> Segmentation:
-        """The mask of one image: a file, a file's bytes, or pixels, uint8 [H,W,3], RGB.
+    def segment(self, image: Image, **parameters: Unpack[SegmentParameters]) -> Segmentation:
+        """The mask of one image: a file, a file's bytes, or an array, uint8 [H,W,3], RGB.
 
         Raises:
-            PictureError: it is no image to send.
+            ImageError: the image cannot be read or sent.
             SegclientError: see :mod:`segclient.errors`.
         """
-        return replies.segmentation(self.render(image, "mask", **options))
+        return replies.segmentation(self.render(image, "mask", **parameters))
 
-    def render(self, image: Image, output: Output = "mask", **options: Unpack[RenderOptions]) -> Reply:
-        """As :meth:`segment`, but encoded by the gateway: a mask, color or overlay to store, or JSON."""
+    def render(self, image: Image, form: Form = "mask", **parameters: Unpack[RenderParameters]) -> Reply:
+        """As :meth:`segment`, but encoded by the gateway: a mask, color or overlay image, or JSON."""
         data = to_bytes(image)
-        return replies.read(*self._request("POST", "segment", params=query(output, options), content=data))
+        return replies.read(*self._request("POST", "segment", params=query(form, parameters), content=data))
 
     @overload
     def segment_many(
@@ -79,7 +79,7 @@ class Client(BaseClient):
         *,
         parallel: int = 4,
         return_exceptions: Literal[False] = False,
-        **options: Unpack[SegmentOptions],
+        **parameters: Unpack[SegmentParameters],
     ) -> Iterator[Segmentation]: ...
 
     @overload
@@ -89,7 +89,7 @@ class Client(BaseClient):
         *,
         parallel: int = 4,
         return_exceptions: Literal[True],
-        **options: Unpack[SegmentOptions],
+        **parameters: Unpack[SegmentParameters],
     ) -> Iterator[Segmentation | SegclientError]: ...
 
     def segment_many(
@@ -98,17 +98,17 @@ class Client(BaseClient):
         *,
         parallel: int = 4,
         return_exceptions: bool = False,
-        **options: Unpack[SegmentOptions],
+        **parameters: Unpack[SegmentParameters],
     ) -> Iterator[Segmentation | SegclientError]:
-        """Masks in the order of the images, which may be endless: only ``parallel`` of them are taken ahead.
+        """Masks in the order of the images. ``images`` may be endless: at most ``parallel`` are read ahead.
 
         Args:
             images: each as for :meth:`segment`.
-            parallel: requests at once. More than the gateway works on at once (4 unless it is set) only wait there.
-            return_exceptions: give an image's error in its place, and go on, instead of raising it.
-            options: as for :meth:`segment`.
+            parallel: concurrent requests. More than the gateway processes at once (4 by default) only wait there.
+            return_exceptions: yield an image's error in its place and continue, instead of raising it.
+            parameters: as for :meth:`segment`.
         """
-        for _, done in threads.in_order(lambda image: self.segment(image, **options), images, parallel):
+        for _, done in threads.in_order(lambda image: self.segment(image, **parameters), images, parallel):
             error = done.exception()
             if isinstance(error, SegclientError) and return_exceptions:
                 yield error
@@ -118,39 +118,39 @@ class Client(BaseClient):
     @overload
     def stream(
         self,
-        frames: Iterable[Picture],
+        frames: Iterable[RgbArray],
         *,
         return_exceptions: Literal[False] = False,
-        **options: Unpack[StreamOptions],
+        **parameters: Unpack[StreamParameters],
     ) -> Iterator[StreamResult]: ...
 
     @overload
     def stream(
-        self, frames: Iterable[Picture], *, return_exceptions: Literal[True], **options: Unpack[StreamOptions]
+        self, frames: Iterable[RgbArray], *, return_exceptions: Literal[True], **parameters: Unpack[StreamParameters]
     ) -> Iterator[StreamResult | SegclientError]: ...
 
     def stream(
-        self, frames: Iterable[Picture], *, return_exceptions: bool = False, **options: Unpack[StreamOptions]
+        self, frames: Iterable[RgbArray], *, return_exceptions: bool = False, **parameters: Unpack[StreamParameters]
     ) -> Iterator[StreamResult | SegclientError]:
-        """Live: frames are sent as they come, and the gateway always takes the newest; those in between are dropped.
+        """Segment live: the gateway always takes the newest frame and drops older ones.
 
-        For every frame of a video file use :meth:`segment_many`.
+        To segment every frame of a video file, use :meth:`segment_many`.
 
         Args:
-            frames: uint8 [H,W,3], RGB, for instance a :class:`segclient.Camera`; it is iterated in another thread.
-            return_exceptions: give a frame's error in its place, and go on, instead of raising it.
-            options: see :class:`segclient.api.options.StreamOptions`.
+            frames: uint8 [H,W,3], RGB, for instance a :class:`segclient.Camera`; iterated in another thread.
+            return_exceptions: yield a frame's error in its place and continue, instead of raising it.
+            parameters: see :class:`segclient.api.parameters.StreamParameters`.
 
         Raises:
-            StreamClosed: the gateway ended it; where ``transient``, it may be begun again.
+            StreamClosed: the gateway closed it; if ``transient``, a new stream may be opened.
             SegclientError: see :mod:`segclient.errors`.
         """
-        from segclient.api.stream import stream  # WebSockets, which only those who stream should wait for
+        from segclient.api.stream import stream  # not at the top: only streams need WebSockets
 
-        return stream(self.connection, frames, options, return_exceptions)
+        return stream(self.connection, frames, parameters, return_exceptions)
 
     def _request(self, method: str, path: str, **arguments: Any) -> tuple[httpx.Response, float]:
-        """The reply, 2xx, and the seconds it took, of however many attempts it needs."""
+        """Send a request, with retries; returns the 2xx reply and the seconds of the last attempt."""
         attempts = self._retries.request()
         while True:
             with self._sending(attempts.wait_s()):
@@ -167,14 +167,14 @@ class Client(BaseClient):
 
     @contextmanager
     def _sending(self, wait_s: float) -> Iterator[None]:
-        """After so long, a request of which :meth:`close` waits for the end."""
+        """Wait, then mark a request as in flight; :meth:`close` waits for its end."""
         with self._changed:
             if self._changed.wait_for(lambda: self._is_closed, wait_s):
                 raise Unreachable(f"the client of {self.connection.url} has been closed", transient=False)
-            self._under_way += 1
+            self._in_flight += 1
         try:
             yield
         finally:
             with self._changed:
-                self._under_way -= 1
+                self._in_flight -= 1
                 self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""The gateway's HTTP replies, read. Pure functions."""
+"""Parses the gateway's HTTP replies. Pure functions."""
 
 import datetime
 import json
@@ -12,17 +12,17 @@ from segclient import png
 from segclient.api.results import ClassInfo, Models, Reply, Segmentation, Timings
 from segclient.errors import BadReply, GatewayError, SegclientError, Unreachable
 
-# The keyword of the mask PNG's text chunk that says what its values mean.
-_CLASSES = "segstack-classes"
-# A proxy's own word that the gateway behind it is away.
-_PROXY_AWAY = frozenset({502, 503, 504})
+# Keyword of the mask PNG's text chunk with the classes.
+_CLASSES_KEYWORD = "segstack-classes"
+# A proxy's statuses for an unreachable gateway behind it.
+_PROXY_UNREACHABLE = frozenset({502, 503, 504})
 
 
 def read(response: httpx.Response, round_trip_s: float) -> Reply:
-    """A segmentation as it is encoded.
+    """A segmentation, still encoded.
 
     Raises:
-        BadReply: the headers of every segmentation are missing.
+        BadReply: a header that every segmentation has is missing.
     """
     try:
         model, version = response.headers["X-Model-Name"], int(response.headers["X-Model-Version"])
@@ -34,25 +34,25 @@ def read(response: httpx.Response, round_trip_s: float) -> Reply:
 
 
 def segmentation(reply: Reply) -> Segmentation:
-    """The mask of a reply to ``output=mask``.
+    """Decode the reply to ``form=mask``.
 
     Raises:
-        BadReply: it is no indexed PNG, or does not say its classes.
+        BadReply: it is not an indexed PNG, or lacks its classes.
     """
     mask, text = png.read_indexed(reply.body)
     try:
-        meaning = json.loads(text[_CLASSES])
-        classes = tuple(ClassInfo.of(fields) for fields in meaning["classes"])
-        return Segmentation(mask, classes, int(meaning["ignore_id"]), reply.model, reply.version, reply.timings)
+        description = json.loads(text[_CLASSES_KEYWORD])
+        classes = tuple(ClassInfo.of(fields) for fields in description["classes"])
+        return Segmentation(mask, classes, int(description["ignore_id"]), reply.model, reply.version, reply.timings)
     except (KeyError, TypeError, ValueError):
-        raise BadReply("the mask does not say what its values mean; is the gateway of another version?") from None
+        raise BadReply("the mask's PNG lacks its classes; is the gateway an incompatible version?") from None
 
 
 def models(response: httpx.Response) -> Models:
     """The reply to ``GET /models``.
 
     Raises:
-        BadReply: it is another.
+        BadReply: it is not a list of models.
     """
     try:
         body = response.json()
@@ -62,7 +62,7 @@ def models(response: httpx.Response) -> Models:
 
 
 def error(response: httpx.Response) -> SegclientError:
-    """What a reply that is not 2xx says."""
+    """The error for a reply that is not 2xx."""
     retry_after_s = _retry_after_s(response.headers.get("Retry-After"))
     try:
         body = response.json()["error"]
@@ -77,33 +77,33 @@ def error(response: httpx.Response) -> SegclientError:
     except (ValueError, KeyError, TypeError):
         pass
     if response.is_redirect:
-        return BadReply(f"{response.url} redirects to {response.headers.get('Location')}; give that address instead")
+        return BadReply(f"{response.url} redirects to {response.headers.get('Location')}; use that address instead")
     return BadReply(
         f"{response.url} answered {response.status_code} {response.reason_phrase}, but not as a gateway does; "
-        "look at what stands at that address or in front of it",
-        transient=response.status_code in _PROXY_AWAY,
+        "check that address, and any proxy in front of it",
+        transient=response.status_code in _PROXY_UNREACHABLE,
         retry_after_s=retry_after_s,
     )
 
 
 def unreachable(failure: Exception, url: object, timeout_s: float) -> Unreachable:
-    """What a request that had no answer died of."""
+    """The error for a request without an answer."""
     cause: BaseException | None = failure
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return Unreachable(
-                f"{url}: its certificate is not trusted ({cause.verify_message}); name the authority's file, the "
-                "ca.pem that `make cert` made, with --ca or ca=",
+                f"{url}: its certificate is not trusted ({cause.verify_message}); pass the certificate authority's "
+                "file, the ca.pem of `make cert`, with --ca or ca=",
                 transient=False,
             )
         if isinstance(cause, ssl.SSLError):
-            return Unreachable(f"{url}: no TLS is spoken there ({cause.reason}); try http://", transient=False)
+            return Unreachable(f"{url}: the server does not speak TLS ({cause.reason}); try http://", transient=False)
         cause = cause.__cause__ or cause.__context__
     if isinstance(failure, httpx.ConnectError | httpx.ConnectTimeout | ConnectionRefusedError):
-        return Unreachable(f"no gateway answers at {url} ({failure}); start one with `make gateway`, or give its URL")
+        return Unreachable(f"no gateway answers at {url} ({failure}); start one with `make gateway`, or pass its URL")
     if isinstance(failure, httpx.TimeoutException | TimeoutError):
         return Unreachable(f"{url} did not answer within {timeout_s:g} s")
-    return Unreachable(f"{url}: the connection broke off ({failure or type(failure).__name__})")
+    return Unreachable(f"{url}: the connection was lost ({failure or type(failure).__name__})")
 
 
 def _timings(server_timing: str, round_trip_s: float) -> Timings:
@@ -113,7 +113,7 @@ def _timings(server_timing: str, round_trip_s: float) -> Timings:
 
 
 def _retry_after_s(value: Any) -> float | None:
-    """Seconds of a Retry-After, which is a number of them or a date (RFC 9110)."""
+    """Seconds of a Retry-After header, which is a number or a date (RFC 9110)."""
     if value is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""What comes back: masks with their classes, and who made them in what time."""
+"""Results: masks with their classes, the model that made them, and timings."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -7,16 +7,16 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from segclient import images as pictures
-from segclient.images import Mask, Picture
+from segclient import images
+from segclient.images import Mask, RgbArray
 
-# What label sets call "nothing of interest", always as class 0; overlays leave it unpainted, as the gateway's do.
+# Names of class 0 where it means "no object"; overlays leave it unpainted, as the gateway's do.
 _BACKGROUND_NAMES = frozenset({"background", "_background_"})
 
 
 @dataclass(frozen=True)
 class ClassInfo:
-    """One class of a model: the pixel value in masks, its name, and its colour as red, green, blue."""
+    """One class of a model: its pixel value in masks, its name, and its RGB colour."""
 
     id: int
     name: str
@@ -24,19 +24,19 @@ class ClassInfo:
 
     @classmethod
     def of(cls, fields: dict[str, Any]) -> Self:
-        """From the gateway's JSON."""
+        """Parse the gateway's JSON."""
         red, green, blue = fields["color"]
         return cls(int(fields["id"]), str(fields["name"]), (int(red), int(green), int(blue)))
 
     @property
     def is_background(self) -> bool:
-        """Stands for nothing of interest."""
+        """Whether it means "no object"."""
         return self.id == 0 and self.name.casefold() in _BACKGROUND_NAMES
 
 
 @dataclass(frozen=True)
 class Timings:
-    """Where the time went, in milliseconds: in the gateway by stage, and from sending to having the reply."""
+    """Milliseconds by stage of the gateway, and from sending the request to receiving the reply."""
 
     decode_ms: float
     queue_ms: float
@@ -47,7 +47,7 @@ class Timings:
 
 @dataclass(frozen=True)
 class Models:
-    """The models that the gateway knows; ``default`` answers where none is named, None while there is none."""
+    """The models of the gateway; ``default`` answers requests that name none, and is None while there is none."""
 
     names: tuple[str, ...]
     default: str | None
@@ -55,12 +55,12 @@ class Models:
 
 @dataclass(frozen=True)
 class Reply:
-    """A reply as the gateway encoded it, to be stored as it is.
+    """A reply as the gateway encoded it.
 
     Attributes:
-        body: PNG, JPEG, WebP or JSON, as ``media_type`` says.
-        model, version: who answered.
-        request_id: finds the request in the gateway's log.
+        body: PNG, JPEG, WebP or JSON, see ``media_type``.
+        model, version: the model that answered.
+        request_id: identifies the request in the gateway's log.
     """
 
     body: bytes
@@ -73,12 +73,12 @@ class Reply:
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
-    """A mask and what its values mean.
+    """A mask with its classes.
 
     Attributes:
-        mask: uint8 [H,W] class ids; ``ignore_id`` where there is none.
-        classes: all that the model knows, whether in the mask or not.
-        model, version: who answered.
+        mask: uint8 [H,W] class ids, or ``ignore_id``.
+        classes: all classes of the model, including those absent from the mask.
+        model, version: the model that answered.
     """
 
     mask: Mask
@@ -90,24 +90,24 @@ class Segmentation:
 
     @cached_property
     def areas(self) -> dict[str, float]:
-        """Fraction of all pixels, by name, of each class that is in the mask."""
+        """Fraction of all pixels by class name, for each class in the mask."""
         counts = np.bincount(self.mask.reshape(-1), minlength=256)
         return {c.name: float(counts[c.id] / self.mask.size) for c in self.classes if counts[c.id]}
 
     def stretched(self, height: int, width: int) -> Self:
-        """The same with a mask of another size: nearest neighbour, no new ids."""
-        return replace(self, mask=pictures.stretch(self.mask, height, width))
+        """A copy with the mask resized by nearest neighbour: no new ids."""
+        return replace(self, mask=images.stretch(self.mask, height, width))
 
-    def color(self) -> Picture:
-        """The mask in its classes' colours, uint8 [H,W,3], RGB; black where no class is."""
-        return pictures.colorize(self.mask, self._colors)
+    def color(self) -> RgbArray:
+        """The mask in its classes' colours, uint8 [H,W,3], RGB; black where there is no class."""
+        return images.colorize(self.mask, self._colors)
 
-    def overlay(self, image: Picture, alpha: float = 0.5) -> Picture:
-        """``image``, uint8 [H,W,3] RGB of any size, with the classes' colours laid over it.
+    def overlay(self, image: RgbArray, alpha: float = 0.5) -> RgbArray:
+        """``image``, uint8 [H,W,3] RGB of any size, blended with the classes' colours.
 
-        ``alpha`` 0 shows the image alone, 1 the colours alone; ignored and background pixels stay the image's own.
+        ``alpha`` 0 shows only the image, 1 only the colours; ignored and background pixels keep the image's colour.
         """
-        return pictures.overlay(image, self.mask, self._colors, self._painted, alpha)
+        return images.overlay(image, self.mask, self._colors, self._painted, alpha)
 
     @property
     def _colors(self) -> NDArray[np.uint8]:
@@ -129,15 +129,15 @@ class StreamResult(Segmentation):
     """The segmentation of one frame of a stream.
 
     Attributes:
-        frame: the very frame that the mask belongs to, as it was given.
-        sequence: its number, from 0; those missing were dropped for newer ones.
-        dropped: how many were, since the result before.
+        frame: the frame that was segmented, unchanged.
+        sequence: its number, from 0; missing numbers were dropped for newer frames.
+        dropped: frames dropped since the previous result.
     """
 
-    frame: Picture
+    frame: RgbArray
     sequence: int
     dropped: int
 
-    def overlay(self, image: Picture | None = None, alpha: float = 0.5) -> Picture:
-        """As :meth:`Segmentation.overlay`, over the frame itself where nothing else is given."""
+    def overlay(self, image: RgbArray | None = None, alpha: float = 0.5) -> RgbArray:
+        """As :meth:`Segmentation.overlay`, by default over the frame itself."""
         return super().overlay(self.frame if image is None else image, alpha)

@@ -1,4 +1,4 @@
-"""``Client.stream``: one thread sends frames as they come, the caller's own reads replies."""
+"""``Client.stream``: a thread sends frames as they come, the caller's thread reads the replies."""
 
 import contextlib
 import threading
@@ -9,61 +9,61 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from segclient.api.connection import Connection
-from segclient.api.exchange import MOST_UNANSWERED, Exchange
-from segclient.api.options import StreamOptions
+from segclient.api.parameters import StreamParameters
 from segclient.api.results import StreamResult
-from segclient.api.sockets import ended, keep_little_unsent, not_connected, socket_options
+from segclient.api.stream_session import MAX_UNANSWERED, StreamSession
+from segclient.api.websocket import closed_error, connect_error, connect_options, limit_unsent
 from segclient.errors import SegclientError
-from segclient.images import Picture
+from segclient.images import RgbArray
 
-# For the sender to notice that it is over; a camera gives it a frame before long.
-_JOIN_S = 2.0
+# Enough for the sender to notice the end: it waits for at most one more frame of a camera.
+_JOIN_TIMEOUT_S = 2.0
 
 
 def stream(
-    connection: Connection, frames: Iterable[Picture], options: StreamOptions, return_exceptions: bool
+    connection: Connection, frames: Iterable[RgbArray], parameters: StreamParameters, return_exceptions: bool
 ) -> Iterator[StreamResult | SegclientError]:
     """See :meth:`segclient.Client.stream`."""
-    exchange = Exchange(connection, options)
+    session = StreamSession(connection, parameters)
     with _connected(connection) as socket:
         try:
-            socket.send(exchange.configure())
-            while not exchange.is_configured:
-                exchange.receive(socket.recv())
-            with _Sender(socket, exchange, frames) as sender:
-                while not exchange.is_over:
-                    result = exchange.receive(socket.recv())
-                    sender.look_again()
+            socket.send(session.configure())
+            while not session.is_configured:
+                session.receive(socket.recv())
+            with _Sender(socket, session, frames) as sender:
+                while not session.is_finished:
+                    result = session.receive(socket.recv())
+                    sender.notify()
                     if isinstance(result, SegclientError) and not return_exceptions:
                         raise result
                     if result is not None:
                         yield result
         except ConnectionClosed as failure:
-            raise ended(failure, exchange) from None
+            raise closed_error(failure, session) from None
     if sender.failure:
         raise sender.failure
 
 
 def _connected(connection: Connection) -> ClientConnection:
     try:
-        socket = connect(**socket_options(connection))
+        socket = connect(**connect_options(connection))
     except (OSError, WebSocketException) as failure:
-        raise not_connected(failure, connection) from None
-    keep_little_unsent(socket.socket)
+        raise connect_error(failure, connection) from None
+    limit_unsent(socket.socket)
     return socket
 
 
 class _Sender:
-    """The thread that takes frames and sends them, in a ``with``; ``failure`` is what taking them ended with."""
+    """The thread that reads and sends frames; a context manager. ``failure``: the error of reading them, if any."""
 
-    def __init__(self, socket: ClientConnection, exchange: Exchange, frames: Iterable[Picture]) -> None:
+    def __init__(self, socket: ClientConnection, session: StreamSession, frames: Iterable[RgbArray]) -> None:
         self.failure: Exception | None = None
         self._socket = socket
-        self._exchange = exchange
+        self._session = session
         self._frames = frames
-        self._is_over = False
+        self._is_stopped = False
         self._changed = threading.Condition()
-        # A daemon: a camera that never gives another frame must not keep the program from ending.
+        # A daemon: a camera that blocks forever must not keep the program alive.
         self._thread = threading.Thread(target=self._run, name="segclient-stream", daemon=True)
 
     def __enter__(self) -> Self:
@@ -71,32 +71,32 @@ class _Sender:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._is_over = True
-        self.look_again()
-        self._thread.join(_JOIN_S)
+        self._is_stopped = True
+        self.notify()
+        self._thread.join(_JOIN_TIMEOUT_S)
 
-    def look_again(self) -> None:
-        """There may be room for another frame."""
+    def notify(self) -> None:
+        """Wake the sender: there may be room for another frame."""
         with self._changed:
             self._changed.notify()
 
     def _run(self) -> None:
-        with contextlib.suppress(ConnectionClosed):  # the reader hears of it, too
+        with contextlib.suppress(ConnectionClosed):  # the reader gets it as well
             try:
                 self._send_all()
             except ConnectionClosed:
                 raise
-            except Exception as error:  # of the caller's frames: raised where they are waited for
+            except Exception as error:  # of the caller's frames: raised by stream()
                 self.failure = error
-            self._socket.send(self._exchange.end())
+            self._socket.send(self._session.end())
 
     def _send_all(self) -> None:
         frames = iter(self._frames)
-        # Room first, then a frame: one that waited here would be old.
+        # Wait for room first, then take a frame: one taken before would be old by then.
         while self._has_room() and (frame := next(frames, None)) is not None:
-            self._socket.send(self._exchange.frame(frame))
+            self._socket.send(self._session.frame(frame))
 
     def _has_room(self) -> bool:
         with self._changed:
-            self._changed.wait_for(lambda: self._is_over or self._exchange.unanswered < MOST_UNANSWERED)
-        return not self._is_over
+            self._changed.wait_for(lambda: self._is_stopped or self._session.unanswered < MAX_UNANSWERED)
+        return not self._is_stopped

@@ -1,40 +1,29 @@
-"""The command line: its commands, and what it ends with."""
+"""The command line of ``segclient``: its commands and its exit statuses."""
 
 import argparse
 import os
 import sys
 from importlib.metadata import version
 
-from segclient.commands import (
-    folder as folder_command,
-)
-from segclient.commands import (
-    image as image_command,
-)
-from segclient.commands import (
-    video as video_command,
-)
-from segclient.commands import (
-    webcam as webcam_command,
-)
-from segclient.errors import GatewayError, PictureError, SegclientError, SettingsError
+from segclient.commands import folder, image, video, webcam
+from segclient.errors import GatewayError, ImageError, SegclientError, SettingsError
 
-DONE, SOME_FAILED, CANNOT, NO_GATEWAY, STOPPED = 0, 1, 2, 3, 130
+DONE, SOME_FAILED, UNUSABLE, NO_GATEWAY, STOPPED = 0, 1, 2, 3, 130
 
 _EPILOG = """\
 exit status:
   0    done
-  1    an image or a video, or some of a folder, could not be segmented
-  2    the command line or a setting cannot be used; nothing was written
-  3    the gateway is away, or refuses: a key, a model, a parameter
+  1    an image, a video, or some images of a folder could not be segmented
+  2    invalid command line or setting; nothing was written
+  3    the gateway is unreachable, or refuses a key, a model or a parameter
   130  stopped by Ctrl-C
 """
-# What the gateway says of the image itself: undecodable, too large, no image.
-_IMAGES_OWN = frozenset({400, 413, 415})
+# HTTP statuses about the image itself: undecodable, too large, not an image.
+_IMAGE_STATUSES = frozenset({400, 413, 415})
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return its exit status. Every error is one sentence on standard error."""
+    """Run one command and return its exit status. Errors are one sentence each on standard error."""
     options = create_parser().parse_args(arguments)
     try:
         return int(options.run_command(options))
@@ -42,11 +31,11 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"segclient: {error}", file=sys.stderr)
         return _status(error)
     except OSError as error:
-        if isinstance(error, BrokenPipeError):  # `segclient … | head`: whoever read has read enough
+        if isinstance(error, BrokenPipeError):  # `segclient … | head`: the reader has what it wanted
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return DONE
         print(f"segclient: {error}", file=sys.stderr)
-        return CANNOT
+        return UNUSABLE
     except KeyboardInterrupt:
         print("segclient: stopped", file=sys.stderr)
         return STOPPED
@@ -54,22 +43,22 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _status(error: SegclientError) -> int:
     if isinstance(error, SettingsError):
-        return CANNOT
-    if isinstance(error, PictureError) or (isinstance(error, GatewayError) and error.status in _IMAGES_OWN):
+        return UNUSABLE
+    if isinstance(error, ImageError) or (isinstance(error, GatewayError) and error.status in _IMAGE_STATUSES):
         return SOME_FAILED
     return NO_GATEWAY
 
 
 def create_parser() -> argparse.ArgumentParser:
-    """Every option and command."""
+    """The parser with every command."""
     parser = argparse.ArgumentParser(
         prog="segclient",
-        description="Images, folders, videos and cameras through a Segstack gateway.",
+        description="Segment images, folders, videos and cameras through a Segstack gateway.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"segclient {version('segclient')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (image_command, folder_command, video_command, webcam_command):
-        module.add_commands(commands)
+    for module in (image, folder, video, webcam):
+        module.add_parser(commands)
     return parser

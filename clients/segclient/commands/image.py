@@ -1,41 +1,43 @@
-"""``segclient image``: one image."""
+"""``segclient image``: segment one image."""
 
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
-from segclient.commands.files import write
-from segclient.commands.shared import add_command, asked, client
+from segclient.api.parameters import RenderParameters
+from segclient.commands.atomic_write import write_bytes
+from segclient.commands.shared import add_command, create_client, segment_parameters
 
 _FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
 _EXTENSIONS = {"mask": ".png", "color": ".png", "overlay": ".jpg", "json": ".json"}
 
 
-def add_commands(commands: argparse._SubParsersAction) -> None:
-    """``image``."""
-    image = add_command(commands, "image", _image, "segment one image", ("mask", "overlay", "color", "json"))
-    image.add_argument("image", help="a JPEG, PNG or WebP file; - is standard input")
-    image.add_argument("--output", metavar="FILE", help="default: IMAGE-mask.png and so on; - is standard output")
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add ``image``."""
+    parser = add_command(commands, "image", _image, "segment one image", ("mask", "overlay", "color", "json"))
+    parser.add_argument("image", help="a JPEG, PNG or WebP file; - reads standard input")
+    parser.add_argument(
+        "--output", metavar="FILE", help="default: IMAGE-mask.png and so on; - writes to standard output"
+    )
 
 
 def _image(options: argparse.Namespace) -> int:
-    wanted: dict[str, Any] = asked(options)
-    if options.kind == "overlay":
-        wanted["alpha"] = options.alpha
+    parameters: RenderParameters = segment_parameters(options)
+    if options.form == "overlay":
+        parameters["alpha"] = options.alpha
     stem = "image" if options.image == "-" else Path(options.image).stem
-    output = options.output or f"{stem}-{options.kind}{_EXTENSIONS[options.kind]}"
+    output = options.output or f"{stem}-{options.form}{_EXTENSIONS[options.form]}"
     suffix = Path(output).suffix.lower()
-    if options.kind != "json" and suffix in _FORMATS:
-        wanted["format"] = _FORMATS[suffix]
+    if options.form != "json" and suffix in _FORMATS:
+        parameters["format"] = _FORMATS[suffix]  # type: ignore[typeddict-item]
     image = sys.stdin.buffer.read() if options.image == "-" else options.image
-    with client(options) as gateway:
-        reply = gateway.render(image, options.kind, **wanted)
+    with create_client(options) as client:
+        reply = client.render(image, options.form, **parameters)
     if output == "-":
         sys.stdout.buffer.write(reply.body)
         sys.stdout.buffer.flush()
     else:
-        write(Path(output), reply.body)
-        took = f"{reply.timings.round_trip_ms:.0f} ms"
-        print(f"{output}: {options.kind} by {reply.model} version {reply.version} in {took}")
+        write_bytes(Path(output), reply.body)
+        elapsed = f"{reply.timings.round_trip_ms:.0f} ms"
+        print(f"{output}: {options.form} by {reply.model} version {reply.version} in {elapsed}")
     return 0

@@ -1,18 +1,23 @@
-"""What every command of the command line has in common: the gateway's options and what is asked of it."""
+"""What the commands share: the gateway's options, the parameters of a segmentation, progress bars, JSON lines."""
 
 import argparse
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from tqdm import tqdm
 
 from segclient.api.client import Client
 from segclient.api.connection import DEFAULT_URL, KEY_VARIABLE, URL_VARIABLE
 from segclient.api.results import Segmentation
 from segclient.errors import SettingsError
 
-# name, or name:version, or name@label, as the gateway's own settings write it.
+# name, name:version or name@label, the same syntax as in the gateway's settings.
 _MODEL = re.compile(r"(?P<model>[^:@]+)(:(?P<version>\d+)|@(?P<label>.+))?")
+# A terminal overwrites the bar; a log file keeps every line of it.
+_TERMINAL_INTERVAL_S, _LOG_INTERVAL_S = 0.1, 15.0
 
 
 def add_command(
@@ -20,47 +25,58 @@ def add_command(
     name: str,
     run: Callable[[argparse.Namespace], int],
     help_text: str,
-    kinds: tuple[str, ...],
+    forms: tuple[str, ...],
 ) -> argparse.ArgumentParser:
-    """A command that calls ``run`` with its options and ends with the status it gives; the first of ``kinds`` is the
-    default of ``--as``.
+    """Add a command with the options that all have; ``run`` returns its exit status.
+
+    ``forms`` are the choices of ``--form``, the default first.
     """
     parser = commands.add_parser(name, help=help_text, description=help_text[0].upper() + help_text[1:] + ".")
     parser.set_defaults(run_command=run)
-    parser.add_argument("--as", dest="kind", choices=kinds, default=kinds[0], help="default: %(default)s")
+    parser.add_argument("--form", choices=forms, default=forms[0], help="how the result looks (default: %(default)s)")
+    # Its former name.
+    parser.add_argument("--as", dest="form", choices=forms, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     parser.add_argument("--alpha", type=float, default=0.5, help="opacity of an overlay, 0 to 1 (default: %(default)s)")
     parser.add_argument("--model", metavar="NAME", help="or NAME:VERSION, or NAME@LABEL; default: the gateway's")
-    parser.add_argument("--classes", metavar="A,B", help="names or ids to keep; all else is ignored")
-    parser.add_argument("--min-confidence", type=float, metavar="P", help="less probable pixels are ignored, 0 to 1")
+    parser.add_argument("--classes", metavar="A,B", help="names or ids to keep; the others become the ignore id")
+    parser.add_argument("--min-confidence", type=float, metavar="P", help="ignore less probable pixels, 0 to 1")
     gateway = parser.add_argument_group("gateway")
     gateway.add_argument("--url", help=f"default: {URL_VARIABLE}, else {DEFAULT_URL}")
     gateway.add_argument(
-        "--api-key-file", type=Path, metavar="FILE", help=f"holds the key; default: the key in {KEY_VARIABLE}"
+        "--api-key-file", type=Path, metavar="FILE", help=f"read the API key from it; default: {KEY_VARIABLE}"
     )
-    gateway.add_argument("--ca", type=Path, metavar="FILE", help="an authority to trust: the ca.pem of `make cert`")
     gateway.add_argument(
-        "--timeout", type=float, default=30.0, metavar="S", help="of each step, in seconds (default: %(default)g)"
+        "--ca", type=Path, metavar="FILE", help="a certificate authority to trust: the ca.pem of `make cert`"
+    )
+    gateway.add_argument(
+        "--timeout",
+        type=float,
+        default=30.0,
+        metavar="S",
+        help="seconds for each step of a request (default: %(default)g)",
     )
     gateway.add_argument(
         "--patience",
         type=float,
         default=60.0,
         metavar="S",
-        help="seconds that a request may go on being refused by a busy or restarting gateway (default: %(default)g)",
+        help="seconds to retry a request that a busy or restarting gateway refuses (default: %(default)g)",
     )
     return parser
 
 
 def add_parallel(parser: argparse.ArgumentParser) -> None:
-    """``--parallel``."""
-    parser.add_argument("--parallel", type=int, default=4, metavar="N", help="requests at once (default: %(default)s)")
+    """Add ``--parallel``."""
+    parser.add_argument(
+        "--parallel", type=int, default=4, metavar="N", help="concurrent requests (default: %(default)s)"
+    )
 
 
-def client(options: argparse.Namespace) -> Client:
-    """For the gateway that the options name.
+def create_client(options: argparse.Namespace) -> Client:
+    """The client for the gateway that the options name.
 
     Raises:
-        SettingsError: they cannot be used.
+        SettingsError: an option is invalid.
     """
     key = None
     if options.api_key_file:
@@ -77,32 +93,45 @@ def client(options: argparse.Namespace) -> Client:
     return Client(options.url, api_key=key, ca=options.ca, timeout_s=options.timeout, patience_s=options.patience)
 
 
-def asked(options: argparse.Namespace) -> Any:
-    """The keyword arguments of the client's methods; what was left out is not among them.
+def segment_parameters(options: argparse.Namespace) -> Any:
+    """Keyword arguments for the client's methods: a ``SegmentParameters`` with only those that were given.
 
     Raises:
-        SettingsError: ``--model`` cannot be read.
+        SettingsError: ``--model`` or ``--alpha`` is invalid.
     """
-    wanted: dict[str, Any] = {}
+    parameters: dict[str, Any] = {}
     if options.model is not None:
-        found = _MODEL.fullmatch(options.model)
-        if not found:
+        match = _MODEL.fullmatch(options.model)
+        if not match:
             raise SettingsError(f"--model {options.model}: expected NAME, NAME:VERSION or NAME@LABEL")
-        wanted |= {name: value for name, value in found.groupdict().items() if value is not None}
-        if "version" in wanted:
-            wanted["version"] = int(wanted["version"])
+        parameters |= {name: value for name, value in match.groupdict().items() if value is not None}
+        if "version" in parameters:
+            parameters["version"] = int(parameters["version"])
     if options.classes is not None:
-        wanted["classes"] = [name.strip() for name in options.classes.split(",")]
+        parameters["classes"] = [name.strip() for name in options.classes.split(",")]
     if options.min_confidence is not None:
-        wanted["min_confidence"] = options.min_confidence
+        parameters["min_confidence"] = options.min_confidence
     if not 0 <= options.alpha <= 1:
         raise SettingsError(f"--alpha {options.alpha:g}: expected 0 to 1")
-    return wanted
+    return parameters
 
 
-def described(result: Segmentation, **more: Any) -> dict[str, Any]:
-    """What a JSON line says of a frame."""
+def progress_bar(description: str, unit: str, total: int | None, done: int = 0) -> tqdm:
+    """A bar with rate and remaining time, on standard error because results may go through a pipe."""
+    interval_s = _TERMINAL_INTERVAL_S if sys.stderr.isatty() else _LOG_INTERVAL_S
+    return tqdm(
+        desc=description,
+        total=total,
+        initial=done,
+        unit=unit,
+        mininterval=interval_s,
+        maxinterval=max(10.0, interval_s),
+    )
+
+
+def frame_summary(result: Segmentation, **more: Any) -> dict[str, Any]:
+    """The JSON line of a frame: model, the classes in it with their areas, and the time it took."""
     areas = result.areas
     classes = [{"id": c.id, "name": c.name, "area": round(areas[c.name], 6)} for c in result.classes if c.name in areas]
-    facts = {"model": result.model, "version": result.version, "classes": classes}
-    return {**more, **facts, "round_trip_ms": round(result.timings.round_trip_ms, 1)}
+    summary = {"model": result.model, "version": result.version, "classes": classes}
+    return {**more, **summary, "round_trip_ms": round(result.timings.round_trip_ms, 1)}

@@ -1,4 +1,4 @@
-"""``segclient video``: every frame of a video file, in order, at its rate and size."""
+"""``segclient video``: segment every frame of a video file, in order, at its rate and size."""
 
 import argparse
 import json
@@ -11,53 +11,59 @@ import numpy as np
 
 from segclient import parallel
 from segclient.api.client import Client
-from segclient.api.options import SegmentOptions
+from segclient.api.parameters import SegmentParameters
 from segclient.api.results import Segmentation
-from segclient.commands.files import beside
-from segclient.commands.progress import progress
-from segclient.commands.shared import add_command, add_parallel, asked, client, described
+from segclient.commands.atomic_write import replacing
+from segclient.commands.shared import (
+    add_command,
+    add_parallel,
+    create_client,
+    frame_summary,
+    progress_bar,
+    segment_parameters,
+)
 from segclient.errors import SettingsError
-from segclient.images import Mask, Picture, stretch
+from segclient.images import Mask, RgbArray, stretch
 from segclient.video import audio
 from segclient.video.files import VideoReader, VideoWriter, codec_of
 
 _SUFFIXES = {"overlay": ".mp4", "color": ".mp4", "mask": ".mkv", "json": ".jsonl"}
 
 
-def add_commands(commands: argparse._SubParsersAction) -> None:
-    """``video``."""
-    video = add_command(
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add ``video``."""
+    parser = add_command(
         commands, "video", _video, "segment every frame of a video file", ("overlay", "color", "mask", "json")
     )
-    video.add_argument("video", type=Path, help="whatever FFmpeg reads")
-    video.add_argument(
+    parser.add_argument("video", type=Path, help="any file that FFmpeg reads")
+    parser.add_argument(
         "--output",
         type=Path,
         metavar="FILE",
-        help="default: VIDEO-overlay.mp4 and so on; .mp4, .mov, .mkv or .avi, for a mask, lossless, .mkv or .avi, "
-        "for JSON lines any",
+        help="default: VIDEO-overlay.mp4 and so on; .mp4, .mov, .mkv or .avi; for --form mask, which is lossless, "
+        ".mkv or .avi; for --form json any",
     )
-    add_parallel(video)
+    add_parallel(parser)
 
 
 def _video(options: argparse.Namespace) -> int:
-    wanted = asked(options)
-    output = options.output or Path(f"{options.video.stem}-{options.kind}{_SUFFIXES[options.kind]}")
-    if options.kind != "json":
-        codec_of(output, lossless=options.kind == "mask")
+    parameters: SegmentParameters = segment_parameters(options)
+    output = options.output or Path(f"{options.video.stem}-{options.form}{_SUFFIXES[options.form]}")
+    if options.form != "json":
+        codec_of(output, lossless=options.form == "mask")
     if output.exists() and options.video.exists() and output.samefile(options.video):
-        raise SettingsError(f"--output {output} is the video itself; name another")
+        raise SettingsError(f"--output {output} is the video itself; choose another file")
     reader = VideoReader(options.video)
-    with client(options) as gateway:
-        gateway.models()
-        with beside(output) as temporary:
-            is_padded = _write(gateway, reader, temporary, options, wanted)
-            silent = _carry_sound_over(options.video, temporary) if options.kind in ("overlay", "color") else ""
-    print(f"{output}: {reader.count} frames at {reader.rate:g} a second")
+    with create_client(options) as client:
+        client.models()
+        with replacing(output) as temporary:
+            is_padded = _write(client, reader, temporary, options, parameters)
+            warning = _copy_sound(options.video, temporary) if options.form in ("overlay", "color") else ""
+    print(f"{output}: {reader.count} frames at {reader.rate:g} per second")
     if is_padded:
-        print("segclient: an odd size cannot be encoded; the last row or column is repeated", file=sys.stderr)
-    if silent:
-        print(f"segclient: {silent}", file=sys.stderr)
+        print("segclient: encoders need even sizes; the last row or column is repeated", file=sys.stderr)
+    if warning:
+        print(f"segclient: {warning}", file=sys.stderr)
     if reader.is_damaged:
         print(
             f"segclient: {options.video}: cannot be read beyond frame {reader.count} of {reader.announced}; repair or "
@@ -69,56 +75,56 @@ def _video(options: argparse.Namespace) -> int:
 
 
 def _write(
-    gateway: Client, reader: VideoReader, target: Path, options: argparse.Namespace, wanted: SegmentOptions
+    client: Client, reader: VideoReader, target: Path, options: argparse.Namespace, parameters: SegmentParameters
 ) -> bool:
-    """Whether frames had to be padded to an even size."""
-    draw = _DRAWERS.get(options.kind)
-    wanted["size"] = "model"  # stretched here, which costs less than sending it
+    """Segment and write all frames; returns whether they were padded to an even size."""
+    draw = _DRAW.get(options.form)
+    parameters["size"] = "model"  # stretched here, which costs less than sending the larger mask
 
-    def segmented(frame: Picture) -> tuple[Segmentation, Picture | None]:
-        result = gateway.segment(frame, **wanted)
+    def segment(frame: RgbArray) -> tuple[Segmentation, RgbArray | None]:
+        result = client.segment(frame, **parameters)
         return result, draw(result, frame, options.alpha) if draw else None
 
     with ExitStack() as open_files:
         if draw:
-            writer = open_files.enter_context(VideoWriter(target, reader.rate, lossless=options.kind == "mask"))
+            writer = open_files.enter_context(VideoWriter(target, reader.rate, lossless=options.form == "mask"))
         else:
             lines = open_files.enter_context(target.open("w"))
-        with progress(options.video.name, "frame", reader.announced or None) as bar:
-            for number, (result, picture) in enumerate(_results(segmented, reader, options.parallel)):
-                if picture is not None:
-                    writer.write(picture)
+        with progress_bar(options.video.name, "frame", reader.announced or None) as bar:
+            for number, (result, drawn) in enumerate(_in_order(segment, reader, options.parallel)):
+                if drawn is not None:
+                    writer.write(drawn)
                 else:
                     seconds = round(number / reader.rate, 6)
-                    lines.write(json.dumps(described(result, frame=number, seconds=seconds)) + "\n")
+                    lines.write(json.dumps(frame_summary(result, frame=number, seconds=seconds)) + "\n")
                 bar.update()
         return draw is not None and writer.is_padded
 
 
-def _results(
-    segmented: Callable[[Picture], tuple[Segmentation, Picture | None]], reader: VideoReader, count: int
-) -> Iterator[tuple[Segmentation, Picture | None]]:
-    for _, done in parallel.in_order(segmented, reader, count):
-        yield done.result()
+def _in_order(
+    segment: Callable[[RgbArray], tuple[Segmentation, RgbArray | None]], reader: VideoReader, count: int
+) -> Iterator[tuple[Segmentation, RgbArray | None]]:
+    for _, future in parallel.in_order(segment, reader, count):
+        yield future.result()
 
 
-def _ids(mask: Mask, frame: Picture) -> Picture:
+def _class_ids(mask: Mask, frame: RgbArray) -> RgbArray:
     return np.repeat(stretch(mask, *frame.shape[:2])[..., None], 3, 2)
 
 
-_DRAWERS: dict[str, Callable[[Segmentation, Picture, float], Picture]] = {
+_DRAW: dict[str, Callable[[Segmentation, RgbArray, float], RgbArray]] = {
     "overlay": lambda result, frame, alpha: result.overlay(frame, alpha),
     "color": lambda result, frame, alpha: result.stretched(*frame.shape[:2]).color(),
-    "mask": lambda result, frame, alpha: _ids(result.mask, frame),
+    "mask": lambda result, frame, alpha: _class_ids(result.mask, frame),
 }
 
 
-def _carry_sound_over(source: Path, video: Path) -> str:
-    """What there is to say where the sound could not be kept."""
-    if not audio.is_there():
-        return "sound, if there was any, is left out: keeping it needs ffmpeg (on Debian: apt install ffmpeg)"
+def _copy_sound(source: Path, video: Path) -> str:
+    """Copy the sound of ``source`` into ``video``; returns a warning where that was not possible."""
+    if not audio.is_available():
+        return "the sound, if any, was left out: keeping it needs ffmpeg (on Debian: apt install ffmpeg)"
     try:
-        audio.carry_over(source, video)
+        audio.copy_sound(source, video)
     except SettingsError as error:
         return str(error)
     return ""

@@ -1,4 +1,4 @@
-"""A video's sound, carried over to another by the ``ffmpeg`` program: OpenCV knows pictures alone."""
+"""Copies a video's sound into another with the ``ffmpeg`` program, because OpenCV reads and writes images only."""
 
 import shutil
 import subprocess
@@ -6,25 +6,25 @@ from pathlib import Path
 
 from segclient.errors import SettingsError
 
-# As it is; and where the container cannot hold it so, as AAC, which all of ours can.
+# Unchanged where the container can hold it, else as AAC, which all of ours can.
 _CODECS = ("copy", "aac")
 
 
-def is_there() -> bool:
+def is_available() -> bool:
     """Whether ``ffmpeg`` is installed."""
     return shutil.which("ffmpeg") is not None
 
 
-def carry_over(source: Path, video: Path) -> None:
-    """Add the sound of ``source``, if it has any, to ``video``, whose pictures stay as they are.
+def copy_sound(source: Path, video: Path) -> None:
+    """Add the sound of ``source``, if it has any, to ``video``, whose frames stay unchanged.
 
     Raises:
-        SettingsError: ffmpeg cannot; ``video`` is as it was.
+        SettingsError: ffmpeg failed; ``video`` is unchanged.
     """
     ffmpeg = shutil.which("ffmpeg")
     assert ffmpeg
     joined = video.with_name(f".tmp-sound-{video.name}")
-    said = ""
+    reason = ""
     try:
         for codec in _CODECS:
             command = [ffmpeg, "-nostdin", "-v", "error", "-y", "-i", _name(video), "-i", _name(source)]
@@ -33,12 +33,12 @@ def carry_over(source: Path, video: Path) -> None:
             if done.returncode == 0:
                 joined.replace(video)
                 return
-            said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+            reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
     finally:
         joined.unlink(missing_ok=True)
-    raise SettingsError(f"ffmpeg could not carry the sound of {source} over ({said}); the video is silent")
+    raise SettingsError(f"ffmpeg could not copy the sound of {source} ({reason}); the video is silent")
 
 
 def _name(path: Path) -> str:
-    """Never an option or a protocol, however the file is called."""
+    """Prefixed, so that ffmpeg never takes a file name for an option or a protocol."""
     return f"file:{path}"

@@ -1,4 +1,4 @@
-"""A camera as an iterator that always gives the newest frame."""
+"""A camera as an iterator over its newest frames."""
 
 import threading
 import time
@@ -8,30 +8,29 @@ from typing import Self
 import cv2
 import numpy as np
 
-from segclient.images import Picture
-from segclient.video.files import USUAL_RATE, open_capture
+from segclient.images import RgbArray
+from segclient.video.files import DEFAULT_RATE, open_capture
 
 
 class Camera:
-    """Frames, uint8 [H,W,3], RGB, of a camera, or of a video file played as if it were one; for a ``with``.
+    """Frames, uint8 [H,W,3], RGB, of a camera, or of a video file played at its own rate; a context manager.
 
-    Iterating waits for a frame newer than the one before; whoever is slower than the camera misses some, and never gets
-    an old one.
+    Iterating waits for a frame newer than the one before: a slow consumer misses frames, but never gets an old one.
 
     Args:
         source: a camera's number, from 0, or a video file.
 
     Raises:
-        PictureError: it cannot be opened.
+        ImageError: it cannot be opened.
     """
 
     def __init__(self, source: int | str = 0) -> None:
         self._capture = open_capture(source)
-        # A few frames wait in a camera's driver unless it is told otherwise.
+        # Drivers queue a few frames by default, which would be old.
         self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-        self.rate = self._capture.get(cv2.CAP_PROP_FPS) or USUAL_RATE
+        self.rate = self._capture.get(cv2.CAP_PROP_FPS) or DEFAULT_RATE
         self._is_file = not isinstance(source, int)
-        self._frame: Picture | None = None
+        self._frame: RgbArray | None = None
         self._is_over = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="segclient-camera", daemon=True)
@@ -44,14 +43,14 @@ class Camera:
         self.close()
 
     def close(self) -> None:
-        """Switch it off; iterating ends."""
+        """Release the camera; iterating ends."""
         self._is_over = True
         self._thread.join()
 
-    def __iter__(self) -> Iterator[Picture]:
+    def __iter__(self) -> Iterator[RgbArray]:
         return self
 
-    def __next__(self) -> Picture:
+    def __next__(self) -> RgbArray:
         with self._changed:
             self._changed.wait_for(lambda: self._frame is not None or self._is_over)
             if self._frame is None:

@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 import pytest
 
-from segclient import AsyncClient, GatewayError, Models, PictureError, Unreachable
+from segclient import AsyncClient, GatewayError, ImageError, Models, Unreachable
 
 
 def test_segment_and_models(url, photo, quarters) -> None:
@@ -65,7 +65,7 @@ def test_a_busy_gateway_is_asked_again(make_gateway, jpeg) -> None:
 def test_errors(url, unused_address) -> None:
     async def run() -> None:
         async with AsyncClient(url) as client:
-            with pytest.raises(PictureError, match="No such file"):
+            with pytest.raises(ImageError, match="No such file"):
                 await client.segment("nowhere.jpg")
         async with AsyncClient(f"http://{unused_address}") as client:
             with pytest.raises(Unreachable, match="make gateway"):

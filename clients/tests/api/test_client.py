@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import segclient
-from segclient import AsyncClient, ClassInfo, Client, GatewayError, PictureError, SettingsError, Unreachable
+from segclient import AsyncClient, ClassInfo, Client, GatewayError, ImageError, SettingsError, Unreachable
 from segstack_testing.waiting import wait_until
 
 
@@ -96,7 +96,7 @@ def test_errors_are_the_gateways_own_sentence(client) -> None:
     ],
 )
 def test_what_is_no_image_is_not_sent(client, serving, image, sentence) -> None:
-    with pytest.raises(PictureError, match=sentence):
+    with pytest.raises(ImageError, match=sentence):
         client.segment(image)
     assert not serving.predictions
 
@@ -203,16 +203,16 @@ def test_a_home_networks_certificate_is_trusted_by_its_authority(make_gateway, s
 
 
 def test_https_where_there_is_none_is_said(url, jpeg) -> None:
-    with Client(url.replace("http", "https")) as client, pytest.raises(Unreachable, match="no TLS is spoken there"):
+    with Client(url.replace("http", "https")) as client, pytest.raises(Unreachable, match="does not speak TLS"):
         client.segment(jpeg)
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"url": "ftp://here"}, "is no gateway's URL; expected"),
-        ({"url": "http://"}, "is no gateway's URL; expected"),
-        ({"url": "http://a:port"}, "is no URL"),
+        ({"url": "ftp://here"}, "is not a gateway's URL; expected"),
+        ({"url": "http://"}, "is not a gateway's URL; expected"),
+        ({"url": "http://a:port"}, "is not a URL"),
         ({"api_key": "schlüssel"}, "characters that no key has"),
         ({"timeout_s": 0}, "more than 0"),
         ({"patience_s": -1}, "a patience of -1 s: expected 0 or more"),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from segclient import AsyncClient, Client, GatewayError, PictureError, StreamClosed, Unreachable
+from segclient import AsyncClient, Client, GatewayError, ImageError, StreamClosed, Unreachable
 from segstack_testing.gateways import metric
 from segstack_testing.waiting import wait_until
 
@@ -139,7 +139,7 @@ def test_a_frames_error_stands_in_its_place_where_that_is_asked_for(stream, firs
 
 
 def test_what_is_no_frame_is_said_and_those_before_are_answered(stream) -> None:
-    with pytest.raises(PictureError, match=r"expected uint8 \[height, width, 3\]"):
+    with pytest.raises(ImageError, match=r"expected uint8 \[height, width, 3\]"):
         stream([*numbered(1), np.zeros((4, 4), np.uint8)])
 
 

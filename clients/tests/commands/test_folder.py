@@ -60,7 +60,7 @@ def test_the_tree_stays_and_each_image_has_a_line(photos, folder, lines, tmp_pat
     assert outputs(tmp_path / "results") == ["kitchen/one.png", "kitchen/shelf/two.png", "one.png", "results.jsonl"]
     assert sorted(line["file"] for line in lines()) == ["kitchen/one.png", "kitchen/shelf/two.png", "one.png"]
     assert all(line["output"] == line["file"] and line["version"] == 1 for line in lines())
-    assert "3 images are done, 0 failed" in capsys.readouterr().out
+    assert "3 images done, 0 failed" in capsys.readouterr().out
 
 
 def test_a_killed_run_goes_on_and_does_each_image_once(url, folder, lines, serving, gate, tmp_path) -> None:
@@ -108,7 +108,7 @@ def test_failures_are_listed_and_retried_alone(photos, folder, lines, serving, t
     (photos / "empty.jpg").touch()
     assert folder(photos) == 1
     told = capsys.readouterr()
-    assert "3 images are done, 2 failed" in told.out
+    assert "3 images done, 2 failed" in told.out
     assert re.search(r"segclient: broken\.jpg: .*JPEG, PNG or WebP", told.err)
     assert "--retry-failed" in told.err
     assert folder(photos) == 1, "they are not tried again unasked"
@@ -124,21 +124,21 @@ def test_failures_are_listed_and_retried_alone(photos, folder, lines, serving, t
 
 
 def test_json_lines_are_the_output(photos, folder, lines, tmp_path) -> None:
-    assert folder(photos, "--as", "json") == 0
+    assert folder(photos, "--form", "json") == 0
     assert outputs(tmp_path / "results") == ["results.jsonl"]
     assert all([c["name"] for c in line["classes"]] == ["car"] and line["width"] == 8 for line in lines())
 
 
 def test_overlays_are_jpegs_and_twins_keep_their_suffixes(photos, folder, tmp_path) -> None:
     cv2.imwrite(str(photos / "one.jpg"), np.zeros((8, 8, 3), np.uint8))
-    assert folder(photos, "--as", "overlay", "--alpha", "0.3") == 0
+    assert folder(photos, "--form", "overlay", "--alpha", "0.3") == 0
     assert outputs(tmp_path / "results")[-3:] == ["one.jpg.jpg", "one.png.jpg", "results.jsonl"]
 
 
 def test_results_of_other_options_or_others_files_are_not_mixed_up(photos, folder, tmp_path, capsys) -> None:
     assert folder(photos) == 0
-    assert folder(photos, "--as", "color") == 2
-    assert "holds results that were made with" in capsys.readouterr().err
+    assert folder(photos, "--form", "color") == 2
+    assert "holds results made with" in capsys.readouterr().err
     assert folder(photos, output=photos) == 2
     (tmp_path / "else").mkdir()
     (tmp_path / "else/thesis.txt").touch()
@@ -151,7 +151,7 @@ def test_two_runs_do_not_write_to_one_folder(photos, folder, tmp_path, capsys) -
     with (tmp_path / "results/results.jsonl").open("a") as journal:
         fcntl.flock(journal, fcntl.LOCK_EX)
         assert folder(photos) == 2
-    assert "another run writes there" in capsys.readouterr().err
+    assert "another run is writing to it" in capsys.readouterr().err
 
 
 def test_where_there_is_no_flock_only_this_command_is_not_to_be_had(url, photos, tmp_path) -> None:
@@ -163,7 +163,7 @@ def test_where_there_is_no_flock_only_this_command_is_not_to_be_had(url, photos,
 
     status, said = run("folder", photos, "--output", tmp_path / "results")
     assert (status, said.count("\n")) == (2, 1)
-    assert "which Windows has not: run segclient folder in WSL" in said
+    assert "which Windows lacks: run it under WSL" in said
     assert not (tmp_path / "results").exists()
     assert run("image", photos / "one.png", "--output", tmp_path / "one.png") == (0, "")
 

@@ -32,19 +32,19 @@ def image(url: str, folder: Path) -> Callable[..., int]:
     [("mask", "photo-mask.png", "P"), ("overlay", "photo-overlay.jpg", "RGB"), ("color", "photo-color.png", "RGB")],
 )
 def test_a_picture_beside_the_photo(image, folder, capsys, kind, name, mode) -> None:
-    assert image("photo.jpg", "--as", kind) == 0
+    assert image("photo.jpg", "--form", kind) == 0
     with Image.open(folder / name) as picture:
         assert (picture.size, picture.mode) == ((128, 96), mode)
     assert f"{name}: {kind} by shapes version 1 in" in capsys.readouterr().out
 
 
 def test_json(image, folder) -> None:
-    assert image("photo.jpg", "--as", "json", "--output", "deep/er/photo.json") == 0
+    assert image("photo.jpg", "--form", "json", "--output", "deep/er/photo.json") == 0
     assert json.loads((folder / "deep/er/photo.json").read_text())["width"] == 128
 
 
 def test_the_outputs_suffix_is_its_format(image, folder) -> None:
-    assert image("photo.jpg", "--as", "overlay", "--output", "overlay.webp") == 0
+    assert image("photo.jpg", "--form", "overlay", "--output", "overlay.webp") == 0
     with Image.open(folder / "overlay.webp") as picture:
         assert picture.format == "WEBP"
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from segclient import Camera, PictureError
+from segclient import Camera, ImageError
 from segclient.commands import webcam as webcam_command
 from segclient.commands.cli import main
 from segclient.video.files import VideoReader
@@ -22,7 +22,7 @@ def webcam(url: str) -> Callable[..., int]:
 
 
 def test_json_lines_say_what_is_seen(webcam, make_clip, capsys) -> None:
-    assert webcam(make_clip(frames=10, rate=20), "--as", "json") == 0
+    assert webcam(make_clip(frames=10, rate=20), "--form", "json") == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert lines
     assert {"car", "tree"} <= {c["name"] for c in lines[0]["classes"]}
@@ -57,14 +57,14 @@ def test_an_opencv_without_windows_says_how_to_get_one(webcam, make_clip, capsys
 
 
 def test_seconds_end_it(webcam, make_clip, capsys) -> None:
-    assert webcam(make_clip(frames=600), "--as", "json", "--seconds", "0.2") == 0
+    assert webcam(make_clip(frames=600), "--form", "json", "--seconds", "0.2") == 0
     assert capsys.readouterr().out
 
 
 def test_what_cannot_be_done_is_said(webcam, make_clip, capsys, tmp_path) -> None:
     assert webcam(make_clip()) == 2
-    assert "nobody would see the picture" in capsys.readouterr().err
-    assert webcam(tmp_path / "nowhere.mp4", "--as", "json") == 1
+    assert "nothing would show the result" in capsys.readouterr().err
+    assert webcam(tmp_path / "nowhere.mp4", "--form", "json") == 1
     assert webcam(make_clip(), "--output", "live.webm") == 2
 
 
@@ -79,7 +79,7 @@ def test_it_goes_on_when_the_gateway_has_restarted(
 
     with run_gateway() as running:
         address = str(running.client.base_url)
-        live = submit(webcam, clip, "--as", "json", "--output", output, "--patience", 120, url=address)
+        live = submit(webcam, clip, "--form", "json", "--output", output, "--patience", 120, url=address)
         wait_until(lambda: growing.exists() and growing.stat().st_size > 0)
     before = growing.stat().st_size
     with run_gateway(port=running.client.base_url.port):
@@ -103,5 +103,5 @@ class TestCamera:
             assert 1 <= sum(1 for _ in camera) <= 5
 
     def test_there_is_none(self, tmp_path: Path) -> None:
-        with pytest.raises(PictureError, match="camera 9 cannot be opened"):
+        with pytest.raises(ImageError, match="camera 9 cannot be opened"):
             Camera(9)

@@ -16,7 +16,7 @@ from contract.card import ModelCard
 from contract.signatures import TensorSpec, signatures
 from contract.wire import field, varint_field
 
-FILE_NAME = "tf_serving_warmup_requests"
+WARMUP_PATH = Path("assets.extra", "tf_serving_warmup_requests")  # in a version's folder
 
 _GREY = 114
 _DTYPE = {"uint8": 4, "string": 7}  # tensorflow.DataType

@@ -2,7 +2,6 @@
 
 import pytest
 
-import contract
 from contract import Signature, TensorSpec, mismatches, signatures
 
 
@@ -16,17 +15,6 @@ def test_the_five_signatures_of_a_two_class_model_at_32x48(card):
         "encoded": Signature({"image_bytes": strings}, {"mask": plane}),
         "describe": Signature({"query": strings}, {"model_card": strings}),
     }
-
-
-def test_their_names_are_constants(card):
-    names = [
-        contract.SERVING_DEFAULT,
-        contract.SCORES,
-        contract.PROBABILITIES,
-        contract.ENCODED,
-        contract.DESCRIBE,
-    ]
-    assert list(signatures(card)) == names
 
 
 def test_every_tensor_can_be_batched(card):

@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 from contract import SERVING_DEFAULT, ModelCard, publish, publish_without_card, signatures
 from contract.durable import sync, sync_tree
 from contract.folders import ENGINE_PATH
-from contract.repository.publish import WARMUP_PATH
+from contract.warmup import WARMUP_PATH
 from converter import images
 from converter.arguments import Options
 from converter.card import converted_card

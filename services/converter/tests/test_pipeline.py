@@ -15,8 +15,8 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from contract import ModelCard
 from contract.checksums import damage
 from contract.folders import CARD_PATH, ENGINE_PATH
-from contract.repository.publish import WARMUP_PATH
 from contract.serving_config.models_config import model_names
+from contract.warmup import WARMUP_PATH
 from converter import pipeline
 from converter.arguments import parse
 from converter.errors import ConverterError

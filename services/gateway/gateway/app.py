@@ -22,7 +22,7 @@ from gateway.rollout.catalog import Catalog
 from gateway.rollout.shadow import Shadow
 from gateway.routes import agreement, batch, health, metrics, models, pages, segment, stream
 from gateway.segmentation import Segmenter
-from gateway.serving_client import ServingClient
+from gateway.serving_client.client import ServingClient
 from gateway.settings import Settings
 from gateway.stream.streams import Streams
 

@@ -1,12 +1,12 @@
 """Every error the gateway answers with, and the one place that turns them into replies.
 
 GatewayError
-├── BadRequest            400  no image, a body that is no multipart
+├── BadRequest            400  no image, or invalid multipart
 ├── UndecodableImage      400  truncated or corrupt
 ├── Unauthorized          401  no API key
-├── Forbidden             403  not a key of ours
+├── Forbidden             403  an invalid API key
 ├── ForbiddenHost         403  a Host that is not allowed
-├── ForbiddenOrigin       403  a stream for a page of another site
+├── ForbiddenOrigin       403  a stream opened by a page of another site
 ├── NotFound              404  (from routing)
 ├── UnknownModel          404
 ├── UnknownVersion        404
@@ -16,7 +16,7 @@ GatewayError
 ├── InvalidParameter      422
 ├── RateLimited           429  with Retry-After
 ├── Overloaded            429  with Retry-After
-├── ClientGone            499  the caller hung up: for metrics and logs, nobody reads it
+├── ClientGone            499  the client closed the connection; for metrics and logs only
 ├── BadServingReply       502
 ├── NoModel               503  with Retry-After
 ├── ModelUnavailable      503  with Retry-After
@@ -25,7 +25,7 @@ GatewayError
 └── DeadlineExceeded      504
 """
 
-# ruff: noqa: N818 - named for what went wrong, as they read after `raise`
+# ruff: noqa: N818 - the names read well after `raise` without the suffix Error
 
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -37,16 +37,16 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
-# Sent as Retry-After: serving restarts and model loads are over in seconds, and so is a full queue.
+# Sent as Retry-After: serving restarts, model loads and full queues last seconds.
 RETRY_AFTER_S = 2
 
 
 class GatewayError(Exception):
-    """Base of what a caller is told: ``message`` says what was wrong and what to do, ``detail`` is for programs."""
+    """Base class: ``message`` says what was wrong and what to do, ``detail`` has its values for programs."""
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
-    # Of its class, unless the one who raises knows better.
+    # The class's, unless set on the instance.
     retry_after_s: int | None = None
 
     def __init__(self, message: str, **detail: Any) -> None:
@@ -62,31 +62,31 @@ class BadRequest(GatewayError):
 
 
 class UndecodableImage(GatewayError):
-    """The bytes begin like an image but cannot be decoded to the end."""
+    """The file begins like an image but cannot be decoded completely."""
 
     status, code = 400, "undecodable_image"
 
 
 class Unauthorized(GatewayError):
-    """No API key where one is needed."""
+    """No API key, and one is required."""
 
     status, code = 401, "unauthorized"
 
 
 class Forbidden(GatewayError):
-    """The API key is not, or no longer, one that is let in."""
+    """The API key is not valid, or no longer valid."""
 
     status, code = 403, "forbidden"
 
 
 class ForbiddenHost(GatewayError):
-    """The request is addressed to a host name that the gateway does not answer to."""
+    """The request's host name is not one that the gateway answers to."""
 
     status, code = 403, "forbidden_host"
 
 
 class ForbiddenOrigin(GatewayError):
-    """A page of another site wants to open a stream."""
+    """A page of another site tried to open a stream."""
 
     status, code = 403, "forbidden_origin"
 
@@ -98,7 +98,7 @@ class UnknownModel(GatewayError):
 
 
 class UnknownVersion(GatewayError):
-    """The model is there, this version of it is not."""
+    """The model has no such version."""
 
     status, code = 404, "unknown_version"
 
@@ -110,49 +110,49 @@ class BodyTimeout(GatewayError):
 
 
 class ImageTooLarge(GatewayError):
-    """More bytes or pixels than the settings allow."""
+    """The image has more bytes or pixels than the settings allow."""
 
     status, code = 413, "image_too_large"
 
 
 class UnsupportedImage(GatewayError):
-    """Not a JPEG, PNG or WebP by its first bytes."""
+    """The first bytes are not those of a JPEG, PNG or WebP."""
 
     status, code = 415, "unsupported_image"
 
 
 class InvalidParameter(GatewayError):
-    """A query parameter that does not exist or has a value outside its range."""
+    """A parameter does not exist, has a value outside its range, or contradicts another."""
 
     status, code = 422, "invalid_parameter"
 
 
 class RateLimited(GatewayError):
-    """More requests than this key, or this address, may send."""
+    """This key, or this address, sent more requests than it may."""
 
     status, code, retry_after_s = 429, "rate_limited", RETRY_AFTER_S
 
 
 class Overloaded(GatewayError):
-    """As many requests are in flight or waiting as the settings allow."""
+    """The settings allow no more requests in flight or waiting."""
 
     status, code, retry_after_s = 429, "overloaded", RETRY_AFTER_S
 
 
 class ClientGone(GatewayError):
-    """The caller closed the connection; the number is nginx's."""
+    """The client closed the connection; 499 is nginx's status for it."""
 
     status, code = 499, "client_gone"
 
 
 class BadServingReply(GatewayError):
-    """Serving answered something that breaks the contract."""
+    """Serving returned an error, or a reply that does not keep the contract."""
 
     status, code = 502, "bad_serving_reply"
 
 
 class NoModel(GatewayError):
-    """Nothing has been published yet."""
+    """No model has been published yet."""
 
     status, code, retry_after_s = 503, "no_model", RETRY_AFTER_S
 
@@ -164,13 +164,13 @@ class ModelUnavailable(GatewayError):
 
 
 class ServingUnavailable(GatewayError):
-    """Serving cannot be reached, or refuses work."""
+    """Serving cannot be reached, or is overloaded."""
 
     status, code, retry_after_s = 503, "serving_unavailable", RETRY_AFTER_S
 
 
 class ShuttingDown(GatewayError):
-    """The gateway has been told to stop."""
+    """The gateway is shutting down."""
 
     status, code, retry_after_s = 503, "shutting_down", RETRY_AFTER_S
 

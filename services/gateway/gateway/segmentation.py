@@ -22,7 +22,7 @@ from gateway.metrics import Metrics
 from gateway.results import outputs
 from gateway.results.outputs import Encoded
 from gateway.rollout.shadow import Shadow
-from gateway.serving_client import ServingClient
+from gateway.serving_client.client import ServingClient
 from gateway.serving_client.replies import Prediction, ServedModel
 
 Encode = Callable[[Image, Prediction, SegmentParameters], Encoded]
@@ -119,8 +119,8 @@ class Segmenter:
                 self._serving.segment,
                 prepare=prepare,
                 deadline=deadline,
-                want_confidence=parameters.min_confidence is not None,
-                asking=partial(asker.inference, timings),
+                signature=parameters.signature,
+                gate=partial(asker.inference, timings),
             )
             try:
                 prediction = await ask(canary or target)

@@ -32,7 +32,7 @@ def check(reply, status, code, says=""):
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_400_an_image_cut_in_half(client, photo, kind):
     data = encode(photo, kind)
-    check(client.post("/segment", content=data[: len(data) // 2]), 400, "undecodable_image", "cut off")
+    check(client.post("/segment", content=data[: len(data) // 2]), 400, "undecodable_image", "truncated")
 
 
 def test_400_no_body(client):

@@ -94,9 +94,9 @@ def parse(arguments: Sequence[str]) -> CommandLine:
     return CommandLine(Flags(**values), tuple(unknown))
 
 
-def usage() -> str:
+def usage(prog: str) -> str:
     """Every flag with its type, default and meaning."""
-    lines = ["usage: python -m serving", "Flags:"]
+    lines = [f"usage: {prog}", "Flags:"]
     for flag in fields(Flags):
         default = str(flag.default).lower() if flag.type is bool else repr(flag.default)
         lines.append(f"\t--{flag.name}={default}\t{flag.type.__name__}\t{flag.metadata['usage']}")  # type: ignore[union-attr]

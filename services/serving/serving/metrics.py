@@ -1,88 +1,93 @@
-"""Counters and histograms with labels, written in Prometheus's text format (exposition format 0.0.4).
+"""The server's metrics: TensorFlow Serving's under its own names, and two of ours.
 
-By hand, because TensorFlow Serving's counters do not end in ``_total``, as prometheus-client has every counter do.
+Names, labels and units are those of TensorFlow Serving 2.6.2 (``servables/tensorflow/util.cc``, the warm-up's and
+TensorFlow's SavedModel loader). As there, one process is one registry.
 """
 
-import bisect
-import itertools
-import threading
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+from serving import memory
+from serving.errors import from_exception
+from serving.prometheus import Counter, Histogram, gauge_lines
 
-# TensorFlow Serving's buckets for latencies: up to 10 us, then each limit 1.8 times the one before, to 20 minutes.
-LATENCY_LIMITS_US = tuple(10 * 1.8**i for i in range(33))
-_LIMIT_LABELS = (*(f"{limit:g}" for limit in LATENCY_LIMITS_US), "+Inf")
-
-Labels = Iterable[tuple[str, str]]
-
-
-class Counter:
-    """A count that only grows, for each combination of values of ``labels`` (names with spaces between them)."""
-
-    def __init__(self, name: str, meaning: str, labels: str) -> None:
-        self._name, self._meaning, self._labels = name, meaning, labels.split()
-        self._counts: dict[tuple[str, ...], int] = {}
-        self._lock = threading.Lock()
-
-    def add(self, *values: str, amount: int = 1) -> None:
-        """Count ``amount`` for these label values, given in the order of the labels."""
-        with self._lock:
-            self._counts[values] = self._counts.get(values, 0) + amount
-
-    def lines(self) -> Iterator[str]:
-        """The metric in the text format, line by line."""
-        with self._lock:
-            counts = list(self._counts.items())
-        yield from _head(self._name, self._meaning, "counter")
-        for values, count in counts:
-            yield f"{self._name}{_braced(zip(self._labels, values, strict=True))} {count}"
+REQUEST_COUNT = Counter(
+    ":tensorflow:serving:request_count", "Predict requests, by the code of their answer.", "model_name status"
+)
+REQUEST_LATENCY = Histogram(
+    ":tensorflow:serving:request_latency",
+    "Microseconds from a Predict request's arrival to its reply, where that was OK.",
+    "model_name API entrypoint",
+)
+LOAD_ATTEMPT_COUNT = Counter(
+    ":tensorflow:cc:saved_model:load_attempt_count", "Loads of SavedModels, by their outcome.", "model_path status"
+)
+LOAD_LATENCY = Counter(
+    ":tensorflow:cc:saved_model:load_latency", "Microseconds that loading SavedModels took.", "model_path"
+)
+WARMUP_LATENCY = Histogram(
+    ":tensorflow:serving:model_warmup_latency", "Microseconds that a warm-up took.", "model_path status"
+)
+_METRICS = (REQUEST_COUNT, REQUEST_LATENCY, LOAD_ATTEMPT_COUNT, LOAD_LATENCY, WARMUP_LATENCY)
 
 
-class Histogram:
-    """Durations in microseconds, for each combination of values of ``labels`` (names with spaces between them)."""
-
-    def __init__(self, name: str, meaning: str, labels: str) -> None:
-        self._name, self._meaning, self._labels = name, meaning, labels.split()
-        self._buckets: dict[tuple[str, ...], list[int]] = {}
-        self._sums: dict[tuple[str, ...], int] = {}
-        self._lock = threading.Lock()
-
-    def observe(self, *values: str, microseconds: int) -> None:
-        """Count one duration for these label values, given in the order of the labels."""
-        with self._lock:
-            buckets = self._buckets.setdefault(values, [0] * len(_LIMIT_LABELS))
-            buckets[bisect.bisect_left(LATENCY_LIMITS_US, microseconds)] += 1
-            self._sums[values] = self._sums.get(values, 0) + microseconds
-
-    def lines(self) -> Iterator[str]:
-        """The metric in the text format, line by line: cumulative buckets, sum and count."""
-        with self._lock:
-            series = [(values, list(buckets), self._sums[values]) for values, buckets in self._buckets.items()]
-        yield from _head(self._name, self._meaning, "histogram")
-        for values, buckets, total in series:
-            labels = list(zip(self._labels, values, strict=True))
-            for limit, count in zip(_LIMIT_LABELS, itertools.accumulate(buckets), strict=True):
-                yield f"{self._name}_bucket{_braced([*labels, ('le', limit)])} {count}"
-            yield f"{self._name}_sum{_braced(labels)} {total}"
-            yield f"{self._name}_count{_braced(labels)} {sum(buckets)}"
+@contextmanager
+def load_of(path: Path) -> Iterator[None]:
+    """Count the block as one load of the SavedModel at ``path``."""
+    started = time.perf_counter()
+    try:
+        yield
+    except Exception:
+        LOAD_ATTEMPT_COUNT.add(str(path), "fail")
+        raise
+    LOAD_ATTEMPT_COUNT.add(str(path), "success")
+    LOAD_LATENCY.add(str(path), amount=_microseconds_since(started))
 
 
-def gauge_lines(name: str, meaning: str, labels: str, values: Mapping[tuple[str, ...], int]) -> Iterator[str]:
-    """Figures that are looked up when they are asked for, in the text format, line by line."""
-    yield from _head(name, meaning, "gauge")
-    for label_values, value in values.items():
-        yield f"{name}{_braced(zip(labels.split(), label_values, strict=True))} {value}"
+@contextmanager
+def warmup_of(path: Path) -> Iterator[None]:
+    """Time the block as the warm-up of the SavedModel at ``path``."""
+    started = time.perf_counter()
+    try:
+        yield
+    except Exception as error:
+        WARMUP_LATENCY.observe(str(path), from_exception(error).code.name, microseconds=_microseconds_since(started))
+        raise
+    WARMUP_LATENCY.observe(str(path), "OK", microseconds=_microseconds_since(started))
 
 
-def _head(name: str, meaning: str, kind: str) -> Iterator[str]:
-    yield f"# HELP {name} {meaning}"
-    yield f"# TYPE {name} {kind}"
+@contextmanager
+def predict_request(name: str, is_known: Callable[[str], bool]) -> Iterator[None]:
+    """Count and time the block as one Predict request over gRPC for the model ``name``.
+
+    Requests for models that are not known count under the empty name: names come from clients, and every name ever
+    sent would stay in memory and in the page. TensorFlow Serving keeps them.
+    """
+    started = time.perf_counter()
+    status = "OK"
+    try:
+        yield
+        REQUEST_LATENCY.observe(name, "Predict", "GRPC", microseconds=_microseconds_since(started))
+    except Exception as error:
+        status = from_exception(error).code.name
+        raise
+    finally:
+        REQUEST_COUNT.add(name if is_known(name) else "", status)
 
 
-def _braced(labels: Labels) -> str:
-    return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in labels) + "}"
+def page(version_states: Mapping[tuple[str, ...], int]) -> str:
+    """Every metric in Prometheus's text format; ``version_states`` counts versions by model and state."""
+    lines = [line for metric in _METRICS for line in metric.lines()]
+    lines += gauge_lines(
+        ":segstack:serving:model_versions", "Versions ever seen, by their state.", "model_name state", version_states
+    )
+    resident = memory.resident_bytes()
+    if resident is not None:
+        lines += gauge_lines("process_resident_memory_bytes", "Resident memory size in bytes.", "", {(): resident})
+    return "\n".join(lines) + "\n"
 
 
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+def _microseconds_since(started: float) -> int:
+    return round((time.perf_counter() - started) * 1e6)

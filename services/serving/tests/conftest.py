@@ -13,9 +13,9 @@ from pathlib import Path
 import grpc
 import pytest
 
-from serving import quiet
+from serving.__main__ import import_tensorflow
 
-quiet.import_tensorflow()
+import_tensorflow()
 
 import tensorflow as tf  # noqa: E402
 from tensorflow_serving.apis import (  # noqa: E402

@@ -25,7 +25,7 @@ def test_from_nothing_to_a_second_version_and_down_again(
     )
     server.wait_for("Not TensorFlow Serving: the same gRPC protocol on TensorFlow ")
     server.wait_for("Could not find base path .*/models_repo/m for servable m: waiting")
-    assert "unknown argument: --bogus=1\nusage: python -m serving" in server.output
+    assert "unknown argument: --bogus=1\nusage: segstack serve" in server.output
     assert "ready" not in server.output
 
     publish("m", 1)

@@ -3,9 +3,8 @@
 import io
 import math
 import os
-import warnings
 import zipfile
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from types import SimpleNamespace
 
 import cv2
@@ -13,22 +12,13 @@ import numpy as np
 import pytest
 
 from contract import ClassInfo, ModelCard
+from contract.repository.publish import CARD_PATH
+from segstack_testing import small_model
 from trainer.datasets.dataset import Dataset, Item
-from trainer.datasets.sheet import GAP, MARGIN
+from trainer.datasets.drawing import GAP, MARGIN
 from trainer.inference.segmenter import Segmenter
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-RECIPE = """
-network: ddrnet23_slim
-data:
-  path: {data}
-  input_height: 64
-  input_width: 96
-  batch_size: 4
-optimizer: {{name: adamw, learning_rate: 0.002, warmup_steps: 0}}
-epochs: 1
-"""
 
 
 @pytest.fixture(scope="session")
@@ -88,57 +78,42 @@ def trainer(capsys):
 
 
 @pytest.fixture(scope="session")
-def drawn(tmp_path_factory):
+def drawn(make_once):
     """A drawn set as CVAT exports it: 96 images of 64x96."""
-    from trainer.sources.drawn.scenes import synthesize
-
-    folder = tmp_path_factory.mktemp("drawn") / "export"
-    synthesize(folder, images=96, height=64, width=96, seed=1)
-    return folder
+    return make_once("drawn", small_model.draw) / "export"
 
 
 @pytest.fixture(scope="session")
-def dataset(drawn, tmp_path_factory):
+def dataset(make_once):
     """The drawn set, imported."""
     from trainer.datasets.dataset import load_dataset
-    from trainer.sources.cvat.importer import import_cvat
 
-    folder = tmp_path_factory.mktemp("dataset") / "drawn"
-    import_cvat([drawn], folder)
-    return load_dataset(folder)
+    return load_dataset(make_once("drawn", small_model.draw) / "data")
 
 
 @pytest.fixture(scope="session")
 def recipe_file(dataset, tmp_path_factory):
-    """A recipe of one epoch over the drawn set."""
-    path = tmp_path_factory.mktemp("recipe") / "tiny.yaml"
-    path.write_text(RECIPE.format(data=dataset.root))
+    """A recipe of one epoch over the drawn set, the one that ``run`` was trained with."""
+    path = tmp_path_factory.mktemp("recipe") / "small.yaml"
+    path.write_text(small_model.RECIPE.format(data=dataset.root))
     return path
 
 
 @pytest.fixture(scope="session")
-def run(recipe_file, tmp_path_factory):
+def run(dataset, make_once):
     """What training that recipe leaves."""
-    from trainer.recipe import load_recipe
     from trainer.runs import load_run
-    from trainer.training.loop import train
 
-    folder = tmp_path_factory.mktemp("runs") / "tiny"
-    with warnings.catch_warnings():
-        # Keras has not followed NumPy 2 where it saves a variable: its __array__ takes no copy.
-        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning, module="keras")
-        train(load_recipe(recipe_file), folder)
-    return load_run(folder)
+    return load_run(make_once("trained", lambda folder: small_model.train(folder, dataset.root)) / "run")
 
 
 @pytest.fixture(scope="session")
-def published(run, tmp_path_factory):
+def published(run, dataset, make_once):
     """That run, exported: ``models_root``, ``folder`` of its version 1, and its ``card``."""
-    from trainer.export.publish import export_run
-
-    models_root = tmp_path_factory.mktemp("repository") / "models_repo"
-    version, card = export_run(run, "tiny", models_root, "test")
-    return SimpleNamespace(models_root=models_root, folder=Path(models_root, "tiny", str(version)), card=card)
+    folder = make_once("published", lambda folder: small_model.publish(folder, run.folder, dataset.root))
+    version = folder / "models_repo" / small_model.NAME / "1"
+    card = ModelCard.from_json((version / CARD_PATH).read_text())
+    return SimpleNamespace(models_root=folder / "models_repo", folder=version, card=card)
 
 
 @pytest.fixture(scope="session")

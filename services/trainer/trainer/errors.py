@@ -1,13 +1,33 @@
-"""What a person did that cannot work, said in one sentence."""
+"""Errors that end a command with one sentence, and words for such sentences."""
+
+from collections.abc import Collection
+from pathlib import Path
 
 
 class UserError(Exception):
-    """Something the person at the keyboard can mend; the message says what and how. Printed without traceback."""
+    """Something that the user can fix; the message says what and how. Printed without a traceback."""
 
     exit_status = 1
 
 
 class NotGoodEnoughError(UserError):
-    """Everything worked, and what was measured is below what was asked for: a status of its own, for scripts."""
+    """Everything worked, and a measured value is below the required one; its own exit status is for scripts."""
 
     exit_status = 3
+
+
+def require_absent(output: Path, option: str = "--output") -> None:
+    """Raise UserError when the file or folder that ``option`` names exists."""
+    if output.exists():
+        raise UserError(f"{output} exists already: name a new folder with {option}, or remove it first")
+
+
+def first_few(items: Collection[object], count: int = 3) -> str:
+    """``a, b, c, …``: the first ``count`` of ``items``."""
+    shown = [str(item) for _, item in zip(range(count), items, strict=False)]
+    return ", ".join([*shown, "…"] if len(items) > count else shown)
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 error``, ``2 errors``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

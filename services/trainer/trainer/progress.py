@@ -1,10 +1,17 @@
-"""Progress bars: what is done, how fast, and the time left."""
+"""Long work: progress bars with the speed and the time left, and threads."""
 
+import os
 import sys
-from collections.abc import Iterable
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import Any, TypeVar
 
 from tqdm import tqdm
+
+Source = TypeVar("Source")
+Result = TypeVar("Result")
 
 # A log file keeps every redraw, a terminal none.
 _SECONDS_BETWEEN_LINES_OF_A_LOG = 15.0
@@ -17,3 +24,23 @@ def progress(items: Iterable[Any] | None, doing: str, unit: str, total: int | No
     """
     seldom = 0.1 if sys.stderr.isatty() else _SECONDS_BETWEEN_LINES_OF_A_LOG
     return tqdm(items, doing, total, initial=done, unit=unit, mininterval=seldom, maxinterval=max(10.0, seldom))
+
+
+def in_threads(
+    function: Callable[[Source], Result], sources: Iterable[Source], workers: int | None = None
+) -> Generator[Result]:
+    """``map(function, sources)``, in order, with a few at work and no more than those held; closing it stops it.
+
+    There are as many ``workers`` as cores unless said otherwise.
+    """
+    workers = workers or os.cpu_count() or 1
+    waiting: deque[Future[Result]] = deque()
+    remaining = iter(sources)
+    executor = ThreadPoolExecutor(workers)
+    try:
+        waiting.extend(executor.submit(function, source) for source in islice(remaining, 4 * workers))
+        while waiting:
+            yield waiting.popleft().result()
+            waiting.extend(executor.submit(function, source) for source in islice(remaining, 1))
+    finally:
+        executor.shutdown(cancel_futures=True)

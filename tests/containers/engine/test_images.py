@@ -58,11 +58,6 @@ def test_the_gateways_image_is_small(inspect, engine: dict[str, str]) -> None:
 
 
 @every_image
-def test_sizes_are_printed(inspect, service: str) -> None:
-    print(f"{service}: {inspect(service)['Size'] / MEGABYTE:.0f} MB")
-
-
-@every_image
 def test_the_user_is_not_root(inspect, service: str) -> None:
     user, _, group = inspect(service)["Config"]["User"].partition(":")
     assert int(user) > 0

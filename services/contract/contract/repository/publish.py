@@ -14,12 +14,9 @@ from typing import Callable, Optional
 from contract import checksums, warmup
 from contract.card import CardError, ModelCard, check_model_name
 from contract.durable import sync, sync_tree
-from contract.folders import CARD_PATH as CARD_PATH  # who reads a card takes it from here
-from contract.folders import version_folders, versions
+from contract.folders import CARD_PATH, version_folders, versions
 from contract.repository.lock import TEMPORARY_PREFIX, clear_leftovers, locked
 from contract.serving_config import models_config
-
-WARMUP_PATH = Path("assets.extra", warmup.FILE_NAME)
 
 _log = logging.getLogger(__name__)
 
@@ -131,6 +128,6 @@ def _complete(folder: Path, card: Optional[ModelCard]) -> None:
     (folder / CARD_PATH).parent.mkdir(exist_ok=True)
     if card is not None and not (folder / CARD_PATH).exists():
         (folder / CARD_PATH).write_text(card.to_json(), encoding="utf-8")
-    if card is not None and not (folder / WARMUP_PATH).exists():
-        warmup.write(folder / WARMUP_PATH, card)
+    if card is not None and not (folder / warmup.WARMUP_PATH).exists():
+        warmup.write(folder / warmup.WARMUP_PATH, card)
     checksums.write(folder)

@@ -1,4 +1,4 @@
-"""The errors as OpenAPI shows them: by status, each with a reply as it really looks."""
+"""The errors as OpenAPI shows them: by status, each with an example that the gateway really returns."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ _EXAMPLES: dict[type[errors.GatewayError], tuple[str, dict[str, Any]]] = {
         {},
     ),
     errors.UndecodableImage: (
-        "the JPEG is cut off: it has no end after 20480 bytes; send the whole file",
+        "the JPEG is truncated: its 20480 bytes do not reach its end; send the whole file",
         {},
     ),
     errors.Unauthorized: (
@@ -47,8 +47,8 @@ _EXAMPLES: dict[type[errors.GatewayError], tuple[str, dict[str, Any]]] = {
         {"first_bytes": "47 49 46 38 39 61 01 00 01 00 80 00"},
     ),
     errors.InvalidParameter: (
-        f"/segment has no query parameter 'outptu'; did you mean 'output'? it takes {', '.join(_PARAMETERS)}",
-        {"parameter": "outptu", "available": _PARAMETERS},
+        f"/segment has no query parameter 'fomr'; did you mean 'form'? it takes {', '.join(_PARAMETERS)}",
+        {"parameter": "fomr", "available": _PARAMETERS},
     ),
     errors.RateLimited: (
         "key 'fleet' may send 20 requests a second; try again in 1 s",
@@ -71,7 +71,7 @@ _EXAMPLES: dict[type[errors.GatewayError], tuple[str, dict[str, Any]]] = {
         {"model": "road", "versions": {"3": "LOADING"}},
     ),
     errors.ServingUnavailable: (
-        "serving at localhost:8500 is away: failed to connect to all addresses",
+        "serving at localhost:8500 cannot be reached: failed to connect to all addresses",
         {},
     ),
     errors.ShuttingDown: (
@@ -86,7 +86,7 @@ _EXAMPLES: dict[type[errors.GatewayError], tuple[str, dict[str, Any]]] = {
 
 
 def error_responses(*kinds: type[errors.GatewayError]) -> dict[int | str, dict[str, Any]]:
-    """The ``responses`` argument of a route that can answer with ``kinds``."""
+    """The ``responses`` argument of a route that can return errors of ``kinds``."""
     responses: dict[int | str, dict[str, Any]] = {}
     for kind in kinds:
         message, detail = _EXAMPLES[kind]

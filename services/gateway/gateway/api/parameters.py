@@ -1,24 +1,49 @@
-"""What a segmentation can be asked for: the query string of ``POST /segment`` and ``POST /segment/batch``."""
+"""The parameters of a segmentation: the query string of ``POST /segment`` and ``POST /segment/batch``."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
+import contract
+from gateway.api.forms import FORMS, Form, ImageFormat
 from gateway.errors import InvalidParameter
 
-Output = Literal["mask", "color", "overlay", "json"]
-ImageFormat = Literal["png", "jpeg", "webp"]
+# The name that `form` had before; still accepted, and not in the API reference.
+OLD_NAME_OF_FORM = "output"
+
 Size = Literal["original", "model"]
 Rle = Literal["runs", "coco", "cvat", "labelstudio"]
 
-_DEFAULT_FORMAT: dict[Output, ImageFormat] = {"mask": "png", "color": "png", "overlay": "jpeg"}
-
-# Parameters that mean something for one output alone.
-_BELONGS_TO: dict[str, Output] = {"alpha": "overlay", "rle": "json", "polygons": "json"}
+_FORMATS = ", ".join(f"`{spec.formats[0]}` for {name}" for name, spec in FORMS.items() if spec.formats)
 
 
-class SegmentParameters(BaseModel):
-    """What ``POST /segment`` can be asked for; :meth:`check` holds the parameters against each other."""
+class TakesForm(BaseModel):
+    """Accepts ``output`` for ``form``."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rename_output(cls, given: Any) -> Any:
+        """``output`` as ``form``.
+
+        Raises:
+            InvalidParameter: both are given, with different values.
+        """
+        if not isinstance(given, Mapping) or OLD_NAME_OF_FORM not in given:
+            return given
+        renamed = dict(given)
+        old = renamed.pop(OLD_NAME_OF_FORM)
+        if renamed.setdefault("form", old) != old:
+            raise InvalidParameter(
+                f"form={str(renamed['form'])[:40]} and output={str(old)[:40]} are both given; output is the old name of "
+                "form, so leave it out",
+                parameter=OLD_NAME_OF_FORM,
+            )
+        return renamed
+
+
+class SegmentParameters(TakesForm):
+    """The parameters of ``POST /segment``; :meth:`check` refuses combinations that contradict each other."""
 
     model: Annotated[
         str | None, Field(min_length=1, description="A name from `/models`. Default: the default model.")
@@ -29,42 +54,37 @@ class SegmentParameters(BaseModel):
             ge=1,
             le=2**63 - 1,
             description="A version from `/models/{model}`. Default: the one with the gateway's default label, else the "
-            "newest loaded.",
+            "newest one loaded.",
         ),
     ] = None
     label: Annotated[
         str | None,
         Field(
             min_length=1,
-            description="A version by its label in serving, instead of `version`.",
+            description="The label of a version in serving, instead of `version`.",
             examples=["stable"],
         ),
     ] = None
-    output: Annotated[
-        Output,
-        Field(
-            description="`mask`: an indexed PNG; pixel value = class id, palette = class colours, 255 = ignored and "
-            "transparent, class names as JSON in the text chunk `segstack-classes`. `color`: class colours as RGB. "
-            "`overlay`: the photo with class colours laid over it. `json`: area, box and runs of each class."
-        ),
+    form: Annotated[
+        Form, Field(description=" ".join(f"`{name}`: {spec.description}" for name, spec in FORMS.items()))
     ] = "mask"
     format: Annotated[
         ImageFormat | None,
         Field(
-            description="Default: `png` for mask and color, `jpeg` for overlay. A mask is PNG only: JPEG would blur "
-            "class ids, WebP has no palette for them. `webp` is lossless for color. `json` has no format."
+            description=f"Of an image. Default: {_FORMATS}. A mask is PNG only: JPEG would blur class ids, WebP has no "
+            "palette for them. `webp` is lossless for color."
         ),
     ] = None
     alpha: Annotated[
         float, Field(ge=0, le=1, description="Overlay only: opacity of the colours, 0 to 1.", examples=[0.5])
     ] = 0.5
     size: Annotated[
-        Size, Field(description="`original`: as large as the image sent. `model`: as large as the model's input.")
+        Size, Field(description="`original`: the size of the image sent. `model`: the size of the model's input.")
     ] = "original"
     classes: Annotated[
         str | None,
         Field(
-            description="Names or ids to keep, separated by commas; all else becomes 255, ignored.",
+            description="Names or ids of the classes to keep, separated by commas; all others become 255, ignored.",
             examples=["person,car"],
         ),
     ] = None
@@ -73,17 +93,17 @@ class SegmentParameters(BaseModel):
         Field(
             ge=0,
             le=1,
-            description="Pixels whose class is less probable than this, 0 to 1, become 255, ignored. The model tells "
-            "probabilities apart in steps of 1/255.",
+            description="Pixels whose class is less probable than this, 0 to 1, become 255, ignored. The model's "
+            "probabilities have steps of 1/255.",
             examples=[0.8],
         ),
     ] = None
     rle: Annotated[
         Rle,
         Field(
-            description="JSON only: how `classes[].rle` is written. `runs`: start, length, … row by row. `coco`: "
-            "compressed, as pycocotools reads it. `cvat`: as CVAT's mask shapes are. `labelstudio`: as Label Studio's "
-            "brush is."
+            description="JSON only: the notation of `classes[].rle`. `runs`: start, length, … row by row. `coco`: "
+            "compressed, as pycocotools reads it. `cvat`: as in CVAT's mask shapes. `labelstudio`: as in Label "
+            "Studio's brush."
         ),
     ] = "runs"
     polygons: Annotated[
@@ -91,46 +111,58 @@ class SegmentParameters(BaseModel):
         Field(
             ge=0,
             le=100,
-            description="JSON only: adds `classes[].polygons`. 0 follows every pixel's edge; more leaves out points, "
-            "as long as the outline moves by at most so many pixels.",
+            description="JSON only: adds `classes[].polygons`. By how many pixels an outline may move so that it has "
+            "fewer points; 0 follows every pixel's edge.",
             examples=[1.5],
         ),
     ] = None
 
     def check(self) -> None:
-        """Refuse what each parameter allows and two together do not.
+        """Refuse parameters that are valid alone and contradict each other.
 
         Raises:
             InvalidParameter: names the parameter, and the one to use instead.
         """
-        for name, output in _BELONGS_TO.items():
-            if name in self.model_fields_set and self.output != output:
-                raise InvalidParameter(
-                    f"{name} has no effect on output={self.output}; use output={output}, or leave {name} out",
-                    parameter=name,
-                )
+        spec = FORMS[self.form]
+        for form, other in FORMS.items():
+            for name in other.options:
+                if name in self.model_fields_set and name not in spec.options:
+                    raise InvalidParameter(
+                        f"{name} has no effect on form={self.form}; use form={form}, or leave {name} out",
+                        parameter=name,
+                    )
         if self.version is not None and self.label is not None:
             raise InvalidParameter(
-                f"version={self.version} and label={self.label} are both given; give the one that should decide",
+                f"version={self.version} and label={self.label} are both given; leave one of them out",
                 parameter="label",
             )
-        if self.output == "json" and self.format:
+        if self.format and not spec.formats:
             raise InvalidParameter(
-                f"format={self.format}: output=json is no image; leave format out", parameter="format"
+                f"format={self.format}: form={self.form} is not an image; leave format out", parameter="format"
             )
-        if self.output == "mask" and self.format not in (None, "png"):
-            why = "JPEG blurs class ids into others" if self.format == "jpeg" else "WebP has no palette of classes"
+        if self.format and self.format not in spec.formats:
+            able = next(form for form, other in FORMS.items() if self.format in other.formats)
             raise InvalidParameter(
-                f"format={self.format}: {why}, so a mask is PNG only; use format=png, or output=color",
+                f"format={self.format}: {spec.refusals[self.format]}; use format={spec.formats[0]}, or form={able}",
                 parameter="format",
             )
 
     @property
+    def signature(self) -> str:
+        """The contract's signature that has what the reply is made of."""
+        return FORMS[self.form].signature if self.min_confidence is None else contract.SCORES
+
+    @property
     def image_format(self) -> ImageFormat | None:
-        """The format of the reply's image; None for JSON."""
-        return self.format or _DEFAULT_FORMAT.get(self.output)
+        """The format of the reply's image; None if the reply is not an image."""
+        return self.format or next(iter(FORMS[self.form].formats), None)
+
+    @property
+    def media_type(self) -> str:
+        """The reply's."""
+        return FORMS[self.form].media_type_of(self.image_format)
 
     @property
     def extension(self) -> str:
         """Of a file that holds the reply, without its dot."""
-        return {"png": "png", "jpeg": "jpg", "webp": "webp", None: "json"}[self.image_format]
+        return FORMS[self.form].extension_of(self.image_format)

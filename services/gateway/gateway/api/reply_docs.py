@@ -1,6 +1,8 @@
-"""Replies as OpenAPI shows them, each as it really was for a photo of 8x4 pixels with a car and a tree."""
+"""Examples of replies for OpenAPI: real ones, for a photo of 8x4 pixels with a car and a tree."""
 
 from typing import Any
+
+BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 
 SEGMENTATION: dict[str, Any] = {
     "model": "shapes",
@@ -32,7 +34,7 @@ SEGMENTATION: dict[str, Any] = {
     ],
 }
 
-# `rle` of the car, and `polygons`, as they are asked for.
+# The car's `rle` and `polygons` for other values of those parameters.
 RLE: dict[str, Any] = {
     "coco": {"size": [4, 8], "counts": "02200000`0"},
     "cvat": [0, 8, 0, 0, 3, 1],
@@ -49,7 +51,7 @@ MANIFEST: dict[str, Any] = {
 
 
 def segmentation_examples() -> dict[str, Any]:
-    """The examples of ``output=json``, by a name of each: as it is by default, and with every other notation."""
+    """Examples of ``form=json`` by name: the default, then every other notation."""
     others = {
         f"rle={name}": {**SEGMENTATION, "classes": [{**SEGMENTATION["classes"][0], "rle": runs}]}
         for name, runs in RLE.items()
@@ -57,6 +59,6 @@ def segmentation_examples() -> dict[str, Any]:
     outlined = {**SEGMENTATION, "classes": [{**SEGMENTATION["classes"][0], "polygons": POLYGONS}]}
     examples = {"classes=car,tree": SEGMENTATION, "polygons=0": outlined, **others}
     return {
-        name: {"summary": f"output=json&{name}" + ("" if "classes" in name else "&classes=car"), "value": value}
+        name: {"summary": f"form=json&{name}" + ("" if "classes" in name else "&classes=car"), "value": value}
         for name, value in examples.items()
     }

@@ -1,4 +1,4 @@
-"""The shapes of requests and replies, as OpenAPI shows them."""
+"""The schemas of replies, as OpenAPI shows them."""
 
 from typing import Annotated, Any, Literal
 
@@ -8,13 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field
 class ErrorBody(BaseModel):
     """What was wrong, what was expected and what to do."""
 
-    code: Annotated[str, Field(description="Stable, for programs.")]
+    code: Annotated[str, Field(description="For programs; does not change between versions.")]
     message: Annotated[str, Field(description="For people.")]
-    detail: Annotated[dict[str, Any], Field(description="Facts behind the message; differs by code.")]
+    detail: Annotated[dict[str, Any], Field(description="The values in the message; which ones depends on the code.")]
 
 
 class ErrorReply(BaseModel):
-    """Every error, whatever its status."""
+    """Every error, of any status."""
 
     error: ErrorBody
 
@@ -25,7 +25,7 @@ class ClassSummary(BaseModel):
     id: Annotated[int, Field(description="The pixel value in masks.", examples=[1])]
     name: Annotated[str, Field(examples=["car"])]
     color: Annotated[tuple[int, int, int], Field(description="Red, green, blue, 0 to 255.", examples=[[220, 60, 60]])]
-    background: Annotated[bool, Field(description="Class 0 where it is named so: overlays leave it unpainted.")]
+    background: Annotated[bool, Field(description="True for a class 0 named background: overlays do not paint it.")]
 
 
 class CocoRle(BaseModel):
@@ -46,8 +46,8 @@ class ClassRegion(ClassSummary):
     rle: Annotated[
         list[int] | CocoRle,
         Field(
-            description="As `rle` asks. `runs`: start, length, start, length, … A start is the zero-based pixel index "
-            "y * width + x; starts rise; a run goes on over the end of a row. In NumPy: "
+            description="In the notation that `rle` selects. `runs`: start, length, start, length, … A start is the "
+            "zero-based pixel index y * width + x; starts ascend; a run may continue over the end of a row. In NumPy: "
             "`mask.reshape(-1)[start : start + length] = id`. `coco`: for pycocotools.mask.decode. `cvat`: the "
             "`points` of a shape of type mask, for cvat_sdk.masks.decode_mask. `labelstudio`: the `rle` of a brush "
             "with `format: rle`, for label_studio_sdk.converter.brush.decode_rle.",
@@ -57,16 +57,16 @@ class ClassRegion(ClassSummary):
     polygons: Annotated[
         list[list[list[tuple[int, int]]]] | None,
         Field(
-            description="There when `polygons` asks. One polygon for each connected part: its outline, then the holes "
-            "in it, each a list of x, y. They follow the pixels' edges, so one pixel is a square of four points; "
-            "fill by the even-odd rule.",
+            description="If `polygons` is given. One polygon for each connected component: its outline, then its "
+            "holes, each a list of x, y. They follow the pixels' edges, so one pixel is a square of four points; fill "
+            "them by the even-odd rule.",
             examples=[[[[[12, 40], [108, 40], [108, 104], [12, 104]]]]],
         ),
     ] = None
 
 
 class Segmentation(BaseModel):
-    """``output=json``: the classes present, by id. Pixels of none of them are ignored (255)."""
+    """``form=json``: the classes present, by id. All other pixels are ignored (255)."""
 
     model: Annotated[str, Field(examples=["shapes"])]
     version: Annotated[int, Field(examples=[1])]
@@ -77,67 +77,76 @@ class Segmentation(BaseModel):
 
 
 class BatchImage(BaseModel):
-    """What became of one image of a batch."""
+    """The outcome for one image of a batch."""
 
     file: Annotated[str, Field(description="Its name as sent.", examples=["photo.jpg"])]
-    entry: Annotated[str, Field(description="Its result's name in the zip.", examples=["photo.png"])]
-    status: Annotated[int, Field(description="What `/segment` would have answered with.", examples=[200])]
-    model: Annotated[str | None, Field(description="Who answered; null for an error.", examples=["shapes"])]
+    entry: Annotated[str, Field(description="The name of its result in the zip.", examples=["photo.png"])]
+    status: Annotated[int, Field(description="The status that `/segment` would have returned.", examples=[200])]
+    model: Annotated[str | None, Field(description="The model that answered; null for an error.", examples=["shapes"])]
     version: Annotated[int | None, Field(examples=[1])]
 
 
 class BatchManifest(BaseModel):
-    """``manifest.json``, a zip's last entry: the images in the order in which they were sent."""
+    """``manifest.json``, the last entry of a zip: the images in the order in which they were sent."""
 
     images: list[BatchImage]
 
 
 class ModelList(BaseModel):
-    """The models configured, whether loaded or not."""
+    """The models configured, loaded or not."""
 
-    default: Annotated[str | None, Field(description="Answers when none is asked for; null when there is none.")]
+    default: Annotated[
+        str | None, Field(description="The model that answers requests without `model`; null if there is none.")
+    ]
     models: list[str]
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"default": "shapes", "models": ["shapes", "road"]}]})
 
 
 class VersionState(BaseModel):
-    """One version as serving sees it."""
+    """One version as serving reports it."""
 
     version: Annotated[int, Field(examples=[3])]
     state: Annotated[
         str,
         Field(
-            description="START, LOADING, AVAILABLE, UNLOADING or END; only AVAILABLE ones answer.",
+            description="START, LOADING, AVAILABLE, UNLOADING or END; only AVAILABLE versions answer.",
             examples=["AVAILABLE"],
         ),
     ]
-    error: Annotated[str, Field(description="Why it failed to load; empty when it did not.", examples=[""])]
+    error: Annotated[str, Field(description="Why it failed to load; else empty.", examples=[""])]
     labels: Annotated[
         list[str],
-        Field(description="What `label` may ask for it by, as far as models.config says.", examples=[["stable"]]),
+        Field(description="Its labels in models.config, for `label`.", examples=[["stable"]]),
     ]
 
 
 class Quality(BaseModel):
-    """What the model scored when it was exported; intersection over union, 0 to 1."""
+    """The model's metrics at export; intersection over union, 0 to 1."""
 
     miou: Annotated[float, Field(examples=[0.86])]
     per_class_iou: Annotated[
-        dict[str, float | None], Field(description="null: in neither labels nor predictions.", examples=[{"car": 0.91}])
+        dict[str, float | None],
+        Field(description="null: the class is in neither labels nor predictions.", examples=[{"car": 0.91}]),
     ]
     split: Annotated[str, Field(examples=["test"])]
     images: Annotated[int, Field(examples=[60])]
 
 
 class ModelReply(BaseModel):
-    """A model: its versions, and what the one that answers says about itself."""
+    """A model: its versions, and the card of the version that answers by default."""
 
     name: Annotated[str, Field(examples=["shapes"])]
-    version: Annotated[int, Field(description="Answers who names none, and is what the rest describes.", examples=[3])]
+    version: Annotated[
+        int,
+        Field(
+            description="The version that answers requests without `version`; the other fields describe it.",
+            examples=[3],
+        ),
+    ]
     label: Annotated[
         str | None,
-        Field(description="GATEWAY_DEFAULT_LABEL, if that is why it answers; null: it is the newest.", examples=[None]),
+        Field(description="GATEWAY_DEFAULT_LABEL, if that selects it; null: it is the newest.", examples=[None]),
     ]
     versions: Annotated[list[VersionState], Field(description="Newest first.")]
     architecture: Annotated[str, Field(examples=["ddrnet23_slim"])]
@@ -148,8 +157,12 @@ class ModelReply(BaseModel):
     metrics: Quality | None
     precision: Annotated[str, Field(examples=["fp32"])]
     parameters: Annotated[int | None, Field(examples=[5_695_987])]
-    flops: Annotated[int | None, Field(description="For one image; a multiply-add is two.", examples=[4_500_000_000])]
-    derived_from: Annotated[str | None, Field(description="name:version it was converted from.", examples=[None])]
+    flops: Annotated[
+        int | None, Field(description="For one image; a multiply-add counts as two.", examples=[4_500_000_000])
+    ]
+    derived_from: Annotated[
+        str | None, Field(description="The name:version that it was converted from.", examples=[None])
+    ]
     created_at: str | None
 
 
@@ -164,4 +177,4 @@ class Ready(BaseModel):
 
     status: Literal["ready"] = "ready"
     model: Annotated[str, Field(examples=["shapes"])]
-    version: Annotated[int, Field(description="Answers who names none.", examples=[3])]
+    version: Annotated[int, Field(description="The version that answers requests without `version`.", examples=[3])]

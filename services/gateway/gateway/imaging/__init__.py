@@ -1,1 +1,1 @@
-"""Images and masks. Pure functions: headers, EXIF, decode, resize, palette, PNG."""
+"""Images and masks, as pure functions: headers, EXIF, decoding, resizing, palette, PNG."""

@@ -1,6 +1,6 @@
-"""Which way up a picture is: the orientation its EXIF data gives (EXIF 3.0, section 4.6.5.1.6; TIFF 6.0, section 2).
+"""Orientation of an image by its EXIF data (EXIF 3.0, section 4.6.5.1.6; TIFF 6.0, section 2).
 
-Read here, for all formats alike, rather than by the decoder: OpenCV leaves animations as they lie.
+Read here, in the same way for all formats, and not by the decoder: OpenCV does not rotate animations.
 """
 
 import struct
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from gateway.imaging.headers import ImageFormat, exif_block
 
 _ORIENTATION, _SHORT = 0x0112, 3
-_AS_IT_LIES = 1
-# What makes an upright picture of a stored one: transposed first, then flipped about the axes OpenCV numbers so.
+_AS_STORED = 1
+# How to turn a stored image upright: transpose it or not, then flip it about the axes of this OpenCV code.
 _BOTH, _ROWS, _COLUMNS = -1, 0, 1
 _TURNS: dict[int, tuple[bool, int | None]] = {
     2: (False, _COLUMNS),
@@ -27,7 +27,7 @@ _TURNS: dict[int, tuple[bool, int | None]] = {
 
 
 def upright(image: NDArray[np.uint8], data: bytes, kind: ImageFormat) -> NDArray[np.uint8]:
-    """``image``, uint8 [H,W,3], as a viewer shows the file ``data`` that it was decoded from."""
+    """``image``, uint8 [H,W,3], as a viewer shows the file ``data`` from which it was decoded."""
     transposed, flip = _TURNS.get(orientation(exif_block(data, kind)), (False, None))
     if transposed:
         image = np.asarray(cv2.transpose(image), np.uint8)
@@ -35,17 +35,17 @@ def upright(image: NDArray[np.uint8], data: bytes, kind: ImageFormat) -> NDArray
 
 
 def orientation(block: bytes) -> int:
-    """1 to 8 from a TIFF structure; 1, as it lies, where it says nothing or nothing sensible."""
+    """1 to 8 from a TIFF structure; 1, as stored, if it has no valid orientation."""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(block[:4])
     if order is None:
-        return _AS_IT_LIES
+        return _AS_STORED
     try:
         (start,) = struct.unpack_from(f"{order}I", block, 4)
         (count,) = struct.unpack_from(f"{order}H", block, start)
         for entry in range(start + 2, start + 2 + 12 * count, 12):
             tag, kind, values, value = struct.unpack_from(f"{order}HHIH", block, entry)
             if tag == _ORIENTATION:
-                return value if (kind, values) == (_SHORT, 1) and 1 <= value <= 8 else _AS_IT_LIES
-    except struct.error:  # it ends before it should
+                return value if (kind, values) == (_SHORT, 1) and 1 <= value <= 8 else _AS_STORED
+    except struct.error:  # cut off
         pass
-    return _AS_IT_LIES
+    return _AS_STORED

@@ -1,7 +1,7 @@
-"""What an image says about itself before it is decoded: format, size, and whether all of it is there.
+"""An image's format and size, and whether the file is complete, from its bytes before it is decoded.
 
-Decoders believe a header's size (a 17 KiB PNG can become 412 MiB) and quietly fill in what a cut file lacks,
-so both questions are answered here, from the bytes alone.
+Decoders trust a header's size (a 17 KiB PNG can become 412 MiB) and silently fill in what a truncated file lacks, so
+both are checked here.
 """
 
 import re
@@ -15,22 +15,22 @@ from gateway.errors import UndecodableImage, UnsupportedImage
 ImageFormat = Literal["jpeg", "png", "webp"]
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-# In the first letter of a chunk's type (PNG, section 5.4): a decoder may leave the chunk out.
+# In the first letter of a chunk's type (PNG, section 5.4): a decoder may skip the chunk.
 _ANCILLARY = 0x20
 
-# Real files have tens of segments or chunks, thousands at the most, and progressive JPEGs about ten scans. Only an
-# attacker sends millions to walk through, or thousands of scans of nothing: at 49 megapixels each costs the decoder
-# 3 ms and the sender 100 bytes.
+# Real files have tens of segments or chunks, thousands at most, and progressive JPEGs about ten scans. Only an attack
+# has millions of them, or thousands of empty scans: at 49 megapixels each costs the decoder 3 ms and the sender 100
+# bytes.
 _MAX_PARTS = 100_000
 _MAX_SCANS = 100
 
 _EXIF = b"Exif\0\0"
 
-# JPEG markers (ITU-T T.81, table B.1). SOF0-15 are frame headers, save DHT, JPG and DAC in their midst.
+# JPEG markers (ITU-T T.81, table B.1). SOF0-15 are frame headers, except DHT, JPG and DAC among them.
 _FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _START_OF_SCAN, _END_OF_IMAGE, _APP1 = 0xDA, 0xD9, 0xE1
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # TEM, RST0-7, SOI: no length follows
-# Within a scan, FF00 is a stuffed byte, FFD0-D7 a restart and FFFF padding; anything else ends the scan.
+# Within a scan, FF00 is a stuffed byte, FFD0-D7 a restart marker and FFFF padding; any other marker ends the scan.
 _PADDING = re.compile(rb"\xff*")
 _SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
@@ -45,7 +45,7 @@ class ImageHeader:
 
 
 def read_header(data: bytes) -> ImageHeader:
-    """Format and size by the first bytes.
+    """Format and size, from the first bytes.
 
     Raises:
         UnsupportedImage: neither JPEG, PNG nor WebP.
@@ -54,12 +54,14 @@ def read_header(data: bytes) -> ImageHeader:
     kind = sniff(data)
     width, height = {"jpeg": _jpeg_size, "png": _png_size, "webp": _webp_size}[kind](data)
     if width < 1 or height < 1:
-        raise UndecodableImage(f"the {kind.upper()} header says {width}x{height} pixels; expected at least 1x1")
+        raise UndecodableImage(
+            f"the {kind.upper()} header gives a size of {width}x{height} pixels; expected at least 1x1"
+        )
     return ImageHeader(kind, width, height)
 
 
 def sniff(data: bytes) -> ImageFormat:
-    """The format by its magic bytes; what the sender calls it does not matter.
+    """The format by its magic bytes; the sender's Content-Type does not matter.
 
     Raises:
         UnsupportedImage: neither JPEG, PNG nor WebP.
@@ -77,20 +79,20 @@ def sniff(data: bytes) -> ImageFormat:
 
 
 def check_complete(data: bytes, kind: ImageFormat) -> None:
-    """Hold the file against its own structure: JPEG up to EOI, PNG up to IEND, WebP up to the RIFF length.
+    """Check that the file reaches its own end: JPEG its EOI, PNG its IEND, WebP its RIFF length.
 
     Raises:
-        UndecodableImage: it ends before that.
+        UndecodableImage: it is truncated.
     """
     complete = {"jpeg": _jpeg_complete, "png": _png_complete, "webp": _webp_complete}[kind](data)
     if not complete:
         raise UndecodableImage(
-            f"the {kind.upper()} is cut off: it has no end after {len(data)} bytes; send the whole file"
+            f"the {kind.upper()} is truncated: its {len(data)} bytes do not reach its end; send the whole file"
         )
 
 
 def exif_block(data: bytes, kind: ImageFormat) -> bytes:
-    """The TIFF structure of the file's EXIF data; empty where there is none."""
+    """The TIFF structure of the file's EXIF data; empty if there is none."""
     match kind:
         case "jpeg":
             for marker, start, end in _jpeg_segments(data):
@@ -105,16 +107,16 @@ def exif_block(data: bytes, kind: ImageFormat) -> bytes:
         case "webp":
             for chunk, start, end in _webp_chunks(data):
                 if chunk == b"EXIF":
-                    return data[start:end].removeprefix(_EXIF)  # as some write it, though it is JPEG's
+                    return data[start:end].removeprefix(_EXIF)  # some writers add it, though only JPEG has it
     return b""
 
 
 def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Marker, start and end of each segment's payload, skipping the scans; stops where the file does."""
+    """Marker, start and end of each segment's payload, skipping the scans; ends where the file does."""
     position = 2
     for _ in range(_MAX_PARTS):
         padded = position
-        position = _PADDING.match(data, position).end()  # type: ignore[union-attr]  # it matches nothing, too
+        position = _PADDING.match(data, position).end()  # type: ignore[union-attr]  # it also matches the empty string
         if position == padded or position >= len(data):
             return
         marker = data[position]
@@ -146,7 +148,7 @@ def _jpeg_size(data: bytes) -> tuple[int, int]:
             return width, height
         if marker == _START_OF_SCAN:
             break
-    raise UndecodableImage("the JPEG has no frame header, so no size; send the whole file")
+    raise UndecodableImage("the JPEG has no frame header, so its size is unknown; send the whole file")
 
 
 def _jpeg_complete(data: bytes) -> bool:
@@ -162,13 +164,13 @@ def _jpeg_complete(data: bytes) -> bool:
 
 def _png_size(data: bytes) -> tuple[int, int]:
     if len(data) < 33 or data[8:16] != b"\x00\x00\x00\rIHDR":
-        raise UndecodableImage("the PNG does not begin with its IHDR chunk, so it has no size; send the whole file")
+        raise UndecodableImage("the PNG does not begin with an IHDR chunk, so its size is unknown; send the whole file")
     width, height = struct.unpack_from(">II", data, 16)
     return width, height
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Type, start and end of each chunk's content up to IEND; stops where the file does."""
+    """Type, start and end of each chunk's content up to IEND; ends where the file does."""
     position = len(_PNG_SIGNATURE)
     for _ in range(_MAX_PARTS):
         start = position + 8
@@ -184,9 +186,9 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def critical_chunks(png: bytes) -> bytes:
-    """A PNG of only what its pixels need; colours are those stored, transparent or not.
+    """A PNG without its ancillary chunks; colours are those stored, transparent or not.
 
-    libpng writes a line to standard error for each of the other chunks that it finds odd, as many as there are.
+    libpng writes a line to standard error for every ancillary chunk that it finds invalid.
     """
     chunks = (png[start - 8 : end + 4] for kind, start, end in _png_chunks(png) if not kind[0] & _ANCILLARY)
     return b"".join((_PNG_SIGNATURE, *chunks))
@@ -207,7 +209,9 @@ def _webp_size(data: bytes) -> tuple[int, int]:
     if chunk == b"VP8 " and len(data) >= 30 and data[23:26] == b"\x9d\x01\x2a":
         width, height = struct.unpack_from("<HH", data, 26)
         return width & 0x3FFF, height & 0x3FFF  # the upper two bits are a display scale
-    raise UndecodableImage("the WebP does not begin with a VP8, VP8L or VP8X chunk, so it has no size")
+    raise UndecodableImage(
+        "the WebP does not begin with a VP8, VP8L or VP8X chunk, so its size is unknown; send the whole file"
+    )
 
 
 def _webp_complete(data: bytes) -> bool:
@@ -215,7 +219,7 @@ def _webp_complete(data: bytes) -> bool:
 
 
 def _webp_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Type, start and end of each chunk's content, an even number of bytes apart; stops where the file does."""
+    """Type, start and end of each chunk's content, padded to an even length; ends where the file does."""
     position = 12
     for _ in range(_MAX_PARTS):
         start = position + 8
@@ -228,4 +232,6 @@ def _webp_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _too_many_parts(kind: str, parts: str, most: int) -> UndecodableImage:
-    return UndecodableImage(f"the {kind} has more than {most} {parts}, which no camera writes; save it anew")
+    return UndecodableImage(
+        f"the {kind} has more than {most} {parts}, which no camera writes; save it again with an image editor"
+    )

@@ -23,7 +23,7 @@ def resize(mask: Mask, height: int, width: int) -> Mask:
 
 
 def keep(mask: Mask, class_ids: Collection[int], ignore_id: int) -> Mask:
-    """``mask`` with every id but ``class_ids`` turned into ``ignore_id``."""
+    """``mask`` with every id outside ``class_ids`` replaced by ``ignore_id``."""
     table = np.full(256, ignore_id, np.uint8)
     kept = list(class_ids)
     table[kept] = kept
@@ -36,14 +36,14 @@ def confident(mask: Mask, confidence: Mask, at_least: float, ignore_id: int) -> 
 
 
 def colorize(mask: Mask, palette: Palette) -> Image:
-    """Class colours, uint8 [H,W,3] in OpenCV's BGR; black where no class is."""
+    """Class colours, uint8 [H,W,3] in OpenCV's BGR; ignored pixels are black."""
     return np.asarray(cv2.applyColorMap(mask, np.ascontiguousarray(palette.rgb[:, None, ::-1])), np.uint8)
 
 
 def overlay(photo: Image, mask: Mask, palette: Palette, alpha: float) -> Image:
-    """The photo (RGB) with class colours laid over it, in OpenCV's BGR.
+    """The photo (RGB) with class colours blended in, uint8 [H,W,3] in OpenCV's BGR.
 
-    ``alpha`` 0 shows the photo alone, 1 the colours alone; ignored and background pixels stay the photo's own.
+    ``alpha`` 0 gives the photo, 1 the colours; ignored and background pixels keep the photo's colour.
     """
     bgr = cv2.cvtColor(photo, cv2.COLOR_RGB2BGR)
     blended = cv2.addWeighted(bgr, 1 - alpha, colorize(mask, palette), alpha, 0)

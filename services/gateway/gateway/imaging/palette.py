@@ -14,8 +14,8 @@ from gateway.errors import InvalidParameter
 # The keyword of the mask PNG's tEXt chunk; its text is JSON, see Palette.text.
 TEXT_KEY = "segstack-classes"
 
-# What label sets call "nothing of interest" when they have it, always as class 0 (VOC, CVAT). In other sets
-# class 0 is as good as any: in Cityscapes it is the road.
+# How label sets name "nothing of interest", which is always class 0 (VOC, CVAT). In other sets class 0 is a class
+# like any other: in Cityscapes it is the road.
 _BACKGROUND_NAMES = frozenset({"background", "_background_"})
 
 
@@ -28,12 +28,12 @@ class Palette:
 
     @classmethod
     def of(cls, card: ModelCard) -> "Palette":
-        """The palette of a model's own classes."""
+        """The palette of a model's classes."""
         return cls(card.classes, card.ignore_id)
 
     @cached_property
     def rgb(self) -> NDArray[np.uint8]:
-        """Colours, uint8 [256,3]; black where no class is."""
+        """Colours, uint8 [256,3] RGB; black for ids of no class."""
         table = np.zeros((256, 3), np.uint8)
         for c in self.classes:
             table[c.id] = c.color
@@ -48,7 +48,7 @@ class Palette:
 
     @cached_property
     def painted(self) -> NDArray[np.uint8]:
-        """Where an overlay paints, uint8 [256]: 255 for every class but the background, 0 elsewhere."""
+        """Which ids an overlay paints, uint8 [256]: 255 for every class except the background, 0 for others."""
         table = np.zeros(256, np.uint8)
         for c in self.classes:
             table[c.id] = 0 if is_background(c) else 255
@@ -61,10 +61,10 @@ class Palette:
         return json.dumps({"ignore_id": self.ignore_id, "classes": classes})
 
     def select(self, wanted: str) -> frozenset[int]:
-        """The ids that ``wanted``, names or ids separated by commas, means.
+        """The ids of the classes in ``wanted``: names or ids separated by commas.
 
         Raises:
-            InvalidParameter: one of them is no class of this model.
+            InvalidParameter: one of them is not a class of this model.
         """
         ids: dict[str, int] = {}
         for c in self.classes:
@@ -88,5 +88,5 @@ class Palette:
 
 
 def is_background(c: ClassInfo) -> bool:
-    """Whether a class stands for nothing of interest, so that an overlay leaves it unpainted."""
+    """Whether a class means "nothing of interest", which overlays do not paint."""
     return c.id == 0 and c.name.casefold() in _BACKGROUND_NAMES

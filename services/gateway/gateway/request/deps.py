@@ -10,7 +10,7 @@ from fastapi import Depends, Query
 from starlette.requests import Request
 
 from gateway.access.control import Access
-from gateway.api.parameters import SegmentParameters
+from gateway.api.parameters import OLD_NAME_OF_FORM, SegmentParameters
 from gateway.errors import InvalidParameter
 from gateway.flow.admission import Admission
 from gateway.flow.codecs import CodecPool
@@ -19,7 +19,7 @@ from gateway.rollout.canary import Canary
 from gateway.rollout.catalog import Catalog
 from gateway.rollout.shadow import Shadow
 from gateway.segmentation import Segmenter
-from gateway.serving_client import ServingClient
+from gateway.serving_client.client import ServingClient
 from gateway.settings import Settings
 from gateway.stream.streams import Streams
 
@@ -57,17 +57,18 @@ async def app_state(request: Request) -> AppState:
 State = Annotated[AppState, Depends(app_state)]
 
 
-def only_query(*known: str) -> Callable[[Request], Awaitable[None]]:
+def only_query(*known: str, unlisted: tuple[str, ...] = ()) -> Callable[[Request], Awaitable[None]]:
     """A dependency that refuses query parameters other than ``known``, and any given twice.
 
-    A misspelt one must not pass unnoticed, nor one value hide another.
+    A misspelt one must not pass unnoticed, nor one value hide another. ``unlisted`` ones are accepted, and not named in
+    errors.
     """
 
     async def check(request: Request) -> None:
         for name, times in Counter(name for name, _ in request.query_params.multi_items()).items():
             if times > 1:
                 raise InvalidParameter(f"{name} is given {times} times; give it once", parameter=name)
-            if name not in known:
+            if name not in (*known, *unlisted):
                 near = get_close_matches(name, known, 1, cutoff=0.4)
                 hint = f"did you mean {near[0]!r}? " if near else ""
                 takes = f"it takes {', '.join(known)}" if known else "it takes none"
@@ -81,7 +82,7 @@ def only_query(*known: str) -> Callable[[Request], Awaitable[None]]:
 
 
 async def segment_parameters(
-    _: Annotated[None, Depends(only_query(*SegmentParameters.model_fields))],
+    _: Annotated[None, Depends(only_query(*SegmentParameters.model_fields, unlisted=(OLD_NAME_OF_FORM,)))],
     parameters: Annotated[SegmentParameters, Query()],
 ) -> SegmentParameters:
     """The query string of a segmentation: known names, values in range, none against another."""

@@ -1,1 +1,1 @@
-"""What goes out: masks as images, regions, RLE, polygons or a zip. Pure functions."""
+"""What the gateway returns: masks as images, regions, RLE, polygons, or a zip of them. Pure functions."""

@@ -1,4 +1,4 @@
-"""A zip written while it is sent: nothing of it is kept but the names."""
+"""A zip that is written while it is sent: only its entries' names are kept."""
 
 import re
 import time
@@ -11,7 +11,7 @@ _MAX_STEM = 100
 
 
 class ZipStream:
-    """Entries go in, bytes to send come out. They are stored as they are: images are compressed already."""
+    """Takes entries and returns the bytes to send. Entries are stored uncompressed: images are compressed already."""
 
     def __init__(self) -> None:
         self._out = _Outbox()
@@ -19,18 +19,18 @@ class ZipStream:
         self._made_at = time.localtime()[:6]
 
     def add(self, name: str, data: bytes) -> bytes:
-        """One entry's bytes."""
+        """The bytes of one entry."""
         self._zip.writestr(ZipInfo(name, self._made_at), data)
         return self._out.take()
 
     def end(self) -> bytes:
-        """The table of contents, after the last entry."""
+        """The central directory, after the last entry."""
         self._zip.close()
         return self._out.take()
 
 
 class EntryNames:
-    """Names for entries after the files they stand for, each once and none that leads out of a folder."""
+    """Unique names of entries, after the files that were sent; none leads out of the folder it is unpacked to."""
 
     def __init__(self, *taken: str) -> None:
         self._taken = {name.casefold() for name in taken}
@@ -48,7 +48,7 @@ class EntryNames:
 
 
 class _Outbox:
-    """A file that cannot seek, which tells zipfile to write sizes after the data."""
+    """A file that cannot seek, so that zipfile writes sizes after the data."""
 
     def __init__(self) -> None:
         self._chunks: list[bytes] = []
@@ -58,10 +58,10 @@ class _Outbox:
         return len(data)
 
     def flush(self) -> None:
-        """Nothing to do: bytes are taken when an entry is whole."""
+        """Nothing to do: bytes are taken when an entry is complete."""
 
     def close(self) -> None:
-        """Nothing to do either."""
+        """Nothing to do."""
 
     def take(self) -> bytes:
         chunks, self._chunks = self._chunks, []

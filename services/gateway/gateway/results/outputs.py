@@ -1,27 +1,29 @@
-"""What a mask is turned into for the caller: bytes and their media type. Pure functions."""
+"""What a mask is turned into for the client: bytes and their media type. Pure functions.
 
+:data:`gateway.api.forms.FORMS` declares the forms, :data:`_ENCODERS` writes them.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from isal import isal_zlib
 
 from contract import ModelCard
-from gateway.api.parameters import ImageFormat, SegmentParameters
-from gateway.api.schemas import ClassRegion, CocoRle, Segmentation
+from gateway.api.forms import Form, ImageFormat
+from gateway.api.parameters import SegmentParameters
 from gateway.errors import InvalidParameter
 from gateway.imaging import images, masks, png
 from gateway.imaging.images import Image
 from gateway.imaging.masks import Mask
-from gateway.imaging.palette import TEXT_KEY, Palette, is_background
-from gateway.results import rle
-from gateway.results.polygons import polygons
-from gateway.results.regions import regions
+from gateway.imaging.palette import TEXT_KEY, Palette
+from gateway.results import json_form
 from gateway.serving_client.replies import Prediction, ServedModel
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """A reply's body, and the size in pixels of what it holds."""
+    """A reply's body, and the size in pixels of the mask that it shows."""
 
     body: bytes
     media_type: str
@@ -29,8 +31,27 @@ class Encoded:
     height: int
 
 
+@dataclass(frozen=True)
+class Segmented:
+    """What every form is written from.
+
+    Attributes:
+        photo: uint8 [h,w,3] RGB, as sent.
+        mask: uint8 [H,W], of the size requested, with the classes requested.
+        served: the version that computed it.
+        palette: its classes.
+        parameters: checked against each other.
+    """
+
+    photo: Image
+    mask: Mask
+    served: ServedModel
+    palette: Palette
+    parameters: SegmentParameters
+
+
 def check(photo: Image, card: ModelCard, parameters: SegmentParameters) -> None:
-    """Refuse before inference what :func:`encode` cannot give.
+    """Refuse before inference what :func:`encode` cannot write.
 
     Raises:
         InvalidParameter: a class the model lacks, or an image longer than its format can hold.
@@ -57,46 +78,34 @@ def check_classes(card: ModelCard, parameters: SegmentParameters) -> None:
 
 
 def encode(photo: Image, prediction: Prediction, parameters: SegmentParameters) -> Encoded:
-    """What the caller asked for.
+    """The reply to ``POST /segment``.
 
     Args:
         photo: uint8 [H,W,3], RGB, as sent.
-        prediction: of the model's input size; with ``confidence`` where ``min_confidence`` asks for it.
+        prediction: at the model's input size; with ``confidence`` where ``min_confidence`` needs it.
         parameters: checked against each other.
 
     Raises:
         InvalidParameter: as :func:`check`.
     """
-    served, kind = prediction.served, parameters.image_format
-    palette = Palette.of(served.card)
-    mask = _filtered(photo, prediction, parameters, palette)
-    match parameters.output:
-        case "mask":
-            body = png.encode_indexed(mask, palette.rgb, palette.alpha, {TEXT_KEY: palette.text})
-        case "color":
-            body = _encode_image(masks.colorize(mask, palette), kind, flat=True)
-        case "overlay":
-            body = _encode_image(
-                masks.overlay(images.resize(photo, *mask.shape), mask, palette, parameters.alpha), kind
-            )
-        case "json":
-            body = _describe(mask, served, parameters)
-    height, width = mask.shape
-    return Encoded(body, f"image/{kind}" if kind else "application/json", width, height)
+    segmented = _select(photo, prediction, parameters)
+    body = _ENCODERS[parameters.form](segmented)
+    height, width = segmented.mask.shape
+    return Encoded(body, parameters.media_type, width, height)
 
 
 def encode_frame(photo: Image, prediction: Prediction, parameters: SegmentParameters) -> Encoded:
     """As :func:`encode`, but a mask is its rows of class ids, deflated (zlib): browsers inflate it into a texture."""
-    if parameters.output != "mask":
+    if parameters.form != "mask":
         return encode(photo, prediction, parameters)
-    mask = _filtered(photo, prediction, parameters, Palette.of(prediction.served.card))
+    mask = _select(photo, prediction, parameters).mask
     height, width = mask.shape
     return Encoded(isal_zlib.compress(np.ascontiguousarray(mask), 1), "application/zlib", width, height)
 
 
-def _filtered(photo: Image, prediction: Prediction, parameters: SegmentParameters, palette: Palette) -> Mask:
-    """The classes that are kept, at the size asked for."""
-    mask = prediction.mask
+def _select(photo: Image, prediction: Prediction, parameters: SegmentParameters) -> Segmented:
+    """Keep the pixels and classes requested, at the size requested."""
+    mask, palette = prediction.mask, Palette.of(prediction.served.card)
     if parameters.min_confidence is not None:
         assert prediction.confidence is not None
         mask = masks.confident(mask, prediction.confidence, parameters.min_confidence, palette.ignore_id)
@@ -104,54 +113,39 @@ def _filtered(photo: Image, prediction: Prediction, parameters: SegmentParameter
         mask = masks.keep(mask, palette.select(parameters.classes), palette.ignore_id)
     if parameters.size == "original":
         mask = masks.resize(mask, *photo.shape[:2])
-    return mask
+    return Segmented(photo, mask, prediction.served, palette, parameters)
 
 
-def _describe(mask: Mask, served: ServedModel, parameters: SegmentParameters) -> bytes:
-    """Area, box and runs of every class present, and its outlines where they are asked for."""
-    card = served.card
-    height, width = mask.shape
-    coco = rle.coco(mask) if parameters.rle == "coco" else {}
-    outlines = {} if parameters.polygons is None else polygons(mask, card.ignore_id, parameters.polygons)
-    found = []
-    for region in regions(mask, card.ignore_id):
-        c = card.classes[region.class_id]
-        runs: list[int] | CocoRle
-        match parameters.rle:
-            case "runs":
-                runs = rle.interleaved(region.runs)
-            case "coco":
-                runs = CocoRle(size=(height, width), counts=coco[c.id])
-            case "cvat":
-                runs = rle.cvat(region.runs, region.bounding_box, width)
-            case "labelstudio":
-                runs = rle.label_studio(region.runs, mask.size)
-        found.append(
-            ClassRegion(
-                id=c.id,
-                name=c.name,
-                color=c.color,
-                background=is_background(c),
-                pixels=region.pixels,
-                area=region.area,
-                bounding_box=region.bounding_box,
-                rle=runs,
-                polygons=outlines.get(c.id),
-            )
-        )
-    reply = Segmentation(
-        model=served.name,
-        version=served.version,
-        width=width,
-        height=height,
-        ignore_id=card.ignore_id,
-        classes=found,
-    )
-    return reply.model_dump_json(exclude_none=True).encode()
+def _mask(segmented: Segmented) -> bytes:
+    palette = segmented.palette
+    return png.encode_indexed(segmented.mask, palette.rgb, palette.alpha, {TEXT_KEY: palette.text})
+
+
+def _color(segmented: Segmented) -> bytes:
+    bgr = masks.colorize(segmented.mask, segmented.palette)
+    return _encode_image(bgr, segmented.parameters.image_format, flat=True)
+
+
+def _overlay(segmented: Segmented) -> bytes:
+    photo = images.resize(segmented.photo, *segmented.mask.shape)
+    bgr = masks.overlay(photo, segmented.mask, segmented.palette, segmented.parameters.alpha)
+    return _encode_image(bgr, segmented.parameters.image_format)
+
+
+def _json(segmented: Segmented) -> bytes:
+    return json_form.encode(segmented.mask, segmented.served, segmented.parameters)
+
+
+_ENCODERS: dict[Form, Callable[[Segmented], bytes]] = {
+    "mask": _mask,
+    "color": _color,
+    "overlay": _overlay,
+    "json": _json,
+}
 
 
 def _encode_image(bgr: Image, kind: ImageFormat | None, *, flat: bool = False) -> bytes:
-    """``flat``: of few colours, each of which means something."""
+    """``flat``: of few colours, each of which has a meaning, so that WebP keeps them all."""
     match kind:
         case "jpeg":
             return images.encode_jpeg(bgr)

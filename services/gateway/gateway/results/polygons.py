@@ -1,7 +1,7 @@
-"""Outlines of classes along their pixels' edges. Pure functions.
+"""Polygons of classes along their pixels' edges. Pure functions.
 
-Corners of pixels, not their centres: the area inside is the number of pixels, one pixel is a square, and tools that
-fill polygons by the even-odd rule get the mask back.
+Vertices are corners of pixels, not centres: a polygon's area is its number of pixels, one pixel is a square, and
+filling the polygons by the even-odd rule gives the mask back.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,26 +12,26 @@ from numpy.typing import NDArray
 
 from gateway.imaging.masks import Mask
 
-# [[x, y], …] in pixels from the image's top left corner; the last point is joined to the first.
+# [[x, y], …] in pixels from the image's top left corner; the last point is connected to the first.
 Ring = list[list[int]]
-# The outline, then the holes in it.
+# The outline, then its holes.
 Polygon = list[Ring]
 
 
 def polygons(mask: Mask, ignore_id: int, tolerance: float) -> dict[int, list[Polygon]]:
-    """The polygons of every class, by id: one for each connected part, diagonal neighbours included.
+    """The polygons of every class, by id: one for each connected component (8-connectivity).
 
     Args:
         mask: uint8 [H,W].
-        ignore_id: of no class.
-        tolerance: pixels by which an outline may move so that it has fewer points; 0 keeps every corner. What would
-            shrink to a line keeps its corners.
+        ignore_id: pixels of no class.
+        tolerance: pixels by which an outline may move so that it has fewer points (Douglas-Peucker); 0 keeps every
+            corner. An outline that would shrink to a line keeps its corners.
     """
     padded = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=(ignore_id,))
     around = padded[:-1, :-1], padded[:-1, 1:], padded[1:, :-1], padded[1:, 1:]
     upper_left, upper_right, lower_left, lower_right = around
-    # Where some class may bend: neither all four pixels alike nor a straight border between two and two. Few points
-    # are left, which every class can be asked about; all pixels for each class would cost a hundred times as much.
+    # Corners where some class may bend: neither four equal pixels nor a straight border between two and two. They are
+    # few, and only they are checked for each class; checking all pixels for each would cost a hundred times as much.
     row, column = np.nonzero(
         ((upper_left != upper_right) | (lower_left != lower_right))
         & ((upper_left != lower_left) | (upper_right != lower_right))
@@ -41,20 +41,20 @@ def polygons(mask: Mask, ignore_id: int, tolerance: float) -> dict[int, list[Pol
     for class_id in np.unique(np.concatenate(quads)).tolist():
         if class_id != ignore_id:
             rings = _rings(row, column, *(pixels == class_id for pixels in quads))
-            found[class_id] = _assembled(rings, (padded == class_id).view(np.uint8), tolerance)
+            found[class_id] = _assemble(rings, (padded == class_id).view(np.uint8), tolerance)
     return found
 
 
-def _assembled(rings: Iterable[NDArray[np.int32]], inside: Mask, tolerance: float) -> list[Polygon]:
-    """Outlines with their holes; ``inside`` is padded by one pixel on every side."""
+def _assemble(rings: Iterable[NDArray[np.int32]], inside: Mask, tolerance: float) -> list[Polygon]:
+    """Outlines with their holes; ``inside``, uint8 [H+2,W+2], is padded by one pixel on every side."""
     count, parts = cv2.connectedComponents(inside, connectivity=8)
     found: list[Polygon] = [[] for _ in range(count - 1)]
     for ring in rings:
-        # A ring starts at its top left corner, an outline so before its holes, and leaves it to the right. The part
-        # is below that edge of its outline, and above that of a hole.
+        # A ring starts at its top left corner and leaves it to the right; so an outline comes before its holes. The
+        # component is below that edge of its outline, and above that of a hole.
         column, row = ring[0]
         part = parts[row + 1, column + 1] or parts[row, column + 1]
-        found[part - 1].append(_simplified(ring, tolerance).tolist())
+        found[part - 1].append(_simplify(ring, tolerance).tolist())
     return found
 
 
@@ -66,17 +66,20 @@ def _rings(
     lower_left: NDArray[np.bool_],
     lower_right: NDArray[np.bool_],
 ) -> Iterator[NDArray[np.int32]]:
-    """Closed lines around a class, each int32 [N,2] x, y of its corners.
+    """Closed rings around a class, each int32 [N,2], x and y of its corners.
 
     Args:
-        row: of pixel corners, [V], among them all at which a line can bend.
-        column: of the same.
-        upper_left: whether the pixel there is of the class, [V]; so for the other three around each corner.
+        row: rows of pixel corners, [V]; all at which a ring can bend are among them.
+        column: their columns, [V].
+        upper_left: whether the pixel up and left of each corner belongs to the class, [V].
+        upper_right: the same for the other three pixels around it.
+        lower_left: the same.
+        lower_right: the same.
     """
     left, right = upper_left != lower_left, upper_right != lower_right  # edges that meet in a pixel corner
     above, below = upper_left != upper_right, lower_left != lower_right
     bends = (left != right) & (above != below)
-    # Where four edges meet, two lines touch; they bend around the outside, so that the inside stays connected.
+    # Where four edges meet, two rings touch; they bend around the outside, so that the inside stays connected.
     falling = left & right & above & below & upper_left
     rising = left & right & above & below & upper_right
 
@@ -106,7 +109,7 @@ def _rings(
         yield points[ring]
 
 
-def _simplified(ring: NDArray[np.int32], tolerance: float) -> NDArray[np.int32]:
+def _simplify(ring: NDArray[np.int32], tolerance: float) -> NDArray[np.int32]:
     if tolerance:
         fewer = cv2.approxPolyDP(ring[:, None], tolerance, True)[:, 0]
         if len(fewer) > 2:

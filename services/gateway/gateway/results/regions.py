@@ -1,4 +1,4 @@
-"""Where each class is in a mask: runs of equal pixels, and what follows from them. Pure functions."""
+"""Where each class is in a mask: its runs of pixels, and its area and bounding box from them. Pure functions."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True, eq=False)
 class Runs:
-    """One class's pixels in a mask read as one line: int64 [R] starts, rising, and int64 [R] lengths."""
+    """One class's pixels in a flattened mask: int64 [R] starts in ascending order, and int64 [R] lengths."""
 
     starts: NDArray[np.int64]
     lengths: NDArray[np.int64]
@@ -29,7 +29,7 @@ class Region:
 
     Attributes:
         class_id: the pixel value.
-        pixels: how many.
+        pixels: their number.
         area: ``pixels / P``.
         bounding_box: x, y, width, height in pixels.
         runs: row by row.
@@ -43,7 +43,7 @@ class Region:
 
 
 def runs_by_class(line: NDArray[np.uint8]) -> dict[int, Runs]:
-    """The runs of every value in uint8 [P], by value, in one pass over the pixels."""
+    """The runs of every value in a flattened mask, uint8 [P], by value, in one pass over the pixels."""
     # A run ends where the id changes.
     starts = np.concatenate(([0], np.flatnonzero(line[1:] != line[:-1]) + 1))
     lengths = np.diff(starts, append=line.size)
@@ -57,7 +57,7 @@ def runs_by_class(line: NDArray[np.uint8]) -> dict[int, Runs]:
 
 
 def regions(mask: Mask, ignore_id: int) -> list[Region]:
-    """The classes present, by id; ignored pixels are of no class."""
+    """The classes present in ``mask``, uint8 [H,W], by id; ignored pixels belong to none."""
     width = mask.shape[1]
     found = []
     for class_id, runs in runs_by_class(mask.reshape(-1)).items():
@@ -71,7 +71,7 @@ def regions(mask: Mask, ignore_id: int) -> list[Region]:
 def _bounding_box(runs: Runs, width: int) -> Box:
     last = runs.ends - 1
     top, bottom = runs.starts[0] // width, last[-1] // width
-    # A run that passes over a row's end touches both sides.
+    # A run that continues over the end of a row touches both sides.
     wraps = bool((runs.starts // width != last // width).any())
     left = 0 if wraps else (runs.starts % width).min()
     right = width - 1 if wraps else (last % width).max()

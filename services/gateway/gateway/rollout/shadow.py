@@ -17,7 +17,7 @@ from gateway.imaging.images import Image
 from gateway.metrics import Metrics
 from gateway.rollout.agreement import Agreements, overlap
 from gateway.rollout.catalog import Catalog
-from gateway.serving_client import ServingClient
+from gateway.serving_client.client import ServingClient
 from gateway.serving_client.replies import Prediction
 
 _log = logging.getLogger(__name__)

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Request, Response
 
 from gateway import errors
 from gateway.api.error_docs import error_responses
-from gateway.api.reply_docs import segmentation_examples
+from gateway.api.forms import reply_content
+from gateway.api.reply_docs import BINARY
 from gateway.api.schemas import Segmentation
 from gateway.api.targets import Target
 from gateway.flow.deadline import Deadline
@@ -17,26 +18,20 @@ from gateway.request.uploads import FIELD, read_image
 
 router = APIRouter(tags=["segment"])
 
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
-_FORM = {"schema": {"type": "object", "required": [FIELD], "properties": {FIELD: _BINARY["schema"]}}}
+_FORM = {"schema": {"type": "object", "required": [FIELD], "properties": {FIELD: BINARY["schema"]}}}
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "description": "The image itself, or multipart with it as one field. Its first bytes say what it is, whatever "
         "the header. EXIF orientation is applied; alpha is dropped; of an animation the first frame counts.",
-        "content": {"image/jpeg": _BINARY, "image/png": _BINARY, "image/webp": _BINARY, "multipart/form-data": _FORM},
+        "content": {"image/jpeg": BINARY, "image/png": BINARY, "image/webp": BINARY, "multipart/form-data": _FORM},
     }
 }
 _REPLY: dict[int | str, dict[str, Any]] = {
     200: {
         "model": Segmentation,
-        "description": "By `output` and `format`.",
-        "content": {
-            "image/png": _BINARY,
-            "image/jpeg": _BINARY,
-            "image/webp": _BINARY,
-            "application/json": {"examples": segmentation_examples()},
-        },
+        "description": "By `form` and `format`.",
+        "content": reply_content(),
         "headers": {
             "X-Model-Name": {"description": "The model that answered.", "schema": {"type": "string"}},
             "X-Model-Version": {"description": "The version that answered.", "schema": {"type": "integer"}},

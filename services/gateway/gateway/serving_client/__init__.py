@@ -1,5 +1,5 @@
-"""The one package that knows gRPC: TensorFlow Serving's three calls, and its status codes as the gateway's errors."""
+"""All of gRPC and protobuf: TensorFlow Serving's calls, its tensors, and its status codes as the gateway's errors.
 
-from gateway.serving_client.client import ServingClient
-
-__all__ = ["ServingClient"]
+:class:`gateway.serving_client.client.ServingClient` is the way in; what it returns is in
+:mod:`gateway.serving_client.replies`.
+"""

@@ -1,4 +1,4 @@
-"""One call to serving, and every way it can fail as one of the gateway's errors."""
+"""One call to serving; every way it can fail becomes one of the gateway's errors."""
 
 from typing import Any
 
@@ -7,9 +7,9 @@ import grpc.aio
 
 from gateway.errors import BadServingReply, GatewayError, ServingUnavailable, UnknownVersion
 from gateway.flow.deadline import Deadline
-from gateway.serving_client.pieces import WrittenRequest
 from gateway.serving_client.protocol import serving_pb2 as pb
 from gateway.serving_client.replicas import Replicas
+from gateway.serving_client.wire import WrittenRequest
 
 _REPLIES: dict[type, tuple[str, Any]] = {
     WrittenRequest: ("PredictionService/Predict", pb.PredictResponse),
@@ -20,22 +20,22 @@ _REPLIES: dict[type, tuple[str, Any]] = {
 
 
 class NotServed(Exception):  # noqa: N818 - as it reads after `raise`
-    """Serving answered NOT_FOUND: the model, or this version of it, is not there."""
+    """Serving replied NOT_FOUND: it has no such model, or no such version of it."""
 
 
 class RequestRefused(BadServingReply):
-    """Serving found our request wrong, as it does when the model changed between its card and this call."""
+    """Serving rejected the request, as it does when the model changed after its card was read."""
 
 
 class UnknownLabel(UnknownVersion):
-    """No version of the model has the label, or one that is not loaded.
+    """No version of the model has the label, or the one that has it is not loaded.
 
-    ``may_be_loading``: one has it, and serving, which has newer ones already, still loads some.
+    ``may_be_loading``: serving has newer versions loaded and is still loading older ones, perhaps the one meant.
     """
 
     def __init__(self, model: str, label: str, *, may_be_loading: bool = False) -> None:
         super().__init__(
-            f"model {model!r} has no version labelled {label!r} loaded; python -m contract list shows its labels",
+            f"model {model!r} has no version labelled {label!r} loaded; `segstack models list` shows its labels",
             model=model,
             label=label,
         )
@@ -43,10 +43,10 @@ class UnknownLabel(UnknownVersion):
 
 
 async def call(replicas: Replicas, request: Any, deadline: Deadline) -> Any:
-    """The reply to ``request``, whose type says which call it is.
+    """The reply to ``request``; its type decides which of serving's methods is called.
 
     Raises:
-        NotServed: for the caller to explain.
+        NotServed: what it means is for the caller to find out.
         ServingUnavailable, DeadlineExceeded, UnknownVersion, BadServingReply
     """
     name, reply_type = _REPLIES[type(request)]
@@ -54,13 +54,13 @@ async def call(replicas: Replicas, request: Any, deadline: Deadline) -> Any:
     try:
         reply = await replica.call(name, request, reply_type, deadline.remaining_s())
     except grpc.aio.AioRpcError as error:
-        raise _as_ours(error, request.model_spec, replica.address, deadline) from None
-    if reply is None:  # what grpc.aio gives for bytes that are no such message
+        raise _to_gateway_error(error, request.model_spec, replica.address, deadline) from None
+    if reply is None:  # grpc.aio's result for bytes that cannot be parsed
         raise BadServingReply(f"the reply of serving at {replica.address} cannot be parsed")
     return reply
 
 
-def _as_ours(
+def _to_gateway_error(
     error: grpc.aio.AioRpcError, spec: pb.ModelSpec, address: str, deadline: Deadline
 ) -> GatewayError | NotServed:
     code, details = error.code(), (error.details() or "").strip()
@@ -68,7 +68,7 @@ def _as_ours(
         case grpc.StatusCode.NOT_FOUND:
             return NotServed(details)
         case grpc.StatusCode.UNAVAILABLE | grpc.StatusCode.CANCELLED:
-            return ServingUnavailable(f"serving at {address} is away: {details}")
+            return ServingUnavailable(f"serving at {address} cannot be reached: {details}")
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return deadline.exceeded()
         case grpc.StatusCode.RESOURCE_EXHAUSTED if "larger than max" not in details:

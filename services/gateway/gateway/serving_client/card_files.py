@@ -1,6 +1,6 @@
-"""What a person says about a foreign model (gateway.serving_client.foreign), where its graph does not: a card file.
+"""A card file describes a foreign model (:mod:`.foreign`) as far as its graph does not.
 
-It is ``<model>.json`` in the folder GATEWAY_CARDS. Of its fields only ``classes`` is always needed::
+It is ``<model>.json`` in the folder GATEWAY_CARDS. Only the field ``classes`` is always needed::
 
     {
       "classes": ["background", {"name": "person", "color": [220, 20, 60]}],
@@ -25,7 +25,7 @@ _Name = Annotated[str, Field(pattern=r"\S")]
 
 
 class CardPreprocessing(BaseModel):
-    """``(pixel * scale - mean) / std``, per RGB channel of 0 to 255: what the caller of a float graph must do."""
+    """``(pixel * scale - mean) / std``, per RGB channel of 0 to 255: what a float graph expects of its caller."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -35,7 +35,7 @@ class CardPreprocessing(BaseModel):
 
 
 class CardClass(BaseModel):
-    """A class with a colour of its own."""
+    """A class with its colour, red, green, blue."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -44,15 +44,15 @@ class CardClass(BaseModel):
 
 
 class CardFile(BaseModel):
-    """What a person says about a foreign model."""
+    """The fields of a card file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     # In the order of the output's channels; a one-channel output is the probability of the second of two.
     classes: Annotated[tuple[_Name | CardClass, ...], Field(min_length=2, max_length=contract.IGNORE_ID)]
-    # Matters to min_confidence, and to a one-channel output's threshold: 0 or 0.5.
+    # Needed for min_confidence, and for a one-channel output's threshold: 0 or 0.5.
     output: Literal["logits", "probabilities"] = "logits"
-    # Which output, where the signature has several.
+    # The name of the output, where the signature has several.
     output_tensor: str | None = None
     preprocessing: CardPreprocessing | None = None
     input_height: Annotated[int | None, Field(ge=1)] = None
@@ -68,8 +68,8 @@ class CardFile(BaseModel):
         if folder is None or not (path := folder / f"{model}.json").is_file():
             place = "a folder named by GATEWAY_CARDS" if folder is None else folder
             raise BadServingReply(
-                f"model {model!r} has no describe signature, so it does not say what its classes are; write "
-                f'{model}.json into {place}: {{"classes": ["background", …]}}',
+                f"model {model!r} has no describe signature, so its classes are unknown; write "
+                f'{model}.json in {place}: {{"classes": ["background", …]}}',
                 model=model,
             )
         try:
@@ -80,7 +80,7 @@ class CardFile(BaseModel):
             raise BadServingReply(f"{path.name} in GATEWAY_CARDS: {where}: {first['msg']}", model=model) from None
 
     def model_card(self, model: str, input_height: int, input_width: int) -> contract.ModelCard:
-        """The same in the contract's form; classes without a colour get Pascal VOC's."""
+        """As a model card; classes without a colour get Pascal VOC's."""
         named = (
             c if isinstance(c, CardClass) else CardClass(name=c, color=_voc_color(i))
             for i, c in enumerate(self.classes)
@@ -95,7 +95,7 @@ class CardFile(BaseModel):
 
 
 def _voc_color(class_id: int) -> tuple[int, int, int]:
-    """The id's bits dealt out to red, green and blue in turn, the lowest to a colour's highest bit."""
+    """Pascal VOC's colour map: the id's bits go to red, green and blue in turn, the lowest to the highest bit."""
     red, green, blue = (
         sum((class_id >> 3 * digit + channel & 1) << 7 - digit for digit in range(8)) for channel in range(3)
     )

@@ -1,4 +1,4 @@
-"""What the gateway asks of serving: masks, cards, versions."""
+"""The gateway's client of TensorFlow Serving: masks, cards, versions."""
 
 import asyncio
 from collections import defaultdict
@@ -21,7 +21,6 @@ from gateway.flow.deadline import Deadline
 from gateway.serving_client import foreign, tensors
 from gateway.serving_client.calls import NotServed, RequestRefused, UnknownLabel, call
 from gateway.serving_client.default_label import DefaultLabel
-from gateway.serving_client.pieces import WrittenRequest, predict_request
 from gateway.serving_client.protocol import serving_pb2 as pb
 from gateway.serving_client.replicas import Replicas
 from gateway.serving_client.replies import (
@@ -35,20 +34,21 @@ from gateway.serving_client.replies import (
     read_versions,
 )
 from gateway.serving_client.signatures import ContractGraph, Graph, check_contract
+from gateway.serving_client.wire import WrittenRequest, predict_request
 
 
 @dataclass(frozen=True)
 class _Loaded:
-    """What has been learned of one version."""
+    """One version's card and graph, as serving described them."""
 
     served: ServedModel
     graph: Graph
 
 
 class ServingClient:
-    """Asks one serving address, or several in turn. Closed by leaving its ``async with``.
+    """Calls one serving address, or several in turn. An async context manager: leaving it closes the connections.
 
-    A version is immutable once published, so its card is asked for once and kept as long as the connections last.
+    A version is immutable once published, so its card is fetched once and kept as long as the connections last.
     """
 
     def __init__(
@@ -58,10 +58,10 @@ class ServingClient:
         self._cards = cards
         self._default_label = DefaultLabel(default_label)
         self._loaded: dict[tuple[str, int], _Loaded] = {}
-        # Which version answered last for a target that does not say: the newest, or by a label.
+        # The version that answered last for a target without a version number: the newest, or the one with its label.
         self._latest: dict[Target, int] = {}
         self._describing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        # What comes back may be another server, with other models under the same names and numbers.
+        # After a reconnect it may be another server, with other models under the same names and numbers.
         self._replicas = Replicas(addresses, lost=self._loaded.clear)
 
     async def __aenter__(self) -> Self:
@@ -77,41 +77,41 @@ class ServingClient:
         prepare: Callable[[contract.ModelCard], Awaitable[NDArray[np.uint8]]],
         deadline: Deadline,
         *,
-        want_confidence: bool = False,
-        asking: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+        signature: str = contract.SERVING_DEFAULT,
+        gate: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
     ) -> Prediction:
-        """One mask.
+        """Segment one image.
 
         Args:
-            target: who is to answer; where it names no number, the reply says which it was, and that one's card counts.
-            prepare: gives the image for a card, uint8 [H,W,3] RGB at its input size.
-            deadline: for all of it.
-            want_confidence: ask for the confidence of each pixel as well.
-            asking: entered with everything ready, for as long as serving works on it.
+            target: the model and version; where it names no number, the reply does, and that version's card counts.
+            prepare: makes the image for a card, uint8 [H,W,3] RGB at its input size.
+            deadline: for the whole call.
+            signature: of the contract; decides which outputs the prediction has.
+            gate: a context entered when the request is ready, and left when serving has replied.
 
         Raises:
             UnknownVersion, ModelUnavailable, ServingUnavailable, DeadlineExceeded, BadServingReply
-            InvalidParameter: confidence of a foreign model that has none.
+            InvalidParameter: a foreign model has nothing that corresponds to ``signature``.
         """
-        ask = partial(self._segment, prepare=prepare, deadline=deadline, want_confidence=want_confidence, asking=asking)
-        return await self._default_label.settle(target, ask)
+        call = partial(self._segment, prepare=prepare, deadline=deadline, signature=signature, gate=gate)
+        return await self._default_label.apply(target, call)
 
     async def _segment(
         self,
         target: Target,
         prepare: Callable[[contract.ModelCard], Awaitable[NDArray[np.uint8]]],
         deadline: Deadline,
-        want_confidence: bool,
-        asking: Callable[[], AbstractAsyncContextManager[None]],
+        signature: str,
+        gate: Callable[[], AbstractAsyncContextManager[None]],
     ) -> Prediction:
-        # Twice, because a new version with another input size may arrive between its predecessor's card and
-        # the call; it then answers nonsense or refuses, and is asked again with what its own card says.
+        # Twice, because a new version with another input size may be loaded between reading the old one's card and
+        # the call; it then replies with nonsense or an error, and is called again as its own card says.
         for last_attempt in (False, True):
             expected = await self._load(target, deadline)
             image = await prepare(expected.served.card)
-            request = await self._codecs.run(_written, expected.graph, image, target, want_confidence)
+            request = await self._codecs.run(_written, expected.graph, image, target, signature)
             try:
-                async with asking():
+                async with gate():
                     reply = await self._call(request, deadline)
             except UnknownLabel:
                 self._latest.pop(target, None)
@@ -121,25 +121,25 @@ class ServingClient:
                     raise
                 self._latest.pop(target, None)
                 continue
-            answered = read_version(reply.model_spec, target.version)
-            actual = await self._load(Target(target.model, answered), deadline)
+            version = read_version(reply.model_spec, target.version)
+            actual = await self._load(Target(target.model, version), deadline)
             if target.version is None:
-                self._latest[target] = answered
-            if actual.graph.takes_questions_for(expected.graph):
-                answer = await self._codecs.run(actual.graph.read, reply, want_confidence=want_confidence)
-                return Prediction(actual.served, answer.mask, answer.confidence)
+                self._latest[target] = version
+            if actual.graph.is_compatible_with(expected.graph):
+                output = await self._codecs.run(actual.graph.read_reply, reply, signature)
+                return Prediction(**vars(output), served=actual.served)
         raise ModelUnavailable(f"model {target.model!r} was replaced twice during one request; try again")
 
     async def describe(self, target: Target, deadline: Deadline) -> ServedModel:
-        """The card of ``target``, of who answered last where it names no number; from memory once it has been asked.
+        """The card of ``target``; where it names no number, of the version that answered last. Fetched once a version.
 
         Raises:
             the same as :meth:`segment`
         """
-        return (await self._default_label.settle(target, partial(self._load, deadline=deadline))).served
+        return (await self._default_label.apply(target, partial(self._load, deadline=deadline))).served
 
     async def versions(self, model: str, deadline: Deadline) -> list[VersionStatus]:
-        """Every version serving knows of, newest first, failed and unloaded ones included.
+        """Every version that serving reports, newest first, failed and unloaded ones included.
 
         Raises:
             ModelUnavailable, ServingUnavailable, DeadlineExceeded, BadServingReply
@@ -147,37 +147,39 @@ class ServingClient:
         try:
             reply = await call(self._replicas, pb.GetModelStatusRequest(model_spec=pb.ModelSpec(name=model)), deadline)
         except NotServed:
-            # The catalog lists it, so it is on its way: serving polls, or is still loading.
-            raise ModelUnavailable(f"serving does not have model {model!r} yet", model=model) from None
+            # The catalog lists it, so it is to come: serving has yet to read models.config, or is still loading.
+            raise ModelUnavailable(
+                f"serving does not have model {model!r} yet; try again in a moment", model=model
+            ) from None
         return read_versions(reply)
 
     async def current(
         self, model: str, versions: Sequence[VersionStatus], deadline: Deadline
     ) -> tuple[int, str | None]:
-        """The one of ``versions`` that answers who names none, as serving sees it now, and the label that pins it.
+        """The one of ``versions`` that answers requests without a version now, and the label that pins it, if any.
 
         Raises:
             ModelUnavailable, ServingUnavailable, DeadlineExceeded, BadServingReply
         """
         newest = available(model, versions)[0]
 
-        async def ask(target: Target) -> tuple[int, str | None]:
+        async def resolve(target: Target) -> tuple[int, str | None]:
             if target.label is None:
                 return newest, None
-            # GetModelStatus passes over labels.
+            # GetModelStatus ignores labels.
             version, _ = await self._metadata(target, deadline)
             self._latest[target] = version
             return version, target.label
 
-        return await self._default_label.settle(Target(model), ask)
+        return await self._default_label.apply(Target(model), resolve)
 
     async def _load(self, target: Target, deadline: Deadline) -> _Loaded:
         if loaded := self._known(target):
             return loaded
-        async with self._describing[target.model]:  # a burst at start asks once
+        async with self._describing[target.model]:  # a burst of first requests fetches it once
             if loaded := self._known(target):
                 return loaded
-            loaded = await self._ask(target, deadline)
+            loaded = await self._fetch(target, deadline)
             self._loaded[target.model, loaded.served.version] = loaded
             if target.version is None:
                 self._latest[target] = loaded.served.version
@@ -187,8 +189,8 @@ class ServingClient:
         version = self._latest.get(target) if target.version is None else target.version
         return None if version is None else self._loaded.get((target.model, version))
 
-    async def _ask(self, target: Target, deadline: Deadline) -> _Loaded:
-        """Signatures first: they say whether there is a card to ask for."""
+    async def _fetch(self, target: Target, deadline: Deadline) -> _Loaded:
+        """Signatures first: they tell whether the model has a card."""
         version, reply = await self._metadata(target, deadline)
         where = f"model {target.model!r} version {version}"
         signatures = read_signatures(reply, where)
@@ -206,7 +208,7 @@ class ServingClient:
         return _Loaded(ServedModel(target.model, version, graph.card), graph)
 
     async def _metadata(self, target: Target, deadline: Deadline) -> tuple[int, pb.GetModelMetadataResponse]:
-        """The version that ``target`` stands for, and what describes its signatures."""
+        """The version that ``target`` means, and a description of its signatures."""
         request = pb.GetModelMetadataRequest(model_spec=_model_spec(target), metadata_field=["signature_def"])
         reply = await self._call(request, deadline)
         return read_version(reply.model_spec, target.version), reply
@@ -220,7 +222,7 @@ class ServingClient:
     async def _explain_missing(self, spec: pb.ModelSpec, deadline: Deadline) -> NoReturn:
         """What NOT_FOUND means: none of the model's versions loaded yet, or not this one."""
         is_pinned = spec.HasField("version") or bool(spec.version_label)
-        # Somebody's wrong number must not have the others' cards looked up anew.
+        # A request for a version that does not exist must not discard what is known of the others.
         for target, version in list(self._latest.items()):
             if target.model == spec.name and (not is_pinned or version == spec.version.value):
                 del self._latest[target]
@@ -238,9 +240,9 @@ class ServingClient:
         )
 
 
-def _written(graph: Graph, image: NDArray[np.uint8], target: Target, want_confidence: bool) -> WrittenRequest:
-    question = graph.ask(image, want_confidence=want_confidence)
-    return predict_request(_model_spec(target, question.signature), question.inputs, question.outputs)
+def _written(graph: Graph, image: NDArray[np.uint8], target: Target, signature: str) -> WrittenRequest:
+    call = graph.build_call(image, signature)
+    return predict_request(_model_spec(target, call.signature), call.inputs, call.outputs)
 
 
 def _model_spec(target: Target, signature: str = "") -> pb.ModelSpec:

@@ -1,4 +1,4 @@
-"""GATEWAY_DEFAULT_LABEL: who names no version is answered by the one that has this label."""
+"""GATEWAY_DEFAULT_LABEL: requests that name no version go to the one with this label."""
 
 import logging
 import time
@@ -12,49 +12,49 @@ from gateway.serving_client.calls import UnknownLabel
 
 _log = logging.getLogger(__name__)
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
-# A model without the label is not asked by it again for so long: not with every request, and soon after it is set.
-_PATIENCE_S = 1.0
+# How long a model without the label is not tried by it again: not with every request, but soon after it is set.
+_RETRY_AFTER_S = 1.0
 
 
 class DefaultLabel:
-    """Pins what everyone gets, so that a newer version can be loaded beside it; None pins nothing.
+    """Pins the version that requests get by default, so that a newer one can be loaded as well; None pins nothing.
 
-    Serving alone knows which labels are in force, so it is asked by the label itself. A model that has no such label is
-    answered by its newest version. Not so while serving starts: it answers as soon as one version has loaded, and whom
-    the label keeps from the newest should not meet it because that was the first.
+    Only serving knows which labels are in force, so the label itself is sent to it. For a model without the label the
+    newest version answers, except while serving starts: it answers as soon as one version has loaded, and requests that
+    the label keeps from the newest version should not get it only because it was loaded first.
     """
 
     def __init__(self, label: str | None) -> None:
         self._label = label
-        self._ask_again_at: dict[str, float] = {}
+        self._retry_at: dict[str, float] = {}
 
-    async def settle(self, target: Target, ask: Callable[[Target], Awaitable[Answer]]) -> Answer:
-        """What ``ask`` answers for ``target``, which is asked by the label where it names no version.
+    async def apply(self, target: Target, call: Callable[[Target], Awaitable[Result]]) -> Result:
+        """The result of ``call`` for ``target``, with the default label where it names no version.
 
         Raises:
             ModelUnavailable: the version with the label is still loading.
-            what ``ask`` raises, but for UnknownLabel by this label.
+            what ``call`` raises, except UnknownLabel for the default label.
         """
-        if self._label is None or target.is_pinned or time.monotonic() < self._ask_again_at.get(target.model, 0):
-            return await ask(target)
-        if target.model in self._ask_again_at:  # one finds out; the others go on as they were
-            self._ask_again_at[target.model] = time.monotonic() + _PATIENCE_S
+        if self._label is None or target.is_pinned or time.monotonic() < self._retry_at.get(target.model, 0):
+            return await call(target)
+        if target.model in self._retry_at:  # one request tries the label; the others do not wait
+            self._retry_at[target.model] = time.monotonic() + _RETRY_AFTER_S
         try:
-            answer = await ask(replace(target, label=self._label))
+            result = await call(replace(target, label=self._label))
         except UnknownLabel as error:
-            is_news = target.model not in self._ask_again_at
-            if is_news and error.may_be_loading:
+            is_new = target.model not in self._retry_at
+            if is_new and error.may_be_loading:
                 raise ModelUnavailable(
                     f"the version of model {target.model!r} labelled {self._label!r} is still loading; try again in a "
                     "moment",
                     model=target.model,
                     label=self._label,
                 ) from None
-            if is_news:
-                _log.warning("GATEWAY_DEFAULT_LABEL: %s; until there is one, its newest answers", error.message)
-            self._ask_again_at[target.model] = time.monotonic() + _PATIENCE_S
-            return await ask(target)
-        self._ask_again_at.pop(target.model, None)
-        return answer
+            if is_new:
+                _log.warning("GATEWAY_DEFAULT_LABEL: %s; until then its newest version answers", error.message)
+            self._retry_at[target.model] = time.monotonic() + _RETRY_AFTER_S
+            return await call(target)
+        self._retry_at.pop(target.model, None)
+        return result

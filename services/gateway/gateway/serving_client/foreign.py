@@ -1,6 +1,6 @@
-"""Models that do not keep the contract: float pixels in; logits, probabilities or class ids out.
+"""Foreign models, which do not keep the contract: float pixels in; logits, probabilities or class ids out.
 
-Their signature says how to ask them, a card file (gateway.serving_client.card_files) what the signature does not.
+Their signature says how to call them; a card file (:mod:`.card_files`) has what the signature does not say.
 """
 
 from collections.abc import Mapping
@@ -17,14 +17,14 @@ from gateway.errors import BadServingReply, InvalidParameter
 from gateway.serving_client import tensors
 from gateway.serving_client.card_files import CardFile, CardPreprocessing
 from gateway.serving_client.protocol import serving_pb2 as pb
-from gateway.serving_client.signatures import Answer, Graph, Question, check_ids, output
+from gateway.serving_client.signatures import Graph, ModelOutput, SignatureCall, check_ids, output
 
 _CLASS_IDS = ("uint8", "int32", "int64")
 
 
 @dataclass(frozen=True)
 class ForeignGraph:
-    """A foreign model's graph with what its card file says."""
+    """A foreign model's graph, completed by its card file."""
 
     card: contract.ModelCard
     signature: str
@@ -33,33 +33,35 @@ class ForeignGraph:
     output_name: str
     output_kind: Literal["logits", "probabilities", "ids"]
 
-    def ask(self, image: NDArray[np.uint8], *, want_confidence: bool) -> Question:
-        """The pixels as this graph wants them.
+    def build_call(self, image: NDArray[np.uint8], signature: str) -> SignatureCall:
+        """The image, preprocessed as this graph expects.
 
         Raises:
-            InvalidParameter: confidence is wanted of a model that answers with class ids.
+            InvalidParameter: the signature is ``scores``, and the graph's output is class ids.
         """
-        if want_confidence and self.output_kind == "ids":
+        if signature == contract.SCORES and self.output_kind == "ids":
             raise InvalidParameter(
-                f"min_confidence: model {self.card.name!r} answers with class ids, without probabilities; leave it out",
+                f"min_confidence: model {self.card.name!r} outputs class ids without probabilities; leave "
+                "min_confidence out",
                 parameter="min_confidence",
             )
         pixels: NDArray[np.uint8] | NDArray[np.float32] = image
         if self.preprocessing is not None:
             mean, std = (np.array(values, np.float32) for values in (self.preprocessing.mean, self.preprocessing.std))
             pixels = (image * (np.float32(self.preprocessing.scale) / std) - mean / std).astype(np.float32, copy=False)
-        return Question(self.signature, {self.input_name: tensors.from_image(pixels)}, (self.output_name,))
+        return SignatureCall(self.signature, {self.input_name: tensors.from_image(pixels)}, (self.output_name,))
 
-    def read(self, reply: pb.PredictResponse, *, want_confidence: bool) -> Answer:
-        """Argmax at the input size: scores are stretched before, so that borders are as fine as they can be.
+    def read_reply(self, reply: pb.PredictResponse, signature: str) -> ModelOutput:
+        """Argmax at the input size: scores are resized before it, which gives the finest borders.
 
         Raises:
             BadServingReply: a shape that fits neither the classes nor one image.
         """
+        with_confidence = signature == contract.SCORES
         values = tensors.to_array(output(reply, self.output_name), self.output_name)
         height, width = self.card.input_height, self.card.input_width
         if self.output_kind == "ids":
-            return Answer(self._ids(values, height, width))
+            return ModelOutput(self._ids(values, height, width))
         channels = len(self.card.classes)
         if values.ndim != 4 or values.shape[0] != 1 or values.shape[3] not in _channels(channels) or not values.size:
             raise BadServingReply(
@@ -70,26 +72,26 @@ class ForeignGraph:
             stretched = cv2.resize(scores, (width, height), interpolation=cv2.INTER_LINEAR)
             scores = np.asarray(stretched, np.float32).reshape(height, width, -1)
         if scores.shape[2] == 1:
-            return self._sigmoid(scores[:, :, 0], want_confidence)
+            return self._sigmoid(scores[:, :, 0], with_confidence)
         mask = scores.argmax(2).astype(np.uint8)
-        if not want_confidence:
-            return Answer(mask)
+        if not with_confidence:
+            return ModelOutput(mask)
         best = scores.max(2)
         if self.output_kind == "logits":
             best = 1 / np.exp(scores - best[:, :, None]).sum(2)
-        return Answer(mask, _in_255(best))
+        return ModelOutput(mask, _in_255(best))
 
-    def takes_questions_for(self, other: Graph) -> bool:
-        """Only the very same way of asking."""
+    def is_compatible_with(self, other: Graph) -> bool:
+        """Only if it is called in exactly the same way."""
         return isinstance(other, ForeignGraph) and other == self
 
-    def _sigmoid(self, score: NDArray[np.float32], want_confidence: bool) -> Answer:
+    def _sigmoid(self, score: NDArray[np.float32], with_confidence: bool) -> ModelOutput:
         mask = (score > (0 if self.output_kind == "logits" else 0.5)).astype(np.uint8)
-        if not want_confidence:
-            return Answer(mask)
+        if not with_confidence:
+            return ModelOutput(mask)
         if self.output_kind == "logits":
-            return Answer(mask, _in_255(1 / (1 + np.exp(-np.abs(score)))))
-        return Answer(mask, _in_255(np.maximum(score, 1 - score)))
+            return ModelOutput(mask, _in_255(1 / (1 + np.exp(-np.abs(score)))))
+        return ModelOutput(mask, _in_255(np.maximum(score, 1 - score)))
 
     def _ids(self, values: NDArray[Any], height: int, width: int) -> NDArray[np.uint8]:
         if values.ndim == 4 and values.shape[3] == 1:
@@ -104,15 +106,15 @@ class ForeignGraph:
 
 
 def adapt(model: str, signatures: Mapping[str, pb.SignatureDef], cards: Path | None) -> ForeignGraph:
-    """How to ask a model that has no ``describe`` signature.
+    """How to call a model that has no ``describe`` signature.
 
     Args:
         model: its name in serving.
-        signatures: its own, by name.
+        signatures: the model's, by name.
         cards: the folder of card files.
 
     Raises:
-        BadServingReply: no card file, or a graph that cannot be asked with one image; says what to change.
+        BadServingReply: no card file, or a graph that cannot be called with one image; says what to change.
     """
     file = CardFile.read(cards, model)
     name, signature = _signature(model, signatures)
@@ -125,7 +127,7 @@ def adapt(model: str, signatures: Mapping[str, pb.SignatureDef], cards: Path | N
 
 
 def _signature(model: str, signatures: Mapping[str, pb.SignatureDef]) -> tuple[str, pb.SignatureDef]:
-    """``serving_default``, else the only one there is; Keras's initialiser has no inputs and is none."""
+    """``serving_default``, else the only one; Keras's initialiser has no inputs and does not count."""
     found = {name: signature for name, signature in signatures.items() if signature.inputs}
     name = contract.SERVING_DEFAULT if contract.SERVING_DEFAULT in found else next(iter(found), "")
     if not found or (len(found) > 1 and name != contract.SERVING_DEFAULT):
@@ -153,7 +155,7 @@ def _input(model: str, name: str, info: pb.TensorInfo, file: CardFile) -> tuple[
     if spec.dtype == "float32" and file.preprocessing is None:
         raise _unfit(model, f"has a float32 input {name}", "preprocessing in its card file: scale, mean and std")
     height, width = (
-        known or said for known, said in zip(spec.shape[1:3], (file.input_height, file.input_width), strict=True)
+        known or given for known, given in zip(spec.shape[1:3], (file.input_height, file.input_width), strict=True)
     )
     if not height or not width:
         raise _unfit(model, f"has input {name} {spec} of any size", "input_height and input_width in its card file")
@@ -172,12 +174,12 @@ def _output_kind(
     raise _unfit(
         model,
         f"has output {name} {spec}{', channels first' if first else ''}",
-        f"float32 [N, height, width, {len(file.classes)}], a channel a class of its card file, or class ids",
+        f"float32 [N, height, width, {len(file.classes)}], one channel for each class of its card file, or class ids",
     )
 
 
 def _channels(classes: int) -> tuple[int, ...]:
-    """How many channels that many classes can come in; two can be one sigmoid."""
+    """The numbers of channels that an output for so many classes may have; two classes can be one sigmoid."""
     return (2, 1) if classes == 2 else (classes,)
 
 

@@ -1,8 +1,7 @@
-"""Connections to one or several servers, taken in turn.
+"""Connections to one or several servers, used in turn.
 
-The rule for trying again: a call goes to another server only when it was never sent, because no connection could be
-made. Once sent it may have been worked on, and is not repeated: a picture that takes one server down must not be
-handed to the next.
+When a call is retried: it goes to another server only if it was never sent, because no connection could be made. Once
+sent it may have been processed, and is not repeated: an image that crashes one server must not reach the next.
 """
 
 import asyncio
@@ -16,22 +15,22 @@ import grpc.aio
 from gateway.errors import ServingUnavailable
 from gateway.flow.deadline import Deadline
 from gateway.flow.tracing import trace_metadata
-from gateway.serving_client.pieces import WrittenRequest
+from gateway.serving_client.wire import WrittenRequest
 
 _OPTIONS = (
     # A 12-megapixel mask in int_val is up to 24 MB; gRPC's default stops at 4.
     ("grpc.max_receive_message_length", 256 * 2**20),
-    # gRPC waits up to two minutes before it looks again; a restarted server should be found at once.
+    # By default gRPC waits up to two minutes before it reconnects; a restarted server should be found at once.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 500),
     ("grpc.max_reconnect_backoff_ms", 1000),
     # A name with several addresses is several servers.
     ("grpc.lb_policy_name", "round_robin"),
-    # A machine that vanished says nothing: what it has not acknowledged in 5 s ends the connection. Pings go only to
-    # one that keeps a call waiting for 20 s, which servers that punish pings (TF Serving's gRPC does) do not mind.
+    # A machine that vanished never closes its connections: a ping not acknowledged in 5 s does. Pings are sent only
+    # while a call has been waiting for 20 s, which servers that limit pings (TF Serving's gRPC does) allow.
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 5_000),
-    # Serving is a neighbour, never behind the proxy that http_proxy may name.
+    # Serving is on the same network, never behind the proxy that http_proxy may name.
     ("grpc.enable_http_proxy", 0),
 )
 
@@ -48,11 +47,11 @@ class Replica:
         self._methods: dict[str, Any] = {}
 
     def is_connected(self) -> bool:
-        """As far as TCP knows; where not, a connection is begun."""
+        """As far as TCP knows; if not, starts connecting."""
         return self._channel.get_state(try_to_connect=True) is _READY
 
     async def connect(self) -> Self | None:
-        """Itself once it is connected; None when an attempt has failed."""
+        """Itself once it is connected; None if the attempt failed."""
         while (state := self._channel.get_state(try_to_connect=True)) is not _READY:
             if state is _FAILED:
                 return None
@@ -60,10 +59,10 @@ class Replica:
         return self
 
     async def call(self, name: str, request: Any, reply: Any, timeout_s: float) -> Any:
-        """One unary call, as ``PredictionService/Predict``, within the caller's trace; None for bytes no ``reply``.
+        """One unary call, as ``PredictionService/Predict``, in the caller's trace; None if the reply cannot be parsed.
 
         Raises:
-            grpc.aio.AioRpcError: whatever went wrong.
+            grpc.aio.AioRpcError: the call failed.
         """
         if name not in self._methods:
             self._methods[name] = self._channel.unary_unary(
@@ -74,7 +73,7 @@ class Replica:
         return await self._methods[name](request, timeout=timeout_s, metadata=trace_metadata())
 
     async def watch(self, lost: Callable[[], None]) -> None:
-        """Call ``lost`` whenever the connection ends; for ever."""
+        """Call ``lost`` whenever the connection ends; runs until cancelled."""
         state = self._channel.get_state()
         while True:
             await self._channel.wait_for_state_change(state)
@@ -83,7 +82,7 @@ class Replica:
                 lost()
 
     async def close(self) -> None:
-        """End its calls and its connection."""
+        """Cancel its calls and close its connection."""
         await self._channel.close()
 
 
@@ -93,7 +92,7 @@ def _bytes_of(request: Any) -> bytes:
 
 
 class Replicas:
-    """Every address in turn, those without a connection left out. Closed by leaving its ``async with``."""
+    """Takes the connected addresses in turn. An async context manager: leaving it closes every connection."""
 
     def __init__(self, addresses: Sequence[str], lost: Callable[[], None]) -> None:
         self._all = [Replica(address) for address in addresses]
@@ -107,17 +106,17 @@ class Replicas:
     async def __aexit__(self, *_: object) -> None:
         for watch in self._watches:
             watch.cancel()
-            with suppress(asyncio.CancelledError):  # anything else that ended it is a fault to be heard of
+            with suppress(asyncio.CancelledError):  # any other exception is a bug and must surface
                 await watch
         for replica in self._all:
             await replica.close()
 
     async def pick(self, deadline: Deadline) -> Replica:
-        """The next that is connected; with none, the first to which a connection can be made.
+        """The next one that is connected; if none is, the first that a connection can be made to.
 
         Raises:
-            ServingUnavailable: there is none.
-            DeadlineExceeded: no attempt came to an end in time.
+            ServingUnavailable: no address can be connected to.
+            DeadlineExceeded: no attempt ended in time.
         """
         turn = self._all[self._next :] + self._all[: self._next]
         self._next = (self._next + 1) % len(self._all)
@@ -134,4 +133,4 @@ class Replicas:
             for pending in attempts:
                 pending.cancel()
         addresses = ", ".join(replica.address for replica in self._all)
-        raise ServingUnavailable(f"serving at {addresses} is away: no connection; is it running?")
+        raise ServingUnavailable(f"serving at {addresses} cannot be reached: no connection; is it running?")

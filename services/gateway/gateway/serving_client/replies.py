@@ -1,22 +1,20 @@
-"""What serving answers about its models: versions, cards, signatures."""
+"""What serving replies: versions, cards, signatures, predictions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-import numpy as np
 from google.protobuf.message import DecodeError
-from numpy.typing import NDArray
 
 import contract
 from gateway.errors import BadServingReply, ModelUnavailable
 from gateway.serving_client import tensors
 from gateway.serving_client.protocol import serving_pb2 as pb
-from gateway.serving_client.signatures import output
+from gateway.serving_client.signatures import ModelOutput, output
 
 
 @dataclass(frozen=True)
 class VersionStatus:
-    """One version of a model as serving sees it; ``error`` says why it failed, else empty."""
+    """One version of a model as serving reports it; ``error`` says why it failed to load, else it is empty."""
 
     version: int
     state: str
@@ -25,7 +23,7 @@ class VersionStatus:
 
 @dataclass(frozen=True)
 class ServedModel:
-    """One loaded version and the card it answers."""
+    """One loaded version and its card."""
 
     name: str
     version: int
@@ -33,19 +31,14 @@ class ServedModel:
 
 
 @dataclass(frozen=True)
-class Prediction:
-    """What a version answered for one image, uint8 [H,W] at the card's input size.
+class Prediction(ModelOutput):
+    """What a version computed for one image, and which version it was."""
 
-    ``confidence``, round(255 p of the class chosen), is there when it was asked for.
-    """
-
-    served: ServedModel
-    mask: NDArray[np.uint8]
-    confidence: NDArray[np.uint8] | None = None
+    served: ServedModel = field(kw_only=True)
 
 
 def read_versions(reply: pb.GetModelStatusResponse) -> list[VersionStatus]:
-    """Newest first."""
+    """Every version that serving reports, newest first."""
     known = {value: name for name, value in pb.ModelVersionStatus.State.items()}
     found = [
         VersionStatus(entry.version, known.get(entry.state, "UNKNOWN"), entry.status.error_message)
@@ -55,10 +48,10 @@ def read_versions(reply: pb.GetModelStatusResponse) -> list[VersionStatus]:
 
 
 def available(model: str, versions: Sequence[VersionStatus]) -> list[int]:
-    """The versions that answer, newest first: the first does when none is asked for.
+    """The versions that are loaded, newest first: a request that names no version gets the first.
 
     Raises:
-        ModelUnavailable: none is AVAILABLE; says what state they are in.
+        ModelUnavailable: none is AVAILABLE; names the state of each.
     """
     found = [status.version for status in versions if status.state == "AVAILABLE"]
     if not found:
@@ -68,22 +61,22 @@ def available(model: str, versions: Sequence[VersionStatus]) -> list[int]:
 
 
 def read_version(spec: pb.ModelSpec, pinned: int | None) -> int:
-    """The version that answered.
+    """The version that replied.
 
     Raises:
-        BadServingReply: none, or another than was asked for.
+        BadServingReply: none, or another than the one requested.
     """
-    answered = int(spec.version.value)
-    if answered < 1 or pinned not in (None, answered):
-        raise BadServingReply(f"serving answered as version {answered}; expected {pinned or 'a version number'}")
-    return answered
+    version = int(spec.version.value)
+    if version < 1 or pinned not in (None, version):
+        raise BadServingReply(f"serving replied as version {version}; expected {pinned or 'a version number'}")
+    return version
 
 
 def read_card(reply: pb.PredictResponse, where: str) -> contract.ModelCard:
-    """The card that ``describe`` answers; ``where`` names the model in errors.
+    """The card in a reply of ``describe``; ``where`` names the model in errors.
 
     Raises:
-        BadServingReply: no card, or one that breaks the contract.
+        BadServingReply: no card, or one that does not keep the contract.
     """
     try:
         return contract.ModelCard.from_json(tensors.to_text(output(reply, "model_card")))

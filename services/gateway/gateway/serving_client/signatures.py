@@ -1,8 +1,13 @@
-"""How a served graph is asked and how its answer is read: one that keeps the contract, or (:mod:`.foreign`) not."""
+"""How a served graph is called and its reply read: one that keeps the contract, or (:mod:`.foreign`) one that does not.
+
+A signature of the contract is called by its name. What is asked of it are those of its outputs that
+:class:`ModelOutput` has a field for.
+"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,20 +20,28 @@ from gateway.serving_client.protocol import serving_pb2 as pb
 
 
 @dataclass(frozen=True)
-class Question:
-    """What a Predict request carries besides the model's name."""
+class SignatureCall:
+    """What a Predict request carries besides the model's name; ``inputs`` are Tensor messages."""
 
     signature: str
-    inputs: Mapping[str, Sequence[Piece]]  # Tensor messages
+    inputs: Mapping[str, Sequence[Piece]]
     outputs: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A mask and, where it was asked for, confidence = round(255 p of the class chosen); uint8 [H,W] both."""
+class ModelOutput:
+    """What a model computed for one image, uint8 [H,W] at the card's input size; fields are the contract's outputs.
+
+    Attributes:
+        mask: class ids.
+        confidence: round(255 p) of the class chosen; None unless the signature called has it.
+    """
 
     mask: NDArray[np.uint8]
     confidence: NDArray[np.uint8] | None = None
+
+
+_OUTPUTS = frozenset(field.name for field in fields(ModelOutput))
 
 
 class Graph(Protocol):
@@ -36,49 +49,57 @@ class Graph(Protocol):
 
     @property
     def card(self) -> contract.ModelCard:
-        """What it says of itself, or what is said of it."""
+        """The model card: the graph's own, or from a card file."""
 
-    def ask(self, image: NDArray[np.uint8], *, want_confidence: bool) -> Question:
-        """The question for an image, uint8 [H,W,3] RGB at the card's input size."""
+    def build_call(self, image: NDArray[np.uint8], signature: str) -> SignatureCall:
+        """The call of one of the contract's signatures for an image, uint8 [H,W,3] RGB at the card's input size.
 
-    def read(self, reply: pb.PredictResponse, *, want_confidence: bool) -> Answer:
-        """The answer in a reply, at the card's input size.
+        Raises:
+            InvalidParameter: the graph has nothing that corresponds to ``signature``.
+        """
+
+    def read_reply(self, reply: pb.PredictResponse, signature: str) -> ModelOutput:
+        """The outputs in a reply to that call.
 
         Raises:
             BadServingReply: it breaks the contract.
         """
 
-    def takes_questions_for(self, other: "Graph") -> bool:
-        """Whether a question that ``other`` made means the same here, as when a new version has just replaced it."""
+    def is_compatible_with(self, other: "Graph") -> bool:
+        """Whether a call that ``other`` built means the same here, as when a new version has just replaced it."""
 
 
 @dataclass(frozen=True)
 class ContractGraph:
-    """A graph as the contract has it: pixels in, class ids out."""
+    """A graph with the contract's signatures: pixels in, class ids out."""
 
     card: contract.ModelCard
 
-    def ask(self, image: NDArray[np.uint8], *, want_confidence: bool) -> Question:
-        """``scores`` where confidence is wanted, else the cheaper ``serving_default``."""
-        inputs = {"image": tensors.from_image(image)}
-        if want_confidence:
-            return Question(contract.SCORES, inputs, ("mask", "confidence"))
-        return Question(contract.SERVING_DEFAULT, inputs, ("mask",))
+    @cached_property
+    def _signatures(self) -> dict[str, contract.Signature]:
+        return contract.signatures(self.card)
 
-    def read(self, reply: pb.PredictResponse, *, want_confidence: bool) -> Answer:
-        """Planes as they are.
+    def _outputs(self, signature: str) -> dict[str, contract.TensorSpec]:
+        return {name: spec for name, spec in self._signatures[signature].outputs.items() if name in _OUTPUTS}
+
+    def build_call(self, image: NDArray[np.uint8], signature: str) -> SignatureCall:
+        """The image as it is; only the outputs that are read."""
+        return SignatureCall(signature, {"image": tensors.from_image(image)}, tuple(self._outputs(signature)))
+
+    def read_reply(self, reply: pb.PredictResponse, signature: str) -> ModelOutput:
+        """Outputs as they are.
 
         Raises:
-            BadServingReply: another dtype or shape, or an id that is no class of the card's.
+            BadServingReply: another dtype or shape, or an id that is not a class of the card.
         """
-        height, width = self.card.input_height, self.card.input_width
-        mask = tensors.to_plane(output(reply, "mask"), "mask", height, width)
-        check_ids(mask, self.card)
-        if not want_confidence:
-            return Answer(mask)
-        return Answer(mask, tensors.to_plane(output(reply, "confidence"), "confidence", height, width))
+        found: dict[str, Any] = {
+            name: tensors.to_image_output(output(reply, name), name, spec)
+            for name, spec in self._outputs(signature).items()
+        }
+        check_ids(found["mask"], self.card)
+        return ModelOutput(**found)
 
-    def takes_questions_for(self, other: Graph) -> bool:
+    def is_compatible_with(self, other: Graph) -> bool:
         """Any of the contract's with the same input size."""
         return isinstance(other, ContractGraph) and (other.card.input_height, other.card.input_width) == (
             self.card.input_height,
@@ -87,7 +108,7 @@ class ContractGraph:
 
 
 def check_contract(found: Mapping[str, pb.SignatureDef], card: contract.ModelCard, where: str) -> None:
-    """Hold a graph's own signature against its card.
+    """Check a graph's ``serving_default`` against its card.
 
     Raises:
         BadServingReply: they differ in a tensor's name, dtype or shape.
@@ -104,7 +125,7 @@ def check_contract(found: Mapping[str, pb.SignatureDef], card: contract.ModelCar
 
 
 def check_ids(mask: NDArray[np.uint8], card: contract.ModelCard) -> None:
-    """Hold a mask's values against the card's classes.
+    """Check a mask's values against the card's classes.
 
     Raises:
         BadServingReply: one is neither a class nor the ignore id.
@@ -123,5 +144,5 @@ def output(reply: pb.PredictResponse, name: str) -> pb.Tensor:
         BadServingReply: the reply has none.
     """
     if name not in reply.outputs:
-        raise BadServingReply(f"serving answered with {sorted(reply.outputs)}; expected {name!r}")
+        raise BadServingReply(f"serving replied with the outputs {sorted(reply.outputs)}; expected {name!r}")
     return reply.outputs[name]

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from contract import TensorSpec
 from contract.wire import Piece, field
 from gateway.errors import BadServingReply
-from gateway.serving_client import varints
 from gateway.serving_client.protocol import serving_pb2 as pb
+from gateway.serving_client.wire import read_varints
 
 _CONTENT = pb.Tensor.DESCRIPTOR.fields_by_name["tensor_content"].number
 _DTYPE_NAMES: dict[int, str] = {
@@ -32,7 +32,7 @@ _NUMBERS = ", ".join(_DTYPE_NAMES[dtype] for dtype in _FIELDS)
 
 
 def from_image(image: NDArray[np.uint8] | NDArray[np.float32]) -> list[Piece]:
-    """[H,W,3] as a Tensor message of a batch of one, [1,H,W,3], of the same dtype; in pieces (:mod:`.pieces`)."""
+    """[H,W,3] as a Tensor message of a batch of one, [1,H,W,3], of the same dtype, in pieces (:mod:`.wire`)."""
     shape = pb.TensorShape(dim=[pb.TensorShape.Dim(size=size) for size in (1, *image.shape)])
     dtype = pb.DT_UINT8 if image.dtype == np.uint8 else pb.DT_FLOAT
     pixels = np.ascontiguousarray(image).reshape(-1).view(np.uint8)
@@ -45,27 +45,33 @@ def from_text(text: str) -> pb.Tensor:
     return pb.Tensor(dtype=pb.DT_STRING, tensor_shape=shape, string_val=[text.encode()])
 
 
-def to_plane(tensor: pb.Tensor, name: str, height: int, width: int) -> NDArray[np.uint8]:
-    """The one plane of a batch of one, uint8 [H,W]; ``name`` is what errors call it.
+def to_image_output(tensor: pb.Tensor, name: str, spec: TensorSpec) -> NDArray[Any]:
+    """The output for a batch of one image, without its batch dimension; ``name`` is what errors call it.
+
+    Args:
+        tensor: as serving replied.
+        name: of the output.
+        spec: what the contract says it is, [N, …].
 
     Raises:
         BadServingReply: another dtype or shape, fewer values than the shape says, or values beyond uint8.
     """
-    shape = shape_of(tensor.tensor_shape)
-    if tensor.dtype != pb.DT_UINT8 or shape != (1, height, width):
+    shape, expected = shape_of(tensor.tensor_shape), (1, *spec.shape[1:])
+    if dtype_name(tensor.dtype) != spec.dtype or shape != expected:
         raise BadServingReply(
-            f"serving's {name} is {dtype_name(tensor.dtype)} {list(shape)}; expected uint8 {[1, height, width]}"
+            f"serving's {name} is {dtype_name(tensor.dtype)} {list(shape)}; expected {spec.dtype} {list(expected)}"
         )
-    return to_uint8(to_array(tensor, name)[0], name)
+    values = to_array(tensor, name)[0]
+    return to_uint8(values, name) if tensor.dtype == pb.DT_UINT8 else values
 
 
 def to_array(tensor: pb.Tensor, name: str) -> NDArray[Any]:
-    """Numbers of any shape, as float32, int32, int64 or uint8; integers may be wider or narrower than said.
+    """Numbers of any shape, as float32, int32, int64 or uint8; integers may be wider or narrower than the dtype.
 
-    TensorFlow Serving answers in the field of the type; a server that fills ``tensor_content`` is understood too.
+    TensorFlow Serving fills the field of the type; ``tensor_content`` is read too.
 
     Raises:
-        BadServingReply: another dtype, or another number of values than the shape says.
+        BadServingReply: another dtype, or another number of values than the shape has.
     """
     if tensor.dtype not in _FIELDS:
         raise BadServingReply(f"serving's {name} is {dtype_name(tensor.dtype)}; expected one of {_NUMBERS}")
@@ -80,16 +86,16 @@ def to_array(tensor: pb.Tensor, name: str) -> NDArray[Any]:
         values = np.array(tensor.float_val, np.float32)
     else:
         try:
-            values = varints.decode(getattr(tensor, typed))
+            values = read_varints(getattr(tensor, typed))
         except ValueError as error:
             raise BadServingReply(f"serving's {name} cannot be read: {error}") from None
     if min(shape, default=0) < 0 or values.size != math.prod(shape):
-        raise BadServingReply(f"serving's {name} has {values.size} values; its shape {list(shape)} says otherwise")
+        raise BadServingReply(f"serving's {name} has {values.size} values; its shape is {list(shape)}")
     return values.reshape(shape)
 
 
 def to_uint8(values: NDArray[Any], name: str) -> NDArray[np.uint8]:
-    """The same numbers in a byte each.
+    """The same numbers as uint8.
 
     Raises:
         BadServingReply: some do not fit.
@@ -108,7 +114,7 @@ def to_text(tensor: pb.Tensor) -> str:
     """
     if tensor.dtype != pb.DT_STRING or len(tensor.string_val) != 1:
         raise BadServingReply(
-            f"serving answered {dtype_name(tensor.dtype)} with {len(tensor.string_val)} strings; expected one string"
+            f"serving replied with {dtype_name(tensor.dtype)} and {len(tensor.string_val)} strings; expected one string"
         )
     return tensor.string_val[0].decode(errors="replace")
 
@@ -119,11 +125,11 @@ def shape_of(shape: pb.TensorShape) -> tuple[int, ...]:
 
 
 def spec_of(info: pb.TensorInfo) -> TensorSpec:
-    """A tensor of a signature as the contract describes one."""
+    """A signature's tensor in the contract's terms."""
     shape = tuple(size if size >= 0 else None for size in shape_of(info.tensor_shape))
     return TensorSpec(dtype_name(info.dtype), shape)
 
 
 def dtype_name(dtype: int) -> str:
-    """``uint8`` for DT_UINT8; the number for types the gateway has no use for."""
+    """``uint8`` for DT_UINT8; the number for types that the gateway does not use."""
     return _DTYPE_NAMES.get(dtype, f"type {dtype}")

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
-from gateway.api.parameters import SegmentParameters, Size
+from gateway.api.parameters import SegmentParameters, Size, TakesForm
 from gateway.api.schemas import ClassSummary, ErrorBody
 from gateway.errors import InvalidParameter
 from gateway.imaging.palette import is_background
@@ -14,7 +14,7 @@ from gateway.serving_client.replies import ServedModel
 MAX_TEXT_BYTES = 64 * 1024
 
 
-class Configure(BaseModel):
+class Configure(TakesForm):
     """``{"type": "configure", …}``: replaces the whole configuration."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -23,7 +23,7 @@ class Configure(BaseModel):
     model: Annotated[str | None, Field(min_length=1)] = None
     version: Annotated[int | None, Field(ge=1, le=2**63 - 1)] = None
     label: Annotated[str | None, Field(min_length=1)] = None
-    output: Literal["mask", "overlay"] = "mask"
+    form: Literal["mask", "overlay"] = "mask"
     size: Size | None = None
     alpha: Annotated[float, Field(ge=0, le=1)] = 0.5
     classes: str | None = None
@@ -43,7 +43,7 @@ class Configure(BaseModel):
             InvalidParameter: two of them do not go together.
         """
         given = self.model_dump(exclude_unset=True, exclude_none=True, exclude={"type", "api_key"})
-        asked = SegmentParameters(**{"size": "model" if self.output == "mask" else "original"} | given)
+        asked = SegmentParameters(**{"size": "model" if self.form == "mask" else "original"} | given)
         asked.check()
         return asked
 
@@ -66,6 +66,8 @@ class Configured(BaseModel):
     ignore_id: int
     width: int
     height: int
+    form: Literal["mask", "overlay"]
+    # The old name of form, for clients that read it.
     output: Literal["mask", "overlay"]
     size: Size
 
@@ -73,7 +75,7 @@ class Configured(BaseModel):
     def by(cls, served: ServedModel, parameters: SegmentParameters) -> "Configured":
         """What a client has to know to read the replies of ``served``."""
         card = served.card
-        assert parameters.output in ("mask", "overlay")
+        assert parameters.form in ("mask", "overlay")
         return cls(
             model=served.name,
             version=served.version,
@@ -83,7 +85,8 @@ class Configured(BaseModel):
             ignore_id=card.ignore_id,
             width=card.input_width,
             height=card.input_height,
-            output=parameters.output,
+            form=parameters.form,
+            output=parameters.form,
             size=parameters.size,
         )
 

@@ -84,7 +84,7 @@ def test_unsupported_image(openapi, client):
 
 
 def test_invalid_parameter(openapi, client):
-    assert client.post("/segment?outptu=json").json() == documented(openapi, "invalid_parameter")
+    assert client.post("/segment?fomr=json").json() == documented(openapi, "invalid_parameter")
 
 
 def test_bad_serving_reply(openapi, client, serving, card, jpeg):

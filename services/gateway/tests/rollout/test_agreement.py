@@ -14,7 +14,7 @@ def served(*names, name="road", version=1):
 
 
 def predicted(mask, *names):
-    return Prediction(served(*names), np.array(mask, np.uint8))
+    return Prediction(np.array(mask, np.uint8), served=served(*names))
 
 
 def test_agreement_is_by_pixel_and_by_class():

@@ -192,13 +192,13 @@ def test_an_image_longer_than_the_format_can_hold(client, serving, kind):
 @pytest.mark.parametrize(
     ("query", "says"),
     [
-        ("output=masks", "output"),
+        ("form=masks", "form=masks"),
         ("output=mask&format=webp", "no palette"),
         ("output=mask&format=jpeg", "blurs"),
         ("output=color&format=gif", "format=gif"),
-        ("alpha=0.5", "alpha has no effect on output=mask; use output=overlay"),
-        ("output=overlay&rle=coco", "rle has no effect on output=overlay; use output=json"),
-        ("polygons=1", "use output=json"),
+        ("alpha=0.5", "alpha has no effect on form=mask; use form=overlay"),
+        ("form=overlay&rle=coco", "rle has no effect on form=overlay; use form=json"),
+        ("polygons=1", "use form=json"),
         ("output=json&rle=lzw", "rle=lzw"),
         ("output=json&polygons=-1", "polygons=-1"),
         ("output=json&polygons=inf", "polygons=inf"),
@@ -218,7 +218,7 @@ def test_an_image_longer_than_the_format_can_hold(client, serving, kind):
         ("alpha=nan", "alpha"),
         ("classes=carr", "did you mean 'car'"),
         ("classes=,", "classes is empty"),
-        ("outptu=mask", "did you mean 'output'"),
+        ("fomr=mask", "did you mean 'form'"),
     ],
 )
 def test_a_parameter_out_of_range_is_422_and_named(client, jpeg, query, says):
@@ -232,3 +232,22 @@ def test_a_parameter_out_of_range_is_422_and_named(client, jpeg, query, says):
 def test_a_request_refused_for_its_classes_never_reaches_the_network(client, serving, jpeg):
     client.post("/segment?classes=boat", content=jpeg)
     assert not serving.inferences
+
+
+@pytest.mark.parametrize("query", ["form=json", "output=json", "form=json&output=json"])
+def test_output_is_accepted_as_form(client, jpeg, query):
+    reply = client.post(f"/segment?{query}", content=jpeg)
+    assert reply.headers["content-type"] == "application/json"
+
+
+def test_form_and_output_that_differ_are_422(client, jpeg):
+    error = client.post("/segment?form=mask&output=json", content=jpeg).json()["error"]
+    assert (error["code"], error["detail"]) == ("invalid_parameter", {"parameter": "output"})
+    assert "form=mask and output=json" in error["message"]
+
+
+def test_only_form_is_in_the_api_reference(client):
+    parameters = client.get("/openapi.json").json()["paths"]["/segment"]["post"]["parameters"]
+    names = [parameter["name"] for parameter in parameters]
+    assert "form" in names
+    assert "output" not in names

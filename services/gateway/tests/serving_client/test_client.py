@@ -7,15 +7,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from contract import SERVING_DEFAULT
 from gateway.api.targets import Target
 from gateway.errors import BadServingReply, ServingUnavailable, UnknownVersion
 from gateway.flow.deadline import Deadline
 from gateway.imaging.images import resize
-from gateway.serving_client import ServingClient
+from gateway.serving_client.client import ServingClient
 from gateway.serving_client.protocol import serving_pb2 as pb
 from segstack_testing.waiting import scaled
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def one_event_loop(anyio_backend):
+    """gRPC still has events for the loop of a channel that was closed: the loop must outlive the channel."""
+    yield
+    await asyncio.sleep(0.1)
 
 
 @pytest.fixture
@@ -40,14 +48,12 @@ def segment(client, prepare):
     ``between`` is called in the gaps.
     """
 
-    async def run(count=1, *, between=lambda: None, want_confidence=False, **pins):
+    async def run(count=1, *, between=lambda: None, signature=SERVING_DEFAULT, **pins):
         predictions = []
         async with client() as serving_client:
             for _ in range(count):
                 predictions.append(
-                    await serving_client.segment(
-                        Target("shapes", **pins), prepare, Deadline(5000), want_confidence=want_confidence
-                    )
+                    await serving_client.segment(Target("shapes", **pins), prepare, Deadline(5000), signature=signature)
                 )
                 await asyncio.to_thread(between)
         return predictions

@@ -32,7 +32,7 @@ def client(make_gateway, serving):
 @pytest.fixture
 def patience(monkeypatch):
     """``patience(seconds)``: for how long a missing label is not looked up again."""
-    return lambda seconds: monkeypatch.setattr(default_label, "_PATIENCE_S", seconds)
+    return lambda seconds: monkeypatch.setattr(default_label, "_RETRY_AFTER_S", seconds)
 
 
 def version(client, jpeg, query="", **headers):
@@ -182,10 +182,10 @@ async def test_missing_label_is_looked_up_by_one_request_at_a_time(patience):
             raise UnknownLabel(target.model, target.label)
 
     pinned = DefaultLabel("stable")
-    await pinned.settle(Target("shapes"), ask)
+    await pinned.apply(Target("shapes"), ask)
     asked.clear()
     patience(3600)
-    await asyncio.gather(*(pinned.settle(Target("shapes"), ask) for _ in range(5)))
+    await asyncio.gather(*(pinned.apply(Target("shapes"), ask) for _ in range(5)))
     assert asked.count("stable") == 1
     assert asked.count(None) == 5
 

@@ -141,7 +141,7 @@ GOOD_CARD = {"classes": CLASSES, "preprocessing": MINUS_ONE_TO_ONE}
     [
         ({"x": floats(3, *SIZE)}, GOOD_OUT, GOOD_CARD, "channels first; expected uint8 or float32 [N"),
         (GOOD_IN, {"y": floats(4, *SIZE)}, GOOD_CARD, "channels first; expected float32 [N, height, width, 4]"),
-        (GOOD_IN, {"y": floats(*SIZE, 7)}, GOOD_CARD, "a channel a class of its card file"),
+        (GOOD_IN, {"y": floats(*SIZE, 7)}, GOOD_CARD, "float32 [N, height, width, 4]"),
         (GOOD_IN, {"y": floats(*SIZE, 4), "z": floats(1)}, GOOD_CARD, "outputs ['y', 'z']; expected one output, or"),
         ({"x": floats(*SIZE, 3), "z": floats(1)}, GOOD_OUT, GOOD_CARD, "inputs ['x', 'z']; expected one input"),
         (GOOD_IN, GOOD_OUT, {"classes": CLASSES}, "expected preprocessing in its card file"),
@@ -162,7 +162,7 @@ def test_without_a_card_file_it_says_what_to_write_and_where(serving, make_gatew
     serving.publish_foreign("theirs", Signature(GOOD_IN, GOOD_OUT), colours_as_scores)
     client = make_gateway(models=("theirs",), cards=tmp_path if folder else None)
     message = client.post("/segment", content=jpeg).json()["error"]["message"]
-    assert "write theirs.json into" in message
+    assert "write theirs.json in" in message
     assert (str(tmp_path) if folder else "GATEWAY_CARDS") in message
 
 

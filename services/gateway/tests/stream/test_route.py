@@ -121,6 +121,16 @@ async def test_new_version_is_announced_before_its_first_reply(client, serving, 
     assert reply.mask.shape == (24, 32)
 
 
+@pytest.mark.parametrize("name", ["form", "output"])
+async def test_configure_accepts_output_for_form(client, jpeg, name):
+    async with open_stream(client) as stream:
+        configured = await stream.configure(**{name: "overlay"})
+        await stream.send(jpeg)
+        reply = await stream.receive()
+    assert configured["form"] == configured["output"] == "overlay"
+    assert reply.kind == 3
+
+
 async def test_moved_default_label_is_followed_and_announced(make_gateway, serving, jpeg):
     serving.publish("shapes", 2)
     serving.labels["shapes", "stable"] = 1
@@ -195,9 +205,10 @@ async def test_frame_over_max_frame_pixels_is_an_error_with_the_limit(make_gatew
         ('{"type": "start"}', "'configure', 'end'"),
         ('{"type": "configure", "modle": "road"}', "modle: "),
         ('{"type": "configure", "alpha": 2, "output": "overlay"}', "alpha: "),
-        ('{"type": "configure", "alpha": 0.5}', "use output=overlay"),
-        ('{"type": "configure", "output": "json"}', "output: "),
+        ('{"type": "configure", "alpha": 0.5}', "use form=overlay"),
+        ('{"type": "configure", "form": "json"}', "form: "),
         ('{"type": "configure", "classes": "carr"}', "did you mean 'car'"),
+        ('{"type": "configure", "form": "mask", "output": "overlay"}', "form=mask and output=overlay"),
         ('{"type": "configure", "classes": {}}', "classes: "),
         ('{"type": "configure", "model": "road"}', "no model 'road'"),
         ('{"type": "configure", "version": 9}', "no version 9"),

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from serving import monitoring
+from serving import metrics
 from serving.errors import ServingError
 from serving.models import warmup
 from serving.models.servable import Servable
@@ -37,11 +37,11 @@ class Loader:
             ServingError: it cannot be loaded, or does not answer them.
         """
         with self._load_slots:
-            with monitoring.load_of(path):
+            with metrics.load_of(path):
                 servable = self._load_saved_model(path)
             if self._warm_up:
                 try:
-                    with monitoring.warmup_of(path):
+                    with metrics.warmup_of(path):
                         warmup.run(servable, path)
                 except ServingError:
                     servable.close()

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,9 +123,13 @@ class Manager:
         with versions.use(number) as used:
             yield used
 
-    def names(self) -> list[str]:
-        """Every model that was ever served."""
-        return sorted(self._models)
+    def is_known(self, name: str) -> bool:
+        """Whether the model has or had a version."""
+        return bool(self.snapshot(name))
+
+    def version_states(self) -> dict[tuple[str, ...], int]:
+        """How many versions of each model are in each state, by model name and state name."""
+        return Counter((name, state.name) for name in sorted(self._models) for _, state, _ in self.snapshot(name))
 
     def snapshot(self, name: str) -> list[tuple[int, State, ServingError | None]]:
         """Number, state and error of every version of a model that was ever seen, the highest first."""

@@ -8,8 +8,9 @@ from typing import Any
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
+from contract.serving_config import version_policy
+from contract.serving_config.version_policy import All, Latest, Policy, Specific
 from serving.errors import invalid_argument
-from serving.models.storage_paths import All, Latest, Policy, Specific
 
 _PLATFORM = "tensorflow"
 
@@ -24,7 +25,7 @@ class ModelConfig:
 
     name: str
     base_path: str
-    policy: Policy = field(default_factory=Latest)
+    policy: Policy = version_policy.DEFAULT
     labels: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -88,4 +89,4 @@ def _policy(message: Any) -> Policy:
         return All()
     if choice == "specific":
         return Specific(frozenset(message.specific.versions))
-    return Latest(message.latest.num_versions or 1)
+    return Latest(message.latest.num_versions or version_policy.DEFAULT.count)

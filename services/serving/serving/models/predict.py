@@ -3,21 +3,42 @@
 Order, codes and texts are those of TensorFlow Serving 2.6.2 (``servables/tensorflow/predict_util.cc``).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
 from numpy.typing import NDArray
-from tensorflow_serving.apis import model_pb2
+from tensorflow_serving.apis import model_pb2, predict_pb2
 
+from contract.wire import Piece, field
 from serving.errors import ServingError, failed_precondition, invalid_argument
 from serving.models import tensors
 from serving.models.servable import Servable
-from serving.models.wire import Reply
 
 DEFAULT_SIGNATURE = "serving_default"
 
 _METHOD_NAMES = tuple(f"tensorflow/serving/{method}" for method in ("predict", "classify", "regress"))
+_OUTPUTS = predict_pb2.PredictResponse.DESCRIPTOR.fields_by_name["outputs"].number
+_KEY, _VALUE = 1, 2  # fields of a map entry
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A PredictResponse: the model that answered, and each output's TensorProto in pieces.
+
+    It is written by hand, as protobuf would unpack what is packed already, and pack it again.
+    """
+
+    model_spec: model_pb2.ModelSpec
+    outputs: Mapping[str, Sequence[Piece]]
+
+    def serialize(self) -> bytes:
+        """The message's bytes, into which every value is copied once."""
+        pieces: list[Piece] = [predict_pb2.PredictResponse(model_spec=self.model_spec).SerializeToString()]
+        for alias, tensor in self.outputs.items():
+            pieces += field(_OUTPUTS, [*field(_KEY, [alias.encode()]), *field(_VALUE, tensor)])
+        return b"".join(pieces)
 
 
 def predict(servable: Servable, request: Any, timeout_ms: int | None = None) -> Reply:

@@ -1,46 +1,13 @@
 """Which versions of a model lie in its base path, and which of them its policy wants."""
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
+
+from contract.serving_config.version_policy import Policy
 
 _INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _INT64 = range(-(2**63), 2**63)
-
-
-@dataclass(frozen=True)
-class Latest:
-    """The ``count`` highest versions."""
-
-    count: int = 1
-
-    def choose(self, versions: Iterable[int]) -> set[int]:
-        """The versions to serve, of those found."""
-        return set(sorted(versions)[-max(self.count, 1) :])
-
-
-@dataclass(frozen=True)
-class All:
-    """Every version found."""
-
-    def choose(self, versions: Iterable[int]) -> set[int]:
-        """The versions to serve, of those found."""
-        return set(versions)
-
-
-@dataclass(frozen=True)
-class Specific:
-    """These versions, as far as they are found."""
-
-    versions: frozenset[int]
-
-    def choose(self, versions: Iterable[int]) -> set[int]:
-        """The versions to serve, of those found."""
-        return set(self.versions.intersection(versions))
-
-
-Policy = Latest | All | Specific
 
 
 def parse_version(name: str) -> int | None:
@@ -65,4 +32,4 @@ def find_versions(base_path: Path) -> dict[int, Path] | None:
 
 def aspired(found: Mapping[int, Path], policy: Policy) -> dict[int, Path]:
     """The versions that should be served, of those found."""
-    return {version: found[version] for version in policy.choose(found)}
+    return {version: found[version] for version in policy.loads(found)}

@@ -11,7 +11,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from tensorflow.core.framework import tensor_pb2, types_pb2
 
-from serving.models import wire
+from contract import wire
 
 _CONTENT_BY_DTYPE = {
     getattr(types_pb2, f"DT_{name}"): np.dtype(name.lower()).newbyteorder("<")

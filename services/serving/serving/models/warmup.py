@@ -7,11 +7,11 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import prediction_log_pb2
 
+from contract.warmup import WARMUP_PATH
 from serving.errors import ServingError, invalid_argument
 from serving.models.predict import predict
 from serving.models.servable import Servable
 
-REQUESTS_FILE = Path("assets.extra", "tf_serving_warmup_requests")
 MAX_RECORDS = 1000
 
 
@@ -23,7 +23,7 @@ def run(servable: Servable, version_path: Path) -> int:
     Raises:
         ServingError: a request that the version does not answer, a record that is no PredictRequest, a damaged file.
     """
-    path = version_path / REQUESTS_FILE
+    path = version_path / WARMUP_PATH
     if not path.is_file():
         return 0
     count = 0

@@ -8,11 +8,10 @@ from typing import Any
 import grpc
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc
 
-from serving import monitoring
+from serving import metrics
 from serving.errors import invalid_argument
 from serving.models.manager import Manager
-from serving.models.predict import predict
-from serving.models.wire import Reply
+from serving.models.predict import Reply, predict
 from serving.rpc.status import answers_errors, timeout_ms
 
 _SIGNATURE_DEF = "signature_def"
@@ -27,7 +26,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     @answers_errors
     def Predict(self, request: Any, context: grpc.ServicerContext) -> Reply:  # noqa: N802
         """Run one signature of one version."""
-        with monitoring.predict_request(self._manager, request.model_spec.name):
+        with metrics.predict_request(request.model_spec.name, self._manager.is_known):
             if not request.HasField("model_spec"):
                 raise invalid_argument("Missing ModelSpec")
             with self._manager.use(request.model_spec) as (version, servable):

@@ -15,7 +15,7 @@ import grpc
 from google.protobuf import json_format
 from tensorflow_serving.apis import get_model_status_pb2
 
-from serving import metrics, monitoring
+from serving import metrics, prometheus
 from serving.errors import ServingError, invalid_argument, truncated
 from serving.models.manager import Manager
 from serving.rpc.model_service import model_status
@@ -75,7 +75,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
         if path == self.server.metrics_path:
-            self._reply(HTTPStatus.OK, monitoring.page(self.server.manager), metrics.CONTENT_TYPE)
+            self._reply(HTTPStatus.OK, metrics.page(self.server.manager.version_states()), prometheus.CONTENT_TYPE)
         elif asked := _STATUS.fullmatch(path):
             self._reply_status(asked["name"], asked["version"])
         elif _METADATA.fullmatch(path):

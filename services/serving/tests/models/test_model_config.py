@@ -2,10 +2,10 @@
 
 import pytest
 
+from contract.serving_config.version_policy import All, Latest, Specific
 from serving.errors import ServingError
 from serving.models import model_config
 from serving.models.model_config import ModelConfig, ModelConfigError
-from serving.models.storage_paths import All, Latest, Specific
 
 
 def read(text):
@@ -27,6 +27,7 @@ def test_a_model():
     ("text", "policy"),
     [
         ("latest {}", Latest(1)),
+        ("latest { num_versions: 0 }", Latest(1)),
         ("latest { num_versions: 2 }", Latest(2)),
         ("all {}", All()),
         ("specific { versions: 3 versions: 5 }", Specific(frozenset({3, 5}))),

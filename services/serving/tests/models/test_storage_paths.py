@@ -2,7 +2,8 @@
 
 import pytest
 
-from serving.models.storage_paths import All, Latest, Specific, aspired, find_versions, parse_version
+from contract.serving_config.version_policy import All, Latest, Specific
+from serving.models.storage_paths import aspired, find_versions, parse_version
 
 
 @pytest.mark.parametrize(
@@ -40,10 +41,9 @@ def test_an_empty_base_path_is_not_a_missing_one(tmp_path):
 @pytest.mark.parametrize(
     ("policy", "chosen"),
     [
-        (Latest(), {12}),
+        (Latest(1), {12}),
         (Latest(2), {3, 12}),
         (Latest(9), {1, 3, 12}),
-        (Latest(0), {12}),
         (All(), {1, 3, 12}),
         (Specific(frozenset({1, 99})), {1}),
     ],

@@ -6,6 +6,7 @@ import tensorflow as tf
 from grpc import StatusCode
 from tensorflow_serving.apis import prediction_log_pb2
 
+from contract.warmup import WARMUP_PATH
 from serving.errors import ServingError
 from serving.models import warmup
 from serving.models.servable import Servable
@@ -42,7 +43,7 @@ def test_a_request_that_is_not_answered_fails_it(publish, predict_request, wrong
 
 
 def _records(path, *records):
-    file = path / warmup.REQUESTS_FILE
+    file = path / WARMUP_PATH
     file.parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(file)) as writer:
         for record in records:
@@ -69,7 +70,7 @@ def test_a_record_that_is_no_log_fails_it(publish):
 
 def test_a_damaged_file_fails_it(publish, predict_request):
     path = publish("m", 1, warmup=[predict_request("m", x=X)])
-    file = path / warmup.REQUESTS_FILE
+    file = path / WARMUP_PATH
     file.write_bytes(file.read_bytes()[:-3])
     with pytest.raises(ServingError, match="Please verify your warmup data is in TFRecord format") as error:
         warm(path)

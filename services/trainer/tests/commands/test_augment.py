@@ -8,7 +8,7 @@ import pytest
 
 from trainer.commands.cli import main
 from trainer.datasets.dataset import load_dataset
-from trainer.sources.writing import Division
+from trainer.sources.writing import SplitConfig
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_folders_in_folders_out_and_back_into_a_data_set(augment, export, tmp_pa
 def test_variants_of_variants_stay_in_their_first_image_s_group(augment, export, tmp_path):
     _, said, _ = augment(*export, "--output", tmp_path / "out", "--copies", 1)
     pattern = re.search(r"--group-pattern '(.*?)'", said)[1]
-    group = Division(group_pattern=pattern).group
+    group = SplitConfig(group_pattern=pattern).group
     assert group("street/a_aug000_aug003") == group("street/a_aug001") == "street/a"
 
 

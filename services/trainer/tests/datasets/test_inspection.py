@@ -1,11 +1,18 @@
-"""What is found out about one pair of files."""
+"""What is found out about a pair of files; pairs are read once, and again when their files change; the checksum."""
+
+import dataclasses
+import json
+import os
+import shutil
 
 import cv2
 import numpy as np
 import pytest
 
-from trainer.datasets.dataset import Item
-from trainer.datasets.inspection import inspect
+from contract import ClassInfo
+from trainer.datasets import inspection
+from trainer.datasets.dataset import Dataset, Item, load_dataset
+from trainer.datasets.inspection import CACHE_NAME, checksum, inspect, inspect_all
 
 ITEM = Item("a", "images/a.png", "masks/a.png")
 HEIGHT, WIDTH = 48, 64
@@ -119,3 +126,117 @@ class TestBlur:
         assert not inspected(mask=lines).blurred
         blocks = np.arange(HEIGHT * WIDTH // 64, dtype=np.uint8).reshape(6, 8).repeat(8, 0).repeat(8, 1)
         assert not inspected(mask=blocks).blurred
+
+
+IDS = ["b", "a", "day 1/c"]
+
+
+@pytest.fixture
+def pairs(tmp_path, write_files):
+    for number, name in enumerate(IDS):
+        write_files(
+            tmp_path,
+            {
+                f"images/{name}.png": np.full((4, 5, 3), number, np.uint8),
+                f"masks/{name}.png": np.eye(4, 5, dtype=np.uint8),
+            },
+        )
+    return Dataset(tmp_path, (), tuple(Item(i, f"images/{i}.png", f"masks/{i}.png") for i in IDS))
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """The ids of the pairs whose files were opened, in order."""
+    ids = []
+
+    def inspect(root, item):
+        ids.append(item.id)
+        return original(root, item)
+
+    original = inspection.inspect
+    monkeypatch.setattr(inspection, "inspect", inspect)
+    return ids
+
+
+def test_inspections_come_in_the_order_of_the_items(pairs):
+    digests = [found.digest for found in inspect_all(pairs)]
+    turned = Dataset(pairs.root, (), pairs.items[::-1])
+    assert [found.digest for found in inspect_all(turned, ignore_cache=True)] == digests[::-1]
+    assert len(set(digests)) == 3
+
+
+def test_unchanged_files_are_not_read_again(pairs, read):
+    first = inspect_all(pairs)
+    assert inspect_all(pairs) == first
+    assert sorted(read) == sorted(IDS)
+
+
+def test_changed_file_is_read_again(pairs, read):
+    inspect_all(pairs)
+    read.clear()
+    mask = pairs.root / "masks/a.png"
+    status = mask.stat()
+    os.utime(mask, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
+    inspect_all(pairs)
+    assert read == ["a"]
+
+
+def test_faulty_pair_is_read_until_it_is_repaired(pairs, read, write_files):
+    (pairs.root / "images/a.png").write_bytes(b"")
+    assert [bool(found.faults) for found in inspect_all(pairs)] == [False, True, False]
+    write_files(pairs.root, {"images/a.png": np.zeros((4, 5, 3), np.uint8)})
+    read.clear()
+    assert not any(found.faults for found in inspect_all(pairs))
+    assert read == ["a"]
+
+
+def test_ignore_cache_reads_everything(pairs, read):
+    inspect_all(pairs)
+    inspect_all(pairs, ignore_cache=True)
+    assert len(read) == 6
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"version": 0}', '{"version": 1, "pairs": {"a": 3}}'])
+def test_unreadable_cache_is_ignored(pairs, read, content):
+    (pairs.root / CACHE_NAME).write_text(content)
+    inspect_all(pairs)
+    assert len(read) == 3
+    assert json.loads((pairs.root / CACHE_NAME).read_text())["pairs"].keys() == set(IDS)
+
+
+def test_read_only_folder_is_read_each_time(pairs, read, monkeypatch):
+    def refuse(path, text):
+        raise PermissionError(f"{path}: read-only file system")
+
+    monkeypatch.setattr(inspection, "replace_file", refuse)
+    inspect_all(pairs)
+    inspect_all(pairs)
+    assert len(read) == 6
+    assert not (pairs.root / CACHE_NAME).exists()
+
+
+@pytest.fixture
+def copied(dataset, tmp_path):
+    shutil.copytree(dataset.root, tmp_path / "elsewhere")
+    return load_dataset(tmp_path / "elsewhere")
+
+
+def test_folder_and_order_do_not_change_the_checksum(dataset, copied):
+    assert checksum(dataclasses.replace(copied, items=copied.items[::-1])) == checksum(dataset)
+
+
+@pytest.mark.parametrize("folder", ["image", "mask"])
+def test_changed_file_changes_the_checksum(dataset, copied, write_files, folder):
+    name = getattr(copied.items[0], folder)
+    shape = (64, 96, 3) if folder == "image" else (64, 96)
+    write_files(copied.root, {name: np.zeros(shape, np.uint8)})
+    assert checksum(copied) != checksum(dataset)
+
+
+def test_missing_image_other_splits_or_another_class_change_the_checksum(dataset):
+    others = [
+        dataclasses.replace(dataset, items=dataset.items[1:]),
+        dataclasses.replace(dataset, split_seed=dataset.split_seed + 1),
+        dataclasses.replace(dataset, classes=(*dataset.classes, ClassInfo(len(dataset.classes), "pear", (9, 9, 9)))),
+    ]
+    assert len({checksum(other) for other in [dataset, *others]}) == 4

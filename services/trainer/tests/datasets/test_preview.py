@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from trainer.datasets.dataset import Dataset, Item
+from trainer.datasets.drawing import GAP, MARGIN
 from trainer.datasets.preview import Sample, preview
-from trainer.datasets.sheet import GAP, MARGIN
 from trainer.errors import UserError
 
 HEIGHT, WIDTH = 64, 96  # of the drawn set's images: panels of this width show a mask pixel by pixel

@@ -27,7 +27,7 @@ class TestTheRepository:
             "assets.extra/model_card.json",
             "assets.extra/tf_serving_warmup_requests",
         } <= files
-        assert "name: 'tiny'" in (published.models_root / "models.config").read_text().replace('"', "'")
+        assert "name: 'small'" in (published.models_root / "models.config").read_text().replace('"', "'")
 
     def test_holds_nothing_of_an_export_whose_check_failed(self, run, tmp_path, monkeypatch):
         def failing(folder, card):
@@ -35,15 +35,15 @@ class TestTheRepository:
 
         monkeypatch.setattr(publish, "check_saved_model", failing)
         with pytest.raises(UserError, match=r"was complete: .*assets\.extra.*saved_model\.pb"):
-            export_run(run, "tiny", tmp_path, "test")
-        assert versions(tmp_path, "tiny") == []
+            export_run(run, "small", tmp_path, "test")
+        assert versions(tmp_path, "small") == []
         assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == [".lock"]
 
 
 class TestTheCard:
     def test_is_the_run_s(self, published, run, dataset):
         card = published.card
-        assert (card.name, card.architecture) == ("tiny", "ddrnet23_slim")
+        assert (card.name, card.architecture) == ("small", "ddrnet23_slim")
         assert (card.input_height, card.input_width) == (64, 96)
         assert card.classes == run.classes == dataset.classes
         assert card.frameworks == {
@@ -97,10 +97,10 @@ class TestRefusals:
         renamed = (found.classes[0], ClassInfo(1, "pear", (1, 2, 3)), *found.classes[2:])
         Dataset(tmp_path, renamed, found.items).save()
         with pytest.raises(UserError, match=r"has other classes now than when .*: train again"):
-            export_run(movable, "tiny", tmp_path / "models_repo", "test")
+            export_run(movable, "small", tmp_path / "models_repo", "test")
         assert not (tmp_path / "models_repo").exists()
 
     def test_of_images_that_are_gone(self, movable, tmp_path):
         with pytest.raises(UserError, match=r"images/.*\.jpg or masks/.*\.png cannot be read: import the labels again"):
-            export_run(movable, "tiny", tmp_path / "models_repo", "test")
+            export_run(movable, "small", tmp_path / "models_repo", "test")
         assert not (tmp_path / "models_repo").exists()

@@ -134,7 +134,7 @@ class TestTrainingBatches:
         (tmp_path / "wall.jpg").write_bytes(b"no image")
         augmentation = [{"replace_background": {"folder": str(tmp_path), "probability": 1}}]
         data = Data.model_validate(still.model_dump() | {"augmentation": augmentation})
-        with pytest.raises(UserError) as said, pipeline.said_plainly():
+        with pytest.raises(UserError) as said, pipeline.reraise_user_errors():
             batches_of(training_batches(dataset, dataset.items[:4], data, seed=1), 1)
         assert str(said.value) == f"{tmp_path / 'wall.jpg'}: cannot be decoded as an image: replace or remove it"
 

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from trainer.errors import UserError
-from trainer.input.sampling import Shard, example_at, example_generator
+from trainer.input.sampling import Shard, example_at
 
 
 class TestExampleAt:
@@ -24,14 +24,6 @@ class TestExampleAt:
     def test_it_is_the_same_on_every_machine_and_in_every_release(self):
         """A training that goes on after an update must go on in the same order."""
         assert [example_at(position, 5, seed=1)[1] for position in range(5)] == [2, 0, 1, 4, 3]
-
-
-class TestExampleGenerator:
-    def test_each_example_has_its_own_stream_and_always_the_same(self):
-        keys = list(itertools.product((0, 1, 2**32 - 1), (0, 1), (0, 1, 2**40)))
-        draws = [example_generator(*key).random() for key in keys]
-        assert len(set(draws)) == len(keys)
-        assert draws == [example_generator(*key).random() for key in keys]
 
 
 class TestShard:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from contract import ClassInfo
-from trainer.datasets.visualize import colorize, contours, overlay
+from trainer.datasets.drawing import colorize, contours, overlay
 from trainer.errors import UserError
 from trainer.prediction.look import Look, encode
 

@@ -10,7 +10,7 @@ from PIL import Image
 from trainer.datasets.dataset import load_dataset
 from trainer.errors import UserError
 from trainer.sources.folder import import_folder
-from trainer.sources.masks.reader import Meaning
+from trainer.sources.masks.reader import LabelMapping
 
 HEIGHT, WIDTH = 4, 6
 IDS = np.zeros((HEIGHT, WIDTH), np.uint8)
@@ -32,14 +32,14 @@ def palette_png(indices, palette=COLORS):
 
 @pytest.fixture
 def imported(tmp_path, write_files):
-    """``imported(files, **meaning)``: report, data set and masks by id; ``classes`` is the text of a class file."""
+    """``imported(files, **mapping)``: report, data set and masks by id; ``classes`` is the text of a class file."""
 
-    def run(files, classes=None, classes_name="classes.yaml", layout=None, **meaning):
+    def run(files, classes=None, classes_name="classes.yaml", layout=None, **mapping):
         write_files(tmp_path / "mine", files)
         if classes is not None:
-            meaning["classes"] = tmp_path / "mine" / classes_name
-            meaning["classes"].write_text(classes)
-        report = import_folder(tmp_path / "mine", tmp_path / "out", Meaning(**meaning), **(layout or {}))
+            mapping["classes"] = tmp_path / "mine" / classes_name
+            mapping["classes"].write_text(classes)
+        report = import_folder(tmp_path / "mine", tmp_path / "out", LabelMapping(**mapping), **(layout or {}))
         dataset = load_dataset(tmp_path / "out")
         masks = {i.id: cv2.imread(str(dataset.root / i.mask), cv2.IMREAD_UNCHANGED) for i in dataset.items}
         return report, dataset, masks
@@ -100,7 +100,7 @@ class TestPairs:
     def test_in_a_zip(self, tmp_path, write_files, zip_bytes):
         whole = zip_bytes(write_files(tmp_path / "mine", pair(IDS)), "full_semantic")
         (tmp_path / "full_semantic.zip").write_bytes(whole)
-        report = import_folder(tmp_path / "full_semantic.zip", tmp_path / "out", Meaning())
+        report = import_folder(tmp_path / "full_semantic.zip", tmp_path / "out", LabelMapping())
         assert report.images == 1
 
 

@@ -11,9 +11,8 @@ from PIL import Image
 from contract import ClassInfo
 from trainer.datasets.dataset import load_dataset
 from trainer.errors import UserError
-from trainer.sources.images import Picture
-from trainer.sources.import_report import ImportReport
-from trainer.sources.writing import DIVISION_BY_ID, Division, LabelledImage, write_dataset
+from trainer.sources.images import EncodedImage
+from trainer.sources.writing import SPLIT_BY_ID, ImportReport, LabelledImage, SplitConfig, write_dataset
 
 CLASSES = (ClassInfo(0, "background", (0, 0, 0)), ClassInfo(1, "apple", (220, 40, 50)))
 
@@ -24,7 +23,7 @@ def picture(seed, height=4, width=6):
 
 def labelled(item_id, name, data, mask=None):
     return LabelledImage(
-        item_id, Picture(name, lambda: data), lambda h, w: np.ones((h, w), np.uint8) if mask is None else mask
+        item_id, EncodedImage(name, lambda: data), lambda h, w: np.ones((h, w), np.uint8) if mask is None else mask
     )
 
 
@@ -34,7 +33,7 @@ def write(tmp_path):
 
     def run(images, total=None, **options):
         total = len(images) if total is None else total
-        write_dataset(images, total, CLASSES, tmp_path / "out", DIVISION_BY_ID, ImportReport(), **options)
+        write_dataset(images, total, CLASSES, tmp_path / "out", SPLIT_BY_ID, ImportReport(), **options)
         return load_dataset(tmp_path / "out")
 
     return run
@@ -83,7 +82,7 @@ class TestManyImages:
                 with lock:
                     ahead += 1
                     most = max(most, ahead)
-                yield LabelledImage(f"{number:03d}", Picture("a.png", lambda: data), mask)
+                yield LabelledImage(f"{number:03d}", EncodedImage("a.png", lambda: data), mask)
 
         def mask(height, width):
             nonlocal ahead
@@ -132,13 +131,13 @@ class TestDivision:
         [(None, None), ("(.*)_", "day1/video"), ("^[^/]+", "day1"), ("(x)?_", None), ("nothing", None)],
     )
     def test_the_group_is_the_first_parentheses_or_the_whole_match(self, pattern, group):
-        assert Division(group_pattern=pattern).group("day1/video_000001") == group
+        assert SplitConfig(group_pattern=pattern).group("day1/video_000001") == group
 
     def test_a_source_s_splits_are_kept(self):
         splits = {"train", "validation", "test"}
-        assert [DIVISION_BY_ID.keep("a", s, splits) for s in sorted(splits)] == sorted(splits)
+        assert [SPLIT_BY_ID.keep("a", s, splits) for s in sorted(splits)] == sorted(splits)
 
     def test_training_images_serve_for_validation_where_a_source_has_none(self):
-        kept = [DIVISION_BY_ID.keep(str(n), "train", {"train", "test"}) for n in range(300)]
+        kept = [SPLIT_BY_ID.keep(str(n), "train", {"train", "test"}) for n in range(300)]
         assert 10 < kept.count("validation") < 60
-        assert DIVISION_BY_ID.keep("1", "test", {"train", "test"}) == "test"
+        assert SPLIT_BY_ID.keep("1", "test", {"train", "test"}) == "test"

@@ -6,7 +6,7 @@ import platform
 import keras
 
 from contract import __version__
-from trainer.datasets.checksum import checksum
+from trainer.datasets.inspection import checksum
 from trainer.recipe import load_recipe
 from trainer.training.facts import run_facts
 

@@ -1,12 +1,12 @@
 """A data set with augmented variants of its training images, ready to be trained on."""
 
-import contextlib
 import filecmp
 import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
+from contract.durable import replacing
 from trainer.augmentation.labelled_source import labelled_items
 from trainer.augmentation.variants import Layout, Variants, augment
 from trainer.datasets.dataset import Dataset, Item
@@ -73,8 +73,5 @@ def _link(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError:
-        beside = target.with_name(f".tmp-{target.name}")
-        with contextlib.suppress(FileNotFoundError):
-            beside.unlink()
-        shutil.copyfile(source, beside)
-        beside.replace(target)
+        with replacing(target) as temporary:
+            shutil.copyfile(source, temporary)

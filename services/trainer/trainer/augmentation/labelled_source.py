@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 
 from contract import ClassInfo
 from trainer.datasets.dataset import Dataset, Item
-from trainer.datasets.listing import first_few
 from trainer.datasets.pair import Pair, read_pair
-from trainer.errors import UserError
+from trainer.errors import UserError, first_few
 from trainer.sources.archive import open_archive
 from trainer.sources.folder import masks_of, pair_by_name
-from trainer.sources.images import Picture, decode_upright, pictures_of
-from trainer.sources.masks.decode import decode_mask, refuse_other_size
-from trainer.sources.masks.reader import MaskReader, Meaning, mask_reader
+from trainer.sources.images import EncodedImage, decode_upright, find_images
+from trainer.sources.masks.decode import decode_mask, require_same_size
+from trainer.sources.masks.reader import LabelMapping, MaskReader, mask_reader
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,8 @@ def labelled_files(
         UserError: a folder is missing or empty, no name occurs in all, masks are of a format that changes values, or
             the label map cannot be used.
     """
-    pictures, labels = pictures_of(open_archive(images)), masks_of(open_archive(masks))
-    numbers = pictures_of(open_archive(objects)) if objects is not None else {}
+    pictures, labels = find_images(open_archive(images)), masks_of(open_archive(masks))
+    numbers = find_images(open_archive(objects)) if objects is not None else {}
     names = pair_by_name(pictures, labels)
     if not names:
         raise UserError(f"no mask in {masks} has the name of an image in {images}: name each mask as its image")
@@ -63,7 +62,7 @@ def labelled_files(
             f"{len(pictures) - len(names)} of {len(pictures)} images have no mask and are left out: {without}",
             file=sys.stderr,
         )
-    reader = mask_reader(Meaning(label_map), lambda: set())
+    reader = mask_reader(LabelMapping(label_map), lambda: set())
     labelled = [
         Labelled(item_id, partial(_read_files, pictures[item_id], labels[name], numbers.get(name), reader))
         for item_id, name in names.items()
@@ -71,15 +70,15 @@ def labelled_files(
     return labelled, reader.classes
 
 
-def _read_files(picture: Picture, label: Picture, numbers: Picture | None, reader: MaskReader) -> Pair:
+def _read_files(picture: EncodedImage, label: EncodedImage, numbers: EncodedImage | None, reader: MaskReader) -> Pair:
     image = cv2.cvtColor(decode_upright(picture.read(), picture.name), cv2.COLOR_BGR2RGB)
     mask = reader.read(label.read(), label.name)
     height, width = image.shape[:2]
-    refuse_other_size(mask, height, width, label.name)
+    require_same_size(mask, height, width, label.name)
     if numbers is None:
         return Pair(np.asarray(image, np.uint8), mask)
     objects = decode_mask(numbers.read(), numbers.name)
-    refuse_other_size(objects, height, width, numbers.name)
+    require_same_size(objects, height, width, numbers.name)
     return Pair(np.asarray(image, np.uint8), mask, _numbered(objects))
 
 

@@ -18,16 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract import ClassInfo
-from contract.durable import replace_file
+from contract.durable import replace_file, replacing
 from trainer.augmentation.labelled_source import Labelled
-from trainer.augmentation.operations import Operation, apply
+from trainer.augmentation.operations import Operation, apply, example_generator
+from trainer.datasets.drawing import colorize
 from trainer.datasets.pair import Pair
-from trainer.datasets.visualize import colorize
 from trainer.errors import UserError
-from trainer.input.sampling import example_generator
-from trainer.progress import progress
+from trainer.progress import in_threads, progress
 from trainer.recipe_values import to_recipe
-from trainer.sources.writing import in_threads, png
+from trainer.sources.writing import png
 
 # Beside the variants: what they were made with. It also is a class file, which `data import-folder --classes` reads.
 FACTS_NAME = "augmentation.json"
@@ -155,12 +154,10 @@ def _stable_number(item_id: str) -> int:
 
 
 def _write(path: Path, image: NDArray) -> None:
-    """Write beside, then rename: a file that has its name is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     data = png(image) if path.suffix == ".png" else _jpeg(image)
-    beside = path.with_name(f".tmp-{path.name}")
-    beside.write_bytes(data)
-    beside.replace(path)
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
 
 
 def _jpeg(image: NDArray) -> bytes:

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from contract import CardError, ClassInfo
+from trainer.datasets.class_colors import parse_color, voc_color
 from trainer.datasets.dataset import INDEX_NAME, load_dataset
 from trainer.errors import UserError
 from trainer.sources.cityscapes import CLASSES as CITYSCAPES
-from trainer.sources.cvat.labelmap import parse_color, voc_color
 from trainer.sources.masks.class_files import read_class_file
 
 # In the order of its annotations' values, with the palette of its masks (Everingham et al., IJCV 2010).

@@ -93,10 +93,10 @@ def run(options: argparse.Namespace) -> None:
 
 def _check(options: argparse.Namespace) -> None:
     """Everything that need not wait for TensorFlow."""
-    from trainer.sources.writing import refuse_taken
+    from trainer.errors import require_absent
 
     if options.report:
-        refuse_taken(options.report, "--report")
+        require_absent(options.report, "--report")
     elif options.visualize:
         raise UserError("--visualize draws pictures into the report: name its folder with --report")
     if options.visualize < 0:

@@ -10,10 +10,9 @@ from trainer.commands.quiet import import_tensorflow
 from trainer.commands.shared import add_verb
 
 if TYPE_CHECKING:
-    from trainer.sources.cvat.labelmap import Color
-    from trainer.sources.import_report import ImportReport
-    from trainer.sources.masks.reader import Kind, Meaning
-    from trainer.sources.writing import Division
+    from trainer.datasets.class_colors import Color
+    from trainer.sources.masks.reader import Kind, LabelMapping
+    from trainer.sources.writing import ImportReport, SplitConfig
 
 SUMMARY = "import labelled images as a data set"
 
@@ -98,7 +97,7 @@ def _import_cvat(options: argparse.Namespace) -> "ImportReport":
         merge_classes=options.merge_classes,
         ignored=options.ignore,
         prefix=options.prefix,
-        division=_split_of(options),
+        split_config=_split_of(options),
     )
 
 
@@ -129,7 +128,7 @@ def _import_folder(options: argparse.Namespace) -> "ImportReport":
         rgb=options.rgb,
         gt=options.gt,
         folders_as_splits=options.folders_as_splits,
-        division=_split_of(options),
+        split_config=_split_of(options),
     )
 
 
@@ -176,7 +175,7 @@ def _import_tfds(options: argparse.Namespace) -> "ImportReport":
         id_key=options.id_key,
         data_dir=options.data_dir,
         manual_dir=options.manual_dir,
-        division=_split_of(options),
+        split_config=_split_of(options),
     )
 
 
@@ -191,10 +190,10 @@ def _add_split(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _split_of(options: argparse.Namespace) -> "Division":
-    from trainer.sources.writing import Division
+def _split_of(options: argparse.Namespace) -> "SplitConfig":
+    from trainer.sources.writing import SplitConfig
 
-    return Division(options.split_seed, options.group_pattern)
+    return SplitConfig(options.split_seed, options.group_pattern)
 
 
 def _add_mapping(parser: argparse.ArgumentParser) -> None:
@@ -222,10 +221,10 @@ def _add_mapping(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _mapping_of(options: argparse.Namespace, kind: "Kind" = "auto") -> "Meaning":
-    from trainer.sources.masks.reader import Meaning
+def _mapping_of(options: argparse.Namespace, kind: "Kind" = "auto") -> "LabelMapping":
+    from trainer.sources.masks.reader import LabelMapping
 
-    return Meaning(options.classes, kind, dict(options.map), tuple(options.ignore))
+    return LabelMapping(options.classes, kind, dict(options.map), tuple(options.ignore))
 
 
 def _replacement(text: str) -> tuple[int, int]:

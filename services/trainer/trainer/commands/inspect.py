@@ -19,7 +19,7 @@ def validate(options: argparse.Namespace) -> None:
     from trainer.datasets.dataset import load_dataset
     from trainer.datasets.validation import validate
 
-    report = validate(load_dataset(options.data), afresh=True)
+    report = validate(load_dataset(options.data), ignore_cache=True)
     if options.report:
         options.report.parent.mkdir(parents=True, exist_ok=True)
         options.report.write_text(json.dumps(report.as_json(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

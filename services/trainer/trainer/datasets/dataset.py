@@ -12,7 +12,7 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from contract import CardError, ClassInfo
 from contract.durable import replace_file
@@ -132,3 +132,9 @@ def train_or_validation(key: str, seed: int) -> str:
 def _share(key: str, seed: int) -> float:
     digest = hashlib.sha256(f"{seed}:{key}".encode()).digest()
     return int.from_bytes(digest[:8]) / 2**64
+
+
+def is_system_file(name: str) -> bool:
+    """Whether an operating system has left this file in a folder or zip, as macOS and Windows do."""
+    last = PurePosixPath(name).name
+    return name.startswith("__MACOSX/") or last.startswith("._") or last in {".DS_Store", "Thumbs.db", "desktop.ini"}

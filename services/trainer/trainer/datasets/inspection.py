@@ -1,14 +1,27 @@
-"""What the two files of a pair hold, read once: size, label values, fingerprints, and what is wrong with them."""
+"""What the image and the mask of each item hold: size, label values, fingerprints, and what is wrong with them.
+
+Files are inspected in parallel, and only those that have changed since the last time.
+"""
 
 import hashlib
-from dataclasses import dataclass, field
+import json
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.datasets.dataset import Item
+from contract.durable import replace_file
+from trainer.datasets.dataset import Dataset, Item
+from trainer.progress import in_threads, progress
+
+CACHE_NAME = ".inspections.json"
+_CACHE_VERSION = 1  # another one for every change of what an inspection finds
+
+# What tells that the files of a pair are those of last time: their names, sizes, and times of change.
+Stamp = list[str | int]
 
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 # PNG's IHDR: bit depth and colour type stand at fixed places behind the signature.
@@ -52,6 +65,47 @@ class Inspection:
     fingerprint: int = 0
     blurred: bool = False
     faults: tuple[Fault, ...] = ()
+
+
+def inspect_all(dataset: Dataset, ignore_cache: bool = False) -> list[Inspection]:
+    """Inspect every item of ``dataset``, in its order.
+
+    What was found is kept beside the data set, as every training asks: a pair of 1024x2048 took 79 ms of CPU as PNG and
+    44 ms as JPEG, one that has not changed 0.1 ms. A folder that cannot be written is inspected anew each time.
+
+    Args:
+        dataset: whose files to read.
+        ignore_cache: read also what has not changed.
+    """
+    known = {} if ignore_cache else _load(dataset.root)
+    stamps = [_stamp(dataset.root, item) for item in dataset.items]
+    found: dict[int, Inspection] = {}
+    for position, (item, stamp) in enumerate(zip(dataset.items, stamps, strict=True)):
+        if stamp is not None and item.id in known and known[item.id][0] == stamp:
+            found[position] = known[item.id][1]
+    changed = [position for position in range(len(stamps)) if position not in found]
+    if changed:
+        items = [dataset.items[position] for position in changed]
+        results = in_threads(lambda item: inspect(dataset.root, item), items)
+        with closing(results), progress(results, "validating", "image", total=len(items)) as bar:
+            found.update(zip(changed, bar, strict=True))
+        _save(dataset, stamps, found)
+    return [found[position] for position in range(len(stamps))]
+
+
+def checksum(dataset: Dataset) -> str:
+    """SHA-256 over classes, and each item's id, split, image and mask.
+
+    An image counts by its pixels, as its inspection has them already, and a mask by its file's bytes; neither their
+    order nor the folder's name has an influence.
+    """
+    total = hashlib.sha256(json.dumps([asdict(c) for c in dataset.classes]).encode())
+    lines = []
+    for item, inspection in zip(dataset.items, inspect_all(dataset), strict=True):
+        mask = hashlib.sha256((dataset.root / item.mask).read_bytes()).hexdigest()
+        lines.append(json.dumps([item.id, dataset.split_of(item), inspection.digest, mask]))
+    total.update("\n".join(sorted(lines)).encode())
+    return total.hexdigest()
 
 
 def inspect(root: Path, item: Item) -> Inspection:
@@ -137,3 +191,41 @@ def _looks_blurred(mask: NDArray[np.uint8]) -> bool:
         between += int(np.count_nonzero(ramps))
         borders += int(np.count_nonzero(before != after)) // 2
     return between > max(_BLURRED_PIXELS, _BLURRED_FRACTION * borders)
+
+
+def _stamp(root: Path, item: Item) -> Stamp | None:
+    stamp: Stamp = []
+    for name in (item.image, item.mask):
+        try:
+            status = (root / name).stat()
+        except OSError:
+            return None
+        stamp += [name, status.st_size, status.st_mtime_ns]
+    return stamp
+
+
+def _load(root: Path) -> dict[str, tuple[Stamp, Inspection]]:
+    """What was kept, by item id; nothing if it is not there or not ours."""
+    try:
+        content = json.loads((root / CACHE_NAME).read_text(encoding="utf-8"))
+        if content["version"] != _CACHE_VERSION:
+            return {}
+        return {item_id: (stamp, _from_json(facts)) for item_id, (stamp, facts) in content["pairs"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _save(dataset: Dataset, stamps: list[Stamp | None], found: dict[int, Inspection]) -> None:
+    """Keep what was found of every pair without fault; a faulty one is read again, as it may be mended unseen."""
+    pairs = {
+        item.id: (stamp, asdict(found[position]))
+        for position, (item, stamp) in enumerate(zip(dataset.items, stamps, strict=True))
+        if stamp is not None and not found[position].faults
+    }
+    with suppress(OSError):
+        replace_file(dataset.root / CACHE_NAME, json.dumps({"version": _CACHE_VERSION, "pairs": pairs}))
+
+
+def _from_json(facts: dict) -> Inspection:
+    pixels = {int(value): count for value, count in facts.pop("pixels").items()}
+    return Inspection(**{**facts, "pixels": pixels, "faults": ()})

@@ -10,13 +10,10 @@ import numpy as np
 
 from contract import IGNORE_ID, ClassInfo
 from trainer.datasets.dataset import Dataset, Item
-from trainer.datasets.inspection import Inspection
-from trainer.datasets.inspections import inspect_all
-from trainer.datasets.sheet import GAP, INK, MARGIN, beside, blank, stacked, text
-from trainer.datasets.visualize import colorize, overlay
+from trainer.datasets.drawing import GAP, INK, MARGIN, Image, blank, colorize, in_row, overlay, stacked, text
+from trainer.datasets.inspection import Inspection, inspect_all
 from trainer.errors import UserError
 from trainer.progress import progress
-from trainer.sources.drawn.objects import Image
 
 MAX_IMAGES = 500
 _MIN_PANEL_WIDTH = 32
@@ -71,7 +68,7 @@ def preview(dataset: Dataset, output: Path, sample: Sample, panel_width: int = 2
     title = f"{dataset.root.resolve().name}   {sample.split or 'all splits'}: "
     title += f"{len(shown):,} of {len(candidates):,} images{having}"
     cells = [_cell(dataset, item, panel_width) for item in progress(shown, "drawing", "image")]
-    rows = [beside(cells[start : start + _COLUMNS], 2 * GAP) for start in range(0, len(cells), _COLUMNS)]
+    rows = [in_row(cells[start : start + _COLUMNS], 2 * GAP) for start in range(0, len(cells), _COLUMNS)]
     width = max(row.shape[1] for row in rows)
     legend = _legend(dataset.classes, [found[item.id] for item in usable], width)
     sheet = stacked([text(title, _TITLE_SIZE, width), legend, *rows], 2 * GAP, MARGIN)
@@ -124,14 +121,14 @@ def _cell(dataset: Dataset, item: Item, width: int) -> Image:
     picture: Image = np.asarray(cv2.resize(image, size, interpolation=smooth), np.uint8)
     ids: Image = np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)
     panels = picture, colorize(ids, dataset.classes), overlay(picture, ids, dataset.classes, _ALPHA)
-    pictures = beside([_centred(panel, width) for panel in panels], GAP)
+    pictures = in_row([_centred(panel, width) for panel in panels], GAP)
     caption = text(f"{item.id}   {dataset.split_of(item)}", _CAPTION_SIZE, pictures.shape[1])
     return stacked([pictures, caption], GAP // 2)
 
 
 def _centred(panel: Image, width: int) -> Image:
     left = (width - panel.shape[1]) // 2
-    return beside([blank(panel.shape[0], left), panel, blank(panel.shape[0], width - left - panel.shape[1])], 0)
+    return in_row([blank(panel.shape[0], left), panel, blank(panel.shape[0], width - left - panel.shape[1])], 0)
 
 
 def _legend(classes: Sequence[ClassInfo], found: Sequence[Inspection], width: int) -> Image:
@@ -150,10 +147,10 @@ def _legend(classes: Sequence[ClassInfo], found: Sequence[Inspection], width: in
     columns = max(1, (width + 2 * GAP) // (widest + 2 * GAP))
     per_column = math.ceil(len(entries) / columns)
     lists = [stacked(entries[start : start + per_column], GAP // 2) for start in range(0, len(entries), per_column)]
-    return beside(lists, 2 * GAP)
+    return in_row(lists, 2 * GAP)
 
 
 def _entry(class_id: int, said: str, classes: Sequence[ClassInfo], width: int) -> Image:
     swatch = colorize(np.full(_SWATCH, class_id, np.uint8), classes)
     swatch[[0, -1]] = swatch[:, [0, -1]] = INK
-    return beside([swatch, text(said, _TEXT_SIZE, width - _SWATCH[1] - GAP)], GAP)
+    return in_row([swatch, text(said, _TEXT_SIZE, width - _SWATCH[1] - GAP)], GAP)

@@ -12,13 +12,11 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from contract import IGNORE_ID
-from trainer.datasets.dataset import INDEX_NAME, Dataset, Item
-from trainer.datasets.inspection import Fault, Inspection
-from trainer.datasets.inspections import inspect_all
-from trainer.datasets.look_alikes import identical_images, look_alikes
-from trainer.datasets.validation_report import SplitLabels, ValidationReport, counted
-from trainer.errors import UserError
-from trainer.sources.archive import is_litter
+from trainer.datasets.dataset import INDEX_NAME, Dataset, Item, is_system_file
+from trainer.datasets.duplicates import identical_images, near_duplicates
+from trainer.datasets.inspection import Fault, Inspection, inspect_all
+from trainer.datasets.validation_report import SplitLabels, ValidationReport
+from trainer.errors import UserError, counted
 
 # So many faults of a data set are shown where a training refuses it.
 _SHOWN = 3
@@ -44,17 +42,17 @@ def require_valid(dataset: Dataset) -> ValidationReport:
     return report
 
 
-def validate(dataset: Dataset, afresh: bool = False) -> ValidationReport:
+def validate(dataset: Dataset, ignore_cache: bool = False) -> ValidationReport:
     """Check the index, every pair, and the set as a whole.
 
     Args:
         dataset: what to check.
-        afresh: read also the files that have not changed since the last time.
+        ignore_cache: read also the files that have not changed since the last time.
     """
     errors = list(_index_faults(dataset))
     if errors:  # with such an index nothing else can be relied on
         return ValidationReport(dataset.root, dataset.classes, tuple(errors), (), {})
-    inspections = inspect_all(dataset, afresh)
+    inspections = inspect_all(dataset, ignore_cache)
     errors += [fault for inspection in inspections for fault in inspection.faults]
     whole = [(i, f) for i, f in zip(dataset.items, inspections, strict=True) if not f.faults]
     items, found = [item for item, _ in whole], [inspection for _, inspection in whole]
@@ -66,7 +64,7 @@ def validate(dataset: Dataset, afresh: bool = False) -> ValidationReport:
         errors += _nothing_to_learn(dataset, labels["train"])
     across_splits, harmless = identical_images(dataset, items, found)
     errors += across_splits
-    warnings = [*_doubtful_masks(items, found), *harmless, *look_alikes(dataset, items, found)]
+    warnings = [*_doubtful_masks(items, found), *harmless, *near_duplicates(dataset, items, found)]
     warnings += [*_absent(dataset, labels), *_orphans(dataset)]
     return ValidationReport(dataset.root, dataset.classes, tuple(errors), tuple(warnings), labels)
 
@@ -171,7 +169,7 @@ def _orphans(dataset: Dataset) -> Iterator[Fault]:
     known = {name for item in dataset.items for name in (item.image, item.mask)}
     for folder in sorted({PurePosixPath(name).parts[0] for name in known}):
         files = (p.relative_to(dataset.root).as_posix() for p in Path(dataset.root, folder).rglob("*") if p.is_file())
-        strays = sorted(name for name in files if name not in known and not is_litter(name))
+        strays = sorted(name for name in files if name not in known and not is_system_file(name))
         if strays:
             yield Fault(
                 folder,

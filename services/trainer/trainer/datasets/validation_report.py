@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from contract import ClassInfo
 from trainer.datasets.class_weights import CLASS_WEIGHTS
 from trainer.datasets.inspection import Fault
+from trainer.errors import counted
 
 _SHOWN = 20
 _SIGNIFICANT_DIGITS = 4
@@ -106,8 +107,3 @@ def _table(classes: Sequence[ClassInfo], labels: dict[str, SplitLabels]) -> str:
 
 def _rounded(weight: float) -> float:
     return float(f"{weight:.{_SIGNIFICANT_DIGITS}g}")
-
-
-def counted(number: int, noun: str) -> str:
-    """``1 error``, ``2 errors``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -6,10 +6,8 @@ import cv2
 import numpy as np
 
 from contract import IGNORE_ID, ClassInfo
-from trainer.datasets.sheet import GAP, beside, stacked, text
-from trainer.datasets.visualize import colorize, overlay
+from trainer.datasets.drawing import GAP, Image, colorize, in_row, overlay, stacked, text
 from trainer.ignore_index import counted
-from trainer.sources.drawn.objects import Image
 
 _WRONG = (225, 40, 40)
 _DIMMED, _LIFTED = 0.35, 150  # a pale grey image, on which red shows wherever it lies
@@ -47,7 +45,7 @@ def compare(image: Image, label: Image, mask: Image, classes: Sequence[ClassInfo
 
 def side_by_side(panels: Panels) -> Image:
     """All panels in one picture, each under its title."""
-    return beside(
+    return in_row(
         [stacked([text(title, _CAPTION_SIZE, panel.shape[1]), panel], GAP // 2) for title, panel in panels.items()], GAP
     )
 

@@ -18,8 +18,7 @@ from trainer.inference.segmenter import Masks, Segmenter
 from trainer.inference.test_time_augmentation import PLAIN, Views
 from trainer.metrics.boundary_f1 import Boundary
 from trainer.metrics.confusion import ConfusionMatrix, mean_of_present
-from trainer.progress import progress
-from trainer.sources.writing import in_threads
+from trainer.progress import in_threads, progress
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from typing import Any
 
 import jinja2
 
+from trainer.errors import require_absent
 from trainer.evaluation.compared import Compared
 from trainer.evaluation.comparison_images import jpeg, side_by_side
-from trainer.sources.writing import refuse_taken
 
 _MOST_CONFUSIONS, _LEAST_SHARE = 10, 0.001
 
@@ -36,7 +36,7 @@ def write_report(
         worst: the worst images, the worst first.
         pictures: more images, to look at; taken one by one and not held, so that they may be many.
     """
-    refuse_taken(folder, "--report")
+    require_absent(folder, "--report")
     beside = folder.with_name(f".tmp-{folder.name}")
     shutil.rmtree(beside, ignore_errors=True)  # of a report that was killed
     try:

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from contract import SERVING_DEFAULT, CardError, ModelCard, versions
-from contract.repository.publish import CARD_PATH
+from contract.folders import CARD_PATH
 from trainer.errors import UserError
 from trainer.frozen import graph
 from trainer.frozen.flops import count_flops

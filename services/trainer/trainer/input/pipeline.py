@@ -16,11 +16,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from trainer.augmentation.operations import Operation, apply
+from trainer.augmentation.operations import Operation, apply, example_generator
 from trainer.datasets.dataset import Dataset, Item
 from trainer.datasets.pair import Pair, read_pair
 from trainer.errors import UserError
-from trainer.input.sampling import ALONE, Shard, example_at, example_generator
+from trainer.input.sampling import SINGLE, Shard, example_at
 from trainer.recipe import Data
 
 _ENDLESS = 2**62
@@ -29,7 +29,7 @@ Arrays = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
 def training_batches(
-    dataset: Dataset, items: Sequence[Item], data: Data, seed: int, start_step: int = 0, shard: Shard = ALONE
+    dataset: Dataset, items: Sequence[Item], data: Data, seed: int, start_step: int = 0, shard: Shard = SINGLE
 ) -> tf.data.Dataset:
     """An endless, shuffled, augmented stream of (uint8 image [B,H,W,3], uint8 label [B,H,W]), repeatable by seed.
 
@@ -57,7 +57,7 @@ def training_batches(
     return _batches(positions, load, data, rows, drop_remainder=True)
 
 
-def evaluation_batches(dataset: Dataset, items: Sequence[Item], data: Data, shard: Shard = ALONE) -> tf.data.Dataset:
+def evaluation_batches(dataset: Dataset, items: Sequence[Item], data: Data, shard: Shard = SINGLE) -> tf.data.Dataset:
     """Every item once, in order, the smaller last batch included; of several workers each takes its share."""
     examples = _Examples(dataset, items, data)
     rows = shard.rows(data.batch_size)
@@ -110,7 +110,7 @@ def _batches(
 
 
 @contextlib.contextmanager
-def said_plainly() -> Iterator[None]:
+def reraise_user_errors() -> Iterator[None]:
     """Raise the UserError of an example again, which tf.data has wrapped in its own and in a traceback."""
     try:
         yield

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.augmentation.operations import example_generator
 from trainer.errors import UserError
 
 # The highest word of Philox's counter tells streams apart: examples have their index there, the order has this.
@@ -44,18 +45,13 @@ class Shard:
         return batch * batch_size + self.index * self.rows(batch_size) + row
 
 
-ALONE = Shard()
+SINGLE = Shard()
 
 
 def example_at(position: int, items: int, seed: int) -> tuple[int, int]:
     """Epoch and item of the example at ``position``; every item comes once before any comes again."""
     epoch, place = divmod(position, items)
     return epoch, int(_order(seed, epoch, items)[place])
-
-
-def example_generator(seed: int, epoch: int, item: int) -> np.random.Generator:
-    """What decides about one example: Philox (Salmon et al. 2011), whose streams are numbered, not drawn."""
-    return np.random.Generator(np.random.Philox(key=[seed, epoch], counter=[0, 0, 0, item]))
 
 
 @functools.lru_cache(maxsize=4)  # examples of two epochs are prepared at a time at their seam

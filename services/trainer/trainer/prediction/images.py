@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from trainer.datasets.drawing import Image
 from trainer.errors import UserError
 from trainer.inference.batches import batches
 from trainer.inference.segment import segment
@@ -14,10 +15,8 @@ from trainer.inference.segmenter import Masks, Segmenter
 from trainer.inference.test_time_augmentation import Views
 from trainer.prediction.inputs import Job
 from trainer.prediction.look import Look, encode
-from trainer.progress import progress
-from trainer.sources.drawn.objects import Image
+from trainer.progress import in_threads, progress
 from trainer.sources.images import decode_upright
-from trainer.sources.writing import in_threads
 
 
 def predict_images(

@@ -10,9 +10,8 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from contract import ClassInfo
-from trainer.datasets.visualize import colorize, contours, overlay
+from trainer.datasets.drawing import Image, colorize, contours, overlay
 from trainer.errors import UserError
-from trainer.sources.drawn.objects import Image
 
 SHOWN = ("overlay", "contours", "mask", "color")
 _JPEG_QUALITY = 92

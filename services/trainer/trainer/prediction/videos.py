@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from trainer.datasets.drawing import Image
 from trainer.errors import UserError
 from trainer.inference.batches import batches
 from trainer.inference.segment import segment
@@ -16,10 +17,8 @@ from trainer.inference.segmenter import Masks, Segmenter
 from trainer.inference.test_time_augmentation import Views
 from trainer.prediction.inputs import Job
 from trainer.prediction.look import Look
-from trainer.progress import progress
-from trainer.sources.drawn.objects import Image
-from trainer.sources.videos import DamageError, frame_count, frame_rate, open_video, require_whole
-from trainer.sources.writing import in_threads
+from trainer.progress import in_threads, progress
+from trainer.sources.frames import DamageError, frame_count, frame_rate, open_video, require_whole
 
 _CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+from trainer.datasets.dataset import is_system_file
 from trainer.errors import UserError
 
 
@@ -59,16 +60,10 @@ def _position(name: str, marker: str) -> int:
     return len(name) - len(marker) if PurePosixPath(name).name == marker else -1
 
 
-def is_litter(name: str) -> bool:
-    """What operating systems leave in folders and zips."""
-    last = PurePosixPath(name).name
-    return name.startswith("__MACOSX/") or last.startswith("._") or last in {".DS_Store", "Thumbs.db", "desktop.ini"}
-
-
 class _Folder:
     def __init__(self, path: Path, markers: Sequence[str], expected: str) -> None:
         files = [p.relative_to(path).as_posix() for p in sorted(path.rglob("*")) if p.is_file()]
-        files = [name for name in files if not is_litter(name)]
+        files = [name for name in files if not is_system_file(name)]
         top = _top(files, markers, path, expected)
         self.path = path
         self._root = path / top
@@ -84,7 +79,7 @@ class _Zip:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError) as error:
             raise UserError(f"{path}: is not a whole zip ({error}): download the export again") from None
-        files = [i.filename for i in self._zip.infolist() if not i.is_dir() and not is_litter(i.filename)]
+        files = [i.filename for i in self._zip.infolist() if not i.is_dir() and not is_system_file(i.filename)]
         for name in files:
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:
                 raise UserError(f"{path}: holds the path {name!r}, which leaves the archive; nothing was read")

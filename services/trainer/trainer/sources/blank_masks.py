@@ -1,16 +1,16 @@
 """``data blank-masks``: masks of nothing for images on which nothing is to be found."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from contract.durable import replacing
 from trainer.errors import UserError
 from trainer.progress import progress
 from trainer.sources.archive import open_archive
 from trainer.sources.folder import MASK_NAME_ENDINGS
-from trainer.sources.images import decode_upright, pictures_of
+from trainer.sources.images import decode_upright, find_images
 from trainer.sources.masks.decode import MASK_SUFFIXES
 from trainer.sources.writing import png
 
@@ -33,7 +33,7 @@ def make_blank_masks(images: Path, output: Path) -> BlankMasks:
     """
     if not images.is_dir():
         raise UserError(f"{images}: no such folder; expected a folder of images")
-    pictures = pictures_of(open_archive(images))
+    pictures = find_images(open_archive(images))
     if not pictures:
         raise UserError(f"{images}: holds no image")
     made = 0
@@ -43,13 +43,9 @@ def make_blank_masks(images: Path, output: Path) -> BlankMasks:
             if any((output / (name + ending)).exists() for ending in endings):
                 continue
             height, width = decode_upright(picture.read(), picture.name).shape[:2]
-            _write_whole(output / f"{name}.png", png(np.zeros((height, width), np.uint8)))
+            mask = output / f"{name}.png"
+            mask.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(mask) as temporary:
+                temporary.write_bytes(png(np.zeros((height, width), np.uint8)))
             made += 1
     return BlankMasks(made, len(pictures) - made)
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".tmp-{path.name}-{os.getpid()}")
-    beside.write_bytes(data)
-    beside.rename(path)

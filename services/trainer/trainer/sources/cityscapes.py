@@ -14,14 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract import IGNORE_ID, ClassInfo
-from trainer.errors import UserError
+from trainer.errors import UserError, require_absent
 from trainer.sources.archive import Archive, open_archive
-from trainer.sources.images import Picture
-from trainer.sources.import_report import ImportReport
-from trainer.sources.masks.decode import refuse_other_size
+from trainer.sources.images import EncodedImage
+from trainer.sources.masks.decode import require_same_size
 from trainer.sources.masks.label_values import LabelValues
 from trainer.sources.masks.reader import decode_ids
-from trainer.sources.writing import DIVISION_BY_ID, LabelledImage, refuse_taken, write_dataset
+from trainer.sources.writing import SPLIT_BY_ID, ImportReport, LabelledImage, write_dataset
 
 # Label id, name and colour, in the order of the train ids.
 _LABELS = (
@@ -69,7 +68,7 @@ def import_cityscapes(sources: Sequence[Path], output: Path) -> ImportReport:
     Raises:
         UserError: images or labels are not there, or a label cannot be used. Nothing is written then.
     """
-    refuse_taken(output)
+    require_absent(output)
     archives = _archives(sources)
     images, masks = _images(archives), _masks(archives)
     for found, what, zipped in ((images, "images", "leftImg8bit"), (masks, "labels", "gtFine")):
@@ -90,7 +89,7 @@ def import_cityscapes(sources: Sequence[Path], output: Path) -> ImportReport:
         LabelledImage(item_id, images[item_id][1], partial(_read_mask, *masks[item_id]), images[item_id][0])
         for item_id in usable
     )
-    return write_dataset(labelled, len(usable), CLASSES, output, DIVISION_BY_ID, report)
+    return write_dataset(labelled, len(usable), CLASSES, output, SPLIT_BY_ID, report)
 
 
 def _archives(sources: Sequence[Path]) -> list[Archive]:
@@ -100,13 +99,13 @@ def _archives(sources: Sequence[Path]) -> list[Archive]:
     return [open_archive(path, markers, expected) for path in [*zips, *folders]]
 
 
-def _images(archives: Sequence[Archive]) -> dict[str, tuple[str, Picture]]:
+def _images(archives: Sequence[Archive]) -> dict[str, tuple[str, EncodedImage]]:
     """The published split and the picture of every image.
 
     Raises:
         UserError: an image in two splits; no published one is.
     """
-    images: dict[str, tuple[str, Picture]] = {}
+    images: dict[str, tuple[str, EncodedImage]] = {}
     for archive in archives:
         for name in archive.names:
             match = _IMAGE.fullmatch(name)
@@ -121,7 +120,7 @@ def _images(archives: Sequence[Archive]) -> dict[str, tuple[str, Picture]]:
     return images
 
 
-def _masks(archives: Sequence[Archive]) -> dict[str, tuple[LabelValues, Picture]]:
+def _masks(archives: Sequence[Archive]) -> dict[str, tuple[LabelValues, EncodedImage]]:
     """Every mask and the meaning of its values, by image id.
 
     Train ids are made by a script in which everyone may change them, so the label ids go before them.
@@ -131,11 +130,11 @@ def _masks(archives: Sequence[Archive]) -> dict[str, tuple[LabelValues, Picture]
     return train_ids | {m[1]: (LABEL_IDS, picture) for m, picture in found if m and m[2] == "labelIds"}
 
 
-def _picture(archive: Archive, name: str) -> Picture:
-    return Picture(f"{archive.path}: {name}", partial(archive.read, name))
+def _picture(archive: Archive, name: str) -> EncodedImage:
+    return EncodedImage(f"{archive.path}: {name}", partial(archive.read, name))
 
 
-def _read_mask(values: LabelValues, mask: Picture, height: int, width: int) -> NDArray[np.uint8]:
+def _read_mask(values: LabelValues, mask: EncodedImage, height: int, width: int) -> NDArray[np.uint8]:
     ids = values.ids(decode_ids(mask.read(), mask.name), mask.name)
-    refuse_other_size(ids, height, width, mask.name)
+    require_same_size(ids, height, width, mask.name)
     return ids

@@ -7,21 +7,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.errors import UserError
-from trainer.progress import progress
+from trainer.errors import UserError, require_absent
+from trainer.progress import in_threads, progress
 from trainer.sources.archive import Archive, open_archive
-from trainer.sources.images import Picture, pictures_of
-from trainer.sources.import_report import ImportReport
-from trainer.sources.masks.decode import MASK_SUFFIXES, refuse_other_size
-from trainer.sources.masks.reader import MaskReader, Meaning, decode_ids, mask_reader, refuse_one_class
+from trainer.sources.images import EncodedImage, find_images
+from trainer.sources.masks.decode import MASK_SUFFIXES, require_same_size
+from trainer.sources.masks.reader import LabelMapping, MaskReader, decode_ids, mask_reader, require_two_classes
 from trainer.sources.writing import (
-    DIVISION_BY_ID,
-    SPLIT_CALLED,
-    Division,
+    SPLIT_ALIASES,
+    SPLIT_BY_ID,
+    ImportReport,
     LabelledImage,
-    in_threads,
-    refuse_faults,
-    refuse_taken,
+    SplitConfig,
+    raise_faults,
     write_dataset,
 )
 
@@ -31,12 +29,12 @@ MASK_NAME_ENDINGS = ("_mask", "_output", "_label")
 def import_folder(
     source: Path,
     output: Path,
-    meaning: Meaning,
+    mapping: LabelMapping,
     *,
     rgb: str = "rgb",
     gt: str = "gt",
     folders_as_splits: bool = False,
-    division: Division = DIVISION_BY_ID,
+    split_config: SplitConfig = SPLIT_BY_ID,
 ) -> ImportReport:
     """Read the folders ``rgb`` and ``gt`` below ``source``, a folder or a zip, into the new data set ``output``.
 
@@ -47,10 +45,10 @@ def import_folder(
     Raises:
         UserError: anything that makes a label doubtful. Nothing is written then.
     """
-    refuse_taken(output)
+    require_absent(output)
     rgb, gt = f"{rgb.strip('/')}/", f"{gt.strip('/')}/"
     archive = open_archive(source, (gt,), f"images in {rgb} and masks in {gt} (other names: --rgb, --gt)")
-    pictures = pictures_of(archive, rgb)
+    pictures = find_images(archive, rgb)
     if not pictures:
         raise UserError(f"{source}: holds no image in {rgb}; if it is called otherwise, give --rgb NAME")
     masks = masks_of(archive, gt)
@@ -60,8 +58,8 @@ def import_folder(
             f"{source}: no mask has the name of an image. An image is called {next(iter(pictures))!r}, a mask "
             f"{next(iter(masks))!r}: they must be the same, the mask's with {', '.join(MASK_NAME_ENDINGS)} or without"
         )
-    splits = _splits(pictures, list(pairs), division) if folders_as_splits else {}
-    reader = mask_reader(meaning, lambda: _values([masks[mask_id] for mask_id in pairs.values()]))
+    splits = _splits(pictures, list(pairs), split_config) if folders_as_splits else {}
+    reader = mask_reader(mapping, lambda: _values([masks[mask_id] for mask_id in pairs.values()]))
     report = ImportReport(
         unlabelled=sorted(pictures.keys() - pairs.keys()),
         without_image=sorted(masks.keys() - pairs.values()),
@@ -71,16 +69,16 @@ def import_folder(
         LabelledImage(item_id, pictures[item_id], partial(_read_mask, reader, masks[mask_id]), splits.get(item_id))
         for item_id, mask_id in pairs.items()
     )
-    return write_dataset(images, len(pairs), reader.classes, output, division, report, refuse_one_class)
+    return write_dataset(images, len(pairs), reader.classes, output, split_config, report, require_two_classes)
 
 
-def masks_of(archive: Archive, folder: str = "") -> dict[str, Picture]:
+def masks_of(archive: Archive, folder: str = "") -> dict[str, EncodedImage]:
     """The masks below ``folder/`` by their path without suffix.
 
     Raises:
         UserError: there is none, or one of a format that changes values.
     """
-    masks = pictures_of(archive, folder)
+    masks = find_images(archive, folder)
     lossy = [mask.name for mask in masks.values() if mask.suffix not in MASK_SUFFIXES]
     if lossy:
         raise UserError(
@@ -93,7 +91,7 @@ def masks_of(archive: Archive, folder: str = "") -> dict[str, Picture]:
     return masks
 
 
-def pair_by_name(pictures: dict[str, Picture], masks: dict[str, Picture]) -> dict[str, str]:
+def pair_by_name(pictures: dict[str, EncodedImage], masks: dict[str, EncodedImage]) -> dict[str, str]:
     """The mask's name by image id, for each image that has one; the very name goes before one with an ending.
 
     Raises:
@@ -111,23 +109,23 @@ def pair_by_name(pictures: dict[str, Picture], masks: dict[str, Picture]) -> dic
     return pairs
 
 
-def _splits(pictures: dict[str, Picture], ids: list[str], division: Division) -> dict[str, str]:
+def _splits(pictures: dict[str, EncodedImage], ids: list[str], split_config: SplitConfig) -> dict[str, str]:
     """The split of each image by the folder that it is in."""
-    called = {item_id: SPLIT_CALLED.get(item_id.split("/")[0].casefold()) for item_id in ids}
+    called = {item_id: SPLIT_ALIASES.get(item_id.split("/")[0].casefold()) for item_id in ids}
     for item_id, split in called.items():
         if split is None:
             raise UserError(
-                f"{pictures[item_id].name}: is in none of the folders {', '.join(SPLIT_CALLED)}: put it into one, or "
+                f"{pictures[item_id].name}: is in none of the folders {', '.join(SPLIT_ALIASES)}: put it into one, or "
                 "leave out --folders-as-splits"
             )
     found = set(called.values())
-    return {item_id: division.keep(item_id, split, found) for item_id, split in called.items() if split}
+    return {item_id: split_config.keep(item_id, split, found) for item_id, split in called.items() if split}
 
 
-def _values(masks: list[Picture]) -> set[int]:
+def _values(masks: list[EncodedImage]) -> set[int]:
     """Every value of every mask."""
 
-    def values_of(mask: Picture) -> list[int] | UserError:
+    def values_of(mask: EncodedImage) -> list[int] | UserError:
         try:
             return np.unique(decode_ids(mask.read(), mask.name)).tolist()
         except UserError as error:
@@ -144,11 +142,11 @@ def _values(masks: list[Picture]) -> set[int]:
                 faults.append(str(values))
             else:
                 found.update(values)
-    refuse_faults(faults, len(masks))
+    raise_faults(faults, len(masks))
     return found
 
 
-def _read_mask(reader: MaskReader, mask: Picture, height: int, width: int) -> NDArray[np.uint8]:
+def _read_mask(reader: MaskReader, mask: EncodedImage, height: int, width: int) -> NDArray[np.uint8]:
     ids = reader.read(mask.read(), mask.name)
-    refuse_other_size(ids, height, width, mask.name)
+    require_same_size(ids, height, width, mask.name)
     return ids

@@ -5,6 +5,7 @@ A frame is called ``<video>_<frame index, 6 digits>``, whatever the rate: a fram
 """
 
 import math
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +14,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from contract.durable import replacing
 from trainer.errors import UserError
 from trainer.progress import progress
-from trainer.sources.videos import DamageError, frame_count, frame_rate, open_video, require_whole
 
 GROUP_PATTERN = r"(.+)_\d{6}$"
 FORMATS = ("jpg", "png")
 
 # Side of the grey thumbnail on which two frames are compared.
 _THUMBNAIL = 32
+
+# A container's frame count is an estimate where it is not indexed; so much less is no damage.
+_MISSING_FRACTION = 0.02
+# Frames per second, where a container or a camera does not say, or says its clock's rate instead.
+_USUAL_RATE, _HIGHEST_RATE = 25.0, 1000.0
 
 
 @dataclass(frozen=True)
@@ -152,11 +158,47 @@ def _thumbnail(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _write(path: Path, frame: NDArray[np.uint8], options: list[int]) -> None:
-    """Whole or not at all: an interrupt leaves no half image under a frame's name."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".tmp-{path.name}")
+    with replacing(path) as temporary:
+        temporary.write_bytes(cv2.imencode(path.suffix, frame, options)[1].tobytes())
+
+
+class DamageError(Exception):
+    """A video that cannot be read, or not to its end; the message says where."""
+
+
+def open_video(video: Path) -> cv2.VideoCapture:
+    """Frames come upright, as the video's rotation says.
+
+    FFmpeg and OpenCV keep to themselves what they think of a damaged file: a sentence of ours says it.
+
+    Raises:
+        DamageError: it cannot be opened.
+    """
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
+    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
-        beside.write_bytes(cv2.imencode(path.suffix, frame, options)[1].tobytes())
-        beside.rename(path)
+        capture = cv2.VideoCapture(str(video), cv2.CAP_FFMPEG)
     finally:
-        beside.unlink(missing_ok=True)
+        cv2.utils.logging.setLogLevel(level)
+    if not capture.isOpened():
+        raise DamageError("cannot be opened as a video")
+    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
+    return capture
+
+
+def frame_rate(capture: cv2.VideoCapture) -> float:
+    """Frames per second."""
+    rate = float(capture.get(cv2.CAP_PROP_FPS))
+    return rate if 0 < rate < _HIGHEST_RATE else _USUAL_RATE
+
+
+def frame_count(capture: cv2.VideoCapture) -> int:
+    """How many frames the container announces; 0 when it does not."""
+    return max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+
+
+def require_whole(read: int, announced: int) -> None:
+    """Raise DamageError when a good part of the announced frames could not be read."""
+    if read < announced * (1 - _MISSING_FRACTION):
+        raise DamageError(f"cannot be read beyond frame {read} of {announced}")

@@ -18,7 +18,7 @@ IMAGE_SUFFIXES = frozenset({*KEPT_AS_THEY_ARE, ".bmp", ".webp", ".tif", ".tiff"}
 
 
 @dataclass(frozen=True)
-class Picture:
+class EncodedImage:
     """An encoded image: its name for messages, which ends in its suffix, and how its bytes are read."""
 
     name: str
@@ -30,18 +30,18 @@ class Picture:
         return PurePosixPath(self.name).suffix.lower()
 
 
-def pictures_of(archive: Archive, folder: str = "") -> dict[str, Picture]:
+def find_images(archive: Archive, folder: str = "") -> dict[str, EncodedImage]:
     """Every image below ``folder/`` of an archive by its id: its path without the suffix.
 
     Raises:
         UserError: two images share one id.
     """
-    pictures: dict[str, Picture] = {}
+    pictures: dict[str, EncodedImage] = {}
     for name in archive.names:
         suffix = PurePosixPath(name).suffix
         if not name.startswith(folder) or suffix.lower() not in IMAGE_SUFFIXES:
             continue
-        picture = Picture(f"{archive.path}: {name}", partial(archive.read, name))
+        picture = EncodedImage(f"{archive.path}: {name}", partial(archive.read, name))
         item_id = name[len(folder) :].removesuffix(suffix)
         if item_id in pictures:
             raise UserError(f"{picture.name} and {pictures[item_id].name} share one id: remove or rename one")

@@ -5,28 +5,24 @@ when all of it is right.
 import os
 import re
 import shutil
-from collections import deque
-from collections.abc import Callable, Collection, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from contract import ClassInfo
-from trainer.datasets.dataset import Dataset, Item, split_of, train_or_validation
-from trainer.errors import UserError
-from trainer.progress import progress
-from trainer.sources.images import KEPT_AS_THEY_ARE, Picture, decode_upright, is_turned
-from trainer.sources.import_report import ImportReport
+from contract import IGNORE_ID, ClassInfo
+from trainer.datasets.dataset import SPLITS, Dataset, Item, split_of, train_or_validation
+from trainer.errors import UserError, first_few
+from trainer.progress import in_threads, progress
+from trainer.sources.images import KEPT_AS_THEY_ARE, EncodedImage, decode_upright, is_turned
 
 # What sources call their splits.
-SPLIT_CALLED = {
+SPLIT_ALIASES = {
     "train": "train",
     "training": "train",
     "val": "validation",
@@ -35,9 +31,6 @@ SPLIT_CALLED = {
     "test": "test",
     "testing": "test",
 }
-
-Source = TypeVar("Source")
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -49,13 +42,13 @@ class LabelledImage:
     """
 
     id: str
-    picture: Picture
+    picture: EncodedImage
     read_mask: Callable[[int, int], NDArray[np.uint8]]
     split: str | None = None
 
 
 @dataclass(frozen=True)
-class Division:
+class SplitConfig:
     """How a new data set will divide: the splits' seed, and the pattern that finds the group in an id.
 
     The group is what the pattern's first parentheses match, or all of its match: ``(.*)_`` makes one group of
@@ -86,13 +79,54 @@ class Division:
         return split
 
 
-DIVISION_BY_ID = Division()
+SPLIT_BY_ID = SplitConfig()
 
 
-def refuse_taken(output: Path, option: str = "--output") -> None:
-    """Raise UserError when the folder that ``option`` names exists."""
-    if output.exists():
-        raise UserError(f"{output} exists already: name a new folder with {option}, or remove it first")
+@dataclass
+class ImportReport:
+    """Counts of images and groups, and of pixels by class name; ids of what was left out or taken unasked.
+
+    ``notes`` are sentences of the importer's own.
+    """
+
+    images: int = 0
+    blank: int = 0
+    groups: int = 0
+    splits: Counter[str] = field(default_factory=Counter)
+    pixels: Counter[str] = field(default_factory=Counter)
+    ignored: int = 0
+    unlabelled: list[str] = field(default_factory=list)
+    taken_as_blank: list[str] = field(default_factory=list)
+    unlisted: list[str] = field(default_factory=list)
+    without_image: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, counts: NDArray[np.int64], classes: Sequence[ClassInfo], split: str) -> None:
+        """Count one imported image by the pixels of its mask by class id [256]."""
+        self.images += 1
+        self.blank += int(counts[0] == counts.sum())
+        self.splits[split] += 1
+        self.pixels.update({c.name: int(counts[c.id]) for c in classes})
+        self.ignored += int(counts[IGNORE_ID])
+
+    def __str__(self) -> str:
+        total = max(1, sum(self.pixels.values()) + self.ignored)
+        divided = ", ".join(f"{self.splits[name]} {name}" for name in SPLITS)
+        grouped = f", in {self.groups} groups" if self.groups else ""
+        lines = [f"{self.images} images ({divided}){grouped}, {self.blank} of them without any object"]
+        for name, count in self.pixels.items():
+            lines.append(f"  {name:<20} {count / total:8.3%} of the pixels" + ("" if count else " - never drawn"))
+        if self.ignored:
+            lines.append(f"  {'(ignored)':<20} {self.ignored / total:8.3%} of the pixels")
+        for what, ids in (
+            ("have an image but no label and were left out", self.unlabelled),
+            ("have an image but no label and were taken as empty", self.taken_as_blank),
+            ("have a mask but are not in ImageSets; they were taken", self.unlisted),
+            ("have a label but no image and were left out", self.without_image),
+        ):
+            if ids:
+                lines.append(f"{len(ids)} {what}: {first_few(ids)}")
+        return "\n".join([*lines, *self.notes])
 
 
 def write_dataset(
@@ -100,7 +134,7 @@ def write_dataset(
     total: int,
     classes: tuple[ClassInfo, ...],
     output: Path,
-    division: Division,
+    split_config: SplitConfig,
     report: ImportReport,
     accept: Callable[[ImportReport], None] = lambda _: None,
 ) -> ImportReport:
@@ -111,7 +145,7 @@ def write_dataset(
         total: how many they are, for the progress bar.
         classes: of the new data set.
         output: the new folder.
-        division: its groups and its splits' seed.
+        split_config: its groups and its splits' seed.
         report: is filled in and returned.
         accept: sees the filled report before the data set appears, and may refuse it by raising UserError.
 
@@ -125,7 +159,7 @@ def write_dataset(
 
     def write(image: LabelledImage) -> tuple[Item, NDArray[np.int64]] | UserError:
         try:
-            return _write_one(image, beside, division)
+            return _write_one(image, beside, split_config)
         except UserError as error:
             return error
 
@@ -138,20 +172,20 @@ def write_dataset(
                     continue
                 item, counts = result
                 items.append(item)
-                report.add(counts, classes, item.split or split_of(item.group or item.id, division.seed))
+                report.add(counts, classes, item.split or split_of(item.group or item.id, split_config.seed))
         _refuse_twins(items)
-        refuse_faults(faults, len(items) + len(faults))
-        _refuse_useless_groups(items, division)
+        raise_faults(faults, len(items) + len(faults))
+        _refuse_useless_groups(items, split_config)
         report.groups = len({item.group for item in items if item.group is not None})
         accept(report)
-        Dataset(beside, classes, tuple(items), division.seed).save()
+        Dataset(beside, classes, tuple(items), split_config.seed).save()
         beside.rename(output)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return report
 
 
-def _write_one(image: LabelledImage, root: Path, division: Division) -> tuple[Item, NDArray[np.int64]]:
+def _write_one(image: LabelledImage, root: Path, split_config: SplitConfig) -> tuple[Item, NDArray[np.int64]]:
     """Write an image, upright, and its mask; return its item and its pixels by class id [256]."""
     data = image.picture.read()
     upright = decode_upright(data, image.picture.name)
@@ -165,7 +199,7 @@ def _write_one(image: LabelledImage, root: Path, division: Division) -> tuple[It
         image.id,
         f"images/{image.id}{suffix if as_it_is else '.png'}",
         f"masks/{image.id}.png",
-        division.group(image.id),
+        split_config.group(image.id),
         image.split,
     )
     _write(root / item.image, data if as_it_is else png(upright))
@@ -180,27 +214,7 @@ def png(image: NDArray[np.uint8]) -> bytes:
     return cv2.imencode(".png", image, options)[1].tobytes()
 
 
-def in_threads(
-    function: Callable[[Source], Result], sources: Iterable[Source], workers: int | None = None
-) -> Generator[Result]:
-    """``map(function, sources)``, in order, with a few at work and no more than those held; closing it stops it.
-
-    There are as many ``workers`` as cores unless said otherwise.
-    """
-    workers = workers or os.cpu_count() or 1
-    waiting: deque[Future[Result]] = deque()
-    remaining = iter(sources)
-    executor = ThreadPoolExecutor(workers)
-    try:
-        waiting.extend(executor.submit(function, source) for source in islice(remaining, 4 * workers))
-        while waiting:
-            yield waiting.popleft().result()
-            waiting.extend(executor.submit(function, source) for source in islice(remaining, 1))
-    finally:
-        executor.shutdown(cancel_futures=True)
-
-
-def refuse_faults(faults: list[str], labels: int) -> None:
+def raise_faults(faults: list[str], labels: int) -> None:
     """Raise UserError when there are faults: of how many labels, and the first few."""
     if len(faults) == 1:
         raise UserError(faults[0])
@@ -218,10 +232,10 @@ def _refuse_twins(items: list[Item]) -> None:
         seen.add(item.id)
 
 
-def _refuse_useless_groups(items: list[Item], division: Division) -> None:
-    if division.group_pattern is not None and not any(item.group for item in items):
+def _refuse_useless_groups(items: list[Item], split_config: SplitConfig) -> None:
+    if split_config.group_pattern is not None and not any(item.group for item in items):
         raise UserError(
-            f"--group-pattern {division.group_pattern!r} matches no image: their ids are like {items[0].id!r}"
+            f"--group-pattern {split_config.group_pattern!r} matches no image: their ids are like {items[0].id!r}"
         )
 
 

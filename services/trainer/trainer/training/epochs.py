@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from trainer.datasets.dataset import Dataset
-from trainer.input.pipeline import said_plainly
+from trainer.input.pipeline import reraise_user_errors
 from trainer.progress import progress
 from trainer.recipe import Recipe
 from trainer.runs import BEST, BEST_LOSS, LAST, load_run_facts, save_network, save_run_facts
@@ -118,7 +118,7 @@ class Epochs:
         standing, alone = self.standing, self._distribution.is_alone
         before, started = standing.step_seconds, time.monotonic()
         while standing.step < last:
-            with said_plainly():
+            with reraise_user_errors():
                 self._step(batches)
             standing.step += 1
             self._bar.update()
@@ -138,7 +138,7 @@ class Epochs:
         if epoch % recipe.validate_every == 0 or epoch == recipe.epochs:
             self._bar.set_description("validating")
             self._network.refresh()
-            with said_plainly():
+            with reraise_user_errors():
                 validated = self._validation(lambda: bool(self._interruption))
             self._heed_interruption()
             if validated and not math.isfinite(validated.loss):  # before such weights replace those that are kept

@@ -14,8 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from contract import __version__
-from trainer.datasets.checksum import checksum
 from trainer.datasets.dataset import Dataset
+from trainer.datasets.inspection import checksum
 from trainer.input.pipeline import threads
 from trainer.recipe import Recipe
 from trainer.training.revision import git_revision

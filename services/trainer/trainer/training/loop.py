@@ -11,8 +11,8 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from trainer.datasets.checksum import checksum
 from trainer.datasets.dataset import Dataset, load_dataset
+from trainer.datasets.inspection import checksum
 from trainer.datasets.validation import require_valid
 from trainer.errors import UserError
 from trainer.input.pipeline import training_batches

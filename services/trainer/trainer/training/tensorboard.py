@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from tensorboard.compat.proto.event_pb2 import Event
 
 from contract import ClassInfo
-from trainer.datasets.sheet import GAP, beside
-from trainer.datasets.visualize import overlay
+from trainer.datasets.drawing import GAP, in_row, overlay
 
 _PANEL_WIDTH = 384
 _ALPHA = 0.6
@@ -51,4 +50,4 @@ def side_by_side(
         small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
         shrunk = (cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST_EXACT) for mask in class_ids)
         laid_over = (overlay(small, np.asarray(mask, np.uint8), classes, _ALPHA) for mask in shrunk)
-        yield beside([small, *laid_over], GAP)
+        yield in_row([small, *laid_over], GAP)

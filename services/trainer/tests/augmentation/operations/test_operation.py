@@ -1,12 +1,14 @@
 """What holds for every operation that a recipe can name."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contract import IGNORE_ID
-from trainer.augmentation.operations import apply, create_operation, operation_names
+from trainer.augmentation.operations import apply, create_operation, example_generator, operation_names
 from trainer.recipe_values import to_recipe
 
 SEEDS = range(12)
@@ -81,3 +83,11 @@ class TestNames:
     def test_an_option_that_does_not_exist_likewise(self):
         with pytest.raises(ValueError, match="rotate: angle: there is no such value; there are probability, degrees"):
             create_operation("rotate", angle=3)
+
+
+class TestExampleGenerator:
+    def test_each_example_has_its_own_stream_and_always_the_same(self):
+        keys = list(itertools.product((0, 1, 2**32 - 1), (0, 1), (0, 1, 2**40)))
+        draws = [example_generator(*key).random() for key in keys]
+        assert len(set(draws)) == len(keys)
+        assert draws == [example_generator(*key).random() for key in keys]

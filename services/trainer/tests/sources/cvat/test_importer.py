@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from trainer.datasets.class_colors import voc_color
 from trainer.datasets.dataset import load_dataset
 from trainer.errors import UserError
 from trainer.sources.cvat.importer import import_cvat
-from trainer.sources.cvat.labelmap import voc_color
-from trainer.sources.writing import Division
+from trainer.sources.writing import SplitConfig
 
 LABELMAP = "# label:color_rgb:parts:actions\napple:220,40,50::\nbackground:0,0,0::\nleaf:60,170,75::\n"
 PALETTE = {"background": (0, 0, 0), "apple": (220, 40, 50), "leaf": (60, 170, 75)}
@@ -392,7 +392,7 @@ class TestOptions:
     def test_frames_of_one_video_in_one_split(self, imported):
         frames = [f"{video}_{number:06d}" for video in ("street", "kitchen") for number in range(9)]
         files = {SUBSET: "\n".join(["a", *frames]), **{f"JPEGImages/{f}.png": picture(1) for f in frames}}
-        report, dataset, _ = imported(export_with(files), division=Division(group_pattern="(.*)_"))
+        report, dataset, _ = imported(export_with(files), split_config=SplitConfig(group_pattern="(.*)_"))
         assert {i.id: i.group for i in dataset.items} == {"a": None} | {f: f.split("_")[0] for f in frames}
         assert len({dataset.split_of(i) for i in dataset.items if i.group == "street"}) == 1
         assert "in 2 groups" in str(report)
@@ -403,7 +403,7 @@ class TestOptions:
     )
     def test_a_group_pattern_that_cannot_be(self, imported, tmp_path, pattern, said):
         with pytest.raises(UserError) as refusal:
-            imported(export_with(), division=Division(group_pattern=pattern))
+            imported(export_with(), split_config=SplitConfig(group_pattern=pattern))
         assert said in str(refusal.value)
         assert not (tmp_path / "out").exists()
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from trainer.datasets.class_colors import voc_color
 from trainer.errors import UserError
-from trainer.sources.cvat.labelmap import parse_labelmap, voc_color
+from trainer.sources.cvat.labelmap import parse_labelmap
 
 BLACK = (0, 0, 0)
 RED, GREEN = (220, 40, 50), (60, 170, 75)

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from trainer.datasets.class_colors import voc_color
 from trainer.errors import UserError
-from trainer.sources.cvat.labelmap import voc_color
 from trainer.sources.masks.class_files import read_class_file
 
 RED, GREEN = (220, 40, 50), (60, 170, 75)

@@ -12,7 +12,7 @@ import tensorflow_datasets as tfds
 
 from trainer.datasets.dataset import SPLITS, load_dataset
 from trainer.errors import UserError
-from trainer.sources.masks.reader import Meaning
+from trainer.sources.masks.reader import LabelMapping
 from trainer.sources.tfds import builder as tfds_builder
 from trainer.sources.tfds.builder import build
 from trainer.sources.tfds.full_semantic import FullSemantic
@@ -82,7 +82,7 @@ class TestWhatIsBuilt:
         assert tfds.builder_from_directory(built).info.metadata["classes"] == content["classes"]
 
     def test_it_comes_back_as_a_data_set_with_the_same_pixels_and_splits(self, built, dataset, tmp_path):
-        import_tfds(str(built), tmp_path / "again", Meaning())
+        import_tfds(str(built), tmp_path / "again", LabelMapping())
         again = load_dataset(tmp_path / "again")
         assert again.classes == dataset.classes
         assert pixels_by_class(again) == pixels_by_class(dataset)

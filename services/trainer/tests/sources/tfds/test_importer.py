@@ -11,7 +11,7 @@ import tensorflow_datasets as tfds
 
 from trainer.datasets.dataset import load_dataset
 from trainer.errors import UserError
-from trainer.sources.masks.reader import Meaning
+from trainer.sources.masks.reader import LabelMapping
 from trainer.sources.tfds.importer import import_tfds
 
 HEIGHT, WIDTH = 4, 6
@@ -54,10 +54,10 @@ def prepare(tmp_path_factory):
 
 @pytest.fixture
 def imported(tmp_path):
-    """``imported(folder, meaning, **options)``: report, data set and masks by id."""
+    """``imported(folder, mapping, **options)``: report, data set and masks by id."""
 
-    def run(folder, meaning=Meaning(), **options):  # noqa: B008 - a frozen value
-        report = import_tfds(str(folder), tmp_path / "out", meaning, **options)
+    def run(folder, mapping=LabelMapping(), **options):  # noqa: B008 - a frozen value
+        report = import_tfds(str(folder), tmp_path / "out", mapping, **options)
         dataset = load_dataset(tmp_path / "out")
         return report, dataset, {i.id: cv2.imread(str(dataset.root / i.mask), 0) for i in dataset.items}
 
@@ -104,7 +104,7 @@ class TestAnySet:
 
     def test_a_class_file_names_the_values(self, imported, plain, tmp_path):
         (tmp_path / "c.yaml").write_text("[soil, apple]")
-        _, dataset, masks = imported(plain, Meaning(tmp_path / "c.yaml", ignored=[2]))
+        _, dataset, masks = imported(plain, LabelMapping(tmp_path / "c.yaml", ignored=[2]))
         assert [c.name for c in dataset.classes] == ["soil", "apple"]
         np.testing.assert_array_equal(masks["t"], np.array([0, 1, 255], np.uint8)[IDS[..., 0]])
 
@@ -182,7 +182,7 @@ class TestKnownSets:
         trimap = np.array([2, 1, 3], np.uint8)[IDS]
         folder = prepare("oxford_iiit_pet", PLAIN, {"train": [example("a", trimap)]})
         (tmp_path / "c.yaml").write_text("{1: pet, 2: background, 3: border}")
-        _, dataset, masks = imported(folder, Meaning(tmp_path / "c.yaml"))
+        _, dataset, masks = imported(folder, LabelMapping(tmp_path / "c.yaml"))
         assert [c.name for c in dataset.classes] == ["pet", "background", "border"]
         np.testing.assert_array_equal(masks["a"], trimap[..., 0] - 1)
 

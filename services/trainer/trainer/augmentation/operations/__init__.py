@@ -11,6 +11,7 @@ from trainer.augmentation.operations.operation import (
     RecipeOperation,
     apply,
     create_operation,
+    example_generator,
     operation_names,
 )
 
@@ -20,5 +21,6 @@ __all__ = [
     "RecipeOperation",
     "apply",
     "create_operation",
+    "example_generator",
     "operation_names",
 ]

@@ -99,3 +99,8 @@ def apply(
         elif isinstance(operation, Change):
             view = View.of(operation.change(view.draw(), rng, donors), view.height, view.width)
     return view.draw()
+
+
+def example_generator(seed: int, epoch: int, item: int) -> np.random.Generator:
+    """What decides about one example: Philox (Salmon et al. 2011), whose streams are numbered, not drawn."""
+    return np.random.Generator(np.random.Philox(key=[seed, epoch], counter=[0, 0, 0, item]))

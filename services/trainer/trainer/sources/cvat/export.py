@@ -7,8 +7,8 @@ from trainer.errors import UserError
 from trainer.sources.archive import Archive, open_archive
 from trainer.sources.cvat.labelmap import LabelMap, parse_dataset_meta, parse_labelmap
 from trainer.sources.cvat.masks import Masks
-from trainer.sources.images import Picture, pictures_of
-from trainer.sources.writing import SPLIT_CALLED
+from trainer.sources.images import EncodedImage, find_images
+from trainer.sources.writing import SPLIT_ALIASES
 
 _LISTS, _IMAGES = "ImageSets/Segmentation/", "JPEGImages/"
 _LABELMAP, _META = "labelmap.txt", "dataset_meta.json"
@@ -22,7 +22,7 @@ class CvatExport:
     labelmap: LabelMap
     subsets: dict[str, list[str]]
     masks: Masks
-    pictures: dict[str, Picture]
+    pictures: dict[str, EncodedImage]
 
     @property
     def labelled(self) -> list[str]:
@@ -41,7 +41,7 @@ class CvatExport:
             UserError: the image is in another subset, in several, or in none.
         """
         subsets = self.subsets.get(item_id, [])
-        splits = [SPLIT_CALLED.get(subset.casefold()) for subset in subsets]
+        splits = [SPLIT_ALIASES.get(subset.casefold()) for subset in subsets]
         if len(splits) != 1 or splits[0] is None:
             found = " and ".join(map(repr, sorted(subsets))) or "no subset"
             raise UserError(
@@ -65,7 +65,7 @@ def open_export(path: Path, images: Path | None, trust_unlabelled: bool) -> Cvat
     masks = Masks(archive, labelmap, trust_unlabelled)
     if images is not None and not images.is_dir():
         raise UserError(f"--images {images}: no such folder")
-    pictures = pictures_of(open_archive(images)) if images else pictures_of(archive, _IMAGES)
+    pictures = find_images(open_archive(images)) if images else find_images(archive, _IMAGES)
     if not pictures:
         raise UserError(
             f"{images or path}: holds no images. "

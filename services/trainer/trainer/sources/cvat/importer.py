@@ -14,12 +14,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.errors import UserError
+from trainer.errors import UserError, require_absent
 from trainer.sources.cvat.export import CvatExport, open_export
 from trainer.sources.cvat.masks import Masks
 from trainer.sources.cvat.merged_classes import merge_labelmaps
-from trainer.sources.import_report import ImportReport
-from trainer.sources.writing import DIVISION_BY_ID, Division, LabelledImage, refuse_taken, write_dataset
+from trainer.sources.writing import SPLIT_BY_ID, ImportReport, LabelledImage, SplitConfig, write_dataset
 
 Prefix = Literal["auto", "always", "never"]
 
@@ -35,7 +34,7 @@ def import_cvat(
     merge_classes: bool = False,
     ignored: Collection[str] = (),
     prefix: Prefix = "auto",
-    division: Division = DIVISION_BY_ID,
+    split_config: SplitConfig = SPLIT_BY_ID,
 ) -> ImportReport:
     """Read CVAT exports (zips or folders) into the new data set ``output``.
 
@@ -51,12 +50,12 @@ def import_cvat(
         ignored: labels by which somebody marked what is no class; their pixels get the ignore id.
         prefix: ids start with the export's name: ``auto`` when there are several exports, whose frames CVAT numbers
             alike; ``always`` for a first export that others will join, so that no image moves to another split then.
-        division: how the data set divides.
+        split_config: how the data set divides.
 
     Raises:
         UserError: anything about the exports that makes a label doubtful. Nothing is written then.
     """
-    refuse_taken(output)
+    require_absent(output)
     named = {_name(path): path for path in exports}
     if len(named) < len(exports):
         twice = next(name for name, count in Counter(map(_name, exports)).items() if count > 1)
@@ -86,10 +85,10 @@ def import_cvat(
             )
     splits = {image.split for image in labelled.values()}
     divided = (
-        replace(image, split=image.split and division.keep(image.id, image.split, splits))
+        replace(image, split=image.split and split_config.keep(image.id, image.split, splits))
         for image in labelled.values()
     )
-    return write_dataset(divided, len(labelled), merged.classes, output, division, report)
+    return write_dataset(divided, len(labelled), merged.classes, output, split_config, report)
 
 
 def _name(path: Path) -> str:

@@ -6,18 +6,16 @@ any line, and a user's own coloured ``background`` paints every unlabelled pixel
 """
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contract import IGNORE_ID, ClassInfo
+from trainer.datasets.class_colors import BACKGROUND, Color, parse_color, require_unique, voc_color
 from trainer.errors import UserError
 
-BACKGROUND = "background"
 _BLACK = (0, 0, 0)
-Color = tuple[int, int, int]
 _REMEDY = "Mend the file, or export again from CVAT"
 
 
@@ -68,15 +66,6 @@ def _packed(colors: NDArray) -> NDArray[np.int64]:
     return wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
 
 
-def voc_color(index: int) -> tuple[int, int, int]:
-    """Colour ``index`` of the PASCAL VOC palette: its bits, dealt to R, G, B from the highest bit down."""
-    color = [0, 0, 0]
-    for bit in range(8):
-        for channel in range(3):
-            color[channel] |= (index >> (3 * bit + channel) & 1) << (7 - bit)
-    return color[0], color[1], color[2]
-
-
 def parse_labelmap(text: str, where: str = "labelmap.txt") -> LabelMap:
     """Read a label map: background becomes id 0, the others follow in the file's order.
 
@@ -116,7 +105,7 @@ def _labelmap_of(labels: list[tuple[str, Color | None]], where: str) -> LabelMap
     if background is None:
         colored.append((BACKGROUND, _BLACK))
         background = BACKGROUND
-    refuse_twins(colored, where)
+    require_unique(colored, where)
 
     ordered = sorted(colored, key=lambda label: label[0] != background)
     classes = tuple(ClassInfo(class_id, name, color) for class_id, (name, color) in enumerate(ordered))
@@ -143,31 +132,3 @@ def _lines(text: str, where: str) -> list[tuple[str, Color | None]]:
     if not labels:
         raise UserError(f"{where}: holds no label. {_REMEDY}")
     return labels
-
-
-def parse_color(text: str, where: str) -> Color:
-    """``R,G,B``.
-
-    Raises:
-        UserError: anything else.
-    """
-    try:
-        red, green, blue = (int(part) for part in text.split(","))
-    except ValueError:
-        red = -1
-    if red < 0 or not all(0 <= channel <= 255 for channel in (red, green, blue)):
-        raise UserError(f"{where}: expected a colour R,G,B with values 0 to 255, found {text!r}")
-    return red, green, blue
-
-
-def refuse_twins(labels: Iterable[tuple[str, Color]], where: str) -> None:
-    """Raise UserError when two labels share their name or their colour."""
-    names: set[str] = set()
-    name_of: dict[Color, str] = {}
-    for name, color in labels:
-        if name in names:
-            raise UserError(f"{where}: the name {name!r} stands twice: give each label its own")
-        if color in name_of:
-            raise UserError(f"{where}: {name_of[color]!r} and {name!r} share the colour {color}: give each its own")
-        names.add(name)
-        name_of[color] = name

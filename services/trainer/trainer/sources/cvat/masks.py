@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from trainer.errors import UserError
 from trainer.sources.archive import Archive
 from trainer.sources.cvat.labelmap import LabelMap
-from trainer.sources.masks.decode import decode_mask, refuse_other_size
+from trainer.sources.masks.decode import decode_mask, require_same_size
 
 _PALETTE_COLORS = 256
 _CLASSES, _OBJECTS = "SegmentationClass/", "SegmentationObject/"
@@ -48,7 +48,7 @@ class Masks:
         name = self.names[item_id]
         where = self._where(name)
         ids = self._labelmap.ids(decode_mask(self._archive.read(name), where), where)
-        refuse_other_size(ids, height, width, where)
+        require_same_size(ids, height, width, where)
         objects = name.replace(_CLASSES, _OBJECTS, 1)
         if not self._trust_unlabelled and objects in self._objects:
             self._check_objects(ids, decode_mask(self._archive.read(objects), self._where(objects)), where)

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract import IGNORE_ID, ClassInfo
+from trainer.datasets.class_colors import Color, voc_color
 from trainer.errors import UserError
-from trainer.sources.cvat.labelmap import Color, LabelMap, voc_color
+from trainer.sources.cvat.labelmap import LabelMap
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from trainer.datasets.class_colors import voc_color
 from trainer.errors import UserError
 from trainer.progress import progress
-from trainer.sources.cvat.labelmap import voc_color
 from trainer.sources.drawn.objects import CLASSES, DrawnClass, Image, draw_object
 
 PHOTOGRAPHS = (
@@ -86,7 +86,7 @@ def _labelmap_lines() -> Iterator[str]:
 
 
 def _compose(background: Image, kinds: list[DrawnClass], rng: np.random.Generator) -> tuple[Image, Image, Image]:
-    """Picture, class colours and instance colours, each RGB uint8 [H, W, 3]; later objects cover earlier ones."""
+    """EncodedImage, class colours and instance colours, each RGB uint8 [H, W, 3]; later objects cover earlier ones."""
     image = background.copy()
     classes, instances = np.zeros_like(image), np.zeros_like(image)
     for number, kind in enumerate(kinds, start=1):

@@ -13,8 +13,9 @@ from typing import Any
 import yaml
 
 from contract import IGNORE_ID, ClassInfo
+from trainer.datasets.class_colors import Color, require_unique, voc_color
 from trainer.errors import UserError
-from trainer.sources.cvat.labelmap import Color, parse_labelmap, refuse_twins, voc_color
+from trainer.sources.cvat.labelmap import parse_labelmap
 
 
 @dataclass(frozen=True)
@@ -88,5 +89,5 @@ def _class_file(entries: list[tuple[int, str, Color | None]], where: str) -> Cla
     if None in colors and set(colors) != {None}:
         raise UserError(f"{where}: gives a color to some classes only: give one to all, or to none")
     classes = tuple(ClassInfo(n, name, color or voc_color(n)) for n, (_, name, color) in enumerate(entries))
-    refuse_twins(((c.name, c.color) for c in classes), where)
+    require_unique(((c.name, c.color) for c in classes), where)
     return ClassFile(classes, {value: n for n, value in enumerate(values)}, colored=None not in colors)

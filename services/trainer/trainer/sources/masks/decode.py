@@ -36,7 +36,7 @@ def _palette_indices(data: bytes, name: str) -> NDArray[np.uint8]:
         raise UserError(f"{name}: cannot be decoded as a PNG ({error}): export it again") from None
 
 
-def refuse_other_size(ids: NDArray, height: int, width: int, name: str) -> None:
+def require_same_size(ids: NDArray, height: int, width: int, name: str) -> None:
     """Raise UserError unless the mask is [height, width]."""
     if ids.shape[:2] != (height, width):
         raise UserError(

@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract import IGNORE_ID, ClassInfo
-from trainer.datasets.listing import first_few
-from trainer.errors import UserError
-from trainer.sources.cvat.labelmap import voc_color
+from trainer.datasets.class_colors import voc_color
+from trainer.errors import UserError, first_few
 
 _UNKNOWN = -1
 

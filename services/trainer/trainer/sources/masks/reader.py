@@ -9,19 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract import ClassInfo
-from trainer.datasets.listing import first_few
-from trainer.errors import UserError
-from trainer.sources.cvat.labelmap import Color, LabelMap
-from trainer.sources.import_report import ImportReport
+from trainer.datasets.class_colors import Color
+from trainer.errors import UserError, first_few
+from trainer.sources.cvat.labelmap import LabelMap
 from trainer.sources.masks.class_files import ClassFile, read_class_file
 from trainer.sources.masks.decode import decode_mask
 from trainer.sources.masks.label_values import LabelValues, nothing_to_learn, numbered_classes
+from trainer.sources.writing import ImportReport
 
 Kind = Literal["auto", "ids", "colors"]
 
 
 @dataclass(frozen=True)
-class Meaning:
+class LabelMapping:
     """What the values of masks mean, as far as a person has said.
 
     Args:
@@ -48,7 +48,7 @@ class MaskReader:
 
 
 def mask_reader(
-    meaning: Meaning,
+    mapping: LabelMapping,
     values: Callable[[], set[int]],
     decode: Callable[[bytes, str], NDArray[np.uint8]] | None = None,
     own_classes: ClassFile | None = None,
@@ -56,7 +56,7 @@ def mask_reader(
     """How to read masks.
 
     Args:
-        meaning: what the person says of them.
+        mapping: what the person says of them.
         values: looks up all the values that the masks hold; asked only when no class file names them.
         decode: ids [H, W] of an encoded mask, where that is not :func:`decode_ids`.
         own_classes: those that the source itself names, when the person gives no class file.
@@ -65,25 +65,25 @@ def mask_reader(
         UserError: a class file that cannot be used, or values that do not tell what the classes are.
     """
     ids_of = decode or decode_ids
-    ignored = {value for value in meaning.ignored if isinstance(value, int)}
-    file = read_class_file(meaning.classes) if meaning.classes else own_classes
+    ignored = {value for value in mapping.ignored if isinstance(value, int)}
+    file = read_class_file(mapping.classes) if mapping.classes else own_classes
     if file is None:
-        if meaning.kind == "colors":
+        if mapping.kind == "colors":
             raise UserError("masks of colours need --classes FILE, which says which colour is which class")
-        unnamed = LabelValues({}, meaning.replaced, ignored)
+        unnamed = LabelValues({}, mapping.replaced, ignored)
         classes = numbered_classes(unnamed.value(value) for value in values())
-        label_values = LabelValues({c.id: c.id for c in classes}, meaning.replaced, ignored)
+        label_values = LabelValues({c.id: c.id for c in classes}, mapping.replaced, ignored)
         note = "The classes have no names: give --classes FILE to name them"
         return MaskReader(classes, lambda data, name: label_values.ids(ids_of(data, name), name), (note,))
 
-    label_values = LabelValues(file.id_of, meaning.replaced, ignored)
-    colors = LabelMap(file.classes, (), tuple(color for color in meaning.ignored if not isinstance(color, int)))
-    by_color = file.colored if meaning.kind == "auto" else meaning.kind == "colors"
+    label_values = LabelValues(file.id_of, mapping.replaced, ignored)
+    colors = LabelMap(file.classes, (), tuple(color for color in mapping.ignored if not isinstance(color, int)))
+    by_color = file.colored if mapping.kind == "auto" else mapping.kind == "colors"
 
     def read(data: bytes, name: str) -> NDArray[np.uint8]:
         if by_color:
             mask = decode_mask(data, name)
-            if meaning.kind == "colors" and mask.ndim == 2:
+            if mapping.kind == "colors" and mask.ndim == 2:
                 mask = np.repeat(mask[..., None], 3, axis=2)
             if mask.ndim == 3:
                 return colors.ids(mask, name)
@@ -106,7 +106,7 @@ def decode_ids(data: bytes, name: str) -> NDArray[np.uint8]:
     return np.ascontiguousarray(mask[..., 0])
 
 
-def refuse_one_class(report: ImportReport) -> None:
+def require_two_classes(report: ImportReport) -> None:
     """Raise UserError when no more than one class was drawn in all the masks."""
     drawn = [name for name, count in report.pixels.items() if count]
     if len(drawn) == 1 and drawn[0] != next(iter(report.pixels)):

@@ -28,7 +28,7 @@ from trainer.datasets.validation import require_valid
 from trainer.errors import UserError
 from trainer.progress import progress
 from trainer.sources.folder import import_folder
-from trainer.sources.masks.reader import Meaning
+from trainer.sources.masks.reader import LabelMapping
 from trainer.sources.tfds.importer import CLASSES_NAME
 
 _NAME = re.compile(r"[a-zA-Z]\w*", re.ASCII)
@@ -136,7 +136,7 @@ def build(
 
 def paired_folders(source: Path, output: Path, classes: Path | None) -> Dataset:
     """The data set ``output`` of the images in ``rgb/`` and the masks in ``gt/`` of a folder or zip."""
-    print(import_folder(source, output, Meaning(classes)), file=sys.stderr)
+    print(import_folder(source, output, LabelMapping(classes)), file=sys.stderr)
     return load_dataset(output)
 
 

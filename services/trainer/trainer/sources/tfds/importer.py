@@ -10,16 +10,15 @@ import numpy as np
 import tensorflow_datasets as tfds
 from numpy.typing import NDArray
 
-from trainer.errors import UserError
+from trainer.errors import UserError, require_absent
 from trainer.progress import progress
-from trainer.sources.images import IMAGE_SUFFIXES, Picture
-from trainer.sources.import_report import ImportReport
+from trainer.sources.images import IMAGE_SUFFIXES, EncodedImage
 from trainer.sources.masks.class_files import ClassFile, class_file_of_names, read_class_file
-from trainer.sources.masks.decode import decode_mask, refuse_other_size
-from trainer.sources.masks.reader import MaskReader, Meaning, decode_ids, mask_reader, refuse_one_class
+from trainer.sources.masks.decode import decode_mask, require_same_size
+from trainer.sources.masks.reader import LabelMapping, MaskReader, decode_ids, mask_reader, require_two_classes
 from trainer.sources.tfds.known_sets import SOURCES, TfdsSource
 from trainer.sources.tfds.prepared import prepared_builder
-from trainer.sources.writing import DIVISION_BY_ID, SPLIT_CALLED, Division, LabelledImage, refuse_taken, write_dataset
+from trainer.sources.writing import SPLIT_ALIASES, SPLIT_BY_ID, ImportReport, LabelledImage, SplitConfig, write_dataset
 
 CLASSES_NAME = "classes.json"  # a class map beside the set, which `data build` writes
 BY_POSITION = "position"
@@ -30,14 +29,14 @@ _ID_KEYS = ("id", "image_id", "file_name", "filename", "image/filename")
 def import_tfds(
     name: str,
     output: Path,
-    meaning: Meaning,
+    mapping: LabelMapping,
     *,
     image_key: str | None = None,
     mask_key: str | None = None,
     id_key: str | None = None,
     data_dir: Path | None = None,
     manual_dir: Path | None = None,
-    division: Division = DIVISION_BY_ID,
+    split_config: SplitConfig = SPLIT_BY_ID,
 ) -> ImportReport:
     """Read a TFDS set into the new data set ``output``; it is downloaded and prepared first where it is not yet.
 
@@ -48,18 +47,18 @@ def import_tfds(
         name: ``name/config:version`` as TFDS has it, or the folder of a prepared set. Of oxford_iiit_pet,
             scene_parse150 and cityscapes the keys, classes and values are known.
         output: a folder that does not exist yet.
-        meaning: of the masks' values, where that is not known.
+        mapping: of the masks' values, where that is not known.
         image_key: the image's feature; ``image`` unless known otherwise.
         mask_key: the mask's feature; ``segmentation_mask`` unless known otherwise.
         id_key: the feature that names an image; found by its usual names. ``position`` numbers them instead.
         data_dir: where TFDS keeps its sets; its own default is ``~/tensorflow_datasets``.
         manual_dir: where the files lie that a set asks its users to download themselves.
-        division: how the set divides where it does not itself.
+        split_config: how the set divides where it does not itself.
 
     Raises:
         UserError: no such set or feature, it cannot be prepared, or its labels cannot be used. Nothing is written then.
     """
-    refuse_taken(output)
+    require_absent(output)
     known = SOURCES.get(name.split("/")[0].split(":")[0])
     builder = prepared_builder(known.name if known and "/" not in name else name, data_dir, manual_dir)
     known = None if _beside(builder).is_file() else SOURCES.get(builder.name)
@@ -67,22 +66,22 @@ def import_tfds(
     mask_key = _image_feature(builder, mask_key or (known.mask_key if known else "segmentation_mask"), "--mask-key")
     examples = _Examples(builder, image_key, mask_key, _id_key(builder, id_key))
     splits = [s for s in builder.info.splits if known is None or not known.splits or s in known.splits]
-    reader = _reader(builder, mask_key, known, meaning, lambda: examples.values(splits))
+    reader = _reader(builder, mask_key, known, mapping, lambda: examples.values(splits))
 
     report = ImportReport(notes=list(reader.notes))
-    fixed = {SPLIT_CALLED[s] for s in splits if s in SPLIT_CALLED}
+    fixed = {SPLIT_ALIASES[s] for s in splits if s in SPLIT_ALIASES}
     if len(fixed) > 1:
-        report.notes.extend(f"Its split {s!r} is left out" for s in splits if s not in SPLIT_CALLED)
-        splits = [s for s in splits if s in SPLIT_CALLED]
+        report.notes.extend(f"Its split {s!r} is left out" for s in splits if s not in SPLIT_ALIASES)
+        splits = [s for s in splits if s in SPLIT_ALIASES]
 
     def images() -> Iterator[LabelledImage]:
         for split in splits:
             for item_id, picture, mask in examples.of(split):
-                place = division.keep(item_id, SPLIT_CALLED[split], fixed) if len(fixed) > 1 else None
+                place = split_config.keep(item_id, SPLIT_ALIASES[split], fixed) if len(fixed) > 1 else None
                 yield LabelledImage(item_id, picture, partial(_read_mask, reader, mask), place)
 
     total = sum(builder.info.splits[split].num_examples for split in splits)
-    return write_dataset(images(), total, reader.classes, output, division, report, refuse_one_class)
+    return write_dataset(images(), total, reader.classes, output, split_config, report, require_two_classes)
 
 
 class _Examples:
@@ -91,7 +90,7 @@ class _Examples:
     def __init__(self, builder: Any, image_key: str, mask_key: str, id_key: str | None) -> None:
         self._builder, self._image_key, self._mask_key, self._id_key = builder, image_key, mask_key, id_key
 
-    def of(self, split: str) -> Iterator[tuple[str, Picture, Picture]]:
+    def of(self, split: str) -> Iterator[tuple[str, EncodedImage, EncodedImage]]:
         """Id, image and mask of each example of a split."""
         encoded = {key: tfds.decode.SkipDecoding() for key in (self._image_key, self._mask_key)}
         in_order = tfds.ReadConfig(interleave_cycle_length=1)
@@ -103,8 +102,8 @@ class _Examples:
             suffix = ".png" if image.startswith(b"\x89PNG") else ".jpg"
             yield (
                 item_id,
-                Picture(f"{where}, {self._image_key}{suffix}", partial(bytes, image)),
-                Picture(f"{where}, {self._mask_key}", partial(bytes, mask)),
+                EncodedImage(f"{where}, {self._image_key}{suffix}", partial(bytes, image)),
+                EncodedImage(f"{where}, {self._mask_key}", partial(bytes, mask)),
             )
 
     def values(self, splits: Sequence[str]) -> set[int]:
@@ -154,7 +153,7 @@ def _id(value: bytes | int, where: str) -> str:
     return str(path.with_suffix("") if path.suffix.lower() in IMAGE_SUFFIXES else path)
 
 
-def _reader(builder: Any, mask_key: str, known: TfdsSource | None, meaning: Meaning, values: Any) -> MaskReader:
+def _reader(builder: Any, mask_key: str, known: TfdsSource | None, mapping: LabelMapping, values: Any) -> MaskReader:
     """What the person says goes before what is known of the set, and that before what the set says itself."""
 
     def decode(data: bytes, name: str) -> NDArray[np.uint8]:
@@ -163,11 +162,11 @@ def _reader(builder: Any, mask_key: str, known: TfdsSource | None, meaning: Mean
         mask = decode_mask(data, name, indices=True)
         return mask if mask.ndim == 2 else np.ascontiguousarray(mask[..., known.channel])
 
-    if known and meaning == Meaning():
+    if known and mapping == LabelMapping():
         values_of = known.values
         notes = (known.note,) if known.note else ()
         return MaskReader(known.classes, lambda data, name: values_of.ids(decode(data, name), name), notes)
-    return mask_reader(replace(meaning, kind="ids"), values, decode, _own_classes(builder, mask_key))
+    return mask_reader(replace(mapping, kind="ids"), values, decode, _own_classes(builder, mask_key))
 
 
 def _beside(builder: Any) -> Path:
@@ -182,7 +181,7 @@ def _own_classes(builder: Any, mask_key: str) -> ClassFile | None:
     return class_file_of_names(names, builder.info.full_name) if names else None
 
 
-def _read_mask(reader: MaskReader, mask: Picture, height: int, width: int) -> NDArray[np.uint8]:
+def _read_mask(reader: MaskReader, mask: EncodedImage, height: int, width: int) -> NDArray[np.uint8]:
     ids = reader.read(mask.read(), mask.name)
-    refuse_other_size(ids, height, width, mask.name)
+    require_same_size(ids, height, width, mask.name)
     return ids

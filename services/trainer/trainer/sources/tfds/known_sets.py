@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from contract import IGNORE_ID, ClassInfo
+from trainer.datasets.class_colors import BACKGROUND, voc_color
 from trainer.sources import cityscapes
-from trainer.sources.cvat.labelmap import BACKGROUND, voc_color
 from trainer.sources.masks.label_values import LabelValues
 
 # The categories of the scene parsing benchmark's instance annotation, 1 to 100, as its own list names them.

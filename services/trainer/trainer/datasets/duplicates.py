@@ -43,7 +43,7 @@ def identical_images(
     return errors, warnings
 
 
-def look_alikes(dataset: Dataset, items: Sequence[Item], found: Sequence[Inspection]) -> Iterator[Fault]:
+def near_duplicates(dataset: Dataset, items: Sequence[Item], found: Sequence[Inspection]) -> Iterator[Fault]:
     """Near-duplicates across splits, one warning for each two splits."""
     members: dict[str, list[int]] = {name: [] for name in SPLITS}
     for position, item in enumerate(items):

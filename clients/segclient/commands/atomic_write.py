@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Output files that are complete or absent, never half-written."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,36 +10,36 @@ _PREFIX = ".tmp-"
 
 
 @contextmanager
-def beside(path: Path) -> Iterator[Path]:
-    """A name in the same folder to write to; the file takes ``path``'s place when the block ends without an error.
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path in the same folder; the file replaces ``path`` when the block ends without an error.
 
     Raises:
-        SettingsError: it cannot be written there.
+        SettingsError: it cannot be written.
     """
-    # The suffix stays: it tells writers of videos what to write.
+    # The suffix is kept: video writers choose the container by it.
     temporary = path.with_name(f"{_PREFIX}{path.name}")
-    with _said(path):
+    with _as_settings_error(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     try:
         yield temporary
-        with _said(path):
+        with _as_settings_error(path):
             temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def write(path: Path, data: bytes) -> None:
-    """Put ``data`` there.
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write ``data`` to ``path``.
 
     Raises:
         SettingsError: it cannot be written.
     """
-    with beside(path) as temporary, _said(path):
+    with replacing(path) as temporary, _as_settings_error(path):
         temporary.write_bytes(data)
 
 
 @contextmanager
-def _said(path: Path) -> Iterator[None]:
+def _as_settings_error(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from segclient.commands.listing import images
-from segclient.errors import PictureError
+from segclient.commands.image_files import find_images
+from segclient.errors import ImageError
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -17,7 +17,7 @@ def touch(folder: Path, *names: str) -> None:
 
 
 def listed(folder: Path, leave_out: str = "nowhere") -> list[str]:
-    return sorted(images(folder, folder / leave_out))
+    return sorted(find_images(folder, folder / leave_out))
 
 
 def test_images_by_suffix_in_all_sub_folders(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_a_hundred_thousand_names_are_never_held_at_once(tmp_path: Path) -> None
     first.touch()
     for number in range(3000):
         (tmp_path / f"many/{number}-{'x' * 100}.jpg").hardlink_to(first)
-    found = images(tmp_path, tmp_path / "nowhere")
+    found = find_images(tmp_path, tmp_path / "nowhere")
     tracemalloc.start()
     try:
         assert sum(1 for _ in found) == 3001
@@ -57,9 +57,9 @@ def test_a_hundred_thousand_names_are_never_held_at_once(tmp_path: Path) -> None
 
 def test_it_can_be_left_before_the_end(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg", "b.jpg")
-    assert len(list(islice(images(tmp_path, tmp_path / "nowhere"), 1))) == 1
+    assert len(list(islice(find_images(tmp_path, tmp_path / "nowhere"), 1))) == 1
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(PictureError, match="expected a folder of images"):
+    with pytest.raises(ImageError, match="expected a folder of images"):
         listed(tmp_path / "nowhere")

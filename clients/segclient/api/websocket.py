@@ -1,4 +1,4 @@
-"""What both kinds of stream, in threads and in asyncio, have in common about their WebSocket."""
+"""The WebSocket of a stream: what the threaded and the asyncio stream share."""
 
 import socket
 from typing import Any
@@ -8,15 +8,15 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from segclient.api import replies
 from segclient.api.connection import Connection
-from segclient.api.exchange import UNSENT_BYTES, Exchange
+from segclient.api.stream_session import MAX_UNSENT_BYTES, StreamSession
 from segclient.errors import SegclientError
 
-# A mask is a few kilobytes; one of noise at the largest size that a reply can say would not be believed.
-_MOST_REPLY_BYTES = 2**26
+# A mask is a few kilobytes; no real one comes near this.
+_MAX_REPLY_BYTES = 2**26
 
 
-def socket_options(connection: Connection) -> dict[str, Any]:
-    """What websockets' ``connect``, of either kind, is called with."""
+def connect_options(connection: Connection) -> dict[str, Any]:
+    """Keyword arguments for ``connect`` of websockets, synchronous or asyncio."""
     return {
         "uri": connection.stream_url,
         "ssl": connection.tls,
@@ -24,17 +24,17 @@ def socket_options(connection: Connection) -> dict[str, Any]:
         "compression": None,  # frames are JPEG
         "proxy": None if connection.is_local else True,
         "open_timeout": connection.timeout_s,
-        "max_size": _MOST_REPLY_BYTES,
+        "max_size": _MAX_REPLY_BYTES,
     }
 
 
-def keep_little_unsent(sock: socket.socket) -> None:
-    """Have sending block as soon as the uplink is behind, not when megabytes of old frames lie in the system."""
+def limit_unsent(sock: socket.socket) -> None:
+    """Block sending as soon as the uplink falls behind, before megabytes of old frames are buffered."""
     if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MAX_UNSENT_BYTES)
 
 
-def not_connected(failure: Exception, connection: Connection) -> SegclientError:
+def connect_error(failure: Exception, connection: Connection) -> SegclientError:
     """The error for a WebSocket that could not be opened."""
     if isinstance(failure, InvalidStatus):
         answer = failure.response
@@ -46,7 +46,7 @@ def not_connected(failure: Exception, connection: Connection) -> SegclientError:
     return replies.unreachable(failure, connection.url, connection.timeout_s)
 
 
-def ended(failure: ConnectionClosed, exchange: Exchange) -> SegclientError:
-    """The error for a WebSocket that was closed under a stream."""
+def closed_error(failure: ConnectionClosed, session: StreamSession) -> SegclientError:
+    """The error for a WebSocket that was closed during a stream."""
     close = failure.rcvd
-    return exchange.closed(close.code if close else 1006, close.reason if close else "the connection broke off")
+    return session.closed(close.code if close else 1006, close.reason if close else "the connection was lost")

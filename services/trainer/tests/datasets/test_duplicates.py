@@ -1,13 +1,13 @@
-"""Images that are the same, and images that look the same; what validation says of them stands in its own tests."""
+"""Identical images and near-duplicates."""
 
 from pathlib import Path
 
 import pytest
 
-from trainer.datasets import look_alikes as duplicates
+from trainer.datasets import duplicates
 from trainer.datasets.dataset import Dataset, Item
+from trainer.datasets.duplicates import identical_images, near_duplicates
 from trainer.datasets.inspection import Inspection
-from trainer.datasets.look_alikes import identical_images, look_alikes
 
 TELLING = 0x0F0F_3C3C_5A5A_1234
 
@@ -18,7 +18,7 @@ def pairs_of(*facts):
     return Dataset(Path(), (), items), items, [Inspection(digest=d, fingerprint=f) for _, d, f in facts]
 
 
-def test_each_group_of_equal_images_is_one_fault():
+def test_group_of_identical_images_is_one_fault():
     facts = [("train", digest, 0) for digest in "abacbda"]
     errors, warnings = identical_images(*pairs_of(*facts))
     assert errors == []
@@ -29,31 +29,31 @@ def test_each_group_of_equal_images_is_one_fault():
 
 
 @pytest.mark.parametrize(("bits", "alike"), [(0, True), (2, True), (3, False), (20, False)])
-def test_look_alikes_differ_in_at_most_two_bits(bits, alike):
+def test_near_duplicates_differ_in_at_most_two_bits(bits, alike):
     other = TELLING ^ ((1 << bits) - 1) << 7
-    found = list(look_alikes(*pairs_of(("train", "a", TELLING), ("test", "b", other))))
+    found = list(near_duplicates(*pairs_of(("train", "a", TELLING), ("test", "b", other))))
     assert [fault.file for fault in found] == (["images/1.png"] if alike else [])
 
 
-def test_the_most_alike_is_named():
+def test_nearest_image_is_named():
     facts = [("train", "a", TELLING ^ 1), ("train", "b", TELLING), ("validation", "c", TELLING)]
-    (fault,) = look_alikes(*pairs_of(*facts))
+    (fault,) = near_duplicates(*pairs_of(*facts))
     assert fault.what.startswith("(validation) looks like images/1.png (train)")
 
 
 @pytest.mark.parametrize("fingerprint", [0, (1 << 64) - 1, 0b11111])
-def test_flat_surfaces_all_have_one_fingerprint_and_are_not_compared(fingerprint):
-    assert not list(look_alikes(*pairs_of(("train", "a", fingerprint), ("test", "b", fingerprint))))
+def test_flat_surfaces_are_not_compared(fingerprint):
+    assert not list(near_duplicates(*pairs_of(("train", "a", fingerprint), ("test", "b", fingerprint))))
 
 
-def test_identical_images_are_not_look_alikes_too():
-    assert not list(look_alikes(*pairs_of(("train", "a", TELLING), ("test", "a", TELLING))))
+def test_identical_images_are_not_near_duplicates_too():
+    assert not list(near_duplicates(*pairs_of(("train", "a", TELLING), ("test", "a", TELLING))))
 
 
-def test_a_large_set_is_compared_block_by_block(monkeypatch):
+def test_large_set_is_compared_in_blocks(monkeypatch):
     monkeypatch.setattr(duplicates, "_COMPARISONS_AT_ONCE", 8)
     train = [("train", f"{n}", TELLING ^ n << 20) for n in range(7)]
     test = [("test", "x", TELLING ^ 6 << 20), ("test", "y", 0x1234_5678), ("test", "z", TELLING)]
-    (fault,) = look_alikes(*pairs_of(*train, *test))
+    (fault,) = near_duplicates(*pairs_of(*train, *test))
     assert "images/6.png" in fault.what
     assert "one of 2 such images" in fault.what

@@ -1,0 +1,65 @@
+"""Requests written and numbers read by hand, as protobuf does it."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contract.wire import varint
+from gateway.serving_client import tensors, wire
+from gateway.serving_client.protocol import serving_pb2 as pb
+
+SPEC = pb.ModelSpec(name="shapes", signature_name="scores", version_label="stable")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_a_request_in_pieces_is_what_protobuf_reads(dtype):
+    image = np.random.default_rng(0).integers(0, 255, (48, 64, 3)).astype(dtype)
+    request = wire.predict_request(SPEC, {"image": tensors.from_image(image)}, ["mask", "confidence"])
+    assert request.model_spec is SPEC
+
+    read = pb.PredictRequest.FromString(request.data)
+    assert read.model_spec == SPEC
+    assert list(read.output_filter) == ["mask", "confidence"]
+    assert list(read.inputs) == ["image"]
+    assert np.array_equal(tensors.to_array(read.inputs["image"], "image"), image[None])
+
+
+def test_a_view_of_an_image_is_written_as_it_looks():
+    """Mirrored, for instance, as EXIF may ask for."""
+    image = np.arange(48 * 64 * 3, dtype=np.uint8).reshape(48, 64, 3)[:, ::-1]
+    read = pb.PredictRequest.FromString(wire.predict_request(SPEC, {"x": tensors.from_image(image)}, []).data)
+    assert np.array_equal(tensors.to_array(read.inputs["x"], "x")[0], image)
+
+
+ANY_NUMBER = st.integers(min_value=-(2**63), max_value=2**63 - 1)
+
+
+def encode(number: int) -> bytes:
+    """protobuf counts a negative number as 64 bits without a sign."""
+    return varint(number % 2**64)
+
+
+@given(st.lists(ANY_NUMBER, min_size=1, max_size=20))
+def test_numbers_come_back(numbers):
+    assert wire.read_varints(b"".join(map(encode, numbers))).tolist() == numbers
+
+
+def test_class_ids_are_not_even_copied():
+    packed = bytes(range(128))
+    decoded = wire.read_varints(packed)
+    assert decoded.dtype == np.uint8
+    assert decoded.tobytes() == packed
+    assert not decoded.flags.owndata
+
+
+def test_no_numbers_are_none():
+    assert wire.read_varints(b"").size == 0
+
+
+@pytest.mark.parametrize(
+    ("packed", "complaint"), [(b"\x01\x80", "middle of a number"), (b"\xff" * 10 + b"\x01", "a number of 11 bytes")]
+)
+def test_what_is_no_number_is_refused(packed, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        wire.read_varints(packed)
