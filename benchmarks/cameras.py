@@ -1,10 +1,10 @@
-"""Cameras, the same for every server: frames at a fixed rate, or a request with the newest one after another.
+"""Simulated cameras, the same for every server: frames at a fixed rate, or one request after another with the newest.
 
     .venv/bin/python -m benchmarks.cameras stream ws://127.0.0.1:8000/stream --body photo.jpg --cameras 8 --seconds 6
     .venv/bin/python -m benchmarks.cameras http http://127.0.0.1:8000/segment --body photo.jpg --cameras 8 --seconds 6
 
-A process of its own, so that no server shares an interpreter with its callers. Prints JSON: for each camera the
-seconds from each answered frame's capture to its answer, in order.
+Runs as a separate process, so that no server shares an interpreter with its clients. Prints JSON: for each camera the
+seconds from the capture of each answered frame to its reply, in order.
 """
 
 import argparse
@@ -22,7 +22,7 @@ FPS = 30
 
 
 async def film(url: str, photo: bytes, seconds: float) -> list[float]:
-    """Send as the camera captures, whatever is answered."""
+    """Send frames at the camera's rate, without waiting for replies."""
     latencies: list[float] = []
 
     async def receive(stream: ClientConnection) -> None:
@@ -33,7 +33,7 @@ async def film(url: str, photo: bytes, seconds: float) -> list[float]:
     async with connect(url, proxy=None, compression=None, max_size=None) as stream:
         receiving = asyncio.create_task(receive(stream))
         began_at = time.monotonic()
-        with contextlib.suppress(TimeoutError):  # a server that does not read holds the sender up
+        with contextlib.suppress(TimeoutError):  # a server that does not read blocks the sender
             async with asyncio.timeout(seconds):
                 for sequence in range(int(FPS * seconds)):
                     captured_at = began_at + sequence / FPS
@@ -44,7 +44,7 @@ async def film(url: str, photo: bytes, seconds: float) -> list[float]:
 
 
 async def ask(url: str, photo: bytes, seconds: float) -> list[float]:
-    """POST the newest frame, wait for the answer, POST the then newest."""
+    """POST the newest frame, wait for the reply, repeat."""
     latencies: list[float] = []
     async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
         began_at = time.monotonic()
@@ -58,13 +58,13 @@ async def ask(url: str, photo: bytes, seconds: float) -> list[float]:
 
 
 async def run(kind: str, url: str, photo: bytes, cameras: int, seconds: float) -> list[list[float]]:
-    """All at once."""
+    """Run all cameras at once."""
     one = film if kind == "stream" else ask
     return await asyncio.gather(*(one(url, photo, seconds) for _ in range(cameras)))
 
 
 def main() -> None:
-    """Film, and print what came of it."""
+    """Run the cameras and print the latencies."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("kind", choices=["stream", "http"])
     parser.add_argument("url")

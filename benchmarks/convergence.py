@@ -2,15 +2,16 @@
 
     .venv/bin/python -m benchmarks.convergence [--epochs 28] [--clock wall]
 
-Ours is services/trainer/recipes/cpu_10_minutes.yaml, run as a person would run it. Of what it takes, start and
-validations and all, PyTorch gets the same to train in, with channels_last, the same optimiser, schedule, losses and
-augmentation, the authors' initialisation, and nothing to validate on the way. Both are judged by their last weights and
-by our confusion matrix. They run one after the other: where others use the machine, ``--clock cpu`` gives the same
-processor time instead. Exits 1 when we are behind.
+Ours runs services/trainer/recipes/cpu_10_minutes.yaml from the command line. PyTorch then trains for the same total
+time, which includes our start-up and validations, with channels_last, the same optimizer, schedule, losses and
+augmentation, the authors' initialisation, and no validation on the way. Both are measured with their last weights and
+our confusion matrix. They run one after the other; on a shared machine, ``--clock cpu`` gives both the same processor
+time instead. Exits 1 if our mIoU is lower.
 
 Measured on two idle cores of a Xeon, one seed, 510 s each: ours 0.9469 after 1540 steps, PyTorch 0.9453 after 1798.
-PyTorch took a sixth more steps, as ours paid for its start, seven validations and saved states too. A short run tells
-less: with --epochs 3 --clock cpu, 119 s each, on two busy cores, ours was 0.0057 behind, 0.8103 to 0.8160.
+PyTorch made a sixth more steps, because ours also paid for its start, seven validations and saved states. Short runs
+are less conclusive: with --epochs 3 --clock cpu, 119 s each, on two busy cores, ours was 0.0057 behind, 0.8103 to
+0.8160.
 """
 
 import argparse
@@ -39,7 +40,7 @@ PEER = Path(__file__).with_name("torch_convergence.py")
 
 
 def draw(folder: Path) -> Dataset:
-    """The set that `python -m trainer data synthesize` draws unless told otherwise."""
+    """The set that `segstack data synthesize` draws by default."""
     synthesize(folder / "export", images=600, height=192, width=256, seed=1)
     import_cvat([folder / "export"], folder / "drawn")
     return load_dataset(folder / "drawn")
@@ -57,7 +58,7 @@ def ours(dataset: Dataset, folder: Path, epochs: int | None, clock: str) -> tupl
 
 
 def theirs(dataset: Dataset, folder: Path, python: Path, seconds: float, clock: str) -> tuple[float, dict[str, object]]:
-    """Validation mIoU of PyTorch, and what it says of itself."""
+    """Validation mIoU of PyTorch, and its own report."""
     train, validation = ([read_pair(dataset, item) for item in dataset.split(name)] for name in ("train", "validation"))
     np.savez(
         folder / "images.npz",
@@ -67,7 +68,7 @@ def theirs(dataset: Dataset, folder: Path, python: Path, seconds: float, clock: 
         classes=len(dataset.classes),
     )
     words = [str(python), str(PEER), str(folder / "images.npz"), str(folder / "masks.npy"), str(seconds), clock]
-    # Spinning threads are faster on an idle machine; on a busy one they would spend their processor time on waiting.
+    # Spinning threads are faster on an idle machine; on a busy one they waste processor time waiting.
     environment = {**os.environ, **({"OMP_WAIT_POLICY": "PASSIVE"} if clock == "cpu" else {})}
     said = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
     confusion = ConfusionMatrix(len(dataset.classes))
@@ -81,11 +82,11 @@ def _cpu_seconds() -> float:
 
 
 def main() -> int:
-    """Train both, print, judge."""
+    """Train both, print, and compare."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--epochs", type=int, help="of ours (default: the recipe's)")
-    parser.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="of which both get the same")
-    parser.add_argument("--torch-python", type=Path, help="an interpreter that has torch and numpy already")
+    parser.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="which both get the same amount of")
+    parser.add_argument("--torch-python", type=Path, help="an interpreter that already has torch and numpy")
     options = parser.parse_args()
     python = options.torch_python or python_with("requirements-torch.in")
     with tempfile.TemporaryDirectory() as temporary:

@@ -1,4 +1,4 @@
-"""Environments of their own for what we are measured beside, so that nothing of ours has to fit their versions."""
+"""Separate environments for the peers we compare with, so that our versions need not fit theirs."""
 
 import hashlib
 import subprocess
@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def python_with(requirements: str) -> Path:
-    """The interpreter of an environment that holds ``benchmarks/<requirements>``, made anew when that file changes.
+    """The interpreter of an environment with ``benchmarks/<requirements>``, created again when that file changes.
 
     A lock is installed by its hashes. PyTorch is not locked: which build there is depends on the machine.
     """

@@ -2,29 +2,28 @@
 
     make bench, or .venv/bin/python -m benchmarks.gateway [--rounds 8] [--seconds 4]
 
-A JPEG of 640x480 comes in and a PNG of class ids goes out, through the gateway and embedded serving (OpenVINO) and
-through LitServe and BentoML, which hold the same network in ONNX Runtime and are written as their documentation shows
-(benchmarks/peers, in an environment of their own); beside them bare gRPC calls with the pixels, without either image
-codec. All servers are up at once and none works while another is measured. In every round each is measured in turn,
-with one caller and with eight (benchmarks.load, a process of its own); figures are medians over rounds, comparisons
-medians of the ratios within a round. Exits 1 when a bound is missed.
+A 640x480 JPEG comes in and a PNG of class ids goes out: through the gateway and embedded serving (OpenVINO), and
+through LitServe and BentoML, which run the same network in ONNX Runtime as their documentation shows
+(benchmarks/peers, in a separate environment). Bare gRPC calls with the pixels, without image codecs, are the
+baseline. All servers are up at once and only one is measured at a time. In every round each is measured in turn, with
+one client and with eight (benchmarks.load, a separate process); numbers are medians over rounds, comparisons medians
+of the ratios within a round. Exits 1 if a bound is missed.
 
-Learned, on two idle cores of a Xeon with AMX (four rounds of 4 s; p50 in ms, images/s of eight callers, their p99):
+Learned, on two idle cores of a Xeon with AMX (four rounds of 4 s; p50 in ms, images/s of eight clients, their p99):
 
     gRPC f32 42.2, 23.7, 371   gateway f32 47.7, 22.2, 380   LitServe 53.7, 18.9, 454   BentoML 54.6, 18.0, 474
     gRPC bf16 12.7, 86.4, 108  gateway bf16 18.7, 66.9, 143  (86 to 88 MiB; LitServe 248, BentoML 285)
 
-One bound is missed: in float32 p50 is 0.90 of the fastest peer's, not 0.8 (0.92 and 0.93 in other runs); with bfloat16
-it is 0.35. 0.8 of LitServe's answer are 43 ms. The convolutions alone, 10.7 GFLOP, take 31 of them in OpenVINO, at 340
-GFLOP/s where its best layer reaches 360, and the network 34.3 in a loop, 36 in the server; ONNX Runtime's takes 35.7
-(benchmarks.inference). Upsampling and argmax take 2.3 (3.9 before bytes went in rows), JPEG 1.7, PNG 0.6, and asking
-serving and reading its reply another 4.6. A whole request to a stand-in that answers at once takes 5.3 to 5.8: its call
-2.3, with 0.9 MB there and 0.3 back, which bare gRPC does in 1.5, the JPEG 1.1, handing over between threads 0.4.
-Tried without gain: OpenVINO's other convolution kernels (4 to 7 % slower), ncnn, whose Winograd kernels halve its time
-and leave it at 1.3 of OpenVINO's (41.3 to 31.9 ms, PyTorch's export), gRPC's frame sizes, read chunks and unix sockets.
-Threads pinned to cores are 1 to 5 % faster alone, and in f32 a quarter slower beside other programs.
-Giving buffers back to the system and asking for them anew took 1.1 ms of a request until the gateway
-kept them.
+One bound is missed: in float32 p50 is 0.90 of the fastest peer's, not 0.8 (0.92 and 0.93 in other runs); with
+bfloat16 it is 0.35. 0.8 of LitServe's reply time is 43 ms. The convolutions alone, 10.7 GFLOP, take 31 of them in
+OpenVINO, at 340 GFLOP/s where its best layer reaches 360, and the network 34.3 in a loop, 36 in the server; ONNX
+Runtime's takes 35.7 (benchmarks.inference). Upsampling and argmax take 2.3 (3.9 before bytes went in rows), JPEG 1.7,
+PNG 0.6, and the call to serving another 4.6. A whole request to a stand-in that answers at once takes 5.3 to 5.8: its
+call 2.3, with 0.9 MB sent and 0.3 received, which bare gRPC does in 1.5, the JPEG 1.1, thread hand-overs 0.4. Tried
+without gain: OpenVINO's other convolution kernels (4 to 7 % slower), ncnn, whose Winograd kernels halve its time and
+leave it at 1.3 of OpenVINO's (41.3 to 31.9 ms, PyTorch's export), gRPC's frame sizes, read chunks and unix sockets.
+Threads pinned to cores are 1 to 5 % faster on an idle machine, and in f32 a quarter slower next to other programs.
+Returning buffers to the system and allocating them again took 1.1 ms per request until the gateway kept them.
 """
 
 import argparse
@@ -55,11 +54,11 @@ ROOT = Path(__file__).parents[1]
 CLIENTS = 8
 FIGURES = ("p50", "p99", "images/s", "p99 of 8")
 START_TIMEOUT_S = 120
-# Never through the proxy that http_proxy may name.
+# Never through a proxy from http_proxy.
 LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
-# Numerator, denominator, figure, the most the ratio may be (or the least, for images/s); None is told, not judged:
-# beside a network of 15 ms on the callers' own two cores, the JPEG and the PNG are no longer small.
+# Numerator, denominator, figure, the most the ratio may be (or the least, for images/s); None is reported without a
+# bound: with a network of 15 ms on the clients' own two cores, the JPEG and the PNG are no longer small.
 BOUNDS: list[tuple[str, str, str, float | None]] = [
     ("gateway f32", "gRPC f32", "p50", 1.25),
     ("gateway bf16", "gRPC bf16", "p50", None),
@@ -76,7 +75,7 @@ BOUNDS: list[tuple[str, str, str, float | None]] = [
 
 @dataclass
 class Contender:
-    """A server that is up, how it is asked, and its figures by round."""
+    """A running server, how to call it, and its measurements by round."""
 
     arguments: list[str]
     pid: int | None = None
@@ -85,7 +84,7 @@ class Contender:
     answered: int = 0
 
     def measure(self, seconds: float) -> None:
-        """One round: one caller, then eight."""
+        """One round: one client, then eight."""
         for clients, p50, p99, rate in ((1, "p50", "p99", None), (CLIENTS, None, "p99 of 8", "images/s")):
             done = load(self.arguments, clients, seconds)
             if set(done["statuses"]) != {"200"}:
@@ -102,7 +101,7 @@ class Contender:
 
 
 def load(arguments: list[str], clients: int, seconds: float) -> dict[str, Any]:
-    """What benchmarks.load says of callers with these arguments."""
+    """The output of benchmarks.load with these arguments."""
     command = [sys.executable, "-m", "benchmarks.load", *arguments, f"--clients={clients}", f"--seconds={seconds}"]
     found: dict[str, Any] = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout)
     return found
@@ -110,7 +109,7 @@ def load(arguments: list[str], clients: int, seconds: float) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def running(command: list[Any], log: Path, settings: dict[str, str], cwd: Path = ROOT) -> Iterator[int]:
-    """A server and whatever it starts, as a process group of its own; its process id."""
+    """A server and its children, as a separate process group; its process id."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             [str(word) for word in command],
@@ -133,13 +132,13 @@ def running(command: list[Any], log: Path, settings: dict[str, str], cwd: Path =
 
 
 def settle() -> None:
-    """Servers, callers and this process on the same cores; SIGTERM ends the servers as well."""
+    """Servers, clients and this process on the same cores; SIGTERM also ends the servers."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: serving.THREADS])
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """An unused port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -147,7 +146,7 @@ def free_port() -> int:
 
 
 def wait_until_it_answers(address: str, body: Path, content_type: str, log: Path) -> None:
-    """Return once a picture is segmented; TimeoutError with the server's log when none is."""
+    """Return once an image is segmented; TimeoutError with the server's log if none is."""
     request = urllib.request.Request(
         f"http://{address}/segment", body.read_bytes(), {"Content-Type": content_type}, method="POST"
     )
@@ -167,8 +166,8 @@ def wait_until_it_answers(address: str, body: Path, content_type: str, log: Path
 
 
 def memory_mib(pid: int) -> float:
-    """MiB of a process and all it has started, pages that several share counted once (PSS), from Linux's /proc."""
-    with contextlib.suppress(OSError):  # ended meanwhile
+    """MiB of a process and its children, shared pages counted once (PSS), from Linux's /proc."""
+    with contextlib.suppress(OSError):  # it has ended
         rollup = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
         own = next(int(line.split()[1]) for line in rollup if line.startswith("Pss:")) / 1024
         children = " ".join(tasks.read_text() for tasks in Path(f"/proc/{pid}/task").glob("*/children"))
@@ -228,8 +227,8 @@ def contenders(folder: Path) -> Iterator[dict[str, Contender]]:
 
 
 def report(found: dict[str, Contender]) -> bool:
-    """Print every contender, where the gateway's time goes and every bound; whether all bounds are kept."""
-    print(f"{'':14}{'p50':>10}{'p99':>10}{f'{CLIENTS} callers':>17}{'their p99':>12}{'memory':>12}")
+    """Print every contender, where the gateway's time goes and every bound; return whether all bounds are kept."""
+    print(f"{'':14}{'p50':>10}{'p99':>10}{f'{CLIENTS} clients':>17}{'their p99':>12}{'memory':>12}")
     for name, contender in found.items():
         p50, p99, rate, p99_of_8 = (statistics.median(contender.figures[figure]) for figure in FIGURES)
         memory = f"{memory_mib(contender.pid):8.0f} MiB" if contender.pid else f"{'-':>12}"
@@ -259,10 +258,10 @@ def report(found: dict[str, Contender]) -> bool:
 
 
 def main() -> int:
-    """Measure and print; 1 when a bound is missed."""
+    """Measure and print; 1 if a bound is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=8)
-    parser.add_argument("--seconds", type=float, default=4, help="of each of a round's two measurements")
+    parser.add_argument("--seconds", type=float, default=4, help="per measurement, two per round")
     given = parser.parse_args()
     settle()
     with tempfile.TemporaryDirectory() as folder, contenders(Path(folder)) as found:

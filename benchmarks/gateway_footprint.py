@@ -1,14 +1,14 @@
-"""The gateway's weight: seconds to import it and to its first answer, and resident memory after a thousand requests.
+"""The gateway's footprint: seconds to import it and to its first reply, and resident memory after a thousand requests.
 
     .venv/bin/python -m benchmarks.gateway_footprint
 
-A gateway process answers real HTTP requests, with serving behind it played by a gRPC server in this process that
-replies as TensorFlow Serving does. Exits 1 when a bound is exceeded.
+A gateway process answers real HTTP requests; a gRPC server in this process stands in for serving and replies as
+TensorFlow Serving does. Exits 1 if a bound is exceeded.
 
 Learned: without bytecode caches (PYTHONDONTWRITEBYTECODE, as some containers set it) two thirds of the import is the
-compiler, so the processes here have a cache of their own, as an installed package has. The libraries are nearly all of
-the import. On an idle machine it took 0.35 s, theirs alone 0.27; start to the first mask 0.48 s; resident 131 MB after
-a hundred requests, 132 MB after a thousand. Starting without garbage collection saves an eighth of the import.
+compiler, so the processes here use a cache, as an installed package does. The libraries are nearly all of the import.
+On an idle machine it took 0.35 s, the libraries alone 0.27; start to the first mask 0.48 s; resident 131 MB after a
+hundred requests, 132 MB after a thousand. Starting without garbage collection saves an eighth of the import.
 """
 
 import os
@@ -37,10 +37,10 @@ ANSWER_BOUND_S = 2.0
 MEMORY_BOUND_MB = 150
 STARTS = 5
 REQUESTS = 1000
-# What nobody who decodes images behind FastAPI and asks over gRPC can do without.
+# What every server needs that decodes images behind FastAPI and calls a model over gRPC.
 LIBRARIES = "fastapi, cv2, grpc.aio, google.protobuf.message, prometheus_client"
 START_TIMEOUT_S = 30
-# Never through the proxy that http_proxy may name.
+# Never through a proxy from http_proxy.
 LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 CARD = ModelCard(
@@ -53,7 +53,7 @@ CARD = ModelCard(
 
 
 def stripes(_: pb.PredictRequest) -> pb.Tensor:
-    """A mask of 19 vertical ones in int_val."""
+    """A mask of 19 vertical stripes in int_val."""
     height, width = CARD.input_height, CARD.input_width
     row = np.arange(width) * len(CARD.classes) // width
     packed = np.tile(row, height).astype(np.uint8).tobytes()
@@ -68,7 +68,7 @@ def import_seconds(modules: str, environment: dict[str, str]) -> float:
 
 
 def resident_mb(pid: int) -> float:
-    """MB resident in a process, from Linux's /proc."""
+    """Resident MB of a process, from Linux's /proc."""
     found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     assert found
     return int(found[1]) * 1024 / 1e6
@@ -76,7 +76,7 @@ def resident_mb(pid: int) -> float:
 
 @contextmanager
 def running_gateway(environment: dict[str, str], serving_port: int) -> Iterator[tuple[str, int]]:
-    """The URL and process id of a gateway that has just been started, and may not answer yet."""
+    """The URL and process id of a gateway that has just started and may not answer yet."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -105,7 +105,7 @@ def segment(url: str, body: bytes, output: str) -> None:
 
 
 def first_answer_seconds(environment: dict[str, str], serving_port: int, body: bytes) -> float:
-    """Seconds from starting the process to the first mask, the model's card asked for on the way."""
+    """Seconds from starting the process to the first mask, including the request for the model card."""
     started_at = time.perf_counter()
     with running_gateway(environment, serving_port) as (url, _):
         wait_until_alive(url)
@@ -114,7 +114,7 @@ def first_answer_seconds(environment: dict[str, str], serving_port: int, body: b
 
 
 def memory_after_requests(environment: dict[str, str], serving_port: int, body: bytes) -> tuple[float, float]:
-    """MB resident in a gateway process after a tenth of REQUESTS and after all, all outputs in turn."""
+    """Resident MB of a gateway process after a tenth of REQUESTS and after all, with all output forms in turn."""
     with running_gateway(environment, serving_port) as (url, process):
         wait_until_alive(url)
         early = 0.0
@@ -139,14 +139,14 @@ def wait_until_alive(url: str) -> None:
 
 
 def main() -> int:
-    """Print the figures beside their bounds; 1 when one is exceeded."""
+    """Print the measurements and their bounds; 1 if one is exceeded."""
     server, port = StandIn(CARD, stripes).serve()
     body = photo()
     with tempfile.TemporaryDirectory() as cache:
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         environment["PYTHONPYCACHEPREFIX"] = cache
         first_answer_seconds(environment, port, body)  # fills the cache
-        # In turn, so that a busy moment weighs on both.
+        # In turn, so that a busy moment affects both.
         pairs = [
             [import_seconds(modules, environment) for modules in ("gateway.app", LIBRARIES)] for _ in range(STARTS)
         ]

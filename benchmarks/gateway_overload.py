@@ -1,14 +1,14 @@
-"""Ten times what the gateway can do, for a minute: what callers see, what it costs, and how soon it is over.
+"""Ten times the gateway's capacity for a minute: what clients see, what it costs, and how soon it recovers.
 
     .venv/bin/python -m benchmarks.gateway_overload [--seconds 60]
 
-ddrnet23_slim at 480x640 through the gateway and embedded serving (OpenVINO f32), as in benchmarks.gateway. First eight
-callers find out how many images a second there are to be had; then ten times as many requests come in, at that rate
-whatever is answered. Exits 1 unless every answer is 200, or 429 or 503 with Retry-After; the 99th percentile of the
-accepted is within the deadline; the gateway's resident memory stays where its first quarter left it; and two seconds
-afterwards it is as fast as before.
+ddrnet23_slim at 480x640 through the gateway and embedded serving (OpenVINO f32), as in benchmarks.gateway. First
+eight clients measure its capacity in images/s; then requests arrive at ten times that rate, regardless of replies.
+Exits 1 unless every reply is 200, or 429 or 503 with Retry-After; the 99th percentile of the accepted requests is
+within the deadline; the gateway's resident memory stays at the level of the first quarter; and two seconds later it
+is as fast as before.
 
-Learned, on two cores: 22.0 images/s before; of 11,731 requests in 60 s 1,223 were answered and 10,508 told 429; p99 of
+Learned, on two cores: 22.0 images/s before; of 11,731 requests in 60 s 1,223 were answered and 10,508 got 429; p99 of
 the accepted 1,975 ms; 150 MiB resident in the first quarter, 152 later; 1.06 of the speed before, 2 s after.
 """
 
@@ -26,20 +26,20 @@ from benchmarks import gateway, serving
 
 CLIENTS = 8
 OVERLOAD = 10
-CALLERS = 200  # four times as many as can be waiting for an answer, so that the rate is kept up
+CALLERS = 200  # four times as many as may wait for a reply, to keep up the rate
 REST_S = 2
 DEADLINE_MS = 10_000
 MEMORY_GROWTH, SPEED_LEFT = 1.05, 0.9
 
 
 def resident_mib(pid: int) -> float:
-    """MiB resident in a process, from Linux's /proc."""
+    """Resident MiB of a process, from Linux's /proc."""
     line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS:"))
     return int(line.split()[1]) / 1024
 
 
 def overload(arguments: list[str], pid: int, rate: float, seconds: float) -> bool:
-    """Whether the gateway bears it."""
+    """Whether the gateway withstands the overload."""
     memory: list[float] = []
     over = threading.Event()
 
@@ -73,13 +73,13 @@ def overload(arguments: list[str], pid: int, rate: float, seconds: float) -> boo
 
 
 def images_per_s(arguments: list[str], seconds: float) -> float:
-    """What eight callers get who wait for each answer."""
+    """Images/s of eight clients that wait for each reply."""
     done = gateway.load(arguments, CLIENTS, seconds)
     return len(done["latencies"]) / float(done["seconds"])
 
 
 def main() -> int:
-    """Measure and print; 1 when a bound is missed."""
+    """Measure and print; 1 if a bound is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seconds", type=float, default=60)
     seconds = parser.parse_args().seconds

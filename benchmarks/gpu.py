@@ -1,16 +1,16 @@
-"""The networks on Keras's JAX backend beside ddrnet23_slim in PyTorch, on a GPU.
+"""The networks on Keras's JAX backend compared with ddrnet23_slim in PyTorch, on a GPU.
 
     uv venv /some/environment && uv pip install --python /some/environment -r benchmarks/requirements-gpu.in
     PYTHONPATH=services/trainer:services/contract /some/environment/bin/python benchmarks/gpu.py [--precision bfloat16]
 
 Inference from one normalised image on the device to logits at its size, and a training step on four (forward, mean
 cross entropy, backward; no optimiser), compiled by both sides (`jax.jit`, `torch.compile`; PyTorch in channels_last).
-Every contender runs a chain of calls in each round, ended by one synchronisation, and the order moves on by one a
-round. Figures are medians over rounds, ratios medians of the ratios within a round.
+Every contender runs a chain of calls in each round, ended by one synchronisation; the order rotates by one per round.
+Numbers are medians over rounds, ratios medians of the ratios within a round.
 
-It has run whole on a CPU alone (`--device cpu --size 64 96 --rounds 2 --networks unet`: JAX 0.10.2, Keras 3.15.1,
-PyTorch 2.13.0, five minutes on two busy cores), which shows that it works and nothing of what a GPU does: it has no
-figures yet.
+It has only been run on a CPU (`--device cpu --size 64 96 --rounds 2 --networks unet`: JAX 0.10.2, Keras 3.15.1,
+PyTorch 2.13.0, five minutes on two busy cores), which shows that it works but says nothing about GPUs: there are
+no measurements yet.
 """
 
 import argparse
@@ -39,7 +39,7 @@ Contender = Callable[[], float]  # milliseconds a call
 
 
 def timed(call: Callable[[], Any], synchronize: Callable[[Any], Any], calls: int) -> Contender:
-    """A chain of calls, as a device works through them without waiting for the host."""
+    """A chain of calls that the device executes without waiting for the host."""
 
     def run() -> float:
         started = time.perf_counter()
@@ -131,7 +131,7 @@ def main() -> None:
     parser.add_argument("--precision", choices=["float32", "float16", "bfloat16"], default="float32")
     parser.add_argument("--size", type=int, nargs=2, default=(1024, 2048), metavar=("HEIGHT", "WIDTH"))
     parser.add_argument(
-        "--training-batch", type=int, default=4, help="two at least: one has no variance to normalise by"
+        "--training-batch", type=int, default=4, help="at least two: one image has no variance to normalise by"
     )
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--calls", type=int, default=10, help="in a chain (default: %(default)s)")

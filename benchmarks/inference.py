@@ -1,11 +1,12 @@
-"""Every network through TensorFlow, frozen as `export` does, and ddrnet23_slim beside PyTorch and ONNX Runtime.
+"""Every network in TensorFlow, frozen as for export, and ddrnet23_slim compared with PyTorch and ONNX Runtime.
 
     make bench, or .venv/bin/python -m benchmarks.inference [--rounds 20] [--size 480 640] [--networks unet …]
 
 One 480x640 image, 19 classes, two threads, random weights; from the image to logits at its size. PyTorch and ONNX
-Runtime run in their own environment and process, which sleeps while others are timed. Every contender is called twice
-in a round, the first call to wake it; the order moves on by one a round. Figures are medians over rounds, ratios are
-medians of the ratios within a round. PyTorch's module is our own, held to the authors' number of parameters.
+Runtime run in a separate environment and process, which sleeps while others are timed. Every contender is called
+twice per round, the first time to wake it; the order rotates by one per round. Numbers are medians over rounds,
+ratios medians of the ratios within a round. The PyTorch module is our own, checked against the authors' number of
+parameters.
 
 Learned, on two idle cores of a Xeon with AMX (five rounds; medians in ms, and to ddrnet23_slim in TensorFlow):
 
@@ -14,9 +15,10 @@ Learned, on two idle cores of a Xeon with AMX (five rounds; medians in ms, and t
     ddrnet39      253.7  5.30    deeplabv3plus_efficientnetv2_b0 123.2  2.58    pytorch eager          55.9  1.17
     unet          431.4  8.89    deeplabv3plus_efficientnetv2_s  333.1  6.70
 
-PyTorch's threads wait for work spinning, as they do by default; asleep (OMP_WAIT_POLICY=PASSIVE) it took 68.5 and 82.6.
-GFLOPs are no milliseconds: mobilenetv3_small has a third of ddrnet23_slim's, in depthwise convolutions that wait for
-memory. Folding BatchNorm into the convolutions took 3 % off ddrnet23_slim and 8 % off mobilenetv3_small.
+PyTorch's threads spin while they wait, as by default; sleeping (OMP_WAIT_POLICY=PASSIVE) it took 68.5 and 82.6.
+GFLOPs are not milliseconds: mobilenetv3_small has a third of ddrnet23_slim's, in depthwise convolutions that are
+bound by memory. Folding BatchNorm into the convolutions saves 3 % of ddrnet23_slim's time and 8 % of
+mobilenetv3_small's.
 """
 
 import argparse

@@ -1,12 +1,12 @@
-"""Images a second of the training pipeline on two cores, beside albumentations and Keras's own layers.
+"""Images per second of the training pipeline on two cores, compared with albumentations and Keras's layers.
 
     make bench, or .venv/bin/python -m benchmarks.input_pipeline [--rounds 9]
 
-All read the same drawn JPEGs and PNG masks and end at 512x512 in batches of 8, two workers each, one contender after
-the other within a round. albumentations 2.0.8 runs in an environment of its own, in two styles and with two loaders.
-Exits 1 when the fastest of its four was faster than the pipeline, by the median of the ratios within a round.
+All read the same drawn JPEGs and PNG masks and produce batches of 8 at 512x512 with two workers, one contender after
+the other within a round. albumentations 2.0.8 runs in a separate environment, in two styles and with two loaders.
+Exits 1 if the fastest of its four was faster than the pipeline, by the median of the ratios within a round.
 
-Learned, on two cores shared with others (images/s; in brackets CPU ms an image, which others disturb less; 7 rounds):
+Learned, on two shared cores (images/s; in brackets CPU ms per image, which other load disturbs less; 7 rounds):
 
                                       from 1024x2048      from 480x640
     ours                               104.2 (18.3)       122.0  (6.9)
@@ -14,15 +14,15 @@ Learned, on two cores shared with others (images/s; in brackets CPU ms an image,
     Keras's layers, half the work       27.7 (68.3)        20.4 (55.0)      4.0 and 5.7 times
     ours, with copy-paste and cap       47.9 (38.9)        71.1 (13.0)
 
-* From large images decoding is most of it: 13 ms for the JPEG and, at first, 8 ms for a mask of few regions. Written
-  without PNG filters such a mask takes 3.8 ms and 3.7 kB instead of 6.1. What remains is one warp for all movements,
-  1.6 ms, and one affine map for all colours, 0.12 ms where a look-up table takes 0.2.
-* Keras 3.15's layers do move masks with nearest neighbour. But one fill value serves image and mask, so that what is
-  ignored (255) is white in the image; their generators are shared by all examples, so that parallel calls cannot be
-  repeated; there is no capped crop, no JPEG, no copy-paste; and on a CPU they are the slowest by far.
-* copy-paste decodes a second image, which is its price.
-* A stream that is measured from its start, or while another still fills its buffers, is measured wrongly by a factor
-  of two: every contender first runs warm, and is dropped or drained before the next has its turn.
+* For large images most of the time is decoding: 13 ms for the JPEG and, at first, 8 ms for a mask of few regions.
+  Written without PNG filters such a mask takes 3.8 ms and 3.7 kB instead of 6.1. The rest is one warp for all
+  geometric operations, 1.6 ms, and one affine map for all colour operations, 0.12 ms where a look-up table takes 0.2.
+* Keras 3.15's layers transform masks with nearest neighbour. But image and mask share one fill value, so ignored
+  pixels (255) are white in the image; their random generators are shared by all examples, so parallel calls are not
+  repeatable; there is no capped crop, no JPEG, no copy-paste; and on a CPU they are the slowest by far.
+* copy-paste has to decode a second image.
+* Measuring a stream from its start, or while another still fills its buffers, is wrong by a factor of two: every
+  contender is warmed up first, and dropped or drained before the next one.
 """
 
 import argparse

@@ -1,7 +1,7 @@
-"""The peer of input_pipeline.py, run by it in an environment with albumentations and nothing of ours.
+"""The peer of input_pipeline.py, which runs it in an environment with albumentations and none of our code.
 
-Reads ``LOADER STYLE IMAGES`` lines from standard input and answers each with the seconds that so many images took, and
-the CPU seconds of those who prepared them.
+Reads ``LOADER STYLE IMAGES`` lines from standard input and answers each with the seconds for that many images and
+the CPU seconds of the workers.
 """
 
 import random

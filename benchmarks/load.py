@@ -1,10 +1,10 @@
-"""Callers, the same for every server: each sends its next request when it has its answer, or at a rate.
+"""Load clients, the same for every server: each sends its next request after a reply, or at a fixed rate.
 
     .venv/bin/python -m benchmarks.load http 127.0.0.1:8000 --body photo.jpg --clients 8 --seconds 5
     .venv/bin/python -m benchmarks.load grpc 127.0.0.1:8500 --body photo.npy --clients 8 --seconds 5
 
-A process of its own, so that no server shares an interpreter with its callers. Prints JSON: seconds of each answered
-request, statuses, the answers' Server-Timing summed up, and the seconds all took.
+Runs as a separate process, so that no server shares an interpreter with its clients. Prints JSON: seconds of each
+answered request, statuses, the sums of the replies' Server-Timing, and the total seconds.
 """
 
 import argparse
@@ -24,12 +24,12 @@ from gateway.serving_client import tensors
 from gateway.serving_client.protocol import serving_pb2 as pb
 from gateway.serving_client.wire import predict_request
 
-# One call: its status, and what it says of where its time went.
+# One call: its status, and its Server-Timing.
 Call = Callable[[], tuple[int, dict[str, float]]]
 
 
 class Http:
-    """POSTs one body again and again over connections that are kept."""
+    """POSTs one body repeatedly over persistent connections."""
 
     def __init__(self, address: str, body: bytes, content_type: str) -> None:
         self._address = address
@@ -37,7 +37,7 @@ class Http:
         self._headers = {"Content-Type": content_type}
 
     def connect(self) -> Call:
-        """A caller with a connection of its own."""
+        """A client with its own connection."""
         connection = http.client.HTTPConnection(self._address, timeout=120)
 
         def call() -> tuple[int, dict[str, float]]:
@@ -56,7 +56,7 @@ class Http:
 
 
 class Grpc:
-    """Sends one picture, uint8 [H, W, 3], to model ``bench`` again and again."""
+    """Sends one image, uint8 [H, W, 3], to model ``bench`` repeatedly."""
 
     def __init__(self, address: str, image: Path) -> None:
         pixels = np.load(image)
@@ -66,7 +66,7 @@ class Grpc:
         ).data
 
     def connect(self) -> Call:
-        """A caller with a channel of its own."""
+        """A client with its own channel."""
         options = (("grpc.use_local_subchannel_pool", 1), ("grpc.enable_http_proxy", 0))
         channel = grpc.insecure_channel(self._address, options=options)
         predict = channel.unary_unary(

@@ -1,11 +1,11 @@
-"""Mixed precision beside float32: validation mIoU of the demo's recipe on the drawn set, which may differ by 0.01.
+"""Mixed precision compared with float32: validation mIoU of the demo's recipe on the drawn set, within 0.01.
 
     .venv/bin/python -m benchmarks.mixed_precision [--epochs 8] [--precision mixed_bfloat16]
 
-Ten minutes of two cores. Exits 1 where they differ by more.
+Takes ten minutes on two cores. Exits 1 if they differ by more.
 
-Learned, on a Xeon with AMX, one run each: float32 0.8864, mixed_bfloat16 0.8863 after 440 steps. Long before both have
-settled it says little: on 64x96 pixels, after 336 steps, it was 0.763 and 0.785.
+Learned, on a Xeon with AMX, one run each: float32 0.8864, mixed_bfloat16 0.8863 after 440 steps. Before both have
+converged it says little: on 64x96 pixels, after 336 steps, it was 0.763 and 0.785.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Contenders that take turns, in this process and in others, so that a busy moment disturbs all of them alike."""
+"""Contenders that take turns, in this process and in others, so that a busy moment affects all of them equally."""
 
 import json
 import os
@@ -48,7 +48,7 @@ class Peer:
 
 
 def measure(contenders: dict[str, Contender], rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of each contender in each round, by the second of two calls; the order moves on by one a round."""
+    """Milliseconds per contender and round, timed on the second of two calls; the order rotates by one per round."""
     taken: dict[str, list[float]] = {name: [] for name in contenders}
     names = list(contenders)
     with progress(range(rounds), "measuring", "round") as bar:

@@ -2,25 +2,24 @@
 
     make bench, or .venv/bin/python -m benchmarks.serving [--rounds 40]
 
-The network has random weights and is exported in the contract's form. Every contender answers the same images in
-turn, one after the other within a round, so that whatever else the machine does falls on all of them; each figure is
-a median over rounds, each comparison the median of its differences within a round. Served: a call through the
-official stubs over gRPC on loopback, from a request ready to be sent to a reply parsed. Exits 1 when a bound is
-missed: served at most 10 % and 1.5 ms over its own engine, and OpenVINO f32 at most that over ONNX Runtime.
+The network has random weights and is exported with the contract's signatures. All contenders answer the same images,
+one after the other within a round, so that other load affects all of them; each number is a median over rounds, each
+comparison the median of the differences within a round. Served: a call with the official stubs over gRPC on loopback,
+from a request ready to be sent to a parsed reply. Exits 1 if a bound is missed: served at most 10 % and 1.5 ms over
+its own engine, and OpenVINO f32 at most that over ONNX Runtime.
 
-Learned, on two idle cores of a Xeon with AMX (medians, in ms; every bound kept, TensorFlow's by 1.5 ms):
+Learned, on two idle cores of a Xeon with AMX (medians, in ms; all bounds kept, TensorFlow's by 1.5 ms):
 
     in process   TensorFlow 50.3   ONNX Runtime 47.6   OpenVINO f32 46.3   OpenVINO bf16 24.6
     served       TensorFlow 55.1                       OpenVINO f32 45.2   OpenVINO bf16 17.2
 
 Served OpenVINO is faster than OpenVINO in process because serving takes the argmax before full size
-(serving/engines/upsampled_argmax.py): in the same place the network without resize and argmax took 69 of 92 ms in f32
-and 20 of 58 in bf16, and our own tail 3.5 to 4.7 ms on these masks (2.3 by now), 1 ms on a trained network's at
-192x256. Every mask in f32 was TensorFlow's on every pixel, bf16's on 98.9 %, the worst case of random weights; a
-trained one's on 99.9 %.
-Measure where it is quiet: with five other loads on the two cores, OpenVINO and ONNX Runtime, which wait for their
-slowest thread, were noise, and TensorFlow served was within its bound in one run and 2 ms beyond it in the next.
-Of what serving adds, encoding a mask's reply takes 0.9 ms, the client's reading of it 0.7, request and reply 0.3.
+(serving/engines/upsampled_argmax.py): the network without resize and argmax took 69 of 92 ms in f32 and 20 of 58 in
+bf16, and our own tail 3.5 to 4.7 ms on these masks (2.3 since then), 1 ms on a trained network's at 192x256. In f32
+every mask equals TensorFlow's on every pixel; in bf16 on 98.9 %, the worst case of random weights, and on 99.9 % with
+trained ones. Measure on an idle machine: with five other loads on the two cores, OpenVINO and ONNX Runtime, which
+wait for their slowest thread, were noise, and TensorFlow served was within its bound in one run and 2 ms beyond it in
+the next. Of serving's overhead, encoding the mask's reply takes 0.9 ms, reading it in the client 0.7, transport 0.3.
 """
 
 import argparse
@@ -61,9 +60,9 @@ START_TIMEOUT_S = 180
 READY = re.compile(r"ready on (127\.0\.0\.1:\d+)")
 
 Images = list[NDArray[np.uint8]]
-Contender = Callable[[int], Any]  # answers the image of that number
+Contender = Callable[[int], Any]  # segments the image with that number
 
-# A served contender, and in-process ones that it is held against.
+# A served contender, and the in-process ones it is compared with.
 BOUNDS = {
     "served tensorflow f32": ["tensorflow f32"],
     "served openvino f32": ["openvino f32", "onnxruntime f32"],
@@ -90,7 +89,7 @@ def publish(models_root: Path) -> Path:
 
 
 def smooth_images() -> Images:
-    """Smooth colourful noise [1, H, W, 3]: masks in regions, as those of photographs are, if with longer borders."""
+    """Smooth colourful noise [1, H, W, 3]: gives masks with regions, like photographs, but with longer borders."""
     random = np.random.default_rng(0)
     noise = [cv2.GaussianBlur(random.normal(size=(HEIGHT, WIDTH, 3)), (0, 0), 12) for _ in range(IMAGES)]
     return [np.clip(128 + 64 * image / image.std(), 0, 255).astype(np.uint8)[None] for image in noise]
@@ -118,12 +117,12 @@ def openvino_engine(folder: Path, images: Images, precision: str) -> Contender:
 
 
 def to_onnx(folder: Path) -> Path:
-    """The SavedModel through tf2onnx, as a file beside the repository's models."""
+    """The SavedModel through tf2onnx, as a file next to the repository's models."""
     file = folder.parent.parent / "bench.onnx"
     command = [sys.executable, "-m", "tf2onnx.convert", "--saved-model", str(folder), "--output", str(file)]
     subprocess.run([*command, "--signature_def", "serving_default", "--opset", "17"], check=True, capture_output=True)
     model = onnx.load(file)
-    # tf2onnx writes a resize from 3 to 10 as a scale of 3.3333333, of which ONNX makes 9: a last bit more makes it 10.
+    # tf2onnx writes a resize from 3 to 10 as a scale of 3.3333333, which ONNX rounds to 9: one more bit makes it 10.
     scales = {node.input[2] for node in model.graph.node if node.op_type == "Resize"}
     for constant in model.graph.initializer:
         if constant.name in scales:
@@ -169,7 +168,7 @@ def serving_process(models_root: Path, engine: str, precision: str) -> Iterator[
 
 @contextlib.contextmanager
 def served(models_root: Path, images: Images, engine: str, precision: str) -> Iterator[Contender]:
-    """The same, asked over gRPC."""
+    """The same, called over gRPC."""
     with (
         serving_process(models_root, engine, precision) as address,
         grpc.insecure_channel(address) as channel,
@@ -191,7 +190,7 @@ def predict_request(image: NDArray[np.uint8]) -> Any:
 
 
 def ready_address(process: subprocess.Popen[bytes], log: Path) -> str:
-    """Where the server listens, once it says so; RuntimeError with its log when it ends or takes too long."""
+    """The address at which the server listens; RuntimeError with its log if it ends or takes too long."""
     until = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < until and process.poll() is None:
         if found := READY.search(log.read_text()):
@@ -219,7 +218,7 @@ def measure(contenders: dict[str, Contender], rounds: int) -> dict[str, list[flo
 
 
 def report(contenders: dict[str, Contender], taken: dict[str, list[float]]) -> bool:
-    """Print every contender and every bound; whether all bounds are kept."""
+    """Print every contender and every bound; return whether all bounds are kept."""
     reference = [mask_of(contenders["tensorflow f32"](number)) for number in range(IMAGES)]
     fastest_onnx = statistics.median(taken["onnxruntime f32"])
     print(f"{'':22}{'median':>9}{'p90':>9}{'least':>9}{'/ ONNX Runtime':>16}{'pixels as TensorFlow':>22}")
@@ -243,7 +242,7 @@ def report(contenders: dict[str, Contender], taken: dict[str, list[float]]) -> b
 
 
 def main() -> int:
-    """Measure and print; 1 when a bound is missed."""
+    """Measure and print; 1 if a bound is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=40)
     rounds = parser.parse_args().rounds

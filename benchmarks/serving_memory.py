@@ -2,24 +2,24 @@
 
     .venv/bin/python -m benchmarks.serving_memory [--swaps N] [-- FLAGS OF THE SERVER]
 
-A real server serves a small network in the contract's form, with its warm-up. Each swap publishes the next version,
-has the server load it and drop the one before, and asks the new one for a mask. Memory is read at rest, ten times;
-the first reading, after a tenth of the swaps, is what the last one is compared with, so that pools which fill once
-do not count. Exits 1 when memory grew by more than the bound.
+A real server serves a small network with the contract's signatures and warm-up. Each swap publishes the next version,
+waits until the server has loaded it and dropped the one before, and requests a mask from it. Memory is read at rest,
+ten times; the last reading is compared with the first, after a tenth of the swaps, so that pools which fill once do
+not count. Exits 1 if memory grew by more than the bound.
 
-Measured on TensorFlow 2.21, Python 3.11, two cores shared with others: 751 MB at the start, 770 MB after 100 swaps,
-765 to 768 MB from there on, 768 MB after 1,000 (-2 MB; 1,371 s). What it takes, in a process that loads, warms and
-drops one version 61 times (791 MB after the first):
+Measured on TensorFlow 2.21, Python 3.11, two shared cores: 751 MB at the start, 770 MB after 100 swaps,
+765 to 768 MB from there on, 768 MB after 1,000 (-2 MB; 1,371 s). What is needed, in a process that loads, warms
+up and drops one version 61 times (791 MB after the first):
 
 * dropping the references alone: 1,132 MB, and rising. A TensorFlow graph is reference cycles, and its constants, the
   weights, wait for a collection of Python's oldest generation.
-* a collection at every drop: 741 MB, flat.
-* and malloc_trim: 632 MB, flat.
+* plus a collection at every drop: 741 MB, flat.
+* plus malloc_trim: 632 MB, flat.
 
---engine=openvino also takes a limit on glibc's heaps. Without one memory crept from 878 MB after 30 swaps to 931 after
-150; with one heap per core it is 840 MB after 25 and 841 after 50. Requests a second from four clients at once, over
-rounds that took turns, with the limit against without: 1.09 (TensorFlow) and 1.01 (OpenVINO), equal as far as a
-shared machine can tell.
+--engine=openvino also needs a limit on glibc's heaps. Without one, memory crept from 878 MB after 30 swaps to 931 after
+150; with one heap per core it is 840 MB after 25 and 841 after 50. Requests a second from four concurrent clients, in
+alternating rounds, with the limit against without: 1.09 (TensorFlow) and 1.01 (OpenVINO), equal as far as a
+shared machine can show.
 """
 
 import argparse
@@ -75,7 +75,7 @@ def write_model(folder: Path) -> None:
 
 @contextmanager
 def serving(models_root: Path, flags: list[str]) -> Iterator[tuple[int, int]]:
-    """Start a server that looks for versions when it is told to; its process id and port."""
+    """Start a server that looks for versions on request; its process id and port."""
     command = [
         *(sys.executable, "-m", "serving", "--port=0", "--file_system_poll_wait_seconds=0"),
         *(f"--model_config_file={models_root / 'models.config'}", f"--models_root={models_root}", *flags),
@@ -140,14 +140,14 @@ class Swapper:
 
 
 def resident_mb(pid: int) -> float:
-    """MB resident in a process, from Linux's /proc."""
+    """Resident MB of a process, from Linux's /proc."""
     found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     assert found
     return int(found[1]) * 1024 / 1e6
 
 
 def main() -> int:
-    """Print the readings and the growth beside its bound; 1 when it is exceeded."""
+    """Print the readings and the growth with its bound; 1 if it is exceeded."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--swaps", type=int, default=SWAPS, help=f"version swaps (default {SWAPS})")
     parser.add_argument("flags", nargs="*", help="flags of the server, after --")

@@ -1,8 +1,8 @@
-"""A model server whose one model takes the time it is told, one image at a time, and no processor.
+"""A model server whose one model takes a given time per image, one image at a time, without using the CPU.
 
     .venv/bin/python -m benchmarks.slow_model --port 8500 --milliseconds 100
 
-For what happens around a model: whatever else is measured on the machine does not make it slower, nor it that.
+For measuring what happens around a model: other load does not slow it down, and it does not slow down other work.
 """
 
 import argparse
@@ -32,7 +32,7 @@ class SlowModel:
         self._at_work = threading.Lock()
 
     def mask(self, request: pb.PredictRequest) -> pb.Tensor:
-        """Given when its time is over."""
+        """Returned after the given time."""
         with self._at_work:
             time.sleep(self._seconds)
         red = np.frombuffer(request.inputs["image"].tensor_content, np.uint8)[::3]
@@ -41,7 +41,7 @@ class SlowModel:
 
 
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until stopped."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--milliseconds", type=float, required=True)

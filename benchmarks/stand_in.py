@@ -1,4 +1,4 @@
-"""TensorFlow Serving's gRPC calls, answered for one model that needs no TensorFlow: a card and a function."""
+"""A stand-in for TensorFlow Serving: its gRPC calls for one model, made of a card and a function."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +24,7 @@ class StandIn:
         self._spec = pb.ModelSpec(name=card.name, version=Int64Value(value=1))
 
     def serve(self, port: int = 0, threads: int = 4) -> tuple[grpc.Server, int]:
-        """Start on loopback; the server, and its port."""
+        """Start on loopback; return the server and its port."""
         server = grpc.server(ThreadPoolExecutor(threads))
         services: dict[str, dict[str, tuple[Any, Any]]] = {
             "PredictionService": {

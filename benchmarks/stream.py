@@ -1,22 +1,23 @@
-"""The stream against the loop it is usually written as, and against HTTP requests one after another.
+"""The stream compared with the usual loop, and with one HTTP request after another.
 
     make bench, or .venv/bin/python -m benchmarks.stream [--rounds 3] [--seconds 6]
 
-Cameras of 30 frames a second, 640x480 JPEG, before a model that takes 100 ms for one frame after another
-(benchmarks.slow_model). Through the gateway's ``WS /stream``; through receive, work, send (benchmarks.stream_loop); and
-by ``POST /segment`` of the newest frame when the last is answered. In every round each is measured in turn, with one
-camera and with eight, whose senders are a process of their own (benchmarks.cameras). Latency is from capture to answer;
-its growth is the median of the last third over that of the first. Exits 1 when a bound is missed.
+Cameras with 30 frames per second, 640x480 JPEG, and a model that takes 100 ms per frame (benchmarks.slow_model):
+through the gateway's ``WS /stream``; through a loop of receive, process, send (benchmarks.stream_loop); and by ``POST
+/segment`` with the newest frame after each reply. In every round each is measured in turn, with one camera and with
+eight, whose senders are a separate process (benchmarks.cameras). Latency is from capture to reply; its growth is the
+median of the last third over that of the first. Exits 1 if a bound is missed.
 
-Learned, on two idle cores (three rounds of 6 s; p50 and p95 in ms, frames/s, growth; every bound kept):
+Learned, on two idle cores (three rounds of 6 s; p50 and p95 in ms, frames/s, growth; all bounds kept):
 
     1 camera    stream 133, 148, 9.3, 1.0    loop 2134, 3954, 9.2, 4.4    HTTP 129, 144, 8.7, 1.0
     8 cameras   stream 131, 147, 9.3, 1.0    loop 2943, 5471, 9.8, 3.7    HTTP 822, 908, 9.3, 1.0
 
-Beside fourteen other processes the stream still answered within 276 and 294 ms (p95) and every bound was kept.
+With fourteen other processes running, the stream still answered within 276 and 294 ms (p95), all bounds kept.
 
-The loop answers every frame, later and later. With eight cameras each HTTP request waits its turn with the frame it
-began with; the stream takes the newest when the turn comes, so that eight cameras wait hardly longer than one.
+The loop answers every frame, with growing delay. With eight cameras each HTTP request waits for its turn with the
+frame it started with; the stream takes the newest frame when its turn comes, so eight cameras wait hardly longer than
+one.
 """
 
 import argparse
@@ -39,7 +40,7 @@ MODEL_MS = 100
 CAMERAS = (1, 8)
 START_TIMEOUT_S = 60
 
-# Cameras, figure, numerator, denominator, and the most or the least that the ratio may be.
+# Cameras, measure, numerator, denominator, and the upper or lower bound of the ratio.
 BOUNDS = [
     (1, "p95", "stream", "loop", "most", 0.5),
     (8, "p95", "stream", "loop", "most", 0.5),
@@ -53,7 +54,7 @@ Figures = dict[tuple[str, int], dict[str, list[float]]]
 
 
 def measure(kind: str, url: str, photo: Path, cameras: int, seconds: float) -> dict[str, float]:
-    """One contender's figures for one round."""
+    """One contender's measurements in one round."""
     command = [sys.executable, "-m", "benchmarks.cameras", kind, url]
     options = [f"--body={photo}", f"--cameras={cameras}", f"--seconds={seconds}"]
     done = subprocess.run([*command, *options], cwd=gateway.ROOT, stdout=subprocess.PIPE, check=True)
@@ -71,7 +72,7 @@ def measure(kind: str, url: str, photo: Path, cameras: int, seconds: float) -> d
 
 
 def wait_until_it_listens(port: int) -> None:
-    """Return once somebody takes connections there."""
+    """Return once the port accepts connections."""
     until = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < until:
         with socket.socket() as probe:
@@ -82,7 +83,7 @@ def wait_until_it_listens(port: int) -> None:
 
 
 def report(found: Figures) -> bool:
-    """Print every contender and every bound; whether all bounds are kept."""
+    """Print every contender and every bound; return whether all bounds are kept."""
     print(f"{'':18}" + "".join(f"{figure:>12}" for figure in FIGURES))
     for (name, cameras), figures in found.items():
         medians = [statistics.median(figures[figure]) for figure in FIGURES]
@@ -100,10 +101,10 @@ def report(found: Figures) -> bool:
 
 
 def main() -> int:
-    """Measure and print; 1 when a bound is missed."""
+    """Measure and print; 1 if a bound is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=6, help="of each of a round's six measurements")
+    parser.add_argument("--seconds", type=float, default=6, help="per measurement, six per round")
     given = parser.parse_args()
     gateway.settle()
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:

@@ -1,9 +1,9 @@
-"""A camera's stream as it is usually written: receive a frame, work on it, send the answer, receive the next.
+"""A camera's stream as it is usually written: receive a frame, process it, send the reply, receive the next.
 
     .venv/bin/python -m benchmarks.stream_loop --port 8001 --serving 127.0.0.1:8500
 
-The gateway's own decoding, calls and encoding in fastrtc's and most tutorials' order of things, so that what
-benchmarks.stream compares is that order alone.
+It uses the gateway's decoding, calls and encoding in the order that fastrtc and most tutorials use, so that
+benchmarks.stream compares nothing but the order.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from gateway.serving_client.client import ServingClient
 
 
 async def run(port: int, address: str) -> None:
-    """Serve for ever."""
+    """Serve forever."""
     codecs = CodecPool(2)
     parameters = SegmentParameters(size="model")
     async with ServingClient([address], codecs) as serving:
@@ -49,7 +49,7 @@ async def run(port: int, address: str) -> None:
 
 
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until stopped."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--serving", required=True)

@@ -1,10 +1,10 @@
-"""DDRNet-23-slim trained in PyTorch until its time is up: the other side of benchmarks/convergence.py.
+"""DDRNet-23-slim trained in PyTorch for a fixed time: the peer in benchmarks/convergence.py.
 
     python torch_convergence.py IMAGES.npz MASKS.npy SECONDS CLOCK
 
-It runs in an environment of its own. The recipe is that of services/trainer/recipes/cpu_10_minutes.yaml, its schedule
-over the seconds that it has: SECONDS by CLOCK, wall or cpu. One line of JSON is the answer, and MASKS.npy holds the
-last network's masks of the validation images.
+It runs in a separate environment. The recipe is services/trainer/recipes/cpu_10_minutes.yaml, with its schedule
+spread over SECONDS by CLOCK, wall or cpu. It prints one line of JSON, and writes the last network's masks of the
+validation images to MASKS.npy.
 """
 
 import json
@@ -23,7 +23,7 @@ MEAN, STD = (torch.tensor(v).view(1, 3, 1, 1) for v in ((0.485, 0.456, 0.406), (
 
 
 def augmented(image: Tensor, mask: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """One example [3, H, W] in 0..1 and [H, W]: scaled, cropped or padded as ignored, mirrored, recoloured."""
+    """One example [3, H, W] in 0..1 and [H, W]: scaled, cropped or padded with ignored pixels, flipped, recoloured."""
     height, width = mask.shape
     scale = rng.uniform(0.75, 1.5)
     size = round(height * scale), round(width * scale)
@@ -41,7 +41,7 @@ def augmented(image: Tensor, mask: Tensor, rng: np.random.Generator) -> tuple[Te
 
 
 def loss_of(logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross entropy and half of Dice's loss over present classes, image by image."""
+    """Cross entropy plus half the Dice loss over present classes, image by image."""
     valid = labels != IGNORED
     entropy = functional.cross_entropy(logits, labels, ignore_index=IGNORED)
     shares = logits.softmax(1) * valid[:, None]
@@ -53,7 +53,7 @@ def loss_of(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def create(classes: int) -> tuple[nn.Module, torch.optim.Optimizer]:
-    """The network as its authors initialise it, and AdamW whose decay spares what is no kernel."""
+    """The network with its authors' initialisation, and AdamW that decays kernels only."""
     network = DDRNet23Slim(classes).to(memory_format=torch.channels_last)
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
@@ -67,7 +67,7 @@ def create(classes: int) -> tuple[nn.Module, torch.optim.Optimizer]:
 
 
 def main() -> None:
-    """Train, predict, answer."""
+    """Train, predict, print."""
     source, target, seconds, clock = sys.argv[1], sys.argv[2], float(sys.argv[3]), sys.argv[4]
     torch.set_num_threads(2)
     torch.manual_seed(1)

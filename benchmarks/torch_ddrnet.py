@@ -1,6 +1,6 @@
-"""DDRNet-23-slim as a PyTorch module: what the same network costs there. Its weights are random.
+"""DDRNet-23-slim as a PyTorch module, to measure what the same network costs there. Its weights are random.
 
-Written after the paper (arXiv 2101.06085) and the shapes of the authors' state dict.
+Written from the paper (arXiv 2101.06085) and the shapes of the authors' state dict.
 """
 
 import torch
@@ -72,7 +72,7 @@ class DAPPM(nn.Module):
         self.shortcut = bn_relu_conv(inputs, outputs, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Each wider context joins the one before it."""
+        """Each wider context is added to the one before it."""
         ys = [self.scale0(x)]
         for scale, process in zip(self.scales, self.processes, strict=True):
             ys.append(process(resize_like(scale(x), x) + ys[-1]))

@@ -1,7 +1,7 @@
-"""DDRNet-23-slim in PyTorch and ONNX Runtime, timed on request: the other side of benchmarks/inference.py.
+"""DDRNet-23-slim in PyTorch and ONNX Runtime, timed on request: the peer in benchmarks/inference.py.
 
-It runs in an environment of its own (benchmarks/requirements-torch.in). Each line on standard input names a contender,
-which is called once; the milliseconds are the answer. Before the first, one line of JSON tells the versions.
+It runs in a separate environment (benchmarks/requirements-torch.in). Each line on standard input names a contender,
+which is called once; the milliseconds are printed. The first line printed is JSON with the versions.
 """
 
 import io
@@ -18,7 +18,7 @@ HEIGHT, WIDTH, THREADS = (int(word) for word in sys.argv[1:4])
 
 
 def contenders() -> dict[str, Callable[[], object]]:
-    """What answers to which name; each goes from a normalised image to logits at its size."""
+    """The contenders by name; each goes from a normalised image to logits at its size."""
     network, image = create(), torch.zeros(1, 3, HEIGHT, WIDTH).normal_()
     file = io.BytesIO()
     with torch.no_grad():

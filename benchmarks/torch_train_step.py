@@ -1,7 +1,7 @@
-"""DDRNet-23-slim trained in PyTorch, a step on request: the other side of benchmarks/train_step.py.
+"""DDRNet-23-slim trained in PyTorch, one step per request: the peer in benchmarks/train_step.py.
 
-It runs in an environment of its own. Each line on standard input names a contender, which takes one step on the same
-batch; the milliseconds are the answer. Before the first, one line of JSON tells the version.
+It runs in a separate environment. Each line on standard input names a contender, which takes one step on the same
+batch; the milliseconds are printed. The first line printed is JSON with the version.
 """
 
 import json
@@ -18,7 +18,7 @@ NOW = time.process_time if sys.argv[6] == "cpu" else time.perf_counter
 
 
 def contender(memory_format: torch.memory_format) -> Callable[[], float]:
-    """A network of its own: forward, cross entropy at the images' size, backward, SGD."""
+    """One network: forward, cross entropy at the images' size, backward, SGD."""
     network = DDRNet23Slim(CLASSES).train().to(memory_format=memory_format)
     images = torch.randn(BATCH, 3, HEIGHT, WIDTH).contiguous(memory_format=memory_format)
     labels = torch.randint(0, CLASSES, (BATCH, HEIGHT, WIDTH))

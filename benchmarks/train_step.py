@@ -1,13 +1,13 @@
-"""Images a second of one training step of ddrnet23_slim on two cores, beside PyTorch.
+"""Images per second of one training step of ddrnet23_slim on two cores, compared with PyTorch.
 
     make bench, or .venv/bin/python -m benchmarks.train_step [--rounds 20] [--size 256 256] [--clock wall]
 
-One device's step as the loop takes it: 8 images of 256x256 from uint8, 19 classes, one head, cross entropy at the
-images' size, SGD with momentum and weight decay. PyTorch runs in two processes of its own: OpenMP's threads wait for
-work spinning, its default, which is faster alone and far slower where others use the cores, or asleep. Each is called
-twice in a round and timed the second time; the order moves on by one a round. Figures are medians over rounds, ratios
-medians of the ratios within a round. ``--clock cpu`` tells the processor time of both threads, spinning included.
-Exits 1 when any of PyTorch's took less.
+One device's step as in the training loop: 8 images of 256x256 from uint8, 19 classes, one head, cross entropy at the
+images' size, SGD with momentum and weight decay. PyTorch runs in two separate processes: in one, OpenMP's threads
+spin while they wait, the default, which is faster on an idle machine and far slower on a shared one; in the other
+they sleep. Each is called twice per round and timed the second time; the order rotates by one per round. Numbers are
+medians over rounds, ratios medians of the ratios within a round. ``--clock cpu`` reports the processor time of both
+threads, spinning included. Exits 1 if any PyTorch contender was faster.
 
 Measured on two idle cores of a Xeon with AMX (20 rounds; ms; Keras 3.15.1 on TensorFlow 2.21, PyTorch 2.13):
 
@@ -19,7 +19,8 @@ Measured on two idle cores of a Xeon with AMX (20 rounds; ms; Keras 3.15.1 on Te
     pytorch channels_last, asleep        490       456       1.32
     pytorch eager, asleep                528       488       1.39
 
-With other programs on the cores (load 3 to 9) ours took 746, asleep ones 948 and 933, and spinning ones 5175 and 4644.
+With other programs on the cores (load 3 to 9) ours took 746, the sleeping ones 948 and 933, the spinning ones 5175
+and 4644.
 """
 
 import argparse
@@ -68,19 +69,19 @@ def ours(height: int, width: int, *, fused: bool, clock: str) -> Contender:
     def call() -> float:
         started = now()
         step(batches)
-        step.take_loss()  # waits
+        step.take_loss()  # waits for the step
         return 1000 * (now() - started)
 
     return call
 
 
 def main() -> int:
-    """Measure, print, judge."""
+    """Measure, print, and compare."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--size", type=int, nargs=2, default=(256, 256), metavar=("HEIGHT", "WIDTH"))
-    parser.add_argument("--torch-python", type=Path, help="an interpreter that has requirements-torch.in already")
-    parser.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="what a step takes is told by which")
+    parser.add_argument("--torch-python", type=Path, help="an interpreter that already has requirements-torch.in")
+    parser.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="the clock to measure with")
     options = parser.parse_args()
     tf.config.threading.set_intra_op_parallelism_threads(THREADS)
     tf.config.threading.set_inter_op_parallelism_threads(THREADS)

@@ -1,4 +1,4 @@
-"""Do imported weights give the authors' own logits? For whoever has a checkpoint and what their code makes of it.
+"""Do imported weights give the authors' logits? For anyone with a checkpoint and logits of the authors' code.
 
 ::
 
@@ -9,8 +9,8 @@ each size ``image_HxW``, uint8 RGB [1, H, W, 3], and ``logits_HxW``, float32 [1,
 last, before any resize); ``aux_HxW``, the same of the auxiliary head, where there is one. Their input is
 (image / 255 - mean) / std with ImageNet's mean and std.
 
-Measured with random weights in the layout of the authors' Cityscapes file for DDRNet-23-slim, in shares of the
-logits' standard deviation (their own code in float32 against float64 differs by 1e-5 at most):
+Measured with random weights in the layout of the authors' Cityscapes file for DDRNet-23-slim, as fractions of the
+logits' standard deviation (their own code differs by at most 1e-5 between float32 and float64):
 
 =========  =======  =======  ============
 size       mean     largest  same argmax
@@ -34,7 +34,7 @@ from trainer.models import create_model
 from trainer.models.preprocessing import normalize
 from trainer.weights import load_into
 
-# What two correct implementations in float32 stay well within.
+# Two correct float32 implementations stay well within this.
 _TOLERANCE = 1e-4
 
 

@@ -1,7 +1,7 @@
-"""``make demo``: the whole road on one machine, from a drawn labelled set to an overlay over HTTP.
+"""``make demo``: everything on one machine, from a drawn labelled set to an overlay over HTTP.
 
-Each step is a command that a person could type; it is printed before it runs. What a step has made is kept in demo/
-and models_repo/, so a second run goes straight to serving; FRESH=1 starts over. ONESHOT=1 writes the overlay and stops.
+Each step is one command, printed before it runs. The results are kept in demo/ and models_repo/, so a second run goes
+straight to serving; FRESH=1 starts over. ONESHOT=1 writes the overlay and exits.
 """
 
 import contextlib
@@ -9,6 +9,7 @@ import importlib.util
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -18,13 +19,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from email.message import Message
 from pathlib import Path
 
 from contract import versions
 
 ROOT = Path(__file__).resolve().parent.parent
+SEGSTACK = Path(sys.executable).with_name("segstack")
 DEMO = Path("demo")
 EXPORT, DATA, RUN, PHOTO = DEMO / "cvat_export", DEMO / "data", DEMO / "run", DEMO / "photo.jpg"
 MODELS_ROOT = Path("models_repo")
@@ -32,11 +34,11 @@ MODEL = "demo"
 PUBLISHED = MODELS_ROOT / MODEL
 RECIPE = Path("services/trainer/recipes/demo.yaml")
 
-# This machine's own servers are never behind the proxy that http_proxy may name.
+# Servers of this machine are never behind the proxy that http_proxy may name.
 LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
-# OpenVINO answers in a half to a quarter of TensorFlow's time (benchmarks/serving.py); serving itself sees whether
-# bf16 is for this processor and this model.
+# OpenVINO takes a half to a quarter of TensorFlow's time (benchmarks/serving.py); serving itself checks whether bf16
+# suits this processor and this model.
 FASTEST_ENGINE = ["--engine=openvino", "--precision=auto"] if importlib.util.find_spec("openvino") else []
 
 START_SECONDS = 90
@@ -44,11 +46,11 @@ REQUESTS = 10
 
 
 class DemoError(Exception):
-    """A step that failed; its own output, already printed, says why."""
+    """A step failed; its output, already printed, gives the reason."""
 
 
 def main() -> int:
-    """Run the road; return the exit status."""
+    """Train, publish and serve; return the exit status."""
     os.chdir(ROOT)
     for number in (signal.SIGTERM, signal.SIGHUP):  # `kill` and a closed terminal clean up as Ctrl-C does
         signal.signal(number, signal.default_int_handler)
@@ -65,13 +67,13 @@ def main() -> int:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\ndemo: stopped, and everything it started")
+        print("\ndemo: stopped, with everything it started")
         return 130 if is_set("ONESHOT") else 0
     return 0
 
 
 def train_and_publish() -> bool:
-    """Draw, import, train, export; leave out what an earlier run has made. Returns whether anything was made."""
+    """Draw, import, train, export, skipping what an earlier run has finished; return whether anything was done."""
     DEMO.mkdir(exist_ok=True)
     steps: list[tuple[str, Path, list[str | Path]]] = [
         (
@@ -79,8 +81,8 @@ def train_and_publish() -> bool:
             PHOTO,
             ["data", "synthesize", "--output", EXPORT, "--scene", PHOTO],
         ),
-        ("import it as one's own CVAT export would be", DATA, ["data", "import-cvat", EXPORT, "--output", DATA]),
-        ("train DDRNet-23-slim from random weights", RUN, ["train", "--config", RECIPE, "--data", DATA, "--run", RUN]),
+        ("import it, as you would your own CVAT export", DATA, ["data", "import", "cvat", EXPORT, "--output", DATA]),
+        ("train DDRNet-23-slim from random weights", RUN, ["train", DATA, "--config", RECIPE, "--run", RUN]),
         (
             "freeze, measure on held-out images, publish",
             PUBLISHED,
@@ -95,12 +97,18 @@ def train_and_publish() -> bool:
             continue
         made = True
         for leftover in {PHOTO: [EXPORT], PUBLISHED: []}.get(result, [result]):
-            shutil.rmtree(leftover, ignore_errors=True)  # of a demo that was stopped half-way
-        print(f"\n== {title}\n$ python -m trainer {' '.join(map(str, command))}", flush=True)
-        if subprocess.run([sys.executable, "-m", "trainer", *map(str, command)]).returncode:
+            shutil.rmtree(leftover, ignore_errors=True)  # of an interrupted demo
+        print(f"\n== {title}\n$ {typed(command)}", flush=True)
+        if subprocess.run([SEGSTACK, *command]).returncode:
             raise DemoError(f"could not {title}")
         finished.touch()
     return made
+
+
+def typed(arguments: Sequence[str | Path]) -> str:
+    """A segstack command as one types it in the repository's folder."""
+    program = SEGSTACK.relative_to(ROOT) if SEGSTACK.is_relative_to(ROOT) else SEGSTACK
+    return shlex.join(map(str, [program, *arguments]))
 
 
 def is_set(variable: str) -> bool:
@@ -115,18 +123,18 @@ def page_port() -> int:
         raise DemoError(f"PORT={text}: expected a number from 1 to 65535")
     if not is_set("ONESHOT") and port_is_taken(int(text)):
         raise DemoError(
-            f"port {text} is in use, perhaps by another demo: stop what uses it, or choose one with make demo PORT=8080"
+            f"port {text} is in use, perhaps by another demo: stop it, or choose another port: make demo PORT=8080"
         )
     return int(text)
 
 
 def serve_and_show(port: int, oneshot: bool) -> None:
-    """Start serving and the gateway, segment the photograph, print what came of it, and stay unless ``oneshot``."""
+    """Start serving and the gateway, segment the photograph, print the results, and stay unless ``oneshot``."""
     serving_port = free_port(0 if port_is_taken(8500) else 8500)
     serving = [
-        "serving",
+        "serve",
         f"--port={serving_port}",
-        # Its own model alone: another one in the repository may need a GPU, and would keep serving from starting.
+        # Only this model: another one in the repository may need a GPU and keep serving from starting.
         f"--model_name={MODEL}",
         f"--model_base_path={ROOT / PUBLISHED}",
         *FASTEST_ENGINE,
@@ -145,13 +153,13 @@ def serve_and_show(port: int, oneshot: bool) -> None:
         print(f"\nThe page is on http://localhost:{port}: drop an image on it. Ctrl-C stops everything.", flush=True)
         while server.poll() is None and gateway.poll() is None:
             time.sleep(0.5)
-        raise DemoError(f"serving or the gateway ended by itself: see {DEMO}/serving.log and {DEMO}/gateway.log")
+        raise DemoError(f"serving or the gateway ended unexpectedly: see {DEMO}/serving.log and {DEMO}/gateway.log")
 
 
 def report(url: str) -> None:
-    """Segment the demonstration photograph through the gateway and say where everything is."""
+    """Segment the demo's photograph through the gateway, and print the results and where they are."""
     photo = PHOTO.read_bytes()
-    overlay, _, _ = post(f"{url}/segment?output=overlay", photo)
+    overlay, _, _ = post(f"{url}/segment?form=overlay", photo)
     (DEMO / "overlay.jpg").write_bytes(overlay)
     milliseconds = []
     for _ in range(REQUESTS):
@@ -162,9 +170,9 @@ def report(url: str) -> None:
         metrics = json.load(response)["metrics"]
     print(
         f"""
-photo     {PHOTO} (a photograph that the training never saw)
+photo     {PHOTO} (a photograph that is not in the training set)
 overlay   {DEMO / "overlay.jpg"}
-mask      {DEMO / "mask.png"} (an indexed PNG: pixel = class id)
+mask      {DEMO / "mask.png"} (an indexed PNG: a pixel's value is its class id)
 mIoU      {metrics["miou"]:.4f} on {metrics["images"]} held-out images ({metrics["split"]} split, confusion matrix)
 model     {headers["X-Model-Name"]} version {headers["X-Model-Version"]}, served over gRPC
 engine    {engine()}
@@ -174,7 +182,7 @@ request   {statistics.median(milliseconds):.0f} ms from photo to mask, the media
 
 
 def engine() -> str:
-    """What serving answers with and why, from its log."""
+    """The engine that serving uses and why, from its log."""
     log = (DEMO / "serving.log").read_text(errors="replace")
     compared = re.findall(rf"{MODEL}/\d+: serving_default on (OpenVINO \w+) agrees with TensorFlow on ([\d.]+ %)", log)
     if not compared:
@@ -195,7 +203,7 @@ def post(url: str, image: bytes) -> tuple[bytes, Message, float]:
 
 
 def wait_until_ready(url: str, processes: dict[str, subprocess.Popen[bytes]]) -> None:
-    """Wait for the gateway to say that the model is served; fail as soon as a process has ended."""
+    """Wait until the gateway reports that the model is served; fail as soon as a process has ended."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         for name, process in processes.items():
@@ -209,13 +217,13 @@ def wait_until_ready(url: str, processes: dict[str, subprocess.Popen[bytes]]) ->
 
 @contextlib.contextmanager
 def running(name: str, command: list[str], settings: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run ``python -m command`` in a session of its own, its output in demo/<name>.log, until the block ends."""
-    shown = " ".join([f"{key}={value}" for key, value in settings.items()] + ["python -m", *command])
+    """Run a segstack command in its own session, its output in demo/<name>.log, until the block ends."""
+    shown = " ".join([*(f"{key}={value}" for key, value in settings.items()), typed(command)])
     print(f"\n== start {name}\n$ {shown}", flush=True)
     with (DEMO / f"{name}.log").open("wb") as log:
-        # A session of its own: the terminal's Ctrl-C comes to us alone, and we stop it in order.
+        # Its own session: the terminal's Ctrl-C reaches only this process, which stops the others in order.
         process = subprocess.Popen(
-            [sys.executable, "-m", *command],
+            [SEGSTACK, *command],
             env={**os.environ, **settings},
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -253,7 +261,7 @@ def free_port(port: int = 0) -> int:
         OSError: it is taken.
     """
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # closed a moment ago is free
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port closed a moment ago is free
         probe.bind(("127.0.0.1", port))
         return int(probe.getsockname()[1])
 

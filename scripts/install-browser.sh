@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the tests of the page need beside .venv: Playwright in it, and Debian's Chromium (for which this needs root).
+# Installs what the page's tests need: Playwright into .venv, and Debian's Chromium (which needs root).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 VIRTUAL_ENV=$PWD/.venv .venv/bin/uv pip install --quiet --no-deps --require-hashes -r tests/browser/requirements.lock

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The other Pythons that the tests run the contract, TensorFlow 2.6.2 and the dry run in, through uv where none is there.
+# Installs, with uv, the Pythons that some tests need: for the contract, TensorFlow 2.6.2 and the dry run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 for version in 3.8 3.9 3.10 3.13; do

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Writes every lock file anew: all versions pinned with hashes, no index address in them.
+# Updates every lock file: all versions pinned with hashes, no index address in them.
 # requirements-dev.lock is the whole .venv, services/<name>/requirements.lock what its image installs, and
-# requirements.lock below a folder of tests what some of them need besides.
+# requirements.lock in a folder of tests what some of them need in addition.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 uv=${UV:-.venv/bin/uv}
 
-# tensorflow-serving-api asks for tensorflow; where tensorflow-cpu has wheels it stands in. So the locks are complete
-# and are installed with --no-deps. The trainer's image for GPUs takes tensorflow with NVIDIA's libraries instead.
+# tensorflow-serving-api requires tensorflow; where tensorflow-cpu has wheels, that replaces it. So the locks are
+# complete and installed with --no-deps. The trainer's GPU image has tensorflow with NVIDIA's libraries instead.
 cpu=$(mktemp) gpu=$(mktemp)
 trap 'rm -f "$cpu" "$gpu"' EXIT
 echo "tensorflow>=2.21,<2.22 ; sys_platform != 'linux' or platform_machine != 'x86_64'" >"$cpu"
@@ -31,14 +31,14 @@ services tests/browser/requirements.lock tests/browser/requirements.in
 services tests/labelling/requirements.lock tests/labelling/requirements.in
 services clients/tests/ffmpeg/requirements.lock clients/tests/ffmpeg/requirements.in
 services services/trainer/tests/models/backends/requirements.lock services/trainer/tests/models/backends/requirements.in
-# Installed into .venv by `make bench`, so it keeps to what is there.
+# Installed into .venv by `make bench`, so it must agree with what is there.
 services benchmarks/requirements.lock benchmarks/requirements.in --constraints requirements-dev.lock
-# What others are measured with has environments of its own, made when they are.
+# Other libraries are measured in environments of their own, made when needed.
 services benchmarks/requirements-peers.lock benchmarks/requirements-peers.in
 services benchmarks/requirements-albumentations.lock benchmarks/requirements-albumentations.in
 # TensorFlow Serving 2.6.2's image, in which the converter runs, has Python 3.8.
 compile services/converter/requirements.lock services/converter/requirements.in \
   --python-version 3.8 --python-platform x86_64-manylinux2014
-# Its dry run has TensorRT's libraries from PyPI, in wheels for Python 3.10 alone.
+# Its dry run takes TensorRT's libraries from PyPI, whose wheels are for Python 3.10 only.
 compile services/converter/requirements-dry-run.lock services/converter/requirements-dry-run.in \
   --python-version 3.10 --python-platform x86_64-manylinux2014

@@ -56,7 +56,7 @@ def networks(run_apart, tmp_path_factory):
 @pytest.fixture(scope="module")
 def converted(networks):
     """``converted("ddrnet23_slim-480x640")``: that network's dry run."""
-    return functools.lru_cache(lambda name: dry_run.run(parse(["--input", str(networks / name), "--dry-run"])))
+    return functools.lru_cache(lambda name: dry_run.run(parse([str(networks / name), "--dry-run"])))
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -75,7 +75,7 @@ def test_the_factor_of_seven_and_a_half_takes_matrices(converted) -> None:
 
 
 def test_int8_is_cut_without_calibrating(networks) -> None:
-    found = dry_run.run(parse(["--input", str(networks / "unet"), "--precision", "int8", "--dry-run"]))
+    found = dry_run.run(parse([str(networks / "unet"), "--precision", "int8", "--dry-run"]))
     assert (len(found.engines.engines), found.engines.outside) == (1, {"Cast": 2})
 
 
@@ -91,7 +91,7 @@ def test_a_foreign_model_needs_no_casts(tmp_path: Path) -> None:
         return {"output": tf.image.resize(tf.nn.conv2d(x, last, 2, "SAME"), tf.shape(input_1)[1:3])}
 
     tf.saved_model.save(tf.Module(), str(tmp_path / "mine"), {"serving_default": serve})
-    found = dry_run.run(parse(["--input", str(tmp_path / "mine"), "--image-size", "60", "88", "--dry-run"]))
+    found = dry_run.run(parse([str(tmp_path / "mine"), "--image-size", "60", "88", "--dry-run"]))
     assert (len(found.engines.engines), found.engines.outside) == (1, {})
     assert found.notes == ["1 size computed from a shape → constant", "1 half-pixel ResizeBilinear → matrices and taps"]
 
@@ -104,7 +104,7 @@ def test_what_cannot_be_rewritten_is_left_outside_and_said(tmp_path: Path) -> No
         return {"output": tf.nn.relu(tf.nn.relu6(tf.sigmoid(y)) * 2 + 1)}
 
     tf.saved_model.save(tf.Module(), str(tmp_path / "mine"), {"serving_default": serve})
-    found = dry_run.run(parse(["--input", str(tmp_path / "mine"), "--dry-run"])).engines
+    found = dry_run.run(parse([str(tmp_path / "mine"), "--dry-run"])).engines
     assert len(found.engines) == 2
     assert found.outside == {"ResizeBicubic": 1}
     assert found.reasons == {"ResizeBicubic": ["Op type ResizeBicubic is not supported."]}

@@ -1,4 +1,4 @@
-"""scripts/run.sh: where a tool runs, what it is run with, and that the first line says so."""
+"""scripts/run.sh: where a command runs, what it is run with, and that its first line tells."""
 
 import os
 import shutil
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-# An engine, and a Compose that says what it was asked for.
+# An engine, and a Compose that prints its arguments.
 DOCKER = """#!/bin/sh
 case $* in
   info*) echo "runc $RUNTIMES" ;;
@@ -20,10 +20,10 @@ esac
 
 @pytest.fixture
 def run_locally(tmp_path):
-    """``run_locally(libraries, tool)``: where the loader knows ``libraries``; what is preloaded and run, and said."""
+    """``run_locally(libraries, "train", …)``, where the loader finds ``libraries``: what is run, and standard error."""
     for name, text in {
         "bin/ldconfig": 'echo "$LIBRARIES"',
-        ".venv/bin/python": 'echo "preloaded: $LD_PRELOAD; run: $*"',
+        ".venv/bin/segstack": 'echo "preloaded: $LD_PRELOAD; run: $*"',
         ".venv/.ready": "",
     }.items():
         path = tmp_path / name
@@ -33,9 +33,9 @@ def run_locally(tmp_path):
     (tmp_path / "scripts").mkdir()
     script = shutil.copy(ROOT / "scripts" / "run.sh", tmp_path / "scripts")
 
-    def run(libraries, tool, argument="--help", runtime="local"):
+    def run(libraries, *words, runtime="local"):
         environment = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "RUNTIME": runtime, "LIBRARIES": libraries}
-        done = subprocess.run([script, tool, argument], env=environment, capture_output=True, text=True, check=True)
+        done = subprocess.run([script, *words], env=environment, capture_output=True, text=True, check=True)
         return done.stdout.strip(), done.stderr
 
     return run
@@ -43,7 +43,7 @@ def run_locally(tmp_path):
 
 @pytest.fixture
 def run_in_containers(tmp_path):
-    """``run_in_containers("trainer", …)``: what Docker is asked for, with whose rights, and what is said first."""
+    """``run_in_containers("train", …)``: Docker's arguments and the user they run as, and standard error."""
     docker = tmp_path / "bin/docker"
     scripts = tmp_path / "checkout/scripts"
     docker.parent.mkdir()
@@ -71,10 +71,10 @@ GPU, CPU = "-f docker-compose.yml", "-f docker-compose.yml -f docker-compose.cpu
 
 
 @pytest.mark.parametrize(("runtimes", "files"), [("nvidia", GPU), ("", CPU)])
-def test_which_compose_files_depends_on_the_engines_runtimes(run_in_containers, runtimes, files):
-    out, said = run_in_containers("compose", "up", runtimes=runtimes)
+def test_compose_files_depend_on_the_engines_runtimes(run_in_containers, runtimes, files):
+    out, err = run_in_containers("compose", "up", runtimes=runtimes)
     assert out.startswith(f"docker compose {files} up as ")
-    assert said.startswith("run: with NVIDIA GPUs" if runtimes else "run: without GPUs, as no engine lists")
+    assert err.startswith("run: with NVIDIA GPUs" if runtimes else "run: without GPUs, as no engine lists")
 
 
 @pytest.mark.parametrize("place", ["environment", ".env"])
@@ -82,19 +82,19 @@ def test_compose_file_decides_instead(run_in_containers, tmp_path, place):
     name, value = "COMPOSE_FILE", "docker-compose.yml:docker-compose.embedded.yml"
     if place == ".env":
         (tmp_path / "checkout/.env").write_text(f"# mine\n{name}={value}\n")
-    out, said = run_in_containers("compose", "up", **({} if place == ".env" else {name: value}))
+    out, err = run_in_containers("compose", "up", **({} if place == ".env" else {name: value}))
     assert out.startswith("docker compose up as ")  # Compose reads it itself
-    assert said == "run: with the files that COMPOSE_FILE names\n"
+    assert err == "run: with the files that COMPOSE_FILE names\n"
 
 
-def test_containers_run_as_the_checkouts_owner_and_what_is_made_for_them_is_theirs(run_in_containers, tmp_path):
+def test_containers_and_the_folders_made_for_them_belong_to_the_checkouts_owner(run_in_containers, tmp_path):
     checkout = tmp_path / "checkout"
     owner = 12345 if os.geteuid() == 0 else os.geteuid()
     if os.geteuid() == 0:
         os.chown(checkout, owner, owner)
-    out, said = run_in_containers("trainer", "--help", RUNTIME="docker")
-    assert out == f"docker compose {CPU} run --rm --build trainer --help as {owner}:{checkout.stat().st_gid}"
-    assert said == "run: trainer in its container, as RUNTIME=docker says so\n"
+    out, err = run_in_containers("train", "--help", RUNTIME="docker")
+    assert out == f"docker compose {CPU} run --rm --build trainer train --help as {owner}:{checkout.stat().st_gid}"
+    assert err == "run: segstack train in the trainer's container, as RUNTIME=docker is set\n"
     assert {(checkout / made).stat().st_uid for made in ("data", "runs")} == {owner}
 
 
@@ -113,36 +113,59 @@ def test_compose_is_new_enough(run_in_containers, version):
 
 
 @pytest.mark.parametrize("version", ["2.5.0", "v2.24.3", "1.29.2"])
-def test_compose_is_too_old_for_the_files(run_in_containers, version):
-    out, said = run_in_containers("compose", "up", version=version, status=1)
+def test_compose_below_2_24_4_is_refused(run_in_containers, version):
+    out, err = run_in_containers("compose", "up", version=version, status=1)
     assert out == ""
-    assert said == (
+    assert err == (
         f"run: this needs a running Docker engine and Compose 2.24.4 or newer (found: {version})."
         " Without Docker: make serve, make gateway\n"
     )
 
 
-def test_the_trainer_gets_tcmalloc_where_it_is_installed(run_locally, tmp_path):
+def test_trainer_is_run_with_tcmalloc_where_it_is_installed(run_locally, tmp_path):
     library = tmp_path / "libtcmalloc_minimal.so.4"
     known = f"\tlibtcmalloc_minimal.so.4 (libc6,x86-64) => {library}\n\tlibz.so.1 (libc6,x86-64) => /lib/libz.so.1"
-    out, said = run_locally(known, "trainer")
-    assert out == f"preloaded: {library}; run: -m trainer --help"
-    assert said.startswith(f"run: trainer in .venv, as RUNTIME=local says so, with TCMalloc ({library})\n")
+    out, err = run_locally(known, "train", "--help")
+    assert out == f"preloaded: {library}; run: train --help"
+    assert err.startswith(f"run: segstack train in .venv, as RUNTIME=local is set, with TCMalloc ({library})\n")
 
 
-def test_where_it_is_not_installed_it_says_what_is(run_locally):
-    out, said = run_locally("\tlibz.so.1 (libc6,x86-64) => /lib/libz.so.1", "trainer")
-    assert out == "preloaded: ; run: -m trainer --help"
-    assert "says so. TCMalloc would be used if it were installed (Debian: libtcmalloc-minimal4)" in said
+def test_without_tcmalloc_its_package_is_named(run_locally):
+    out, err = run_locally("\tlibz.so.1 (libc6,x86-64) => /lib/libz.so.1", "train", "--help")
+    assert out == "preloaded: ; run: train --help"
+    assert "is set. TCMalloc would be used if it were installed (Debian: libtcmalloc-minimal4)" in err
 
 
-def test_other_tools_are_run_as_they_are(run_locally):
-    out, said = run_locally("\tlibtcmalloc_minimal.so.4 (libc6,x86-64) => /lib/it.so", "converter")
-    assert out == "preloaded: ; run: -m converter --help"
-    assert said == "run: converter in .venv, as RUNTIME=local says so\n"
+def test_converter_is_run_without_tcmalloc(run_locally):
+    out, err = run_locally("\tlibtcmalloc_minimal.so.4 (libc6,x86-64) => /lib/it.so", "convert", "--help")
+    assert out == "preloaded: ; run: convert --help"
+    assert err == "run: segstack convert in .venv, as RUNTIME=local is set\n"
 
 
-def test_a_dry_run_of_the_converter_needs_no_gpu_and_no_container(run_locally):
-    out, said = run_locally("", "converter", "--dry-run", runtime="auto")
-    assert out.endswith("run: -m converter --dry-run")
-    assert "in .venv, as a dry run needs no GPU" in said
+def test_converter_image_is_given_the_arguments_alone(run_in_containers):
+    out, _ = run_in_containers("convert", "models_repo/m", runtimes="nvidia")
+    assert out.startswith(f"docker compose {GPU} run --rm --build converter models_repo/m as ")
+
+
+def test_converter_without_a_gpu_is_refused(run_in_containers):
+    _, err = run_in_containers("convert", "models_repo/m", status=1)
+    assert "no Docker engine lists an NVIDIA runtime" in err
+
+
+def test_dry_run_of_the_converter_needs_no_gpu_and_no_container(run_locally):
+    out, err = run_locally("", "convert", "--dry-run", runtime="auto")
+    assert out.endswith("run: convert --dry-run")
+    assert "in .venv, as a dry run needs no GPU" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (["trainer", "train", "--help"], "train --help"),
+        (["trainer"], "--help"),
+        (["converter", "--help"], "convert --help"),
+    ],
+    ids=str,
+)
+def test_spellings_of_before_still_run(run_locally, words, command):
+    assert run_locally("", *words)[0] == f"preloaded: ; run: {command}"

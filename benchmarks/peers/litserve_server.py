@@ -1,4 +1,4 @@
-"""The network behind LitServe, as its documentation shows image models. Runs in the peers' environment."""
+"""The network behind LitServe, as its documentation shows for image models. Runs in the peers' environment."""
 
 import sys
 from typing import Any

@@ -58,4 +58,4 @@ def query(form: Form, parameters: RenderParameters) -> dict[str, str]:
     given: dict[str, Any] = {name: value for name, value in parameters.items() if value is not None}
     if "classes" in given:
         given["classes"] = ",".join(map(str, given["classes"]))
-    return {"output": form, **{name: str(value) for name, value in given.items()}}
+    return {"form": form, **{name: str(value) for name, value in given.items()}}

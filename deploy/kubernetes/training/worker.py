@@ -1,9 +1,9 @@
-"""Become one worker of a training on several machines: set TF_CONFIG, then run ``python -m trainer train``.
+"""Become one worker of a training on several machines: set TF_CONFIG, then run ``segstack train``.
 
-Kubernetes tells a pod of an Indexed Job its number in JOB_COMPLETION_INDEX; WORKERS says how many there are, and
-WORKER_NAMES how the one numbered ``{index}`` is reached. The options are the trainer's. Where the run folder has a
-saved state, as it has in the pods that take the place of lost ones, the training goes on from it; where the chief was
-lost before the first, it begins again.
+Kubernetes gives each pod of an Indexed Job its number in JOB_COMPLETION_INDEX; WORKERS is the number of workers, and
+WORKER_NAMES the address of worker ``{index}``. The arguments are those of ``segstack train``. If the run folder has a
+saved state, as it has in pods that replace lost ones, the training resumes from it; if the chief was lost before the
+first saved state, the training starts again.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-PATIENCE_SECONDS = 3600  # images of gigabytes come to the machines at different times
+PATIENCE_SECONDS = 3600  # images of gigabytes arrive at the machines at different times
 
 
 def tf_config() -> str:
@@ -40,9 +40,9 @@ def trainer_words(options: list[str]) -> list[str]:
 
 
 def remove_false_start(run: Path) -> None:
-    """Remove a run without state or weights, as the chief itself does unless it is killed: no other can begin there."""
+    """Remove a run without state or weights, as the chief does unless it is killed: a new run needs a free folder."""
     if (run / "recipe.yaml").is_file() and not any(run.glob("*.keras")):
-        print(f"worker: {run} ended before there was anything to go on from; it begins again", file=sys.stderr)
+        print(f"worker: {run} ended before its state was first saved; it starts again", file=sys.stderr)
         shutil.rmtree(run)
 
 

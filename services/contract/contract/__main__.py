@@ -4,6 +4,7 @@ import sys
 
 from contract.cli import run
 
-if sys.argv[1:2] and sys.argv[1] in ("list", "label", "rollback", "prune"):  # as it was called before `segstack models`
-    sys.argv.insert(1, "models")
-sys.exit(run())
+if __name__ == "__main__":
+    if sys.argv[1:2] and sys.argv[1] in ("list", "label", "rollback", "prune"):  # their names before `segstack models`
+        sys.argv.insert(1, "models")
+    sys.exit(run())

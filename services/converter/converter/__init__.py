@@ -1,1 +1,1 @@
-"""SavedModel in, TF-TRT SavedModel out, compared with its source before it is published."""
+"""Turns a published SavedModel into another form, proves that its masks agree with the source, and publishes it."""

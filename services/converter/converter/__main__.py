@@ -1,4 +1,4 @@
-"""``python -m converter``: one model in, its TensorRT version published."""
+"""``segstack convert`` and ``python -m converter``: convert one model and publish the result."""
 
 import logging
 import os
@@ -6,19 +6,27 @@ import sys
 from typing import Optional, Sequence
 
 from contract import CardError, ModelsConfigError, PublishError
-from converter import arguments as options
+from converter.arguments import Options, parse
 from converter.errors import ConverterError
 from converter.targets.tf_trt import runtime
 
 
-def main(arguments: Optional[Sequence[str]] = None) -> int:
-    """Convert and publish; 0 when published, 1 after a refusal in one sentence, 2 for a wrong command line."""
-    # TensorFlow's start-up notes and deprecations would bury the sentence; TF-TRT's reasons, warnings in C++, stay.
+def main(arguments: Optional[Sequence[str]] = None, prog: str = "python -m converter") -> int:
+    """Convert and publish.
+
+    Args:
+        arguments: default: those of the process.
+        prog: the command's name in usage lines.
+
+    Returns:
+        0 when published, 1 after an error, 2 for a wrong command line, 130 after Ctrl-C.
+    """
+    # Hide TensorFlow's start-up logs and deprecations; TF-TRT's warnings, which C++ prints, stay.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     try:
-        wanted = options.parse(arguments)
-        print(_rehearse(wanted) if wanted.dry_run else _convert(wanted))
+        options = parse(arguments, prog)
+        print(_dry_run(options) if options.dry_run else _convert(options))
     except (ConverterError, CardError, ModelsConfigError, PublishError, OSError) as error:
         print(f"converter: {error}", file=sys.stderr)
         return 1
@@ -28,25 +36,26 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     return 0
 
 
-def _convert(wanted: options.Options) -> str:
+def _convert(options: Options) -> str:
     machine = runtime.probe()
-    # They import TensorFlow and TF-TRT: only once the probe has said that they are there.
+    # These import TensorFlow and TF-TRT, which are there once the probe has passed.
     from converter import pipeline
     from converter.targets.tf_trt import conversion
+    from converter.targets.tf_trt.target import TfTrt
 
-    result = pipeline.run(wanted, machine, conversion.with_tensorrt)
+    result = pipeline.run(options, TfTrt(machine, conversion.with_tensorrt))
     if result.version is None:
         return f"{result.report}\nwritten to {result.folder}"
-    return f"{result.report}\npublished {wanted.name}, version {result.version}, in {wanted.models_root}"
+    return f"{result.report}\npublished {options.name}, version {result.version}, in {options.models_root}"
 
 
-def _rehearse(wanted: options.Options) -> str:
+def _dry_run(options: Options) -> str:
+    from converter import rehearsal
     from converter.proof import report
-    from converter.targets.tf_trt import rehearsal
 
-    outcome = rehearsal.run(wanted)
-    if wanted.report is not None:
-        report.write(wanted.report, outcome)
+    outcome = rehearsal.run(options)
+    if options.report is not None:
+        report.write(options.report, outcome)
     return report.render(outcome)
 
 

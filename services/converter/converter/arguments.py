@@ -1,4 +1,4 @@
-"""The command line: what to convert and how, read and checked before TensorFlow is touched."""
+"""The command line: what to convert and how, parsed and validated before TensorFlow is imported."""
 
 import argparse
 from dataclasses import dataclass
@@ -12,21 +12,24 @@ from converter.source import Source, find_source
 
 _DESCRIPTION = """\
 Rewrites a published model so that TensorRT takes all of it, converts it with TF-TRT, builds its engines on this
-machine's GPU, compares its masks with the source's, and publishes what agrees as <name>-trt-<precision> with all five
-signatures. Engines run on the GPU model and the TensorRT that built them: convert where you serve.
+machine's GPU, compares its masks with the source's, and publishes it as <name>-trt-<precision> with all signatures if
+they agree. Engines run only on the GPU model and the TensorRT that built them: convert where you serve.
 
-A SavedModel that Segstack did not publish is converted as it is and keeps its signatures."""
+A SavedModel that Segstack did not publish can be converted too; it keeps its signatures."""
 
-# How many of 100 pixels may change: rounding decides near-ties otherwise, and more of them the fewer bits there are.
+# The fraction of pixels that must keep their class. Rounding changes near-ties, the more the fewer bits there are.
 MIN_AGREEMENT = {"fp32": 0.999, "fp16": 0.995, "int8": 0.98}
 
 
 @dataclass(frozen=True)
 class Options:
-    """One conversion. ``batch_sizes`` ascend, each with an engine of its own.
+    """One conversion.
 
-    ``signatures`` are converted, ``serving_default`` first; ``output`` takes the result in place of ``models_root``.
-    ``images`` None: synthetic ones are compared on.
+    Attributes:
+        batch_sizes: ascending; each gets its own engine.
+        output: where to write the result instead of publishing it in ``models_root``.
+        images: what to compare on; None: synthetic images.
+        signatures: those to convert, ``serving_default`` first.
     """
 
     source: Source
@@ -46,143 +49,159 @@ class Options:
 
     @property
     def name(self) -> str:
-        """What the converted model is called."""
+        """The converted model's name."""
         return f"{self.source.name}-trt-{self.precision}"
 
 
-def parse(arguments: Optional[Sequence[str]] = None) -> Options:
-    """Read the command line (``sys.argv`` by default).
+def parse(arguments: Optional[Sequence[str]] = None, prog: str = "python -m converter") -> Options:
+    """Parse the command line (``sys.argv`` by default).
 
     Raises:
-        ConverterError: the input is no model or is converted already, or an option does not go with it.
+        ConverterError: the input is not a model or is already converted, or an option does not fit it.
         SystemExit: argparse's own, with status 2, or 0 after ``--help``.
     """
-    parser = create_parser()
-    read = parser.parse_args(arguments)
-    if read.output is not None and read.models_root is not None:
+    parser = create_parser(prog)
+    parsed = parser.parse_args(arguments)
+    if (parsed.model is None) == (parsed.input is None):
+        parser.error("the following arguments are required: MODEL" if parsed.model is None else "give one MODEL only")
+    if parsed.output is not None and parsed.models_root is not None:
         parser.error("--output writes a folder, --models-root publishes: choose one")
-    source = find_source(read.input)
+    source = find_source(parsed.model or parsed.input)
     options = Options(
         source=source,
-        precision=read.precision,
-        batch_sizes=tuple(sorted(set(read.batch_sizes))),
-        workspace_mb=read.workspace_mb,
-        models_root=read.models_root or Path("models_repo"),
-        min_agreement=MIN_AGREEMENT[read.precision] if read.min_agreement is None else read.min_agreement,
-        report=read.report,
-        output=read.output,
-        image_size=tuple(read.image_size) if read.image_size else None,
-        images=read.images,
-        calibration_data=read.calibration_data,
-        max_images=read.max_images,
-        signatures=(SERVING_DEFAULT, *sorted(set(read.signatures))),
-        dry_run=read.dry_run,
+        precision=parsed.precision,
+        batch_sizes=tuple(sorted(set(parsed.batch_sizes))),
+        workspace_mb=parsed.workspace_mb,
+        models_root=parsed.models_root or Path("models_repo"),
+        min_agreement=MIN_AGREEMENT[parsed.precision] if parsed.min_agreement is None else parsed.min_agreement,
+        report=parsed.report,
+        output=parsed.output,
+        image_size=tuple(parsed.image_size) if parsed.image_size else None,
+        images=parsed.images,
+        calibration_data=parsed.calibration_data,
+        max_images=parsed.max_images,
+        signatures=(SERVING_DEFAULT, *sorted(set(parsed.signatures))),
+        dry_run=parsed.dry_run,
     )
     _check(options)
     return options
 
 
-def create_parser() -> argparse.ArgumentParser:
-    """Every option."""
+def create_parser(prog: str = "python -m converter") -> argparse.ArgumentParser:
+    """The parser with all options."""
     parser = argparse.ArgumentParser(
-        prog="python -m converter",
+        prog=prog,
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"converter {__version__}")
-    what = parser.add_argument_group("what")
-    what.add_argument(
-        *("--input", "--input_saved_model_dir"),
+    source = parser.add_argument_group("source")
+    source.add_argument(
+        "model",
         type=Path,
-        required=True,
-        metavar="MODELS_REPO/NAME[/VERSION]",
-        help="the published model, its newest version when none is named; or the folder of a SavedModel",
+        nargs="?",
+        metavar="MODEL",
+        help="models_repo/NAME (its newest version), models_repo/NAME/VERSION, or the folder of a SavedModel",
     )
-    what.add_argument(
-        *("--image-size", "--image_size"),
+    source.add_argument(
+        "--image-size",
         type=_positive,
         nargs=2,
         metavar=("H", "W"),
-        help="of a SavedModel that takes any size, the one to convert for; of others, refuse unless it is theirs",
+        help="the size to convert for, if the SavedModel takes any size; otherwise it must be the model's own",
     )
-    what.add_argument(
+    source.add_argument(
         "--signatures",
         nargs="+",
         choices=(SCORES, PROBABILITIES),
         default=[],
-        help="converted besides serving_default; each has the weights again (none: they stay in TensorFlow)",
+        help="convert these in addition to serving_default; each stores the weights again (default: they stay in "
+        "TensorFlow)",
     )
-    how = parser.add_argument_group("how")
-    how.add_argument(
-        *("--precision", "--floating_mode"),
+    conversion = parser.add_argument_group("conversion")
+    conversion.add_argument(
+        "--precision",
         type=str.lower,
         choices=tuple(MIN_AGREEMENT),
         default="fp16",
-        help="of the engines (%(default)s)",
+        help="of the engines (default: %(default)s)",
     )
-    how.add_argument(
+    conversion.add_argument(
         "--batch-sizes",
         type=_positive,
         nargs="+",
         default=[1],
         metavar="N",
-        help="build an engine for each; a smaller batch runs on the next larger engine, a larger one in TensorFlow (1)",
+        help="build an engine for each; other batches run on the next larger engine, or in TensorFlow if there is none "
+        "(default: 1)",
     )
-    how.add_argument(
+    conversion.add_argument(
         "--workspace-mb",
         type=_positive,
         default=1024,
         metavar="MB",
-        help="GPU memory an engine may use for scratch, in MiB (%(default)s)",
+        help="GPU memory for an engine's intermediate results, in MiB (default: %(default)s)",
     )
-    how.add_argument(
+    conversion.add_argument(
         "--calibration-data",
         type=Path,
         metavar="FOLDER",
-        help="int8 needs it: a data set, or a folder of JPEG and PNG images like those it will see",
+        help="required for int8: a data set, or a folder of JPEG and PNG images like those to be segmented",
     )
     proof = parser.add_argument_group("proof")
     proof.add_argument(
         "--images",
         type=Path,
         metavar="FOLDER",
-        help="compare masks on these: a data set or a folder of JPEG and PNG images (the half of --calibration-data "
-        "that is not calibrated on, else synthetic ones)",
+        help="compare masks on these: a data set, or a folder of JPEG and PNG images (default: the half of "
+        "--calibration-data that is not calibrated on, else synthetic images)",
     )
     proof.add_argument(
         "--max-images",
         type=_positive,
         default=64,
         metavar="N",
-        help="at most so many to compare on, and to calibrate on, evenly taken (%(default)s)",
+        help="use at most N images, evenly spaced, to compare on and to calibrate on (default: %(default)s)",
     )
     proof.add_argument(
         "--min-agreement",
-        type=_share,
-        metavar="SHARE",
-        help="the share of pixels, 0 to 1, that must keep their class (fp32 0.999, fp16 0.995, int8 0.98)",
+        type=_fraction,
+        metavar="FRACTION",
+        help="of pixels that must keep their class, 0 to 1 (default: fp32 0.999, fp16 0.995, int8 0.98)",
     )
-    where = parser.add_argument_group("where")
-    where.add_argument("--models-root", type=Path, help="publish there (models_repo)", metavar="FOLDER")
-    where.add_argument(
-        *("--output", "--output_saved_model_dir"),
-        type=Path,
-        metavar="FOLDER",
-        help="write the SavedModel into this new folder instead of publishing it",
+    results = parser.add_argument_group("results")
+    results.add_argument(
+        "--models-root", type=Path, metavar="FOLDER", help="publish in this repository (default: models_repo)"
     )
-    where.add_argument(
+    results.add_argument(
+        "--output", type=Path, metavar="FOLDER", help="write the SavedModel to this new folder instead of publishing it"
+    )
+    results.add_argument(
         "--report",
         type=Path,
         metavar="FOLDER",
-        help="for report.md and the picture of the worst image (runs/<name>-trt-<precision>; --dry-run: only printed)",
+        help="write report.md and worst.png, the image with the most differences, there (default: "
+        "runs/<name>-trt-<precision>; with --dry-run it is only printed)",
     )
-    where.add_argument(
+    results.add_argument(
         "--dry-run",
         action="store_true",
-        help="without a GPU: convert in an environment of its own (made once, some GB), report, publish nothing",
+        help="without a GPU: convert in a separate environment (created once, several GB), report, publish nothing",
     )
+    _add_former_spellings(parser)
     return parser
+
+
+def _add_former_spellings(parser: argparse.ArgumentParser) -> None:
+    """Options of earlier versions and of TF-TRT's scripts; still accepted, not documented."""
+    parser.add_argument("--input", "--input_saved_model_dir", type=Path, help=argparse.SUPPRESS)
+    for flag, name, arguments in (
+        ("--image_size", "image_size", {"type": _positive, "nargs": 2}),
+        ("--floating_mode", "precision", {"type": str.lower, "choices": tuple(MIN_AGREEMENT)}),
+        ("--output_saved_model_dir", "output", {"type": Path}),
+    ):
+        parser.add_argument(flag, dest=name, default=argparse.SUPPRESS, help=argparse.SUPPRESS, **arguments)
 
 
 def _check(options: Options) -> None:
@@ -190,28 +209,29 @@ def _check(options: Options) -> None:
     try:
         check_model_name(options.name)
     except CardError as error:
-        raise ConverterError(f"{error}; the converted model would be called so") from None
+        raise ConverterError(f"the converted model's name would be invalid: {error}") from None
     if source.card is None and len(options.signatures) > 1:
         raise ConverterError(
-            f"--signatures: {source} was not published by Segstack; only the signature that it serves by is converted"
+            f"--signatures: {source} was not published by Segstack, and of such models only the signature with the "
+            "mask is converted; leave the option out"
         )
     if source.card is not None:
         size = (source.card.input_height, source.card.input_width)
         if options.image_size not in (None, size):
             raise ConverterError(
-                "--image-size {} {}: {} takes {} {} (height, width), and the size is fixed in its graph; leave the "
-                "option out, or export the model anew at the size you want".format(
+                "--image-size {} {}: {} takes {} {} (height, width), which is fixed in its graph; leave the option "
+                "out, or export the model again at the size you want".format(
                     *(options.image_size or ()), source.name, *size
                 )
             )
     if options.precision == "int8" and options.calibration_data is None and not options.dry_run:
         raise ConverterError(
-            "--precision int8 calibrates on images like those it will see: name a data set or a folder of them with "
+            "--precision int8 needs images to calibrate on: pass a data set or a folder of images with "
             "--calibration-data"
         )
     output = options.output
     if output is not None and (output.is_file() or (output.is_dir() and any(output.iterdir()))):
-        raise ConverterError(f"--output {output} is there already: name a new folder")
+        raise ConverterError(f"--output {output} already exists: choose a new folder")
 
 
 def _positive(text: str) -> int:
@@ -220,11 +240,11 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-def _share(text: str) -> float:
+def _fraction(text: str) -> float:
     try:
-        share = float(text)
+        fraction = float(text)
     except ValueError:
-        share = -1
-    if not 0 <= share <= 1:
+        fraction = -1
+    if not 0 <= fraction <= 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
-    return share
+    return fraction

@@ -1,5 +1,5 @@
-"""What the converter tells a person when it does not convert."""
+"""The converter's error."""
 
 
 class ConverterError(Exception):
-    """A conversion that was refused or given up; the message is one sentence and what to do. Nothing is published."""
+    """The conversion was refused or failed, and nothing was published. The message says why and what to do."""

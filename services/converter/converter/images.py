@@ -1,4 +1,4 @@
-"""The images that engines are calibrated on and masks are compared on."""
+"""The images to calibrate engines on and to compare masks on."""
 
 import json
 from dataclasses import dataclass
@@ -18,91 +18,91 @@ _SYNTHETIC = 8
 
 @dataclass(frozen=True)
 class Images:
-    """``files`` in the order in which they are used; None: synthetic images. ``origin`` says where they are from."""
+    """``files`` in the order of their use, or None for synthetic images; ``origin`` is their folder's name."""
 
     origin: str
     files: Optional[Tuple[Path, ...]]
 
     @property
     def synthetic(self) -> bool:
-        """Whether nobody gave any."""
+        """Whether no images were given."""
         return self.files is None
 
     def names(self) -> List[str]:
-        """What to call each of them."""
+        """A name for each of them."""
         return [f"synthetic {i}" for i in range(_SYNTHETIC)] if self.files is None else [f.name for f in self.files]
 
     def read(self, index: int, height: int, width: int) -> Any:
         """One of them as uint8 [H, W, 3] RGB, stretched to this size.
 
         Raises:
-            ConverterError: the file is no image; the message names it.
+            ConverterError: the file cannot be decoded.
         """
         if self.files is None:
-            return _natural(index, height, width)
+            return _pink_noise(index, height, width)
         path = self.files[index]
         try:
             with tf.device("/CPU:0"):
                 return decode(tf.io.read_file(str(path)), height, width).numpy()
         except tf.errors.OpError:
-            raise ConverterError(f"{path} cannot be read as a JPEG or PNG: take it out, or mend it") from None
+            raise ConverterError(f"{path} cannot be decoded as a JPEG or PNG: remove or replace it") from None
 
 
 def decode(data: Any, height: int, width: int) -> Any:
-    """A JPEG or PNG as uint8 [H, W, 3], in the trainer's own words: the same JPEG gives the same pixels."""
-    pixels = tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE")  # the operation takes PNG as well
+    """A JPEG or PNG as uint8 [H, W, 3], decoded and resized exactly as by the trainer."""
+    pixels = tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE")  # the operation also decodes PNG
     return tf.cast(tf.round(tf.image.resize(pixels, [height, width])), tf.uint8)
 
 
 def choose(options: Options) -> Tuple[Images, Optional[Images]]:
-    """The images to compare on, and those to calibrate on where there are to be any; no image is among both.
+    """The images to compare on and, if requested, those to calibrate on; no image is in both.
 
     Raises:
         ConverterError: a folder has no images, or too few for both.
     """
-    where, wanted = options.calibration_data, options.max_images
-    if where is None:
-        return _compared(options.images, wanted), None
-    files = _files(where)
-    if options.images is not None and options.images.absolute() != where.absolute():
-        return _compared(options.images, wanted), Images(where.name, _evenly(files, wanted))
+    folder, count = options.calibration_data, options.max_images
+    if folder is None:
+        return _to_compare(options.images, count), None
+    files = _files(folder)
+    if options.images is not None and options.images.absolute() != folder.absolute():
+        return _to_compare(options.images, count), Images(folder.name, _evenly(files, count))
     if len(files) < 2:
-        raise ConverterError(f"{where} holds one image: expected more, half to calibrate and half to compare on")
-    return Images(where.name, _evenly(files[1::2], wanted)), Images(where.name, _evenly(files[::2], wanted))
+        raise ConverterError(f"{folder} has one image: expected at least two, half to calibrate and half to compare on")
+    return Images(folder.name, _evenly(files[1::2], count)), Images(folder.name, _evenly(files[::2], count))
 
 
-def _compared(folder: Optional[Path], wanted: int) -> Images:
-    return Images("synthetic", None) if folder is None else Images(folder.name, _evenly(_files(folder), wanted))
+def _to_compare(folder: Optional[Path], count: int) -> Images:
+    return Images("synthetic", None) if folder is None else Images(folder.name, _evenly(_files(folder), count))
 
 
 def _files(folder: Path) -> List[Path]:
-    """Those of a data set by its index, those of a plain folder by their suffixes; by name."""
+    """The images of a data set by its index, or of a plain folder by suffix; sorted."""
     index = folder / _DATASET_INDEX
     if index.is_file():
         try:
             files = [folder / item["image"] for item in json.loads(index.read_text(encoding="utf-8"))["items"]]
         except (KeyError, TypeError, ValueError) as error:
-            raise ConverterError(f"{index} cannot be read ({error!r}): import the labels again") from None
+            raise ConverterError(f"{index} cannot be read ({error!r}): import the data set again") from None
     elif folder.is_dir():
         files = [path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES]
     else:
-        raise ConverterError(f"{folder} is no folder: expected a data set, or a folder of JPEG and PNG images")
+        raise ConverterError(f"{folder} is not a folder: expected a data set, or a folder of JPEG and PNG images")
     if not files:
-        raise ConverterError(f"{folder} holds no JPEG or PNG: name the folder that they are in")
+        raise ConverterError(f"{folder} contains no JPEG or PNG images: choose the folder directly above them")
     return sorted(files)
 
 
-def _evenly(files: Sequence[Path], wanted: int) -> Tuple[Path, ...]:
-    """At most ``wanted``, from the first to the last: neighbours are often frames of one video."""
-    if len(files) <= wanted:
+def _evenly(files: Sequence[Path], count: int) -> Tuple[Path, ...]:
+    """At most ``count``, evenly spaced: neighbours are often frames of one video."""
+    if len(files) <= count:
         return tuple(files)
-    return tuple(files[round(i * (len(files) - 1) / max(1, wanted - 1))] for i in range(wanted))
+    return tuple(files[round(i * (len(files) - 1) / max(1, count - 1))] for i in range(count))
 
 
-def _natural(seed: int, height: int, width: int) -> Any:
-    """Noise with the 1/f amplitudes of natural images (Field, 1987), around a colour of its own.
+def _pink_noise(seed: int, height: int, width: int) -> Any:
+    """Noise with the 1/f amplitude spectrum of natural images (Field, 1987), around a random colour.
 
-    Nothing in it is an object, so masks are near-ties in more places than on photographs.
+    It shows no objects, so its masks have more near-ties than those of photographs.
     """
     random = np.random.default_rng(seed)
     white = random.standard_normal((height, width, 3))

@@ -1,162 +1,113 @@
-"""A conversion from one end to the other: rewritten, converted, compared, and published if it agrees."""
+"""A conversion from end to end, the same for every target: read the source, convert, prove, publish."""
 
 import dataclasses
+import datetime
 import json
 import shutil
-import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, Optional
 
-from contract import SERVING_DEFAULT, ModelCard, publish, publish_without_card, signatures
+from contract import ModelCard, __version__, publish, publish_without_card
 from contract.durable import sync, sync_tree
 from contract.folders import ENGINE_PATH
 from contract.warmup import WARMUP_PATH
 from converter import images
 from converter.arguments import Options
-from converter.card import converted_card
 from converter.errors import ConverterError
-from converter.images import Images
+from converter.interface import of_source
 from converter.proof import load_check, report
 from converter.proof.comparison import Proof, prove
-from converter.proof.masks import Interface, of_source
-from converter.proof.outcome import Outcome, facts, size_bytes
-from converter.saved_model import opened
-from converter.targets.tf_trt import signatures as saving
-from converter.targets.tf_trt.conversion import MINIMUM_SEGMENT_SIZE, Converted
-from converter.targets.tf_trt.rewrites import rewrite_saved_model
-from converter.targets.tf_trt.runtime import Runtime
-
-# conversion.with_tensorrt; tests, which have no GPU, have TensorFlow run the rewritten graph.
-Build = Callable[[Options, Interface, Path, Path, Optional[Images]], Converted]
+from converter.proof.outcome import Outcome, engine_facts, size_bytes
+from converter.target import Conversion, Target, print_progress
 
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """``report`` is Markdown; ``version`` is None where the result was written to a folder."""
+    """``report`` is Markdown; ``version`` is None when the result was written to ``options.output``."""
 
     report: str
     folder: Path
     version: Optional[int]
 
 
-def run(options: Options, machine: Runtime, build: Build) -> Result:
+def run(options: Options, target: Target) -> Result:
     """Convert, compare and publish.
 
     Raises:
-        ConverterError: it cannot be converted, or its masks do not agree; of that there is a report then.
-        CardError, ModelsConfigError, PublishError: as ``contract.publish``. Nothing is published then.
+        ConverterError: it cannot be converted, or its masks do not agree; in that case the report is still written.
+        CardError, ModelsConfigError, PublishError: as ``contract.publish``; nothing is published.
     """
-    reports = options.report or Path("runs", options.name)
+    source, reports = options.source, options.report or Path("runs", options.name)
     compared, calibration = images.choose(options)
-    with tempfile.TemporaryDirectory(prefix="converter-") as folder:
-        scratch = Path(folder)
+    with tempfile.TemporaryDirectory(prefix="converter-") as scratch:
         interface = of_source(options)
-        made = _Made(options, interface)
-        reports.mkdir(parents=True, exist_ok=True)  # what cannot be written is better known before than after
-        for signature in _signatures(options, interface):
-            _say(f"rewriting {signature}")
-            made.rewrite(signature, scratch / "rewritten" / signature)
-            _say(
-                f"converting {signature} for batches of {', '.join(map(str, options.batch_sizes))}: this takes minutes"
-            )
-            made.convert(
-                signature, scratch / "rewritten" / signature, scratch / "engines" / signature, calibration, build
-            )
-        _say(f"comparing masks on {len(compared.names())} images from {compared.origin}")
-        made.save(scratch / "converted", _renamed(options))
+        reports.mkdir(parents=True, exist_ok=True)  # fails now rather than after minutes of converting
+        conversion = target.convert(options, interface, Path(scratch, "target"), calibration)
+
+        print_progress(f"comparing masks on {len(compared.names())} images from {compared.origin}")
+        converted = Path(scratch, "converted")
+        conversion.save(converted, dataclasses.replace(source.card, name=options.name) if source.card else None)
         proof = prove(
-            *(options.source.folder, scratch / "converted", interface),
-            *(compared, options.batch_sizes, options.source.card),
-            others=_signatures(options, interface)[1:],
+            *(source.folder, converted, interface, compared, options.batch_sizes, source.card),
+            others=options.signatures[1:],
         )
-        outcome = Outcome(
-            options=options,
-            machine=machine,
-            engines={name: converted.engines for name, converted in made.converted.items()},
-            rewritten=tuple(made.notes),
-            proof=proof,
-            source_bytes=size_bytes(options.source.folder),
-            converted_bytes=size_bytes(scratch / "converted"),
-        )
+        outcome = Outcome(options, conversion.summary, proof, size_bytes(source.folder), size_bytes(converted))
         if not outcome.agrees:
-            where = report.write(reports, outcome)
+            path = report.write(reports, outcome)
             raise ConverterError(
-                f"{options.name} is not published: its masks agree with {options.source} on "
-                f"{report.percent(proof.share)} of pixels, expected at least {report.percent(options.min_agreement)}; "
-                f"{where} shows "
-                "where they differ"
+                f"{options.name} was not published: its masks agree with {source} on {report.percent(proof.fraction)} "
+                f"of pixels, expected at least {report.percent(options.min_agreement)}; see {path}"
             )
-        result = _publish(outcome, proof, made)
+        result = _publish(outcome, proof, conversion)
     report.write(reports, outcome)
     return result
 
 
-class _Made:
-    """What has been made so far: of every signature its function, its tensors, and the resources of its engines."""
+def converted_card(source: ModelCard, options: Options, frameworks: Dict[str, str], facts: Dict[str, Any]) -> ModelCard:
+    """The source's card with the converted model's name, ``frameworks`` and ``facts`` about its engines and masks.
 
-    def __init__(self, options: Options, interface: Interface) -> None:
-        self._options = options
-        self._interface = interface
-        self.converted: Dict[str, Converted] = {}
-        self.tensors: Dict[str, Any] = {}
-        self.notes: List[str] = []
+    The metrics are left out: they were measured on the source. Architecture, FLOPs, parameters and the weights'
+    checksum stay, because the weights are the source's.
 
-    def rewrite(self, signature: str, folder: Path) -> None:
-        notes = rewrite_saved_model(self._options.source.folder, folder, signature, self._options.image_size).notes
-        several = len(_signatures(self._options, self._interface)) > 1
-        self.notes += [f"{signature}: {note}" if several else note for note in notes]
-        card = self._options.source.card
-        with opened(folder) as model:
-            self.tensors[signature] = signatures(card)[signature] if card else model.signatures[SERVING_DEFAULT]
-
-    def convert(
-        self, signature: str, rewritten: Path, scratch: Path, calibration: Optional[Images], build: Build
-    ) -> None:
-        scratch.mkdir(parents=True)
-        self.converted[signature] = build(self._options, self._interface, rewritten, scratch, calibration)
-
-    def save(self, folder: Path, card: Optional[ModelCard]) -> None:
-        functions = {name: converted.function for name, converted in self.converted.items()}
-        resources = {
-            name: resource for converted in self.converted.values() for name, resource in converted.resources.items()
-        }
-        saving.save(folder, self._options.source.folder, card, functions, self.tensors, resources)
+    Raises:
+        CardError: a fact is not a JSON value.
+    """
+    return dataclasses.replace(
+        source,
+        name=options.name,
+        precision=options.precision,
+        derived_from=str(options.source),
+        metrics=None,
+        engine=facts,
+        frameworks={"segstack": __version__, **frameworks},
+        created_at=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+    )
 
 
-def _signatures(options: Options, interface: Interface) -> Tuple[str, ...]:
-    return options.signatures if options.source.card else (interface.signature,)
-
-
-def _renamed(options: Options) -> Optional[ModelCard]:
-    """A card to try the result with, before it is known what to say of it."""
-    card = options.source.card
-    return dataclasses.replace(card, name=options.name) if card else None
-
-
-def _publish(outcome: Outcome, proof: Proof, made: _Made) -> Result:
-    options = outcome.options
-    known = facts(outcome, MINIMUM_SEGMENT_SIZE)
-    source_card = options.source.card
-    card = converted_card(source_card, options, outcome.machine, known) if source_card else None
+def _publish(outcome: Outcome, proof: Proof, conversion: Conversion) -> Result:
+    options, source = outcome.options, outcome.options.source
+    facts = engine_facts(outcome)
+    card = converted_card(source.card, options, outcome.summary.frameworks, facts) if source.card else None
 
     def write(folder: Path) -> None:
-        made.save(folder, card)
+        conversion.save(folder, card)
         report.write(folder / "assets.extra" / "conversion", outcome)
-        if (options.source.folder / WARMUP_PATH).is_file():
-            shutil.copyfile(str(options.source.folder / WARMUP_PATH), str(folder / WARMUP_PATH))
+        if (source.folder / WARMUP_PATH).is_file():
+            shutil.copyfile(str(source.folder / WARMUP_PATH), str(folder / WARMUP_PATH))
         if card is None:
-            (folder / ENGINE_PATH).write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
+            (folder / ENGINE_PATH).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 
     def check(folder: Path) -> None:
         if card is not None:
             load_check.check(folder, card)
         else:
-            load_check.check_same(folder, options.source.folder)
-        share = proof.again(folder)
-        if share < options.min_agreement:
+            load_check.check_same(folder, source.folder)
+        fraction = proof.repeat(folder)
+        if fraction < options.min_agreement:
             raise ConverterError(
-                f"{options.name} is not published: saved again, its masks agree on {report.percent(share)} only"
+                f"{options.name} was not published: saved for publishing, its masks agree on only "
+                f"{report.percent(fraction)} of pixels, expected at least {report.percent(options.min_agreement)}"
             )
 
     def publish_to(models_root: Path) -> int:
@@ -172,15 +123,11 @@ def _publish(outcome: Outcome, proof: Proof, made: _Made) -> Result:
 
 
 def _write_folder(output: Path, name: str, publish_to: Callable[[Path], int]) -> None:
-    """What publishing makes, as a folder of its own: whole, or not there."""
+    """Publish into a temporary repository and rename the version's folder to ``output``: it is complete or absent."""
     output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".tmp-", dir=str(output.parent)) as beside:
-        version = publish_to(Path(beside))
-        folder = Path(beside) / name / str(version)
+    with tempfile.TemporaryDirectory(prefix=".tmp-", dir=str(output.parent)) as repository:
+        version = publish_to(Path(repository))
+        folder = Path(repository) / name / str(version)
         sync_tree(folder)
         folder.rename(output)
     sync(output.parent)
-
-
-def _say(what: str) -> None:
-    print(f"converter: {what}", file=sys.stderr, flush=True)

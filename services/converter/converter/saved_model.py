@@ -1,4 +1,4 @@
-"""A SavedModel in a session of its own, as TensorFlow Serving holds it."""
+"""A SavedModel loaded into its own session, as TensorFlow Serving does."""
 
 import contextlib
 from pathlib import Path
@@ -11,7 +11,7 @@ from converter.errors import ConverterError
 
 
 class SavedModel:
-    """``signatures`` are those that take something; Keras's initialiser takes nothing and is none."""
+    """``signatures`` are those with inputs; Keras's initialiser has none and is left out."""
 
     def __init__(self, session: Any, definitions: Mapping[str, Any]) -> None:
         self._session = session
@@ -22,28 +22,28 @@ class SavedModel:
         }
 
     def run(self, name: str, feeds: Mapping[str, Any]) -> Dict[str, Any]:
-        """The answers of one signature, by alias.
+        """The outputs of one signature, by alias.
 
         Raises:
-            tf.errors.OpError: as the graph says it.
+            tf.errors.OpError: the graph failed.
         """
         definition = self._definitions[name]
         fetches = {alias: info.name for alias, info in definition.outputs.items()}
-        answers: Dict[str, Any] = self._session.run(
+        outputs: Dict[str, Any] = self._session.run(
             fetches, {definition.inputs[alias].name: value for alias, value in feeds.items()}
         )
-        return answers
+        return outputs
 
 
 @contextlib.contextmanager
 def opened(folder: Path) -> Iterator[SavedModel]:
-    """The SavedModel in ``folder``; ``tf.saved_model.load`` would hide what a session does not find.
+    """Load the SavedModel in ``folder``; unlike ``tf.saved_model.load``, a session fails on anything missing.
 
     Raises:
         ConverterError: it cannot be loaded.
     """
     graph = tf.Graph()
-    # Closed, not entered: what is done beside it is not to land in its graph.
+    # Closed but not entered, so that other code's operations do not go into its graph.
     with contextlib.closing(tf.compat.v1.Session(graph=graph)) as session:
         try:
             with graph.as_default():

@@ -1,4 +1,4 @@
-"""A published model: a network small enough to read, written by the contract's rules and nothing else."""
+"""A published model with a tiny network, and stand-ins for what needs a GPU."""
 
 import os
 import shutil
@@ -39,12 +39,12 @@ def models_root(tmp_path_factory: pytest.TempPathFactory, card: ModelCard) -> Pa
 
 @pytest.fixture(scope="session")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of six images of other sizes than the model's, JPEG and PNG."""
+    """A folder of six JPEG and PNG images, not of the model's size."""
     import tensorflow as tf
 
     folder = tmp_path_factory.mktemp("photographs")
     for number in range(6):
-        # Patches of one colour: what a real image has and noise has not.
+        # Patches of one colour, which real images have and noise has not.
         patches = np.random.default_rng(number).integers(0, 256, (8, 10, 3), np.uint8).repeat(8, 0).repeat(8, 1)
         suffix, encode = (".jpg", tf.io.encode_jpeg) if number % 2 else (".PNG", tf.io.encode_png)
         (folder / f"photo{number}{suffix}").write_bytes(encode(patches).numpy())
@@ -52,10 +52,10 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def by_tensorflow() -> Any:
-    """What stands for ``conversion.with_tensorrt`` where there is no GPU: TensorFlow runs the rewritten graph.
+def build_with_tensorflow() -> Any:
+    """Replaces ``conversion.with_tensorrt`` without a GPU: TensorFlow runs the rewritten graph.
 
-    ``by_tensorflow(change)`` has ``change`` do something to each output, by alias, as an engine might.
+    ``build_with_tensorflow(change)`` applies ``change`` to each output, by alias, as an engine might.
     """
     import tensorflow as tf
 
@@ -76,10 +76,10 @@ def by_tensorflow() -> Any:
 
 
 @pytest.fixture(scope="session")
-def save_foreign() -> Any:
-    """``save_foreign(folder)``: a SavedModel as others save them, any size of float32 in, three logits out.
+def save_third_party() -> Any:
+    """``save_third_party(folder)``: a SavedModel without a card: float32 of any size in, logits of three classes out.
 
-    It has variables, which its ``features`` use as well, and ``greet`` looks into a table.
+    It has variables, which its signature ``features`` uses as well, and a lookup table, which ``greet`` uses.
     """
     import tensorflow as tf
 
@@ -159,14 +159,14 @@ def _write(folder: Path, card: ModelCard) -> None:
 
 @pytest.fixture(scope="session")
 def python38(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of the converter's image: Python 3.8 with what its lock file says."""
+    """The interpreter of the converter's image: Python 3.8 with the packages of its lock file."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     for python in ("python3.8", *pyenv.glob("versions/3.8.*/bin/python3.8")):
         works = shutil.which(python) and subprocess.run([python, "-c", "import ensurepip"], capture_output=True)
         if works and works.returncode == 0:
             break
     else:
-        pytest.skip("no Python 3.8 with venv here: install one, for instance with `pyenv install 3.8`")
+        pytest.skip("no Python 3.8 with venv found: install one, for instance with `pyenv install 3.8`")
     environment = tmp_path_factory.mktemp("python38")
     subprocess.run([python, "-m", "venv", environment], check=True)
     install = ["-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "-r", SERVICE / "requirements.lock"]
@@ -176,7 +176,7 @@ def python38(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def run_python38(python38: Path):
-    """``run_python38("-m", "converter", …)``: in it, with the converter and the contract, without a GPU."""
+    """``run_python38("-m", "converter", …)``: runs it with the converter and the contract, without a GPU."""
 
     def run(*arguments: str) -> subprocess.CompletedProcess:
         path = os.pathsep.join([str(SERVICE), str(SERVICE.parent / "contract")])

@@ -1,7 +1,7 @@
-"""``python killed_conversion.py REPOSITORY OUT``: ``tiny`` converted, and killed by SIGKILL at each stage.
+"""``python killed_conversion.py REPOSITORY OUT``: converts ``tiny`` and kills the process at each stage.
 
-Of every stage there is a copy of the repository, OUT/<stage>, as it was left; OUT/whole is the one in which the
-conversion came to its end, begun where the last was killed. The stages are printed, in order.
+OUT/<stage> is a copy of the repository after each kill; OUT/whole after a conversion that then ran to its end. The
+stages are printed in order.
 """
 
 import os
@@ -17,6 +17,7 @@ from converter import pipeline
 from converter.arguments import parse
 from converter.proof import load_check
 from converter.targets.tf_trt import signatures as saving
+from converter.targets.tf_trt import target
 from converter.targets.tf_trt.conversion import Converted
 from converter.targets.tf_trt.engines import EngineSummary
 from converter.targets.tf_trt.runtime import Runtime
@@ -27,9 +28,9 @@ def build(options, interface, rewritten, scratch, calibration):
     return Converted(lambda images: function(images), {}, EngineSummary([], {}))
 
 
-# Where it is killed: at the given call of a function. SavedModels are saved to be compared, then to be published.
+# Where it is killed: after the given call of a function. SavedModels are saved for comparison, then for publishing.
 STAGES = {
-    "rewrite_saved_model": (pipeline, "rewrite_saved_model", 1),
+    "rewrite_saved_model": (target, "rewrite_saved_model", 1),
     "build": (sys.modules[__name__], "build", 1),
     "prove": (pipeline, "prove", 1),
     "save": (saving, "save", 2),
@@ -39,18 +40,18 @@ STAGES = {
 
 
 def convert(root: Path) -> None:
-    words = ["--input", str(root / "tiny"), "--models-root", str(root), "--report", str(root.with_name("report"))]
-    pipeline.run(parse(words), Runtime("2.6.2", "7.2.2"), build)
+    words = [str(root / "tiny"), "--models-root", str(root), "--report", str(root.with_name("report"))]
+    pipeline.run(parse(words), target.TfTrt(Runtime("2.6.2", "7.2.2"), build))
 
 
 def kill_after(owner, name: str, calls: int) -> None:
-    """Killed when the function has done its work: what it leaves behind is there."""
-    original, left = getattr(owner, name), [calls]
+    """Kill the process after a call of the function, so that the files it wrote exist."""
+    original, remaining = getattr(owner, name), [calls]
 
     def last(*arguments, **keywords):
         answer = original(*arguments, **keywords)
-        left[0] -= 1
-        if not left[0]:
+        remaining[0] -= 1
+        if not remaining[0]:
             os.kill(os.getpid(), signal.SIGKILL)
         return answer
 
@@ -58,8 +59,8 @@ def kill_after(owner, name: str, calls: int) -> None:
 
 
 def forked(root: Path, stage: str = "") -> int:
-    """Convert in a process of its own; how it ended."""
-    child = os.fork()  # before TensorFlow has run anything: it has no threads yet
+    """Convert in a child process; returns its wait status."""
+    child = os.fork()  # TensorFlow has not run anything yet, so it has no threads
     if child == 0:
         status = 1
         try:

@@ -9,23 +9,23 @@ from converter.errors import ConverterError
 @pytest.fixture
 def read(models_root: Path):
     """Parse a command line that converts the published model."""
-    return lambda *words: parse(["--input", str(models_root / "tiny"), *map(str, words)])
+    return lambda *words: parse([str(models_root / "tiny"), *map(str, words)])
 
 
-def test_the_defaults_are_one_fp16_engine_for_single_images(read) -> None:
+def test_defaults_are_one_fp16_engine_for_batch_size_1(read) -> None:
     options = read()
     assert (options.name, options.precision, options.batch_sizes) == ("tiny-trt-fp16", "fp16", (1,))
     assert (options.workspace_mb, options.models_root) == (1024, Path("models_repo"))
     assert (options.signatures, options.images, options.dry_run) == (("serving_default",), None, False)
 
 
-@pytest.mark.parametrize(("precision", "share"), [("fp32", 0.999), ("fp16", 0.995), ("int8", 0.98)])
-def test_the_fewer_bits_the_more_pixels_may_change(read, precision: str, share: float) -> None:
-    assert read("--precision", precision, "--calibration-data", "x").min_agreement == share
+@pytest.mark.parametrize(("precision", "fraction"), [("fp32", 0.999), ("fp16", 0.995), ("int8", 0.98)])
+def test_min_agreement_depends_on_precision(read, precision: str, fraction: float) -> None:
+    assert read("--precision", precision, "--calibration-data", "x").min_agreement == fraction
     assert read("--precision", precision, "--calibration-data", "x", "--min-agreement", "0").min_agreement == 0
 
 
-def test_the_original_project_s_names_are_understood(models_root: Path, tmp_path: Path) -> None:
+def test_former_spellings_are_accepted(models_root: Path, tmp_path: Path) -> None:
     options = parse(
         [
             *(
@@ -39,48 +39,64 @@ def test_the_original_project_s_names_are_understood(models_root: Path, tmp_path
     )
     assert (options.source.version, options.output, options.precision) == (1, tmp_path / "out", "fp32")
     assert options.image_size == (32, 48)
+    assert parse(["--input", str(models_root / "tiny")]) == parse([str(models_root / "tiny")])
 
 
-def test_batch_sizes_ascend_and_stand_once(read) -> None:
+def test_former_spellings_are_not_in_the_help(capsys) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--help"])
+    assert not [
+        old for old in ("--input", "floating_mode", "image_size", "saved_model_dir") if old in capsys.readouterr().out
+    ]
+
+
+@pytest.mark.parametrize("words", [[], ["model", "--input", "model"]])
+def test_exactly_one_model_is_required(words, capsys) -> None:
+    with pytest.raises(SystemExit):
+        parse(words)
+    assert "MODEL" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_batch_sizes_are_sorted_and_unique(read) -> None:
     assert read("--batch-sizes", 4, 1, 4).batch_sizes == (1, 4)
 
 
-def test_more_signatures_come_after_the_one_that_is_served(read) -> None:
+def test_serving_default_is_the_first_signature(read) -> None:
     assert read("--signatures", "scores", "probabilities").signatures == ("serving_default", "probabilities", "scores")
 
 
-def test_the_image_size_may_be_asserted(read) -> None:
+def test_image_size_must_match_the_card(read) -> None:
     assert read("--image-size", 32, 48).image_size == (32, 48)
     with pytest.raises(ConverterError, match=r"--image-size 48 32: tiny takes 32 48 \(height, width\)"):
         read("--image-size", 48, 32)
 
 
-def test_int8_needs_images_to_calibrate_on_but_in_a_dry_run(read) -> None:
-    with pytest.raises(ConverterError, match=r"--precision int8 calibrates on images .* with --calibration-data"):
+def test_int8_needs_calibration_data_except_in_a_dry_run(read) -> None:
+    with pytest.raises(ConverterError, match=r"--precision int8 needs images .* with --calibration-data"):
         read("--precision", "int8")
     assert read("--precision", "int8", "--dry-run").dry_run
 
 
-def test_an_output_that_is_there_is_left_alone(read, tmp_path: Path) -> None:
+def test_existing_output_is_refused(read, tmp_path: Path) -> None:
     assert read("--output", tmp_path).output == tmp_path
     (tmp_path / "file").touch()
     for path in (tmp_path, tmp_path / "file"):
-        with pytest.raises(ConverterError, match="is there already: name a new folder"):
+        with pytest.raises(ConverterError, match="already exists: choose a new folder"):
             read("--output", path)
 
 
-def test_another_s_model_has_no_scores_to_convert(tmp_path: Path) -> None:
-    (tmp_path / "theirs").mkdir()
-    (tmp_path / "theirs/saved_model.pb").touch()
-    with pytest.raises(ConverterError, match="--signatures: theirs was not published by Segstack"):
-        parse(["--input", str(tmp_path / "theirs"), "--signatures", "scores"])
+def test_third_party_model_takes_no_signatures(tmp_path: Path) -> None:
+    (tmp_path / "third_party").mkdir()
+    (tmp_path / "third_party/saved_model.pb").touch()
+    with pytest.raises(ConverterError, match="--signatures: third_party was not published by Segstack"):
+        parse([str(tmp_path / "third_party"), "--signatures", "scores"])
 
 
-def test_a_name_that_grows_too_long_is_refused(tmp_path: Path) -> None:
+def test_converted_name_that_is_too_long_is_refused(tmp_path: Path) -> None:
     (tmp_path / ("m" * 125)).mkdir()
     (tmp_path / ("m" * 125) / "saved_model.pb").touch()
-    with pytest.raises(ConverterError, match=r"at most 127 .*; the converted model would be called so"):
-        parse(["--input", str(tmp_path / ("m" * 125))])
+    with pytest.raises(ConverterError, match=r"converted model's name .* at most 127"):
+        parse([str(tmp_path / ("m" * 125))])
 
 
 @pytest.mark.parametrize(
@@ -95,7 +111,7 @@ def test_a_name_that_grows_too_long_is_refused(tmp_path: Path) -> None:
         (["--output", "a", "--models-root", "b"], "choose one"),
     ],
 )
-def test_what_it_does_not_do_is_not_accepted(read, capsys, words, message) -> None:
+def test_invalid_option_exits_with_2(read, capsys, words, message) -> None:
     with pytest.raises(SystemExit) as stopped:
         read(*words)
     assert stopped.value.code == 2

@@ -1,10 +1,11 @@
-"""The whole conversion but TensorRT: TensorFlow runs the rewritten graph where an engine would."""
+"""A whole conversion, with TensorFlow running the rewritten graph in place of TensorRT."""
 
 import json
 import os
 import shutil
 import subprocess
 import sys
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from contract import ModelCard
+from contract import ModelCard, __version__
 from contract.checksums import damage
 from contract.folders import CARD_PATH, ENGINE_PATH
 from contract.serving_config.models_config import model_names
@@ -22,6 +23,7 @@ from converter.arguments import parse
 from converter.errors import ConverterError
 from converter.saved_model import opened
 from converter.targets.tf_trt.runtime import Runtime
+from converter.targets.tf_trt.target import TfTrt
 
 MACHINE = Runtime("2.6.2", "7.2.2", "Tesla T4", "7.5", "470.57.02")
 
@@ -32,26 +34,26 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def result(models_root: Path, photographs: Path, by_tensorflow, folder: Path) -> pipeline.Result:
-    """``tiny`` converted, for one and for three images at a time, its scores too."""
+def result(models_root: Path, photographs: Path, build_with_tensorflow, folder: Path) -> pipeline.Result:
+    """``tiny`` converted for batch sizes 1 and 3, with scores."""
     options = parse(
         [
-            *("--input", str(models_root / "tiny"), "--models-root", str(folder / "models_repo")),
+            *(str(models_root / "tiny"), "--models-root", str(folder / "models_repo")),
             *("--images", str(photographs), "--report", str(folder / "report")),
             *("--batch-sizes", "1", "3", "--signatures", "scores", "--precision", "fp32"),
         ]
     )
-    return pipeline.run(options, MACHINE, by_tensorflow())
+    return pipeline.run(options, TfTrt(MACHINE, build_with_tensorflow()))
 
 
-def test_what_agrees_is_published_for_machines_with_its_gpu(result, folder: Path) -> None:
+def test_agreeing_model_is_published_in_models_gpu_config(result, folder: Path) -> None:
     assert result.folder == folder / "models_repo/tiny-trt-fp32/1"
     assert damage(result.folder) is None
     assert model_names(folder / "models_repo/models.gpu.config") == ["tiny-trt-fp32"]
     assert model_names(folder / "models_repo/models.config") == []
 
 
-def test_the_card_says_how_it_was_made_and_how_well_it_agrees(result, photographs: Path) -> None:
+def test_card_has_engine_facts_and_agreement(result, photographs: Path) -> None:
     card = ModelCard.from_json((result.folder / CARD_PATH).read_text())
     assert (card.name, card.derived_from, card.precision) == ("tiny-trt-fp32", "tiny:1", "fp32")
     made = dict(card.engine)
@@ -79,11 +81,11 @@ def test_the_card_says_how_it_was_made_and_how_well_it_agrees(result, photograph
     assert [latency["batch_size"] for latency in compared["latency_ms"]] == [1, 3]
 
 
-def test_the_source_s_warm_up_comes_along(result, models_root: Path) -> None:
+def test_warm_up_file_is_copied_from_the_source(result, models_root: Path) -> None:
     assert (result.folder / WARMUP_PATH).read_bytes() == (models_root / "tiny/1" / WARMUP_PATH).read_bytes()
 
 
-def test_the_report_is_in_the_version_and_beside_the_run(result, folder: Path) -> None:
+def test_report_is_in_the_version_and_in_the_report_folder(result, folder: Path) -> None:
     for where in (result.folder / "assets.extra/conversion", folder / "report"):
         assert (where / "report.md").read_text() == result.report
         assert tf.io.decode_png((where / "worst.png").read_bytes()).shape == (32, 4 * 48, 3)
@@ -91,10 +93,10 @@ def test_the_report_is_in_the_version_and_beside_the_run(result, folder: Path) -
     assert "synthetic" not in result.report
 
 
-def test_the_rewritten_graph_is_what_answers(result, models_root: Path) -> None:
+def test_published_signatures_run_the_rewritten_graph(result, models_root: Path) -> None:
     source, converted = (tf.saved_model.load(str(path)) for path in (models_root / "tiny/1", result.folder))
     resizes = {name for name in converted.signatures if "ResizeBilinear" in operations(converted.signatures[name])}
-    assert resizes == {"probabilities", "encoded"}  # the one is native, the other resizes what it has decoded
+    assert resizes == {"probabilities", "encoded"}  # probabilities is native, encoded resizes the decoded image
     image = np.random.default_rng(0).integers(0, 256, (1, 32, 48, 3), np.uint8)
     for name in ("serving_default", "scores", "probabilities"):
         expected = source.signatures[name](image=tf.constant(image))
@@ -111,17 +113,17 @@ def operations(signature) -> set:
 
 @pytest.fixture
 def convert(models_root: Path, photographs: Path, tmp_path: Path):
-    """Convert with other engines than good ones, or another source; the repository is ``tmp_path / "models_repo"``."""
+    """``convert(build, *options)``: convert with given engines into ``tmp_path / "models_repo"``."""
 
     def run(build, *words, source=models_root / "tiny", images=photographs):
         options = parse(
             [
-                *("--input", str(source), "--report", str(tmp_path / "report"), *words),
+                *(str(source), "--report", str(tmp_path / "report"), *words),
                 *(["--images", str(images)] if images else []),
                 *([] if "--output" in words else ["--models-root", str(tmp_path / "models_repo")]),
             ]
         )
-        return pipeline.run(options, MACHINE, build)
+        return pipeline.run(options, TfTrt(MACHINE, build))
 
     return run
 
@@ -133,91 +135,93 @@ def in_a_corner(alias, mask):
     return tf.where(corner, tf.cast(2, mask.dtype), mask)
 
 
-def test_masks_that_disagree_are_not_published_and_the_report_says_where(
-    convert, by_tensorflow, tmp_path: Path
+def test_disagreeing_masks_are_not_published_and_the_report_shows_where(
+    convert, build_with_tensorflow, tmp_path: Path
 ) -> None:
     with pytest.raises(
-        ConverterError, match=r"tiny-trt-fp16 is not published: .* expected at least 99\.500 %; .*report"
+        ConverterError, match=r"tiny-trt-fp16 was not published: .* expected at least 99\.500 %; .*report"
     ):
-        convert(by_tensorflow(in_a_corner))
+        convert(build_with_tensorflow(in_a_corner))
     assert not (tmp_path / "models_repo").exists()
     report = (tmp_path / "report/report.md").read_text()
     assert "**Not published**: 9" in report
-    swaps = report.partition("| the source says |")[2].splitlines()[2:4]
-    assert [line.split(" | ")[1] for line in swaps] == ["class 2"] * 2  # all that differs became class 2
-    picture = tf.io.decode_png((tmp_path / "report/worst.png").read_bytes()).numpy()
-    red = (picture[:, 3 * 48 :] == [255, 0, 0]).all(-1)
+    swaps = report.partition("| class in the source |")[2].splitlines()[2:4]
+    assert [line.split(" | ")[1] for line in swaps] == ["class 2"] * 2  # all differing pixels became class 2
+    panels = tf.io.decode_png((tmp_path / "report/worst.png").read_bytes()).numpy()
+    red = (panels[:, 3 * 48 :] == [255, 0, 0]).all(-1)
     assert red[:8, :12].mean() > 0.3
     assert not red[8:].any()
     assert not red[:, 12:].any()
 
 
-def test_what_is_enough_is_for_a_person_to_say(convert, by_tensorflow) -> None:
-    result = convert(by_tensorflow(in_a_corner), "--min-agreement", "0.9")
+def test_min_agreement_can_be_lowered(convert, build_with_tensorflow) -> None:
+    result = convert(build_with_tensorflow(in_a_corner), "--min-agreement", "0.9")
     assert result.version == 1
-    assert "at least 90.000 % have to" in result.report
+    assert "required: 90.000 %" in result.report
 
 
-def test_every_batch_size_is_compared(convert, by_tensorflow, tmp_path: Path) -> None:
+def test_every_batch_size_is_compared(convert, build_with_tensorflow, tmp_path: Path) -> None:
     def wrong_in_batches(alias, mask):
         return tf.where(tf.shape(mask)[0] > 1, tf.zeros_like(mask), mask)
 
-    with pytest.raises(ConverterError, match="is not published"):
-        convert(by_tensorflow(wrong_in_batches), "--batch-sizes", "1", "4")
+    with pytest.raises(ConverterError, match="was not published"):
+        convert(build_with_tensorflow(wrong_in_batches), "--batch-sizes", "1", "4")
     assert "(batch of 4)" in (tmp_path / "report/report.md").read_text()
 
 
 @pytest.mark.parametrize("signature", ["scores", "probabilities"])
-def test_every_converted_signature_is_compared(convert, by_tensorflow, tmp_path: Path, signature: str) -> None:
+def test_every_converted_signature_is_compared(convert, build_with_tensorflow, tmp_path: Path, signature: str) -> None:
     built = []
 
-    def wrong_beside_serving_default(options, interface, rewritten, scratch, calibration):
+    def wrong_except_serving_default(options, interface, rewritten, scratch, calibration):
         built.append(rewritten.name)
-        wrong = by_tensorflow(lambda alias, value: tf.zeros_like(value))
-        right = by_tensorflow()
+        wrong = build_with_tensorflow(lambda alias, value: tf.zeros_like(value))
+        right = build_with_tensorflow()
         build = right if rewritten.name == "serving_default" else wrong
         return build(options, interface, rewritten, scratch, calibration)
 
-    with pytest.raises(ConverterError, match="is not published"):
-        convert(wrong_beside_serving_default, "--signatures", signature)
+    with pytest.raises(ConverterError, match="was not published"):
+        convert(wrong_except_serving_default, "--signatures", signature)
     assert built == ["serving_default", signature]
     text = (tmp_path / "report/report.md").read_text()
-    assert f"`{signature}` has masks of its own engines: " in text
+    assert f"The masks of `{signature}`, which has its own engines: " in text
     assert not (tmp_path / "models_repo").exists()
 
 
-def test_a_report_that_cannot_be_written_is_known_before_it_is_converted(convert, tmp_path: Path) -> None:
+def test_unwritable_report_folder_fails_before_converting(convert, tmp_path: Path) -> None:
     (tmp_path / "report").touch()
     with pytest.raises(OSError, match="report"):
         convert(lambda *arguments: pytest.fail("converted"))
 
 
-def test_what_is_published_is_compared_once_more(convert, by_tensorflow, tmp_path: Path) -> None:
+def test_published_model_is_compared_again(convert, build_with_tensorflow, tmp_path: Path) -> None:
     traced = []
 
-    def other_the_second_time(alias, mask):
-        traced.append(mask)  # once for serving_default and once for encoded, in each of the two that are saved
+    def changed_the_second_time(alias, mask):
+        traced.append(mask)  # for serving_default and encoded, each time the model is saved
         return in_a_corner(alias, mask) if len(traced) > 2 else mask
 
-    with pytest.raises(ConverterError, match="is not published: saved again, its masks agree on 9"):
-        convert(by_tensorflow(other_the_second_time))
+    with pytest.raises(ConverterError, match="was not published: saved for publishing, its masks agree on only 9"):
+        convert(build_with_tensorflow(changed_the_second_time))
     assert not list(tmp_path.rglob("saved_model.pb"))
 
 
-def test_it_can_be_written_to_a_folder_instead(convert, by_tensorflow, tmp_path: Path) -> None:
-    result = convert(by_tensorflow(), "--output", str(tmp_path / "exported/fast"), images=None)
+def test_output_writes_a_folder_instead_of_publishing(convert, build_with_tensorflow, tmp_path: Path) -> None:
+    result = convert(build_with_tensorflow(), "--output", str(tmp_path / "exported/fast"), images=None)
     assert (result.version, result.folder) == (None, tmp_path / "exported/fast")
     assert damage(result.folder) is None
     assert [path.name for path in (tmp_path / "exported").iterdir()] == ["fast"]
     assert "**Compared on 8 synthetic images, not on photographs**" in result.report
 
 
-def test_another_s_model_keeps_its_signature(convert, by_tensorflow, save_foreign, tmp_path: Path) -> None:
-    theirs = save_foreign(tmp_path / "theirs/3")
-    result = convert(by_tensorflow(), "--image-size", "32", "48", source=theirs)
+def test_third_party_model_keeps_its_signatures(
+    convert, build_with_tensorflow, save_third_party, tmp_path: Path
+) -> None:
+    third_party = save_third_party(tmp_path / "theirs/3")
+    result = convert(build_with_tensorflow(), "--image-size", "32", "48", source=third_party)
     assert result.folder == tmp_path / "models_repo/theirs-trt-fp16/1"
     assert model_names(tmp_path / "models_repo/models.gpu.config") == ["theirs-trt-fp16"]
-    assert "`input_1` takes float32: it was given pixels as -1 to 1." in result.report
+    assert "`input_1` takes float32" in result.report
     known = json.loads((result.folder / ENGINE_PATH).read_text())
     assert known["compared"]["agreement"] >= 0.995
     signatures = tf.saved_model.load(str(result.folder)).signatures
@@ -228,14 +232,32 @@ def test_another_s_model_keeps_its_signature(convert, by_tensorflow, save_foreig
         "features": {"input_1": np.ones((1, 32, 48, 3), np.float32)},
         "greet": {"language": np.array(["en", "la"])},
     }
-    with opened(theirs) as source, opened(result.folder) as converted:  # their variables and tables came along
+    with opened(third_party) as source, opened(result.folder) as converted:  # their variables and tables were copied
         for name, given in feeds.items():
             (expected,), (actual,) = (model.run(name, given).values() for model in (source, converted))
             assert (expected == actual).all(), name
 
 
+def test_converted_card_describes_source_and_machine(models_root: Path, card: ModelCard) -> None:
+    options = parse([str(models_root / "tiny"), "--precision", "fp16", "--batch-sizes", "1", "4"])
+    frameworks = {"tensorflow": "2.6.2", "tensorrt": "7.2.2"}
+    converted = pipeline.converted_card(card, options, frameworks, {"gpu": "Tesla T4"})
+
+    assert (converted.name, converted.derived_from, converted.precision) == ("tiny-trt-fp16", "tiny:1", "fp16")
+    assert converted.frameworks == {"segstack": __version__, **frameworks}
+    assert converted.engine == {"gpu": "Tesla T4"}
+    assert datetime.now(timezone.utc) - datetime.fromisoformat(converted.created_at) < timedelta(minutes=1)
+    assert converted.metrics is None, "they were measured on the source"
+    assert (converted.classes, converted.parameters, converted.weights_sha256) == (
+        card.classes,
+        card.parameters,
+        card.weights_sha256,
+    )
+    assert ModelCard.from_json(converted.to_json()) == converted
+
+
 @pytest.mark.converter
-def test_killed_anywhere_the_repository_is_as_it_was(models_root: Path, tmp_path: Path) -> None:
+def test_killed_conversion_leaves_the_repository_unchanged(models_root: Path, tmp_path: Path) -> None:
     repository = Path(shutil.copytree(models_root, tmp_path / "models_repo"))
     before = files(repository)
     killed = subprocess.run(
@@ -245,7 +267,7 @@ def test_killed_anywhere_the_repository_is_as_it_was(models_root: Path, tmp_path
             str(repository),
             str(tmp_path / "killed"),
         ],
-        env={**os.environ, "TMPDIR": str(tmp_path)},  # what a killed process leaves there goes with the test
+        env={**os.environ, "TMPDIR": str(tmp_path)},  # leftovers of the killed processes are removed with the test
         capture_output=True,
         text=True,
         check=False,
@@ -261,7 +283,7 @@ def test_killed_anywhere_the_repository_is_as_it_was(models_root: Path, tmp_path
 
 
 def files(repository: Path) -> dict:
-    """What is in a repository, byte by byte, but what its next writer removes."""
+    """The repository's files and their bytes, without what its next writer removes."""
     return {
         str(path.relative_to(repository)): path.read_bytes()
         for path in repository.rglob("*")

@@ -1,4 +1,4 @@
-"""The converter's own Python and TensorFlow, as locked for its image: everything up to where TensorRT is needed."""
+"""The Python and TensorFlow locked for the converter's image: everything that does not need TensorRT."""
 
 from pathlib import Path
 
@@ -8,10 +8,10 @@ from contract.checksums import damage
 
 pytestmark = [pytest.mark.other_python, pytest.mark.timeout(900)]
 
-# All of a conversion but TensorRT.
-CONVERT = str(Path(__file__).with_name("converted_by_tensorflow.py"))
+# A conversion without TensorRT.
+CONVERT = str(Path(__file__).with_name("convert_with_tensorflow.py"))
 
-# Another's model has to be saved by a TensorFlow that 2.6.2 can read; newer ones save variables with newer operations.
+# The third-party model is saved by 2.6.2 itself: newer versions save variables with operations it does not know.
 SAVE = """
 import sys
 import numpy as np
@@ -32,22 +32,22 @@ tf.saved_model.save(module, sys.argv[1], signatures={"serving_default": logits, 
 """
 
 
-def test_a_model_is_rewritten_saved_compared_and_published(
+def test_model_is_rewritten_compared_and_published(
     run_python38, models_root: Path, photographs: Path, tmp_path: Path
 ) -> None:
     words = ["--signatures", "scores", "probabilities", "--batch-sizes", "1", "2", "--images", str(photographs)]
     folders = ["--models-root", str(tmp_path / "models_repo"), "--report", str(tmp_path / "report")]
-    result = run_python38(CONVERT, "--input", str(models_root / "tiny"), *words, *folders)
+    result = run_python38(CONVERT, str(models_root / "tiny"), *words, *folders)
     assert result.returncode == 0, result.stderr
     assert "**Published** as tiny-trt-fp16.\n100.000 % of pixels" in result.stdout
     assert "| TensorFlow | 2.6.2 |" in result.stdout
     assert damage(tmp_path / "models_repo/tiny-trt-fp16/1") is None
 
 
-def test_another_s_model_is_converted_as_it_is(run_python38, photographs: Path, tmp_path: Path) -> None:
-    saved = run_python38("-c", SAVE, str(tmp_path / "theirs"))
+def test_third_party_model_is_converted(run_python38, photographs: Path, tmp_path: Path) -> None:
+    saved = run_python38("-c", SAVE, str(tmp_path / "third_party"))
     assert saved.returncode == 0, saved.stderr
-    words = ["--input", str(tmp_path / "theirs"), "--image-size", "32", "48", "--images", str(photographs)]
+    words = [str(tmp_path / "third_party"), "--image-size", "32", "48", "--images", str(photographs)]
     folders = ["--output", str(tmp_path / "fast"), "--report", str(tmp_path / "report")]
     result = run_python38(CONVERT, *words, *folders)
     assert result.returncode == 0, result.stderr
@@ -55,7 +55,7 @@ def test_another_s_model_is_converted_as_it_is(run_python38, photographs: Path, 
     assert damage(tmp_path / "fast") is None
 
 
-def test_a_conversion_is_refused_in_one_sentence_where_tensorrt_is_missing(run_python38, models_root: Path) -> None:
-    result = run_python38("-m", "converter", "--input", str(models_root / "tiny"))
+def test_missing_tensorrt_is_one_sentence(run_python38, models_root: Path) -> None:
+    result = run_python38("-m", "converter", str(models_root / "tiny"))
     assert result.returncode == 1, result.stderr
     assert "converter: TensorFlow 2.6.2 needs TensorRT 7.2.2, and libnvinfer.so.7 does not load" in result.stderr

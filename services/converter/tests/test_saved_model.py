@@ -8,14 +8,14 @@ from converter.errors import ConverterError
 from converter.saved_model import opened
 
 
-def test_it_says_its_signatures_and_answers_them(models_root: Path, card) -> None:
+def test_signatures_are_listed_and_run(models_root: Path, card) -> None:
     with opened(models_root / "tiny/1") as model:
         assert model.signatures == signatures(card)
         (mask,) = model.run("serving_default", {"image": np.zeros((2, 32, 48, 3), np.uint8)}).values()
     assert (mask.shape, mask.dtype) == ((2, 32, 48), np.uint8)
 
 
-def test_what_does_not_load_is_refused_in_a_sentence(tmp_path: Path) -> None:
+def test_unloadable_model_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "saved_model.pb").write_bytes(b"no graph")
     with pytest.raises(ConverterError, match=r"does not load in TensorFlow 2\.\d+") as refused, opened(tmp_path):
         pass

@@ -1,9 +1,10 @@
-"""The application: state, middleware, routes."""
+"""The application: what lives as long as it does, middleware, routes."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TypedDict
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.routing import APIRoute
 
@@ -11,16 +12,19 @@ from contract import __version__
 from gateway.access.control import Access
 from gateway.access.hosts import host_check
 from gateway.access.keys import KeyRing
-from gateway.errors import install_error_handlers
+from gateway.api.error_docs import error_responses
+from gateway.errors import Forbidden, Unauthorized
 from gateway.flow.admission import Admission
 from gateway.flow.codecs import CodecPool
 from gateway.metrics import Metrics
-from gateway.request.deps import AppState, LifespanState
-from gateway.request.middleware import PROBES, REQUEST_ID, RequestMiddleware
-from gateway.rollout.canary import SESSION_ID, Canary
+from gateway.request.context import REQUEST_ID, SESSION_ID
+from gateway.request.deps import AppState, count_request, require_key
+from gateway.request.error_replies import install_error_handlers
+from gateway.request.middleware import PROBES, RequestMiddleware
 from gateway.rollout.catalog import Catalog
+from gateway.rollout.router import Router
 from gateway.rollout.shadow import Shadow
-from gateway.routes import agreement, batch, health, metrics, models, pages, segment, stream
+from gateway.routes import agreement, batch, health, models, pages, segment, stream
 from gateway.segmentation import Segmenter
 from gateway.serving_client.client import ServingClient
 from gateway.settings import Settings
@@ -32,8 +36,15 @@ Images in, semantic masks out. A mask pixel is a class id; 255 is ignored. Every
 every reply `X-Request-Id`."""
 
 
+class LifespanState(TypedDict):
+    """What the lifespan yields; Starlette copies it into the state of every request and stream."""
+
+    gateway: AppState
+    streams: Streams
+
+
 def create_app(settings: Settings) -> FastAPI:
-    """The gateway for these settings. Serving may be away; it is looked for at the first request that needs it.
+    """The gateway with these settings. Serving may be down; it is contacted by the first request that needs it.
 
     Raises:
         ApiKeysError: the file of API keys cannot be used.
@@ -46,25 +57,26 @@ def create_app(settings: Settings) -> FastAPI:
             settings.max_in_flight, settings.max_waiting, settings.max_held_bytes, settings.max_pixels
         )
         codecs = CodecPool(settings.codec_threads)
-        measured = Metrics(admission)
+        metrics = Metrics(admission)
         catalog = Catalog(settings)
         async with ServingClient(settings.serving_address, codecs, settings.cards, settings.default_label) as serving:
-            shadow = Shadow(settings.shadow, catalog, serving, codecs, admission, measured, settings.deadline_ms)
-            measured.watch(shadow.agreements)
+            shadow = Shadow(
+                settings.shadow, catalog, serving, codecs, admission, metrics.count_shadow, settings.deadline_ms
+            )
+            metrics.watch(shadow.agreements)
             yield {
                 "gateway": AppState(
                     settings=settings,
                     catalog=catalog,
                     serving=serving,
                     admission=admission,
-                    segmenter=Segmenter(serving, codecs, admission, measured, shadow, settings.max_pixels),
-                    canary=Canary(settings.canary, catalog),
+                    segmenter=Segmenter(serving, codecs, admission, metrics, shadow, settings.max_pixels),
+                    router=Router(catalog, settings.canary),
                     shadow=shadow,
-                    metrics=measured,
+                    metrics=metrics,
                     codecs=codecs,
-                    access=access,
-                    streams=Streams(settings.max_streams, settings.frames_at_once, measured),
-                )
+                ),
+                "streams": Streams(settings.max_streams, settings.frames_at_once, metrics),
             }
             await shadow.close()
         codecs.close()
@@ -77,7 +89,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=_operation_id,
-        # FastAPI's own spans, where gateway.flow.tracing has said whereto; figures and logs are ours.
+        # FastAPI's spans, exported as gateway.flow.tracing sets up; metrics and logs are the gateway's own.
         telemetry={
             "metrics": False,
             "logs": False,
@@ -94,18 +106,21 @@ def create_app(settings: Settings) -> FastAPI:
             allow_headers=["Authorization", "Content-Type", "X-API-Key", REQUEST_ID, SESSION_ID],
             expose_headers=["Retry-After", "Server-Timing", "X-Model-Name", "X-Model-Version", REQUEST_ID],
         )
-    app.add_middleware(RequestMiddleware, check_host=host_check(settings))
+    app.add_middleware(RequestMiddleware, access=access, check_host=host_check(settings))
     install_error_handlers(app)
+    # OpenAPI mentions keys only where there are any.
+    needs_key = [Depends(require_key)] if access.keys else []
+    key_errors = error_responses(Unauthorized, Forbidden) if access.keys else {}
     for router in (segment.router, batch.router):
-        app.include_router(router, dependencies=access.metered, responses=access.responses)
-    for router in (models.router, agreement.router, metrics.router):
-        app.include_router(router, dependencies=access.known, responses=access.responses)
-    for router in (health.router, pages.router, stream.router):  # streams ask for the key themselves
+        app.include_router(router, dependencies=[*needs_key, Depends(count_request)], responses=key_errors)
+    for router in (models.router, agreement.router, health.metrics_router):
+        app.include_router(router, dependencies=needs_key, responses=key_errors)
+    for router in (health.router, pages.router, stream.router):  # streams authenticate their clients themselves
         app.include_router(router)
     app.mount("/static", pages.assets)
     return app
 
 
 def _operation_id(route: APIRoute) -> str:
-    """The function's name: stays the same when the path or the method's place in the file changes."""
+    """The function's name: it stays the same when the path or the method's position in the file changes."""
     return route.name

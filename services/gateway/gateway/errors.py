@@ -1,4 +1,4 @@
-"""Every error the gateway answers with, and the one place that turns them into replies.
+"""Every error the gateway answers with; :mod:`gateway.request.error_replies` turns them into replies.
 
 GatewayError
 ├── BadRequest            400  no image, or invalid multipart
@@ -27,15 +27,7 @@ GatewayError
 
 # ruff: noqa: N818 - the names read well after `raise` without the suffix Error
 
-from http import HTTPStatus
 from typing import Any, ClassVar
-
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse, Response
-from starlette.types import Scope
 
 # Sent as Retry-After: serving restarts, model loads and full queues last seconds.
 RETRY_AFTER_S = 2
@@ -181,65 +173,6 @@ class DeadlineExceeded(GatewayError):
     status, code = 504, "deadline_exceeded"
 
 
-def error_response(error: GatewayError, scope: Scope) -> JSONResponse:
-    """The reply for ``error``: the documented JSON shape, and Retry-After where waiting helps.
-
-    Its code is left in ``scope`` for :mod:`gateway.request.middleware` to count and log.
-    """
-    headers = {}
-    if error.retry_after_s:
-        headers["Retry-After"] = str(error.retry_after_s)
-    if error.status == HTTPStatus.UNAUTHORIZED:
-        headers["WWW-Authenticate"] = "Bearer"  # RFC 9110 asks for it
-    return _reply(scope, error.status, error.code, error.message, error.detail, headers)
-
-
-def install_error_handlers(app: FastAPI) -> None:
-    """Make every error of ``app``, the framework's own included, the one JSON shape."""
-    app.add_exception_handler(GatewayError, _gateway_error)
-    app.add_exception_handler(RequestValidationError, _validation_error)
-    app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(ClientDisconnect, _client_gone)
-
-
 def error_body(error: GatewayError) -> dict[str, Any]:
     """The documented shape of what is within ``error``."""
     return {"code": error.code, "message": error.message, "detail": error.detail}
-
-
-def _reply(
-    scope: Scope, status: int, code: str, message: str, detail: dict[str, Any], headers: dict[str, str]
-) -> JSONResponse:
-    scope["state"]["error_code"] = code
-    body = {"error": {"code": code, "message": message, "detail": detail}}
-    return JSONResponse(body, status_code=status, headers=headers)
-
-
-async def _gateway_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, GatewayError)
-    return error_response(error, request.scope)
-
-
-async def _validation_error(request: Request, error: Exception) -> Response:
-    """FastAPI's own validation, told in our words: which parameter, what was sent, what was expected."""
-    assert isinstance(error, RequestValidationError)
-    problems = [
-        {"parameter": str(problem["loc"][-1]), "problem": problem["msg"], "input": str(problem.get("input"))[:200]}
-        for problem in error.errors()
-    ]
-    first = problems[0]
-    message = f"{first['parameter']}={first['input']}: {first['problem']}"
-    return error_response(InvalidParameter(message, problems=problems), request.scope)
-
-
-async def _http_error(request: Request, error: Exception) -> Response:
-    """404 and 405 of the router itself."""
-    assert isinstance(error, HTTPException)
-    code = HTTPStatus(error.status_code).name.lower()
-    message = f"{request.method} {request.url.path}: {error.detail}; /docs lists what there is"
-    return _reply(request.scope, error.status_code, code, message, {}, dict(error.headers or {}))
-
-
-async def _client_gone(request: Request, _: Exception) -> Response:
-    """Nobody reads this reply; it keeps a hung-up client from being logged as a fault of ours."""
-    return error_response(ClientGone("the connection closed before there was an answer"), request.scope)

@@ -1,15 +1,15 @@
-"""``python -m gateway.healthcheck``: whether the gateway beside it answers, by its own settings; the image's check."""
+"""``python -m gateway.healthcheck``: whether the gateway on this machine answers; the container's health check."""
 
 import http.client
 import os
 import ssl
 import sys
 
-_PATIENCE_SECONDS = 3
+_TIMEOUT_S = 3
 
 
 def main() -> int:
-    """Ask ``/livez``: exit status 0, or 1 with the reason on standard output, which Docker keeps."""
+    """Request ``/livez``: exit status 0, or 1 with the reason on standard output, which Docker stores."""
     port = int(os.environ.get("GATEWAY_PORT") or 8000)
     try:
         connection = _connection(port)
@@ -23,12 +23,12 @@ def main() -> int:
 
 
 def _connection(port: int) -> http.client.HTTPConnection:
-    # http.client knows nothing of HTTP_PROXY, which Docker passes on to containers where it is configured to.
+    # http.client ignores HTTP_PROXY, which Docker may be configured to pass on to containers.
     if not os.environ.get("GATEWAY_TLS_CERTIFICATE"):
-        return http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE_SECONDS)
-    # The certificate's names are those that others use.
+        return http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_S)
+    # The certificate is for the names that clients use, not for 127.0.0.1.
     context = ssl._create_unverified_context()  # noqa: S323
-    return http.client.HTTPSConnection("127.0.0.1", port, timeout=_PATIENCE_SECONDS, context=context)
+    return http.client.HTTPSConnection("127.0.0.1", port, timeout=_TIMEOUT_S, context=context)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What Prometheus sees. Labels are route templates, models, classes and codes, never what a caller can make up."""
+"""The gateway's Prometheus metrics. Labels are route templates, models, classes and codes, never free text."""
 
 from collections.abc import Iterator
 
@@ -25,12 +25,12 @@ from gateway.imaging.masks import Mask
 from gateway.rollout.agreement import Agreements
 from gateway.serving_client.replies import ServedModel
 
-# Seconds; around what one image takes, 5 ms to read a header and refuse up to the default deadline.
+# Seconds: from 5 ms, a refusal by an image's header, up to the default deadline.
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
 class Metrics:
-    """The gateway's own registry, so that two applications in one process do not meet in a global one."""
+    """In a registry of their own, so that two applications in one process do not share a global one."""
 
     def __init__(self, admission: Admission) -> None:
         self._registry = CollectorRegistry()
@@ -53,27 +53,27 @@ class Metrics:
         )
         self.errors = Counter(
             "segstack_gateway_errors",
-            "Requests and images in batches refused or failed, by code; client_gone: nobody is left to be told",
+            "Requests and images in batches refused or failed, by code; client_gone: the client had disconnected",
             ["code"],
             registry=self._registry,
         )
         self._images = Counter(
             "segstack_gateway_images",
-            "Images segmented, by the model and version that did",
+            "Images segmented, by model and version",
             ["model", "version"],
             registry=self._registry,
         )
         self._stage_seconds = Histogram(
             "segstack_gateway_stage_seconds",
-            "What a segmentation spends where: decode, queue, infer, encode",
+            "Seconds of a segmentation by stage: decode, queue, infer, encode",
             ["model", "stage"],
             buckets=_BUCKETS,
             registry=self._registry,
         )
-        # Sum and count rather than the last image's value: any window's mean comes from them, one camera or fifty.
+        # Sum and count rather than the last image's value: they give the mean over any window, for one camera or fifty.
         self._class_area = Summary(
             "segstack_gateway_class_area_ratio",
-            "Share of the image that a class takes, 0 to 1; a drift shows what no error does",
+            "Fraction of the image that a class covers, 0 to 1; drift shows here, not in errors",
             ["model", "class"],
             registry=self._registry,
         )
@@ -82,30 +82,30 @@ class Metrics:
         )
         self._shadow_images = Counter(
             "segstack_gateway_shadow_images",
-            "Images that fell to the shadow: compared, dropped as there was no slot to spare, failed",
+            "Images chosen for the shadow: compared, dropped because no slot was free, failed",
             ["outcome"],
             registry=self._registry,
         )
         self.canary_absent = Counter(
             "segstack_gateway_canary_absent",
-            "Images answered by the default model, since the canary is not loaded or lacks what was asked for",
+            "Images answered by the default model because the canary is not loaded or lacks what was requested",
             registry=self._registry,
         )
         self.streams = Gauge(
-            "segstack_gateway_streams", "Streams open, without those that owe a key", registry=self._registry
+            "segstack_gateway_streams", "Streams open, excluding unauthenticated ones", registry=self._registry
         )
         self.streams_closed = Counter(
             "segstack_gateway_streams_closed",
-            "Streams that ended, by the WebSocket close code they were given, or as the client went",
+            "Streams that ended, by WebSocket close code; client: the client or the network ended it",
             ["code"],
             registry=self._registry,
         )
         self.frames_received = Counter(
-            "segstack_gateway_frames_received", "Frames that came over streams", registry=self._registry
+            "segstack_gateway_frames_received", "Frames received over streams", registry=self._registry
         )
         self.frames = Counter(
             "segstack_gateway_frames",
-            "What became of streams' frames: answered, failed, dropped",
+            "Frames of streams by outcome: answered, failed, dropped",
             ["outcome"],
             registry=self._registry,
         )
@@ -113,39 +113,39 @@ class Metrics:
             self.frames.labels(outcome)
         self.frame_seconds = Histogram(
             "segstack_gateway_frame_seconds",
-            "From a frame's last byte to its reply's, of frames answered",
+            "From a frame's last byte to its reply's, for frames answered",
             buckets=_BUCKETS,
             registry=self._registry,
         )
-        in_flight = Gauge("segstack_gateway_in_flight", "Segmentations being worked on", registry=self._registry)
+        in_flight = Gauge("segstack_gateway_in_flight", "Segmentations in work", registry=self._registry)
         in_flight.set_function(lambda: admission.in_flight)
         entered = Gauge(
-            "segstack_gateway_entered", "Segmentations being sent, waiting or worked on", registry=self._registry
+            "segstack_gateway_entered", "Segmentations being received, waiting or in work", registry=self._registry
         )
         entered.set_function(lambda: admission.entered)
 
-    def segmented(self, served: ServedModel, mask: Mask, timings: Timings) -> None:
-        """Count one image that ``served`` turned into ``mask``."""
+    def count_image(self, served: ServedModel, mask: Mask, timings: Timings) -> None:
+        """Count one image that ``served`` segmented into ``mask``."""
         name = served.name
         self._images.labels(name, served.version).inc()
         for stage, seconds in timings.seconds.items():
             self._stage_seconds.labels(name, stage).observe(seconds)
-        # Every fourth pixel of every fourth row: 30 µs, and areas to within a hundredth.
+        # Every fourth pixel of every fourth row: 30 µs, and areas accurate to a hundredth.
         sample = mask[::4, ::4]
         counts = np.bincount(sample.ravel(), minlength=256)
         for c in served.card.classes:
             self._class_area.labels(name, c.name).observe(counts[c.id] / sample.size)
 
-    def shadowed(self, outcome: str) -> None:
-        """Count one image that fell to the shadow."""
+    def count_shadow(self, outcome: str) -> None:
+        """Count one image chosen for the shadow."""
         self._shadow_images.labels(outcome).inc()
 
     def watch(self, agreements: Agreements) -> None:
-        """Show how far two versions' masks have agreed over the last images."""
+        """Add the agreement of two versions' masks over the last images."""
         self._registry.register(_AgreementCollector(agreements))
 
     def exposition(self) -> bytes:
-        """Everything, in Prometheus's text format."""
+        """All metrics in Prometheus's text format."""
         return generate_latest(self._registry)
 
 
@@ -156,7 +156,7 @@ class _AgreementCollector(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         family = GaugeMetricFamily(
             "segstack_gateway_agreement_ratio",
-            "How far the shadow's masks agree with the answered ones over the last images, 0 to 1: miou, pixels",
+            "Agreement of the shadow's masks with the answers over the last images, 0 to 1: miou, pixels",
             labels=["measure", "model", "version", "shadow_model", "shadow_version"],
         )
         for pair in self._agreements:

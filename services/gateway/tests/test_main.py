@@ -65,7 +65,7 @@ def test_a_new_key_is_printed_once_with_the_line_to_store(tmp_path):
         (["hash-key", "fleet"], {}, "too short to be random"),
         (["new-key", "a:b"], {}, "letters, digits"),
         ([], {"api_keys_file": "/nowhere/keys"}, "/nowhere/keys cannot be read"),
-        ([], {"tls_certificate": "/nowhere/a.pem", "tls_key": "/nowhere/a.key"}, "`make cert`"),
+        ([], {"tls_certificate": "/nowhere/a.pem", "tls_key": "/nowhere/a.key"}, "`segstack gateway cert`"),
     ],
 )
 def test_what_cannot_be_used_is_one_sentence_and_status_2(arguments, settings, says):
@@ -83,4 +83,4 @@ def test_certificates_are_made_once(tmp_path):
     assert "GATEWAY_TLS_CERTIFICATE" in made.stdout
     again = gateway("cert", "--output", str(folder), "camera.local")
     assert (again.returncode, again.stdout) == (2, "")
-    assert "is there already" in again.stderr
+    assert "is not overwritten" in again.stderr

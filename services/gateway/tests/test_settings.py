@@ -40,7 +40,7 @@ def test_settings_are_frozen():
     [
         (
             {"GATEWAY_API_KEY_FILE": "keys"},
-            "GATEWAY_API_KEY_FILE is no setting of the gateway; did you mean GATEWAY_API_KEYS_FILE?",
+            "GATEWAY_API_KEY_FILE is not a setting of the gateway; did you mean GATEWAY_API_KEYS_FILE?",
         ),
         ({"GATEWAY_PORT": "http"}, "GATEWAY_PORT=http: "),
         ({"GATEWAY_DEADLINE_MS": "0"}, "GATEWAY_DEADLINE_MS=0: "),
@@ -52,8 +52,8 @@ def test_settings_are_frozen():
         ({"GATEWAY_HOST": "example.org"}, "GATEWAY_API_KEYS_FILE"),
         ({"GATEWAY_TLS_KEY": "a.key"}, "GATEWAY_TLS_CERTIFICATE and GATEWAY_TLS_KEY go together"),
         ({"GATEWAY_TLS_KEY": "no.key", "GATEWAY_TLS_CERTIFICATE": "no.pem"}, "cannot be used: [Errno 2]"),
-        ({"GATEWAY_CORS_ORIGINS": "https://a.example/page"}, "'https://a.example/page' is no origin"),
-        ({"GATEWAY_CORS_ORIGINS": "*"}, "'*' is no origin"),
+        ({"GATEWAY_CORS_ORIGINS": "https://a.example/page"}, "'https://a.example/page' is not an origin"),
+        ({"GATEWAY_CORS_ORIGINS": "*"}, "'*' is not an origin"),
         ({"GATEWAY_REQUESTS_PER_S": "0"}, "GATEWAY_REQUESTS_PER_S=0: "),
         ({"GATEWAY_LOG_FORMAT": "xml"}, "GATEWAY_LOG_FORMAT=xml: "),
     ],

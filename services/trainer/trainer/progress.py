@@ -13,14 +13,14 @@ from tqdm import tqdm
 Source = TypeVar("Source")
 Result = TypeVar("Result")
 
-# A log file keeps every redraw, a terminal none.
+# A log file keeps every redraw of a bar; a terminal does not.
 _SECONDS_BETWEEN_LINES_OF_A_LOG = 15.0
 
 
 def progress(items: Iterable[Any] | None, doing: str, unit: str, total: int | None = None, done: int = 0) -> tqdm:
-    """A bar over ``items``, or one to be moved by ``update()`` from ``done`` to ``total``.
+    """A bar over ``items``, or one that ``update()`` moves from ``done`` to ``total``.
 
-    Use it in a ``with``, so that an error ends it before the error is printed.
+    Use it as a context manager, so that it ends before an error is printed.
     """
     seldom = 0.1 if sys.stderr.isatty() else _SECONDS_BETWEEN_LINES_OF_A_LOG
     return tqdm(items, doing, total, initial=done, unit=unit, mininterval=seldom, maxinterval=max(10.0, seldom))
@@ -29,9 +29,9 @@ def progress(items: Iterable[Any] | None, doing: str, unit: str, total: int | No
 def in_threads(
     function: Callable[[Source], Result], sources: Iterable[Source], workers: int | None = None
 ) -> Generator[Result]:
-    """``map(function, sources)``, in order, with a few at work and no more than those held; closing it stops it.
+    """``map(function, sources)`` in threads, in order, holding few results at a time. Closing it stops the threads.
 
-    There are as many ``workers`` as cores unless said otherwise.
+    ``workers`` is the number of threads; by default one per core.
     """
     workers = workers or os.cpu_count() or 1
     waiting: deque[Future[Result]] = deque()

@@ -1,4 +1,4 @@
-"""What a person may write in a recipe: strict models, and their mistakes in one line."""
+"""Strict models of recipe values, and their validation errors in one line."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, TypeVar, cast, get_args
@@ -7,13 +7,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat
 
 
 class Strict(BaseModel):
-    """A part of a recipe: unknown names and infinite numbers are refused, and nothing changes once it is read."""
+    """A part of a recipe: immutable, without unknown names and infinite numbers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Named(Strict):
-    """An entry of a recipe's list, which says it as ``name`` or ``{name: {option: value}}``."""
+    """An entry of a recipe's list, written as ``name`` or ``{name: {option: value}}``."""
 
     name: ClassVar[str]
 
@@ -22,10 +22,10 @@ _Kind = TypeVar("_Kind", bound=Named)
 
 
 def create(kinds: Mapping[str, type[_Kind]], what: str, name: str, options: Mapping[str, Any]) -> _Kind:
-    """An entry by name; ``what`` is what ``kinds`` are called.
+    """Create an entry by name; ``what`` is the word for ``kinds`` in messages.
 
     Raises:
-        ValueError: no such name or option, or a value out of its range; the message says what there is.
+        ValueError: no such name or option, or a value out of range; the message lists the names.
     """
     if name not in kinds:
         raise ValueError(f"there is no {what} {name!r}: choose from {', '.join(sorted(kinds))}")
@@ -36,10 +36,10 @@ def create(kinds: Mapping[str, type[_Kind]], what: str, name: str, options: Mapp
 
 
 def from_recipe(kinds: Mapping[str, type[_Kind]], what: str, entry: Any) -> _Kind:
-    """An entry as a recipe writes it.
+    """Create an entry as written in a recipe.
 
     Raises:
-        ValueError: as :func:`create`, or neither of the two forms.
+        ValueError: as :func:`create`, or it has neither of the two forms.
     """
     if isinstance(entry, Named):
         return cast(_Kind, entry)
@@ -55,7 +55,7 @@ def from_recipe(kinds: Mapping[str, type[_Kind]], what: str, entry: Any) -> _Kin
 
 
 def to_recipe(entry: Named) -> dict[str, Any]:
-    """``{name: {option: value}}``, every option written out."""
+    """``{name: {option: value}}`` with every option."""
     return {entry.name: entry.model_dump(mode="json")}
 
 
@@ -70,13 +70,13 @@ PositiveRange = Annotated[tuple[PositiveFloat, PositiveFloat], AfterValidator(_a
 
 
 def describe(error: ValidationError, model: type[BaseModel]) -> str:
-    """Every problem of ``error``, met while reading a ``model``, in one line."""
+    """Every problem of ``error``, raised by validating a ``model``, in one line."""
     return "; ".join(_problems(error, model))
 
 
 def _problems(error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
     for problem in error.errors():
-        location = problem["loc"]  # empty where values do not go together
+        location = problem["loc"]  # empty if values are inconsistent
         message, part = problem["msg"].removeprefix("Value error, "), _part(model, location[:-1])
         if message.startswith("Extra inputs") and part is not None:
             message = f"there is no such value; there are {', '.join(part.model_fields)}"

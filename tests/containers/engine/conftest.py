@@ -179,7 +179,7 @@ def stack(empty_stack: tuple[Stack, dict[str, httpx.Response]], wait_for: Callab
     """The same, without a restart, once ``make train`` has published ``drawn`` in the trainer's container."""
     stack, _ = empty_stack
     began = time.monotonic()
-    trainer = ["scripts/run.sh", "trainer", "data"]
+    trainer = ["scripts/run.sh", "data"]
     stack.run(*trainer, "synthesize", "--output", "data/labelled", *DRAWN.split())
     stack.run(*trainer, "import-cvat", "data/labelled", "--output", "data/drawn")
     stack.make("train", CONFIG="services/trainer/recipes/demo.yaml", DATA="data/drawn", NAME="drawn", SET=TINY)

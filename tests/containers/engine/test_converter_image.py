@@ -8,7 +8,7 @@ from contract.checksums import damage
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800)]
 
-CONVERTER = ["scripts/run.sh", "converter"]
+CONVERTER = ["scripts/run.sh", "convert"]
 # All of a conversion but TensorRT, in whose place TensorFlow 2.6.2 runs the rewritten graph.
 REHEARSAL = Path("services/converter/tests/converted_by_tensorflow.py")
 

@@ -116,7 +116,7 @@ def test_every_picture_it_takes(stack, held_out, suffix: str) -> None:
 
 
 def test_the_repository_is_looked_after_in_the_trainers_container(stack) -> None:
-    assert "drawn" in stack.compose("run", "--rm", "--entrypoint", "python", "trainer", "-m", "contract", "list")
+    assert "drawn" in stack.compose("run", "--rm", "trainer", "models", "list")
 
 
 @every_service

@@ -1,1 +1,1 @@
-"""The proof that a converted model answers as its source does: masks of both compared, and the report."""
+"""The proof that a converted model's masks agree with its source's, and the report."""

@@ -1,4 +1,4 @@
-"""How far two models' masks agree, pixel by pixel; the source's is taken for the truth."""
+"""Pixel-wise agreement of two models' masks, with the source's masks as ground truth."""
 
 from dataclasses import dataclass
 from typing import Any, List, Sequence, Tuple
@@ -10,40 +10,41 @@ import numpy as np
 class Agreement:
     """Counts over all images.
 
-    ``confusion`` [C, C]: pixels of a class (row) that the other model gives a class (column). ``shares``: of each
-    image, the share of pixels that keep their class.
+    Attributes:
+        confusion: int64 [C, C]: pixels of a source class (row) that the other model assigns to a class (column).
+        fractions: per image, the fraction of pixels that keep their class.
     """
 
     confusion: Any
-    shares: Tuple[float, ...]
+    fractions: Tuple[float, ...]
 
     @property
-    def share(self) -> float:
-        """Of all pixels, the share that keeps its class."""
+    def fraction(self) -> float:
+        """The fraction of all pixels that keep their class."""
         return float(np.trace(self.confusion) / self.confusion.sum())
 
     @property
     def iou(self) -> Any:
-        """Intersection over union of each class [C], NaN for one that neither model sees."""
-        both = np.diag(self.confusion).astype(np.float64)
-        either = self.confusion.sum(0) + self.confusion.sum(1) - both
-        return np.divide(both, either, out=np.full(len(either), np.nan), where=either > 0)
+        """Intersection over union per class [C], NaN for a class in neither model's masks."""
+        intersection = np.diag(self.confusion).astype(np.float64)
+        union = self.confusion.sum(0) + self.confusion.sum(1) - intersection
+        return np.divide(intersection, union, out=np.full(len(union), np.nan), where=union > 0)
 
     @property
     def miou(self) -> float:
-        """The mean over the classes that either model sees."""
+        """The mean IoU of the classes in either model's masks."""
         return float(np.nanmean(self.iou))
 
     @property
     def worst(self) -> int:
-        """Which image agrees least."""
-        return int(np.argmin(self.shares))
+        """The index of the image with the lowest agreement."""
+        return int(np.argmin(self.fractions))
 
-    def swaps(self) -> List[Tuple[int, int, int]]:
-        """Where they differ: (class, what it became, pixels), the most pixels first."""
+    def changes(self) -> List[Tuple[int, int, int]]:
+        """The differences as (source's class, other model's class, pixels), most pixels first."""
         rows, columns = np.nonzero(self.confusion - np.diag(np.diag(self.confusion)))
         found = [(int(row), int(column), int(self.confusion[row, column])) for row, column in zip(rows, columns)]
-        return sorted(found, key=lambda swap: -swap[2])
+        return sorted(found, key=lambda change: -change[2])
 
 
 def compare(expected: Sequence[Any], actual: Sequence[Any]) -> Agreement:
@@ -54,11 +55,11 @@ def compare(expected: Sequence[Any], actual: Sequence[Any]) -> Agreement:
     """
     classes = 1 + max(int(mask.max()) for mask in (*expected, *actual))
     confusion = np.zeros((classes, classes), np.int64)
-    shares = []
-    for truth, guess in zip(expected, actual):
-        if truth.shape != guess.shape:
-            raise ValueError(f"a mask of {guess.shape}: expected {truth.shape}")
-        pairs = truth.astype(np.int64).ravel() * classes + guess.astype(np.int64).ravel()
+    fractions = []
+    for truth, predicted in zip(expected, actual):
+        if truth.shape != predicted.shape:
+            raise ValueError(f"a mask of shape {predicted.shape}: expected {truth.shape}")
+        pairs = truth.astype(np.int64).ravel() * classes + predicted.astype(np.int64).ravel()
         confusion += np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
-        shares.append(float((truth == guess).mean()))
-    return Agreement(confusion, tuple(shares))
+        fractions.append(float((truth == predicted).mean()))
+    return Agreement(confusion, tuple(fractions))

@@ -1,4 +1,4 @@
-"""How long each model takes, wall-clock: what a caller waits for, its pixels copied in and the mask copied out."""
+"""Wall-clock latency of both models as a caller sees it, copies of pixels and masks included."""
 
 import statistics
 import time
@@ -8,12 +8,12 @@ from typing import Any, Callable, List, Sequence, Tuple
 
 import numpy as np
 
-from converter.proof.masks import Interface
+from converter.interface import Interface
 from converter.saved_model import SavedModel
 
-_WARM_UP = 5
-_ROUNDS = 50
-_SECONDS = 10.0
+_WARM_UP_ROUNDS = 5
+_MAX_ROUNDS = 50
+_MAX_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -28,32 +28,32 @@ class Latency:
 def measure(
     source: SavedModel, converted: SavedModel, interface: Interface, image: Any, batch_sizes: Sequence[int]
 ) -> List[Latency]:
-    """Time both in turn, round by round, so that a machine that slows down does so for both.
+    """Time both alternately, so that a machine that slows down affects both.
 
     Args:
-        source: the one.
-        converted: the other, with the same signature.
-        interface: how to ask them.
-        image: uint8 [H, W, 3], the whole batch's.
-        batch_sizes: of each, at most fifty rounds or about ten seconds.
+        source: the source's model.
+        converted: the converted one, with the same signature.
+        interface: the signature and its tensors.
+        image: uint8 [H, W, 3], repeated to fill the batch.
+        batch_sizes: at most fifty rounds or about ten seconds for each.
     """
-    found = []
+    latencies = []
     for batch_size in batch_sizes:
         feeds = interface.feeds(np.repeat(image[np.newaxis], batch_size, axis=0))
         calls = [partial(model.run, interface.signature, feeds) for model in (source, converted)]
-        found.append(Latency(batch_size, *_medians(calls)))
-    return found
+        latencies.append(Latency(batch_size, *_medians(calls)))
+    return latencies
 
 
 def _medians(calls: Sequence[Callable[[], Any]]) -> Tuple[float, ...]:
-    for _ in range(_WARM_UP):
+    for _ in range(_WARM_UP_ROUNDS):
         for call in calls:
             call()
     times: List[List[float]] = [[] for _ in calls]
     start = time.perf_counter()
-    while len(times[0]) < _ROUNDS and (not times[0] or time.perf_counter() - start < _SECONDS):
-        for call, seen in zip(calls, times):
+    while len(times[0]) < _MAX_ROUNDS and (not times[0] or time.perf_counter() - start < _MAX_SECONDS):
+        for call, durations in zip(calls, times):
             before = time.perf_counter()
             call()
-            seen.append(1000 * (time.perf_counter() - before))
-    return tuple(statistics.median(seen) for seen in times)
+            durations.append(1000 * (time.perf_counter() - before))
+    return tuple(statistics.median(durations) for durations in times)

@@ -1,55 +1,49 @@
-"""Everything that is known at the end of a conversion: what the report and the card are made from."""
+"""Everything known at the end of a conversion: the report and the card are made from it."""
 
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Optional
 
 from converter.arguments import Options
-from converter.targets.tf_trt.engines import EngineSummary
-from converter.targets.tf_trt.runtime import Runtime
+from converter.target import Summary
 
-if TYPE_CHECKING:  # it needs TensorFlow, and a dry run's outcome does not
+if TYPE_CHECKING:  # imports TensorFlow, which a dry run may lack
     from converter.proof.comparison import Proof
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One conversion, or the dry run of one; then ``converted_bytes`` is None, and so is ``proof`` where there was no
-    TensorFlow to compare with. ``engines`` are by signature; ``rewritten`` are lines, one for each kind of rewrite."""
+    """The outcome of a conversion or a dry run.
+
+    Attributes:
+        summary: what the target did.
+        proof: None in a dry run without TensorFlow.
+        source_bytes: the size of the source's files.
+        converted_bytes: None in a dry run.
+    """
 
     options: Options
-    machine: Runtime
-    engines: Dict[str, EngineSummary]
-    rewritten: Tuple[str, ...]
+    summary: Summary
     proof: Optional["Proof"]
     source_bytes: int
     converted_bytes: Optional[int] = None
 
     @property
     def agrees(self) -> bool:
-        """Whether the masks agree as far as they have to."""
-        return self.proof is None or self.proof.share >= self.options.min_agreement
+        """Whether the masks agree on at least ``min_agreement`` of all pixels."""
+        return self.proof is None or self.proof.fraction >= self.options.min_agreement
 
     def class_name(self, class_id: int) -> str:
-        """By the card; of another's model, the number."""
+        """The name on the card, or the number for a third-party model."""
         card = self.options.source.card
         return card.classes[class_id].name if card and class_id < len(card.classes) else f"class {class_id}"
 
 
-def facts(outcome: Outcome, minimum_segment_size: int) -> Dict[str, Any]:
-    """The same as JSON, for the card: shares in 0..1, times in milliseconds, sizes in bytes."""
-    options, machine = outcome.options, outcome.machine
+def engine_facts(outcome: Outcome) -> Dict[str, Any]:
+    """The outcome as JSON for the card: fractions in 0..1, times in milliseconds, sizes in bytes."""
     return {
-        "engines": {name: summary.engines for name, summary in outcome.engines.items()},
-        "left_outside": {name: summary.outside for name, summary in outcome.engines.items()},
-        "rewritten": list(outcome.rewritten),
-        "batch_sizes": list(options.batch_sizes),
-        "workspace_mb": options.workspace_mb,
-        "minimum_segment_size": minimum_segment_size,
-        "gpu": machine.gpu,
-        "compute_capability": machine.compute_capability,
-        "driver": machine.driver,
+        **outcome.summary.facts,
         "source_bytes": outcome.source_bytes,
         "converted_bytes": outcome.converted_bytes,
         "compared": _compared(outcome, outcome.proof) if outcome.proof else None,
@@ -57,7 +51,7 @@ def facts(outcome: Outcome, minimum_segment_size: int) -> Dict[str, Any]:
 
 
 def size_bytes(folder: Path) -> int:
-    """Of all the files of a SavedModel."""
+    """The total size of the files in a SavedModel."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
@@ -67,11 +61,11 @@ def _compared(outcome: Outcome, proof: "Proof") -> Dict[str, Any]:
     return {
         "images": proof.images.origin,
         "count": len(proof.expected),
-        "agreement": round(agreement.share, 6),
+        "agreement": round(agreement.fraction, 6),
         "min_agreement": outcome.options.min_agreement,
-        "other_signatures": {name: round(other.share, 6) for name, other in proof.others.items()},
+        "other_signatures": {name: round(other.fraction, 6) for name, other in proof.others.items()},
         "miou": round(agreement.miou, 6),
         "per_class_iou": {outcome.class_name(i): value for i, value in enumerate(iou) if value is not None},
-        "worst": {"image": proof.names[agreement.worst], "agreement": round(min(agreement.shares), 6)},
+        "worst": {"image": proof.names[agreement.worst], "agreement": round(min(agreement.fractions), 6)},
         "latency_ms": [asdict(latency) for latency in proof.latencies],
     }

@@ -1,1 +1,1 @@
-"""The other forms a published version is turned into."""
+"""One package per form that a published version is converted to; ``converter.target`` is their interface."""

@@ -1,4 +1,4 @@
-"""The last gate before a converted model is published."""
+"""The load check before a converted model is published."""
 
 import dataclasses
 from pathlib import Path
@@ -13,17 +13,17 @@ from converter.proof import load_check
 from converter.targets.tf_trt import signatures
 
 
-def test_a_model_that_keeps_the_contract_passes(models_root: Path, card: ModelCard) -> None:
+def test_model_that_keeps_the_contract_passes(models_root: Path, card: ModelCard) -> None:
     load_check.check(models_root / "tiny/1", card)
 
 
-def test_a_model_of_another_size_is_refused(models_root: Path, card: ModelCard) -> None:
+def test_wrong_input_size_is_refused(models_root: Path, card: ModelCard) -> None:
     with pytest.raises(ConverterError, match=r"breaks the contract: .*image is uint8 \[\?, 32, 48, 3\], expected"):
         load_check.check(models_root / "tiny/1", dataclasses.replace(card, input_height=64))
 
 
-def test_another_card_in_describe_is_refused(models_root: Path, card: ModelCard) -> None:
-    with pytest.raises(ConverterError, match="answers another card than its own"):
+def test_wrong_card_in_describe_is_refused(models_root: Path, card: ModelCard) -> None:
+    with pytest.raises(ConverterError, match="returns a different card than its own"):
         load_check.check(models_root / "tiny/1", dataclasses.replace(card, flops=1))
 
 
@@ -34,7 +34,7 @@ def test_another_card_in_describe_is_refused(models_root: Path, card: ModelCard)
         (lambda image: {"mask": tf.reshape(tf.cast(image[..., 0], tf.uint8), [-1, 7, 7])}, "serving_default .* fails"),
     ],
 )
-def test_a_converted_function_that_answers_nonsense_is_refused(models_root, card, tmp_path, function, message) -> None:
+def test_wrong_output_of_a_converted_function_is_refused(models_root, card, tmp_path, function, message) -> None:
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8)])
     def converted(image):
         return {name: tf.compat.v1.placeholder_with_default(t, [None] * 3) for name, t in function(image).items()}
@@ -45,7 +45,7 @@ def test_a_converted_function_that_answers_nonsense_is_refused(models_root, card
         load_check.check(tmp_path, card)
 
 
-def test_another_s_model_keeps_the_signatures_of_its_source(models_root: Path, save_foreign, tmp_path: Path) -> None:
-    load_check.check_same(save_foreign(tmp_path / "copy"), save_foreign(tmp_path / "theirs"))
+def test_third_party_model_must_keep_its_signatures(models_root: Path, save_third_party, tmp_path: Path) -> None:
+    load_check.check_same(save_third_party(tmp_path / "copy"), save_third_party(tmp_path / "third_party"))
     with pytest.raises(ConverterError, match=r"has the signatures .*input_1.*: expected those of its source, .*image"):
         load_check.check_same(tmp_path / "copy", models_root / "tiny/1")

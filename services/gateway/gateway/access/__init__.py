@@ -1,1 +1,1 @@
-"""Who may ask: API keys, rate limits, host names and origins."""
+"""Who may use the gateway: API keys, rate limits, host names and origins."""

@@ -1,150 +1,111 @@
-"""Who may ask: dependencies of the routes that are not open to everyone."""
+"""Who may use the gateway, and how often: clients, their API keys and their rates."""
 
 import asyncio
 import ipaddress
-from functools import partial
-from typing import Annotated
 
-from fastapi import Depends
-from fastapi.params import Depends as Dependency
-from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
-from starlette.requests import HTTPConnection, Request
-
-from gateway import errors
-from gateway.access.keys import ApiKey, KeyRing
+from gateway.access.keys import KeyRing
 from gateway.access.rate_limits import RateLimiter
-from gateway.api.error_docs import error_responses
+from gateway.errors import Forbidden, Unauthorized
 
-# What a stranger is told who sends more than a text message or two.
-KEY_NEEDED = "an API key is needed before the first frame; send it in configure, as api_key"
+# How a request, and a stream, carries its key.
+KEY_IN_HEADERS = "send it as `Authorization: Bearer <key>` or `X-API-Key: <key>`"
+KEY_IN_CONFIGURE = "send it in configure, as api_key"
 
-_bearer = HTTPBearer(auto_error=False, description="The API key.")
-_header = APIKeyHeader(name="X-API-Key", auto_error=False, description="The API key, where Authorization is taken.")
-
-
-class Visitor:
-    """Who opened a stream."""
-
-    def __init__(self, access: "Access", address: str) -> None:
-        self.name: str | None = None
-        self._access = access
-        self._address = address
-        self._presented: str | None = None
-
-    @property
-    def is_known(self) -> bool:
-        """Whether frames may come: a valid key has been presented, or none is needed."""
-        return self._presented is not None or not self._access.needs_key
-
-    def present(self, key: str | None) -> None:
-        """Look at a key.
-
-        Raises:
-            Unauthorized: it is none.
-            Forbidden: it is not a key of ours.
-        """
-        if not key:
-            raise errors.Unauthorized("an API key is needed; send it in configure, as api_key")
-        self.name = f"key {self._access.find(key).name!r}"
-        self._presented = key
-
-    async def within_rate(self) -> None:
-        """Wait until one more frame may be worked on, and count it as a request.
-
-        Raises:
-            Forbidden: the key is not valid any more.
-        """
-        own_rate = self._access.find(self._presented).requests_per_s if self._access.needs_key else None
-        await self._access.wait(self.name or self._address, own_rate)
+# Why a stream is closed that sends frames, or too much text, before its key.
+KEY_NEEDED = f"an API key is needed before the first frame; {KEY_IN_CONFIGURE}"
 
 
 class Access:
-    """The doors: :attr:`metered` before what costs the model's time, :attr:`known` before what only reads.
+    """What all clients share: the valid keys, the default rate, and the count of requests sent.
 
-    With keys both ask for one, and ``request.state.caller`` is its name afterwards; without, everyone passes. Where
-    there is a rate, ``request.state.charge(count)`` counts a metered request as that many more.
+    Args:
+        keys: None where no client needs a key.
+        requests_per_s: of each client whose key sets no rate; None: unlimited.
     """
 
     def __init__(self, keys: KeyRing | None, requests_per_s: float | None) -> None:
-        self._keys = keys
-        self._requests_per_s = requests_per_s
-        self._limiter = RateLimiter()
-        # Two functions rather than one with an `if`: only where keys are needed does OpenAPI speak of them.
-        self.known: list[Dependency] = [Depends(self._with_key)] if keys else []
-        self.metered: list[Dependency] = [*self.known, Depends(self._limit)]
-        self.responses = error_responses(errors.Unauthorized, errors.Forbidden) if keys else {}
+        self.keys = keys
+        self.requests_per_s = requests_per_s
+        self.limiter = RateLimiter()
 
-    # async, though nothing is waited for: FastAPI runs plain functions in a thread, which costs more than these do.
-    async def _with_key(
-        self,
-        request: Request,
-        bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-        header: Annotated[str | None, Depends(_header)],
-    ) -> None:
-        key = self.find(bearer.credentials if bearer else header)
-        request.state.caller = f"key {key.name!r}"
-        request.state.requests_per_s = key.requests_per_s
 
-    async def _limit(self, request: Request) -> None:
-        own_rate = getattr(request.state, "requests_per_s", None)
-        requests_per_s = own_rate or self._requests_per_s
-        if requests_per_s:
-            caller = getattr(request.state, "caller", None) or _network(request)
-            self._limiter.take(caller, requests_per_s)
-            request.state.charge = partial(self._limiter.charge, caller, requests_per_s)
+class Client:
+    """The sender of a request or of a stream: the owner of an API key, or, without keys, an address.
+
+    Attributes:
+        host: the address, as the server or a trusted proxy gives it; None if unknown.
+        name: ``key 'fleet'`` once authenticated; for logs, rates and the canary.
+    """
+
+    def __init__(self, access: Access, host: str | None) -> None:
+        self.host = host
+        self.name: str | None = None
+        self._access = access
+        self._key: str | None = None
+        self._requests_per_s: float | None = None
 
     @property
-    def needs_key(self) -> bool:
-        """Whether there are keys."""
-        return self._keys is not None
+    def is_authorized(self) -> bool:
+        """Whether it may send images: it has shown a valid key, or needs none."""
+        return self._key is not None or self._access.keys is None
 
-    def find(self, presented: str | None) -> ApiKey:
-        """Whose key it is.
-
-        Raises:
-            Unauthorized: it is none.
-            Forbidden: it is not a key of ours.
-        """
-        assert self._keys
-        if not presented:
-            raise errors.Unauthorized(
-                "an API key is needed; send it as `Authorization: Bearer <key>` or `X-API-Key: <key>`"
-            )
-        key = self._keys.find(presented)
-        if key is None:
-            raise errors.Forbidden(
-                "this API key is not, or no longer, valid; ask for a new one whoever runs the gateway"
-            )
-        return key
-
-    def visitor(self, connection: HTTPConnection) -> Visitor:
-        """Who opens a stream; a key may come in the headers or, as browsers cannot set those, later.
+    def authenticate(self, key: str | None, how: str = KEY_IN_HEADERS) -> None:
+        """Accept a key; ``how`` tells a client without one where to put it. To be called only where keys are needed.
 
         Raises:
-            Forbidden: a key in the headers is not one of ours.
+            Unauthorized: ``key`` is empty.
+            Forbidden: it is not a valid key.
         """
-        visitor = Visitor(self, _network(connection))
-        scheme, _, bearer = connection.headers.get("authorization", "").partition(" ")
-        presented = bearer.strip() if scheme.lower() == "bearer" else connection.headers.get("x-api-key")
-        if self._keys and presented:
-            visitor.present(presented)
-        return visitor
+        if not key:
+            raise Unauthorized(f"an API key is needed; {how}")
+        assert self._access.keys
+        owner = self._access.keys.find(key)
+        if owner is None:
+            raise Forbidden("this API key is not, or no longer, valid; ask for a new one whoever runs the gateway")
+        self.name, self._key, self._requests_per_s = f"key {owner.name!r}", key, owner.requests_per_s
 
-    async def wait(self, caller: str, own_rate: float | None) -> None:
-        """Let ``caller`` make one more request, when its rate allows it."""
-        if requests_per_s := own_rate or self._requests_per_s:
-            while wait_s := self._limiter.wait_s(caller, requests_per_s):  # noqa: ASYNC110 - nothing tells of it
+    def count_request(self) -> None:
+        """Count one request.
+
+        Raises:
+            RateLimited: it is above the client's rate.
+        """
+        if rate := self._rate:
+            self._access.limiter.take(self._rate_key, rate)
+
+    def count_more_requests(self, count: int) -> None:
+        """Count ``count`` more for a request that turned out to hold more than one image; never refused."""
+        if rate := self._rate:
+            self._access.limiter.charge(self._rate_key, rate, count)
+
+    async def wait_for_rate(self) -> None:
+        """Wait until the rate allows one more frame, and count it as a request.
+
+        Raises:
+            Forbidden: the key is no longer valid.
+        """
+        if self._access.keys is not None:
+            self.authenticate(self._key)
+        if rate := self._rate:
+            limiter, rate_key = self._access.limiter, self._rate_key
+            while wait_s := limiter.wait_s(rate_key, rate):  # noqa: ASYNC110 - time alone refills the bucket
                 await asyncio.sleep(wait_s)
-            self._limiter.take(caller, requests_per_s)
+            limiter.take(rate_key, rate)
 
+    @property
+    def _rate(self) -> float | None:
+        return self._requests_per_s or self._access.requests_per_s
 
-def _network(request: HTTPConnection) -> str:
-    """The client's address; of IPv6 the /64, since every home has 2^64 addresses to change between."""
-    host = request.client.host if request.client else "unknown"
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:  # a proxy's own name for its client
-        return host
-    if address.version == 4:
-        return host
-    return str(ipaddress.ip_network((address, 64), strict=False))
+    @property
+    def _rate_key(self) -> str:
+        """The key's name, or the address; of IPv6 the /64, since every home has 2^64 addresses to switch between."""
+        if self.name:
+            return self.name
+        host = self.host or "unknown"
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:  # a proxy's own name for its client
+            return host
+        if address.version == 4:
+            return host
+        return str(ipaddress.ip_network((address, 64), strict=False))

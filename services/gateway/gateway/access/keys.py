@@ -1,7 +1,7 @@
-"""API keys: a file of names and hashes, and the keys that people are given once.
+"""API keys: a file of names and hashes; the keys themselves are shown once, when they are made.
 
-A key is 256 random bits. Nobody can try that many, so a plain SHA-256 is enough to keep the file from giving keys away;
-the slow, salted hashes that passwords need would only cost every request 100 ms.
+A key is 256 random bits. Nobody can try that many, so a plain SHA-256 in the file does not reveal it; the slow,
+salted hashes that passwords need would cost every request 100 ms.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from pathlib import Path
 
 _log = logging.getLogger(__name__)
 
-# A fixed beginning lets scanners of repositories and logs find a key that got there by mistake.
+# A fixed prefix lets secret scanners find a key that was committed or logged by mistake.
 _PREFIX = "segstack_"
 
 _LINE = re.compile(r"(?P<name>[A-Za-z0-9._-]{1,64}):(?P<digest>[0-9a-f]{64})(?::(?P<rate>\d+(?:\.\d+)?))?")
@@ -26,12 +26,12 @@ class ApiKeysError(ValueError):
 
 @dataclass(frozen=True)
 class ApiKey:
-    """Who a key belongs to.
+    """The owner of a key.
 
     Attributes:
         name: for logs and limits.
         digest: SHA-256 of the key.
-        requests_per_s: what it may ask; None leaves it to the settings.
+        requests_per_s: the key's rate; None: the settings' rate.
     """
 
     name: str
@@ -40,24 +40,24 @@ class ApiKey:
 
 
 def new_key() -> str:
-    """A fresh key."""
+    """A new random key."""
     return _PREFIX + secrets.token_urlsafe(32)
 
 
 def digest_of(key: str) -> bytes:
-    """What the file keeps of ``key``."""
-    return hashlib.sha256(key.encode(errors="surrogatepass")).digest()  # JSON, too, may bring keys
+    """The SHA-256 of ``key`` that the file holds."""
+    return hashlib.sha256(key.encode(errors="surrogatepass")).digest()  # a key in JSON may hold lone surrogates
 
 
 def line_of(name: str, key: str) -> str:
-    """The line to store for ``key``.
+    """The keys file's line for ``key``.
 
     Raises:
-        ApiKeysError: the name has characters that a line cannot hold.
+        ApiKeysError: the name is too long or has characters that a line cannot hold.
     """
     line = f"{name}:{digest_of(key).hex()}"
     if not _LINE.fullmatch(line):
-        raise ApiKeysError(f"the name {name!r} will not do; use 1 to 64 letters, digits, dots, dashes or underscores")
+        raise ApiKeysError(f"the name {name!r} is not valid; use 1 to 64 letters, digits, dots, dashes or underscores")
     return line
 
 
@@ -65,7 +65,7 @@ def read_api_keys(path: Path) -> tuple[ApiKey, ...]:
     """The keys of a file of ``name:sha256hex[:requests per second]`` lines; empty lines and ``#`` comments are skipped.
 
     Raises:
-        ApiKeysError: it cannot be read, a line is wrong or a name or key is there twice.
+        ApiKeysError: it cannot be read, a line is not valid, or a name or key occurs twice.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -80,17 +80,19 @@ def read_api_keys(path: Path) -> tuple[ApiKey, ...]:
         if match is None or (match["rate"] is not None and float(match["rate"]) == 0):
             raise ApiKeysError(
                 f"{path}, line {number}: expected name:sha256hex or name:sha256hex:requests_per_second; "
-                "`python -m gateway new-key NAME` prints such a line"
+                "`segstack gateway new-key NAME` prints such a line"
             )
         key = ApiKey(match["name"], bytes.fromhex(match["digest"]), float(match["rate"]) if match["rate"] else None)
         if any(key.name == other.name or key.digest == other.digest for other in found):
-            raise ApiKeysError(f"{path}, line {number}: this name or this key is there already; keep one of the lines")
+            raise ApiKeysError(
+                f"{path}, line {number}: an earlier line has the same name or key; delete one of the two"
+            )
         found.append(key)
     return tuple(found)
 
 
 class KeyRing:
-    """The keys of a file. A line added or taken away counts from the next request on, without a restart."""
+    """The keys of a file. A line that is added or removed takes effect with the next request, without a restart."""
 
     def __init__(self, path: Path) -> None:
         """Read ``path``.
@@ -103,7 +105,7 @@ class KeyRing:
         self._read_at = _stamp(path)
 
     def find(self, key: str) -> ApiKey | None:
-        """Whose ``key`` is, in time that does not depend on how much of it is right."""
+        """The owner of ``key``, or None; takes the same time however much of a wrong key is right."""
         self._refresh()
         digest = digest_of(key)
         found = None
@@ -120,12 +122,12 @@ class KeyRing:
         try:
             self._keys = read_api_keys(self._path)
         except ApiKeysError as error:
-            # Half a file must not lock everyone out, nor a mistake in one line.
-            _log.error("keeping the API keys known so far: %s", error)
+            # A half-written file or a mistake in one line must not lock everyone out.
+            _log.error("the API keys of before stay valid: %s", error)
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
-    """Tells two states of the file apart; a secret that is mounted anew is another inode."""
+    """Changes whenever the file does; a secret that is mounted again has another inode."""
     try:
         status = path.stat()
     except OSError:

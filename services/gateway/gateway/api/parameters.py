@@ -35,8 +35,8 @@ class TakesForm(BaseModel):
         old = renamed.pop(OLD_NAME_OF_FORM)
         if renamed.setdefault("form", old) != old:
             raise InvalidParameter(
-                f"form={str(renamed['form'])[:40]} and output={str(old)[:40]} are both given; output is the old name of "
-                "form, so leave it out",
+                f"form={str(renamed['form'])[:40]} and output={str(old)[:40]} are both given; output is the old name "
+                "of form, so leave it out",
                 parameter=OLD_NAME_OF_FORM,
             )
         return renamed

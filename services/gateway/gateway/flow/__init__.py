@@ -1,1 +1,1 @@
-"""When: admission, codec threads, the deadline, timings and tracing."""
+"""When work is done: admission, codec threads, the deadline, disconnects, timings and tracing."""

@@ -1,4 +1,4 @@
-"""How much the gateway takes on: a bounded number working, a bounded number waiting, the rest refused."""
+"""Admission control: a bounded number of images in work, a bounded number waiting, the rest refused."""
 
 import asyncio
 from collections import deque
@@ -8,19 +8,19 @@ from typing import Literal, get_args
 
 from gateway.errors import Overloaded
 
-# Where one waits for a slot: requests' images, or the streams' frames.
+# What waits for a slot: images of requests, or frames of streams.
 Line = Literal["requests", "frames"]
 
 
 class Place:
-    """A request's place among those let in, and the bytes it holds there."""
+    """An admitted request, and the bytes of its body that are in memory."""
 
     def __init__(self, admission: "Admission") -> None:
         self._admission = admission
         self.held_bytes = 0
 
     def hold(self, total_bytes: int) -> None:
-        """Have the request's share raised to ``total_bytes``, before that much is kept of it.
+        """Reserve memory for ``total_bytes`` of the body, before that much of it is kept.
 
         Raises:
             Overloaded: all requests together would hold too much.
@@ -31,29 +31,29 @@ class Place:
 
 
 class Slot:
-    """One of the places at work, and the pixels that are counted to it."""
+    """One of the images in work, and the pixels counted for it."""
 
     def __init__(self, admission: "Admission", pixels: int) -> None:
         self._admission = admission
         self.pixels = pixels
 
     def keep(self, pixels: int) -> None:
-        """Give back all but ``pixels``: the image turned out to be smaller than was reckoned with."""
+        """Give back all but ``pixels``: the image is smaller than was reserved."""
         self._admission.return_pixels(self.pixels - pixels)
         self.pixels = pixels
 
 
 class Admission:
-    """Two doors: :meth:`enter` before the body is read, :meth:`slot` before it is decoded. Both bound memory.
+    """Two limits: :meth:`enter` before the body is read, :meth:`slot` before it is decoded. Both bound memory.
 
-    A client that sends slowly so holds one of the places, never a slot. Slots are given first come, first served, among
-    requests and among the streams' frames; where both wait, to one of each in turn.
+    So a client that sends slowly occupies a place, never a slot. Slots go first come, first served, among requests and
+    among the streams' frames; where both wait, they alternate.
 
     Args:
-        max_in_flight: slots.
-        max_waiting: places beyond those.
-        max_held_bytes: of all bodies together, as sent.
-        max_pixels: of all images in slots together. One larger than that works alone.
+        max_in_flight: number of slots.
+        max_waiting: number of places beyond the slots.
+        max_held_bytes: of all bodies in memory together, as sent.
+        max_pixels: of all images in slots together. A larger image gets a slot when all others are free.
     """
 
     def __init__(self, max_in_flight: int, max_waiting: int, max_held_bytes: int, max_pixels: int) -> None:
@@ -71,13 +71,13 @@ class Admission:
 
     @property
     def is_idle(self) -> bool:
-        """Whether there is a slot that nobody waits for."""
+        """Whether a slot is free and nothing waits for it."""
         waiting = (turn for queue in self._queues.values() for turn, _ in queue)
         return all(turn.cancelled() for turn in waiting) and self._fits(1)
 
     @contextmanager
     def enter(self) -> Iterator[Place]:
-        """Hold a place for a request.
+        """Admit a request for the time of the block.
 
         Raises:
             Overloaded: all places are taken.
@@ -96,10 +96,10 @@ class Admission:
             self.held_bytes -= place.held_bytes
 
     def take_bytes(self, count: int) -> None:
-        """Count ``count`` bytes more as held.
+        """Count ``count`` more bytes as held in memory.
 
         Raises:
-            Overloaded: that is too much.
+            Overloaded: that is more than ``max_held_bytes``.
         """
         if count and self.held_bytes + count > self._max_held_bytes:
             raise Overloaded(
@@ -111,7 +111,7 @@ class Admission:
 
     @asynccontextmanager
     async def slot(self, pixels: int, line: Line = "requests") -> AsyncIterator[Slot]:
-        """Wait for, then hold, one of the places at work, for an image of that many pixels."""
+        """Wait for a slot for an image of ``pixels`` pixels, and hold it for the time of the block."""
         if any(self._queues.values()) or not self._fits(pixels):
             await self._wait(pixels, line)
         else:
@@ -123,7 +123,7 @@ class Admission:
             self._release(held.pixels)
 
     def return_pixels(self, count: int) -> None:
-        """Count ``count`` pixels less as being worked on."""
+        """Count ``count`` fewer pixels as in work."""
         self._pixels -= count
         self._grant()
 
@@ -133,10 +133,10 @@ class Admission:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():  # given up in the very moment it was granted
+            if turn.done() and not turn.cancelled():  # cancelled at the moment it was granted
                 self._release(pixels)
             else:
-                self._grant()  # a large image may have held up smaller ones behind it
+                self._grant()  # a large image may have blocked smaller ones behind it
             raise
 
     def _fits(self, pixels: int) -> bool:
@@ -165,6 +165,6 @@ class Admission:
             self._queues[line].popleft()
 
     def _next_line(self) -> Line | None:
-        """The line that was not served last, unless nobody stands in it."""
+        """The line that was not served last, unless it is empty."""
         waiting = [line for line, queue in self._queues.items() if queue]
         return max(waiting, key=lambda line: line != self._served_last, default=None)

@@ -1,8 +1,9 @@
 """The threads that decode and encode, so that the event loop never does."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 from gateway.imaging.images import configure_opencv
@@ -18,13 +19,12 @@ class CodecPool:
         configure_opencv()
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="codec")
 
-    async def run(
+    def run(
         self, function: Callable[_Parameters, _Result], *args: _Parameters.args, **kwargs: _Parameters.kwargs
-    ) -> _Result:
-        """Call ``function`` in a thread and wait for its result."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, lambda: function(*args, **kwargs))
+    ) -> Awaitable[_Result]:
+        """Call ``function`` in a thread; await its result."""
+        return asyncio.get_running_loop().run_in_executor(self._threads, partial(function, *args, **kwargs))
 
     def close(self) -> None:
-        """Let running work finish and end the threads."""
+        """Wait for running work, cancel what is queued, and end the threads."""
         self._threads.shutdown(cancel_futures=True)

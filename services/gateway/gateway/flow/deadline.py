@@ -1,4 +1,4 @@
-"""The one deadline of a request, handed from step to step."""
+"""A request's one deadline, shared by all of its steps."""
 
 import asyncio
 import time
@@ -19,7 +19,7 @@ class Deadline:
         """Seconds left.
 
         Raises:
-            DeadlineExceeded: none are.
+            DeadlineExceeded: none left.
         """
         left = self._at - time.monotonic()
         if left <= 0:
@@ -35,7 +35,7 @@ class Deadline:
 
     @asynccontextmanager
     async def enforced(self) -> AsyncIterator[None]:
-        """Cut the block short when the deadline passes.
+        """Cancel the block when the deadline passes.
 
         Raises:
             DeadlineExceeded: it did.

@@ -1,4 +1,4 @@
-"""Whether the one who asked is still there: nothing is worked out for somebody who has hung up."""
+"""Whether the client is still connected: no work is begun for one that has disconnected."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,70 +11,70 @@ from gateway.errors import ClientGone
 from gateway.flow.timings import Timings
 
 
-class Asker(Protocol):
-    """For whom an image is segmented."""
+class InferenceGate(Protocol):
+    """Decides when, and whether, an image that is ready may be sent to serving."""
 
     def inference(self, timings: Timings) -> AbstractAsyncContextManager[None]:
-        """Entered with the image ready, when serving may be asked; left once it has answered."""
+        """Entered with the image ready, once serving may be called; left when serving has answered."""
 
 
-class Caller:
-    """Listens, from when the whole body has been read, for the connection to close. Used as ``async with``."""
+class ClientConnection:
+    """Watches, from when the whole body has been read, for the connection to close. Used as ``async with``."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
-        self._is_gone = False
-        self._waiting: set[asyncio.Timeout] = set()
+        self._is_closed = False
+        self._waits: set[asyncio.Timeout] = set()
 
     async def __aenter__(self) -> Self:
-        self._listening = asyncio.create_task(self._listen())
+        self._watcher = asyncio.create_task(self._watch())
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._listening.cancel()
+        self._watcher.cancel()
         with suppress(asyncio.CancelledError):
-            await self._listening
+            await self._watcher
 
-    def check(self) -> None:
-        """Return while the caller is there.
+    def require_open(self) -> None:
+        """Return while the client is connected.
 
         Raises:
-            ClientGone: not any more.
+            ClientGone: it has disconnected.
         """
-        if self._is_gone:
-            raise ClientGone("the client closed the connection before its turn came")
+        if self._is_closed:
+            raise ClientGone("the client closed the connection before its request was worked on")
 
     @asynccontextmanager
     async def inference(self, _: Timings) -> AsyncIterator[None]:
-        """:meth:`check` first and last: what serving has begun goes on, whoever hangs up, and so must the slot."""
-        self.check()
+        """:meth:`require_open` before and after: an inference that has begun runs on, and keeps its slot."""
+        self.require_open()
         yield
-        self.check()
+        self.require_open()
 
     @asynccontextmanager
-    async def waits(self) -> AsyncIterator[None]:
-        """Cut the block short when the caller hangs up.
+    async def cancels_wait(self) -> AsyncIterator[None]:
+        """Cancel the block when the client disconnects.
 
         Raises:
             ClientGone: it did.
         """
-        self.check()
+        self.require_open()
         try:
-            async with asyncio.timeout(None) as patience:
-                self._waiting.add(patience)
+            async with asyncio.timeout(None) as wait:
+                self._waits.add(wait)
                 try:
                     yield
                 finally:
-                    self._waiting.discard(patience)
+                    self._waits.discard(wait)
         except TimeoutError:
-            if not patience.expired():
+            if not wait.expired():
                 raise
-            self.check()
+            self.require_open()
 
-    async def _listen(self) -> None:
-        # After the body, the only message there is; until then the server holds it back.
+    async def _watch(self) -> None:
+        # After the body this is the only message to come; until then the server holds it back.
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        self._is_gone = True
-        for patience in self._waiting:
-            patience.reschedule(asyncio.get_running_loop().time())
+        self._is_closed = True
+        for wait in self._waits:
+            wait.reschedule(asyncio.get_running_loop().time())

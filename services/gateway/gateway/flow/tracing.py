@@ -1,12 +1,13 @@
-"""W3C trace context: from the caller's headers, through the gateway, into serving's gRPC metadata.
+"""W3C trace context: from the client's headers, through the gateway, into serving's gRPC metadata.
 
-The context is passed on whether or not the gateway itself records anything. With GATEWAY_TRACING=1 and the extra
-`tracing` it does: a span for each request (FastAPI's own) and one for each of its stages go to an OTLP collector.
+The context is passed on whether or not the gateway records spans. With GATEWAY_TRACING=1 and the extra `tracing` it
+does: a span for each request (FastAPI's) and one for each of its stages go to an OTLP collector.
 """
 
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from opentelemetry import context, trace
 from opentelemetry.context import Context
@@ -14,11 +15,13 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from starlette.datastructures import Headers
 
 _W3C = TraceContextTextMapPropagator()
-_tracer = trace.get_tracer("gateway")
+
+# ``with span(name)``: a span around the block, where spans are recorded. An exception is marked on the request's span.
+span = partial(trace.get_tracer("gateway").start_as_current_span, record_exception=False, set_status_on_exception=False)
 
 
 class TracingError(RuntimeError):
-    """Tracing is asked for and cannot be had; the message says what to do."""
+    """Tracing is switched on but not available; the message says what to do."""
 
 
 def export_spans() -> None:
@@ -40,14 +43,14 @@ def export_spans() -> None:
     named = Resource({SERVICE_NAME: "segstack-gateway"}).merge(OTELResourceDetector().detect())
     provider = TracerProvider(resource=named)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    trace.set_tracer_provider(provider)  # its exit hook sends what is left
+    trace.set_tracer_provider(provider)  # its exit hook sends the remaining spans
 
 
 @contextmanager
 def joined(headers: Headers) -> Iterator[str]:
-    """Within the block the trace is the caller's, or a new one where the caller sent none; gives its id, 32 hex digits.
+    """Run the block in the client's trace, or in a new one if the client sent none; gives its id, 32 hex digits.
 
-    Where spans are recorded FastAPI has joined the trace already.
+    Where spans are recorded, FastAPI has joined the trace already.
     """
     current = trace.get_current_span().get_span_context()
     if current.is_valid:
@@ -66,14 +69,7 @@ def joined(headers: Headers) -> Iterator[str]:
 
 
 def trace_metadata() -> tuple[tuple[str, str], ...]:
-    """gRPC metadata that joins a call to the request it is made for: ``traceparent`` and ``tracestate``, if any."""
+    """gRPC metadata that puts a call into the current trace: ``traceparent`` and ``tracestate``, if any."""
     carrier: dict[str, str] = {}
     _W3C.inject(carrier)
     return tuple(carrier.items())
-
-
-@contextmanager
-def span(name: str) -> Iterator[None]:
-    """A span around the block, where spans are recorded; a fault in the block is not marked here but in the request."""
-    with _tracer.start_as_current_span(name, record_exception=False, set_status_on_exception=False):
-        yield

@@ -1,1 +1,1 @@
-"""One request on its way in: middleware, dependencies, uploads, logs."""
+"""One request on its way in: its context, middleware, dependencies, uploads, error replies, logs."""

@@ -1,55 +1,52 @@
-"""What routes are given: the application's state, and query strings held to what is documented."""
+"""What routes depend on: the application's state, an API key and a rate, and a query string that is documented."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Annotated, TypedDict
+from typing import Annotated
 
 from fastapi import Depends, Query
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import Request
 
-from gateway.access.control import Access
 from gateway.api.parameters import OLD_NAME_OF_FORM, SegmentParameters
 from gateway.errors import InvalidParameter
 from gateway.flow.admission import Admission
 from gateway.flow.codecs import CodecPool
 from gateway.metrics import Metrics
-from gateway.rollout.canary import Canary
+from gateway.request.context import RequestContext
 from gateway.rollout.catalog import Catalog
+from gateway.rollout.router import Router
 from gateway.rollout.shadow import Shadow
 from gateway.segmentation import Segmenter
 from gateway.serving_client.client import ServingClient
 from gateway.settings import Settings
-from gateway.stream.streams import Streams
+
+_bearer = HTTPBearer(auto_error=False, description="The API key.")
+_header = APIKeyHeader(
+    name="X-API-Key", auto_error=False, description="The API key, for clients that need Authorization for another."
+)
 
 
 @dataclass(frozen=True)
 class AppState:
-    """Everything that lives as long as the application."""
+    """What routes use of all that lives as long as the application."""
 
     settings: Settings
     catalog: Catalog
     serving: ServingClient
     admission: Admission
     segmenter: Segmenter
-    canary: Canary
+    router: Router
     shadow: Shadow
     metrics: Metrics
     codecs: CodecPool
-    access: Access
-    streams: Streams
 
 
-class LifespanState(TypedDict):
-    """What the lifespan yields; Starlette hands it to every request."""
-
-    gateway: AppState
-
-
-# async, though nothing is waited for: FastAPI runs plain functions in a thread, which costs more than these do.
+# The dependencies are async, though they wait for nothing: FastAPI runs plain functions in a thread, which costs more.
 async def app_state(request: Request) -> AppState:
-    """The state the lifespan made."""
+    """The state that the application's lifespan made."""
     state: AppState = request.state.gateway
     return state
 
@@ -57,11 +54,33 @@ async def app_state(request: Request) -> AppState:
 State = Annotated[AppState, Depends(app_state)]
 
 
-def only_query(*known: str, unlisted: tuple[str, ...] = ()) -> Callable[[Request], Awaitable[None]]:
-    """A dependency that refuses query parameters other than ``known``, and any given twice.
+async def require_key(
+    request: Request,
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    header: Annotated[str | None, Depends(_header)],
+) -> None:
+    """Authenticate the client by the key in its headers.
 
-    A misspelt one must not pass unnoticed, nor one value hide another. ``unlisted`` ones are accepted, and not named in
-    errors.
+    Raises:
+        Unauthorized, Forbidden
+    """
+    RequestContext.of(request.scope).client.authenticate(bearer.credentials if bearer else header)
+
+
+async def count_request(request: Request) -> None:
+    """Count the request, if its client has a rate.
+
+    Raises:
+        RateLimited
+    """
+    RequestContext.of(request.scope).client.count_request()
+
+
+def only_query(*known: str, unlisted: tuple[str, ...] = ()) -> Callable[[Request], Awaitable[None]]:
+    """A dependency that refuses query parameters other than ``known``, and repeated ones.
+
+    Otherwise a misspelt parameter would be ignored silently, and one value would hide another. ``unlisted`` names are
+    accepted, but not mentioned in errors.
     """
 
     async def check(request: Request) -> None:
@@ -85,7 +104,7 @@ async def segment_parameters(
     _: Annotated[None, Depends(only_query(*SegmentParameters.model_fields, unlisted=(OLD_NAME_OF_FORM,)))],
     parameters: Annotated[SegmentParameters, Query()],
 ) -> SegmentParameters:
-    """The query string of a segmentation: known names, values in range, none against another."""
+    """The query string of a segmentation: known names, values in range, no two that contradict each other."""
     parameters.check()
     return parameters
 

@@ -1,7 +1,7 @@
-"""What the gateway writes to standard error: one event a line, for people on a terminal and as JSON elsewhere.
+"""The log on standard error: one event a line, coloured text on a terminal and JSON elsewhere.
 
-Everyone uses :mod:`logging`, with ``extra=`` for what belongs to the event, and so our own lines and those of libraries
-come out alike. Image content and API keys never do.
+All code uses :mod:`logging`, with ``extra=`` for an event's fields, so the gateway's lines and those of libraries have
+one format. Image content and API keys are never logged.
 """
 
 import logging
@@ -18,7 +18,7 @@ _bound: ContextVar[dict[str, str] | None] = ContextVar("bound", default=None)
 
 @contextmanager
 def bound(**fields: str) -> Iterator[None]:
-    """Every line written within the block carries ``fields``."""
+    """Add ``fields`` to every line that is logged within the block."""
     token = _bound.set(fields)
     try:
         yield
@@ -28,7 +28,7 @@ def bound(**fields: str) -> Iterator[None]:
 
 def configure(settings: Settings) -> None:
     """Set up logging for the whole process."""
-    import structlog  # here: who only imports the application need not wait for it
+    import structlog  # here: importing the application does not need it
 
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
     rendering: list[Any] = (
@@ -52,11 +52,11 @@ def configure(settings: Settings) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=settings.log_level.upper(), force=True)
-    # Multipart that cannot be read is the caller's to know, and the caller is told.
+    # A client that sends broken multipart gets an error reply.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 
 def _add_bound(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    event.pop("color_message", None)  # uvicorn's own text once more, with escape codes
+    event.pop("color_message", None)  # uvicorn's message once more, with escape codes
     event.update(_bound.get() or {})
     return event

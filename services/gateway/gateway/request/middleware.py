@@ -1,4 +1,5 @@
-"""Around every request: an id, a trace, counters, a line in the log, safe headers, and an answer even to a bug."""
+"""Around every request and stream: its context, a trace, counters, a line in the log, safe headers, and a reply even to
+a bug."""
 
 import logging
 import re
@@ -9,25 +10,27 @@ from collections.abc import Callable
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.errors import GatewayError, error_response
+from gateway.access.control import Access, Client
+from gateway.errors import GatewayError
 from gateway.flow import tracing
+from gateway.metrics import Metrics
 from gateway.request import logs
+from gateway.request.context import REQUEST_ID, SESSION_ID, RequestContext
 from gateway.request.deps import AppState
+from gateway.request.error_replies import error_response
 
 _log = logging.getLogger(__name__)
 
-REQUEST_ID = "X-Request-Id"
+# An id is returned in a header and written to logs: no character in it may have a meaning there.
+_VALID_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
-# An id comes back in a header and goes into logs: nothing in it may mean something there.
-_SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-
-# Asked for every few seconds by machines; a line each would drown the rest.
+# Requested every few seconds by machines: their lines would drown the rest of the log.
 PROBES = frozenset({"/livez", "/readyz", "/metrics"})
 
-# Kubernetes and health checks ask by whatever address they know, and no page gains by what these say.
+# Kubernetes and health checks use whatever address they know, and a page learns nothing from these replies.
 _FOR_ANY_HOST = frozenset({"/livez", "/readyz"})
 
-# For whatever has no headers of its own; pages have (gateway.routes.pages).
+# For replies that set none of their own, as pages do (gateway.routes.pages).
 _SAFE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -36,52 +39,79 @@ _SAFE_HEADERS = {
 _ONE_YEAR_S = 365 * 24 * 3600
 
 
-def request_id_of(headers: Headers) -> str:
-    """The caller's own, where it is one, or a new one."""
-    sent_id = headers.get(REQUEST_ID, "")
-    return sent_id if _SANE_ID.fullmatch(sent_id) else uuid.uuid4().hex
-
-
 class RequestMiddleware:
     """Plain ASGI rather than BaseHTTPMiddleware, which copies bodies through a queue."""
 
-    def __init__(self, app: ASGIApp, check_host: Callable[[str], None] | None) -> None:
+    def __init__(self, app: ASGIApp, access: Access, check_host: Callable[[str], None] | None) -> None:
         self._app = app
+        self._access = access
         self._check_host = check_host
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass HTTP requests on; streams have the same in gateway.routes.stream."""
-        if scope["type"] != "http":
+        """Pass on a request or a stream, with its context stored in ``scope``."""
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        request_id = request_id_of(headers)
-        exchange = _Exchange(scope, receive, send, request_id)
+        sent_id = headers.get(REQUEST_ID, "")
+        request_id = sent_id if _VALID_ID.fullmatch(sent_id) else uuid.uuid4().hex
+        client = Client(self._access, scope["client"][0] if scope.get("client") else None)
+        context = RequestContext(request_id, headers.get(SESSION_ID), client)
+        context.store_in(scope)
+        serve = self._serve_http if scope["type"] == "http" else self._serve_websocket
         with tracing.joined(headers) as trace_id, logs.bound(request_id=request_id, trace_id=trace_id):
-            try:
-                if self._check_host and scope["path"] not in _FOR_ANY_HOST:
-                    self._check_host(headers.get("host", ""))
-                await self._app(scope, exchange.receive, exchange.send)
-            except GatewayError as error:
-                await error_response(error, scope)(scope, receive, exchange.send)
-            except Exception:
-                _log.exception("failed", extra={"method": scope["method"], "path": scope["path"]})
-                if exchange.status:
-                    raise  # half a reply is out; only closing the connection tells the caller
-                fault = GatewayError(f"an error of the gateway's own; its log has it under request id {request_id}")
-                await error_response(fault, scope)(scope, receive, exchange.send)
-            finally:
-                exchange.record()
+            await serve(scope, receive, send, headers, context)
+
+    async def _serve_http(
+        self, scope: Scope, receive: Receive, send: Send, headers: Headers, context: RequestContext
+    ) -> None:
+        exchange = _Exchange(scope, receive, send, headers, context)
+        try:
+            if self._check_host and scope["path"] not in _FOR_ANY_HOST:
+                self._check_host(headers.get("host", ""))
+            await self._app(scope, exchange.receive, exchange.send)
+        except GatewayError as error:
+            await exchange.reply_error(error)
+        except Exception:
+            _log.exception("failed", extra={"method": scope["method"], "path": scope["path"]})
+            if exchange.status:
+                raise  # half a reply is sent; only closing the connection shows the client that it is broken
+            await exchange.reply_error(
+                GatewayError(f"internal error of the gateway; its log has it under request id {context.request_id}")
+            )
+        finally:
+            exchange.record()
+
+    async def _serve_websocket(
+        self, scope: Scope, receive: Receive, send: Send, headers: Headers, context: RequestContext
+    ) -> None:
+        """A stream has its own line in the log and its own counters (gateway.routes.stream)."""
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] in ("websocket.accept", "websocket.http.response.start"):
+                MutableHeaders(scope=message)[REQUEST_ID] = context.request_id
+            await send(message)
+
+        try:
+            if self._check_host:
+                self._check_host(headers.get("host", ""))
+            await self._app(scope, receive, send_with_id)
+        except GatewayError as error:
+            context.error_code = error.code
+            await error_response(error)(scope, receive, send_with_id)
+        if context.error_code:
+            _metrics(scope).errors.labels(context.error_code).inc()
 
 
 class _Exchange:
-    """One request and its reply, watched as they pass."""
+    """One HTTP request and its reply, observed as their messages pass."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, headers: Headers, context: RequestContext) -> None:
         self._scope = scope
         self._receive = receive
         self._send = send
-        self._request_id = request_id
+        self._headers = headers
+        self._context = context
         self._started_at = time.perf_counter()
         self._bytes_in = self._bytes_out = 0
         self._answered_by: dict[str, str] = {}
@@ -95,23 +125,24 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            self._dress(MutableHeaders(scope=message))
+            self._add_headers(MutableHeaders(scope=message))
         self._bytes_out += len(message.get("body", b""))
         await self._send(message)
 
+    async def reply_error(self, error: GatewayError) -> None:
+        self._context.error_code = error.code
+        await error_response(error)(self._scope, self._receive, self.send)
+
     def record(self) -> None:
         """Count the request and write its line."""
-        state: AppState = self._scope["state"]["gateway"]
+        metrics, context = _metrics(self._scope), self._context
         method = self._scope["method"]
         route = getattr(self._scope.get("route"), "path", "other")
         seconds = time.perf_counter() - self._started_at
-        state.metrics.requests.labels(method, route, self.status).inc()
-        state.metrics.request_seconds.labels(route).observe(seconds)
-        # Set by gateway.errors and gateway.access.control.
-        code, caller = self._scope["state"].get("error_code"), self._scope["state"].get("caller")
-        if code:
-            state.metrics.errors.labels(code).inc()
-        client = self._scope.get("client")
+        metrics.requests.labels(method, route, self.status).inc()
+        metrics.request_seconds.labels(route).observe(seconds)
+        if context.error_code:
+            metrics.errors.labels(context.error_code).inc()
         line = {
             "method": method,
             "route": route,
@@ -119,22 +150,27 @@ class _Exchange:
             "ms": round(1000 * seconds, 2),
             "bytes_in": self._bytes_in,
             "bytes_out": self._bytes_out,
-            "client": client[0] if client else None,
-            "caller": caller,
-            "error": code,
+            "client": context.client.host,
+            "caller": context.client.name,
+            "error": context.error_code,
             **self._answered_by,
         }
-        # An attribute of a log record may not be set anew, hence no "name" or "message" among these.
+        # logging refuses `extra` with the names of a record's own attributes, hence no "name" or "message" here.
         level = logging.DEBUG if route in PROBES else logging.INFO
         _log.log(level, "request", extra={name: value for name, value in line.items() if value is not None})
 
-    def _dress(self, headers: MutableHeaders) -> None:
-        headers[REQUEST_ID] = self._request_id
+    def _add_headers(self, headers: MutableHeaders) -> None:
+        headers[REQUEST_ID] = self._context.request_id
         for name, value in _SAFE_HEADERS.items():
             headers.setdefault(name, value)
-        # Not for localhost: a browser would hold everything else that is developed there to HTTPS as well.
-        if self._scope["scheme"] == "https" and not Headers(scope=self._scope).get("host", "").startswith("localhost"):
+        # Not for localhost: the browser would require HTTPS of everything else that is developed there.
+        if self._scope["scheme"] == "https" and not self._headers.get("host", "").startswith("localhost"):
             headers["Strict-Transport-Security"] = f"max-age={_ONE_YEAR_S}"
         for field, header in (("model", "X-Model-Name"), ("version", "X-Model-Version")):
             if header in headers:
                 self._answered_by[field] = headers[header]
+
+
+def _metrics(scope: Scope) -> Metrics:
+    state: AppState = scope["state"]["gateway"]
+    return state.metrics

@@ -1,7 +1,7 @@
-"""The images in a request: the raw body, or multipart fields. Never holds more than the limit."""
+"""The images in a request: the raw body, or multipart fields. Never more than the limit in memory."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -19,13 +19,13 @@ FIELD = "image"
 # Boundaries and part headers around an image.
 _MULTIPART_OVERHEAD_BYTES = 16 * 1024
 
-# Python's other codecs turn names into what no reply can hold, or fail on them, or take their time (idna).
+# Python's other codecs produce names that no reply can contain, fail, or are slow (idna).
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 
 
 @dataclass(frozen=True)
 class Upload:
-    """One file of a multipart body; ``filename`` is as the sender says, and not to be trusted."""
+    """One file of a multipart body; ``filename`` is as sent, and not to be trusted."""
 
     filename: str
     data: bytes
@@ -35,50 +35,54 @@ async def read_image(request: Request, settings: Settings, place: Place) -> byte
     """The image's bytes as sent.
 
     Raises:
-        BadRequest: no image in it, or broken multipart.
-        ImageTooLarge: more than ``max_image_bytes``, announced or sent; nothing beyond it is kept.
-        BodyTimeout: not all there after ``body_timeout_ms``.
-        Overloaded: ``place`` cannot hold so much as well.
+        BadRequest: it holds no image, or is broken multipart.
+        ImageTooLarge: more than ``max_image_bytes``, announced or sent; nothing beyond that is kept.
+        BodyTimeout: it had not arrived after ``body_timeout_ms``.
+        Overloaded: all requests together would hold too much.
     """
     max_bytes = settings.max_image_bytes
     async with _in_time(settings.body_timeout_ms):
         if _is_multipart(request):
             (upload,) = await _files(
-                request, place, 1, max_bytes + _MULTIPART_OVERHEAD_BYTES, too_many_bytes(max_bytes)
+                request, place, 1, max_bytes + _MULTIPART_OVERHEAD_BYTES, lambda: _too_many_bytes(max_bytes)
             )
             data = upload.data
         else:
-            data = b"".join([chunk async for chunk in _limited(request, place, max_bytes, too_many_bytes(max_bytes))])
+            chunks = _limited(request, place, max_bytes, lambda: _too_many_bytes(max_bytes))
+            data = b"".join([chunk async for chunk in chunks])
     check_bytes(data, max_bytes)
     return data
 
 
 async def read_images(request: Request, settings: Settings, place: Place) -> list[Upload]:
-    """The files of a batch; whether each holds an image, and not too large a one, is not looked at.
+    """The files of a batch; whether each is an image, and not too large, is checked later.
 
     Raises:
-        BadRequest: no multipart, broken, with other fields, or more than ``max_batch_images``.
-        ImageTooLarge: more than ``max_batch_bytes`` together; nothing beyond it is kept.
-        BodyTimeout: not all there after ``body_timeout_ms`` for each time ``max_image_bytes`` that may come.
-        Overloaded: ``place`` cannot hold so much as well.
+        BadRequest: not multipart, broken, with other fields, or more than ``max_batch_images``.
+        ImageTooLarge: more than ``max_batch_bytes`` together; nothing beyond that is kept.
+        BodyTimeout: it had not arrived after ``body_timeout_ms`` per ``max_image_bytes`` that it may hold.
+        Overloaded: all requests together would hold too much.
     """
     if not _is_multipart(request):
         raise BadRequest(
             f"the body is not multipart/form-data; send a file field {FIELD!r} for each image, with curl: "
             f"-F {FIELD}=@one.jpg -F {FIELD}=@two.png"
         )
-    # What all requests together may hold, a batch that waits for others to go would wait for in vain.
+    # A batch larger than all requests together may hold could never be admitted.
     images, max_bytes = settings.max_batch_images, min(settings.max_batch_bytes, settings.max_held_bytes)
-    too_large = ImageTooLarge(
-        f"the images have more than {max_bytes} bytes together, the most accepted; send fewer at once",
-        max_batch_bytes=max_bytes,
-    )
+
+    def too_large() -> ImageTooLarge:
+        return ImageTooLarge(
+            f"the images have more than {max_bytes} bytes together, the maximum; send fewer at once",
+            max_batch_bytes=max_bytes,
+        )
+
     async with _in_time(settings.body_timeout_ms * -(-max_bytes // settings.max_image_bytes)):
         return await _files(request, place, images, max_bytes + images * _MULTIPART_OVERHEAD_BYTES, too_large)
 
 
 def check_bytes(data: bytes, max_bytes: int) -> None:
-    """Refuse a file that cannot be an image to segment, whatever is in it.
+    """Refuse an empty or too large file.
 
     Raises:
         BadRequest: it is empty.
@@ -90,13 +94,12 @@ def check_bytes(data: bytes, max_bytes: int) -> None:
             f"field {FIELD!r} (curl -F {FIELD}=@photo.jpg)"
         )
     if len(data) > max_bytes:
-        raise too_many_bytes(max_bytes)
+        raise _too_many_bytes(max_bytes)
 
 
-def too_many_bytes(max_bytes: int) -> ImageTooLarge:
-    """The error for an image of more than ``max_bytes``."""
+def _too_many_bytes(max_bytes: int) -> ImageTooLarge:
     return ImageTooLarge(
-        f"the image has more than {max_bytes} bytes, the most accepted; compress it or scale it down",
+        f"the image has more than {max_bytes} bytes, the maximum; compress it or scale it down",
         max_image_bytes=max_bytes,
     )
 
@@ -118,35 +121,35 @@ async def _in_time(milliseconds: int) -> AsyncIterator[None]:
 
 
 async def _limited(
-    request: Request, place: Place, max_bytes: int, too_large: ImageTooLarge
+    request: Request, place: Place, max_bytes: int, too_large: Callable[[], ImageTooLarge]
 ) -> AsyncGenerator[bytes, None]:
-    """The body as it comes, until it is more than allowed."""
+    """The body's chunks as they arrive; raises ``too_large()`` before keeping more than ``max_bytes``."""
     announced = request.headers.get("content-length", "0")
     if announced.isdigit():
         if int(announced) > max_bytes:
-            raise too_large
+            raise too_large()
         place.hold(int(announced))
     received = 0
     async for chunk in request.stream():
         received += len(chunk)
         if received > max_bytes:
-            raise too_large
+            raise too_large()
         place.hold(received)
         yield chunk
 
 
 async def _files(
-    request: Request, place: Place, max_files: int, max_bytes: int, too_large: ImageTooLarge
+    request: Request, place: Place, max_files: int, max_bytes: int, too_large: Callable[[], ImageTooLarge]
 ) -> list[Upload]:
-    """The fields ``image`` of a multipart body, in order; there is at least one and nothing else."""
+    """The fields ``image`` of a multipart body, in order: at least one, and no other field."""
     _, options = parse_options_header(request.headers.get("content-type"))
     charset = options.get(b"charset", b"utf-8").decode("latin-1")
     if charset.lower() not in _CHARSETS:
-        raise BadRequest(f"the multipart body's names are in {charset[:40]!r}, which is not understood; send UTF-8")
+        raise BadRequest(f"the multipart body's names are in {charset[:40]!r}, which is not supported; send UTF-8")
     parser = MultiPartParser(
         request.headers, _limited(request, place, max_bytes, too_large), max_files=max_files, max_fields=8
     )
-    # Kept in memory, which is bounded anyway, rather than spooled to a disk that may be read-only.
+    # Kept in memory, which is bounded here, rather than spooled to a disk that may be read-only.
     parser.spool_max_size = max_bytes
     try:
         form = await parser.parse()
@@ -160,13 +163,13 @@ async def _files(
         fields = f"one file field {FIELD!r}, or several to /segment/batch" if max_files == 1 else f"fields {FIELD!r}"
         raise BadRequest(f"the multipart body cannot be read: {error.message}; send {fields}") from None
     finally:
-        # The form has only those that came to their end.
+        # The form lacks the files that did not arrive completely.
         for file in parser._files_to_close_on_error:
             file.close()
 
 
 def _check_fields(form: FormData) -> None:
-    """Refuse what would be left unread.
+    """Refuse fields that would be ignored.
 
     Raises:
         BadRequest: names the field, and where its content belongs.

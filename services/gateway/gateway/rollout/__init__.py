@@ -1,1 +1,1 @@
-"""Which model answers: the catalog, targets, the canary, the shadow and how far its masks agree."""
+"""Which model answers: the catalog, the router with its canary, the shadow and how far its masks agree."""

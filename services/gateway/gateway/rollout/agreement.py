@@ -1,6 +1,6 @@
 """How far two models' masks agree: an alarm that needs no labels.
 
-Classes are matched by name, so that two models may number them differently. Pixels that either ignores do not count.
+Classes are matched by name, so two models may number them differently. Pixels that either model ignores do not count.
 """
 
 from collections import OrderedDict, deque
@@ -15,10 +15,10 @@ from gateway.imaging.masks import Mask
 from gateway.imaging.masks import resize as resize_mask
 from gateway.serving_client.replies import Prediction, ServedModel
 
-# Images that the recent figures are over: at one a second, the last eight minutes.
+# The images of the window: at one a second, the last eight minutes.
 WINDOW_IMAGES = 500
-# Pairs of versions that are remembered; older ones have been replaced.
-_MOST_PAIRS = 8
+# Pairs of versions remembered; older versions have been replaced.
+_MAX_PAIRS = 8
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Overlap:
 
     @property
     def pixel_agreement(self) -> float | None:
-        """Share of pixels with the same class in both masks, 0 to 1; None of no pixels."""
+        """Fraction of pixels with the same class in both masks, 0 to 1; None if there are no pixels."""
         return self.agreeing / self.pixels if self.pixels else None
 
     @property
@@ -45,18 +45,18 @@ class Overlap:
 
     @property
     def miou(self) -> float | None:
-        """Mean over the classes that are in either mask; None where there are none."""
+        """Mean over the classes that are in either mask; None if no class is."""
         found = [iou for iou in self.per_class_iou.values() if iou is not None]
         return sum(found) / len(found) if found else None
 
 
 def overlap(first: Prediction, second: Prediction) -> Overlap:
-    """Hold one prediction against another of the same photo, at the first one's size."""
+    """Compare two predictions for the same photo, at the size of the first."""
     names = tuple(dict.fromkeys(c.name for p in (first, second) for c in p.served.card.classes))
     size = len(names)
     second_mask = resize_mask(second.mask, *first.mask.shape)
     rows, columns = _ranked(first.mask, first.served.card, names), _ranked(second_mask, second.served.card, names)
-    # The last row and column take what is ignored.
+    # The last row and column are the ignored pixels.
     joint = np.bincount(rows.ravel() * (size + 1) + columns.ravel(), minlength=(size + 1) ** 2)
     confusion = joint.reshape(size + 1, size + 1)[:size, :size].astype(np.int64)
     intersection = confusion.diagonal().copy()
@@ -71,7 +71,7 @@ def overlap(first: Prediction, second: Prediction) -> Overlap:
 
 
 def summed(overlaps: Sequence[Overlap]) -> Overlap:
-    """Of several images by the same two models; at least one."""
+    """The sum over at least one image of the same two models."""
     return Overlap(
         names=overlaps[0].names,
         images=sum(o.images for o in overlaps),
@@ -84,7 +84,7 @@ def summed(overlaps: Sequence[Overlap]) -> Overlap:
 
 @dataclass
 class Comparison:
-    """Two versions and how far they have agreed, since the gateway's start and lately."""
+    """Two versions and their agreement, since the gateway's start and over the window."""
 
     first: ServedModel
     second: ServedModel
@@ -98,7 +98,7 @@ class Comparison:
 
 
 class Agreements:
-    """Every pair of versions that have met lately, the latest last."""
+    """The pairs of versions compared most recently, the latest last."""
 
     def __init__(self) -> None:
         self._pairs: OrderedDict[tuple[str, int, str, int], Comparison] = OrderedDict()
@@ -107,19 +107,19 @@ class Agreements:
         """Count one image."""
         key = (first.name, first.version, second.name, second.version)
         found = self._pairs.get(key)
-        # A version's classes change only where another repository stands behind the same name and number.
+        # A version's classes change only if another repository is mounted with the same name and number.
         if found is None or found.total.names != one.names:
             found = self._pairs[key] = Comparison(first, second, one)
         else:
             found.total = summed([found.total, one])
         found.recent.append(one)
         self._pairs.move_to_end(key)
-        while len(self._pairs) > _MOST_PAIRS:
+        while len(self._pairs) > _MAX_PAIRS:
             self._pairs.popitem(last=False)
         return found
 
     def of(self, model: str) -> list[Comparison]:
-        """Those in which ``model`` answered the caller, the latest first."""
+        """The pairs in which ``model`` answered the client, the latest first."""
         return [pair for pair in reversed(self._pairs.values()) if pair.first.name == model]
 
     def __iter__(self) -> Iterator[Comparison]:
@@ -128,7 +128,7 @@ class Agreements:
 
 
 def _ranked(mask: Mask, card: contract.ModelCard, names: tuple[str, ...]) -> NDArray[np.intp]:
-    """Each pixel's class as its place in ``names``; ``len(names)`` where it is ignored."""
+    """Each pixel's class as its index in ``names``; ``len(names)`` where it is ignored."""
     table = np.full(256, len(names), np.intp)
     for c in card.classes:
         table[c.id] = names.index(c.name)

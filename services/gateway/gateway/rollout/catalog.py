@@ -1,4 +1,4 @@
-"""Which models there are. TensorFlow Serving cannot list them, so the settings say, or the file serving polls."""
+"""Which models there are: from the settings, or from the file that serving polls; TensorFlow Serving lists none."""
 
 import logging
 from pathlib import Path
@@ -9,7 +9,7 @@ from gateway.settings import Settings
 
 _log = logging.getLogger(__name__)
 
-_HOW_TO_MAKE_ONE = "`make demo` trains and publishes one in a few minutes"
+_HOW_TO_GET_ONE = "`make demo` trains and publishes one in a few minutes"
 
 
 class Catalog:
@@ -22,13 +22,13 @@ class Catalog:
         self._read_at: int | None = None
 
     def names(self) -> tuple[str, ...]:
-        """The models' names; models.config is read again when it has changed."""
+        """The models' names; models.config is read again after it changes."""
         if self._config is not None:
             self._refresh(in_force(self._config))
         return self._names
 
     def default(self) -> str:
-        """The model that answers when none is asked for.
+        """The model of requests that name none.
 
         Raises:
             NoModel: there is none at all.
@@ -37,21 +37,21 @@ class Catalog:
         return self.resolve(None)
 
     def is_default(self, name: str) -> bool:
-        """Whether ``name`` is the model that answers when none is asked for; False where that one is missing."""
+        """Whether ``name`` is the model of requests that name none; False if that model is missing."""
         names = self.names()
         return name in names and name == (self._default or names[0])
 
     def resolve(self, name: str | None) -> str:
-        """``name`` if there is such a model; the default model for None.
+        """``name`` if it is a model; the default model for None.
 
         Raises:
             NoModel: there is none at all.
-            UnknownModel: there are others.
+            UnknownModel: there are only others.
         """
         names = self.names()
         if not names:
             where = f"{self._config} lists none" if self._config else "GATEWAY_MODELS names none"
-            raise NoModel(f"no model yet: {where}; {_HOW_TO_MAKE_ONE}")
+            raise NoModel(f"no model yet: {where}; {_HOW_TO_GET_ONE}")
         wanted = name or self._default or names[0]
         if wanted not in names:
             raise UnknownModel(
@@ -60,7 +60,7 @@ class Catalog:
         return wanted
 
     def labels(self, name: str) -> dict[int, list[str]]:
-        """The labels of ``name``'s versions, by version; only models.config tells them."""
+        """The labels of ``name``'s versions, by version; empty without models.config, which alone lists them."""
         found: dict[int, list[str]] = {}
         if self._config is not None:
             try:
@@ -83,5 +83,5 @@ class Catalog:
         try:
             self._names = tuple(model_names(config))
         except ModelsConfigError as error:
-            # Serving, too, goes on with what it had.
-            _log.warning("keeping the models known so far: %s", error)
+            # Serving keeps its models, too.
+            _log.warning("the models of before are kept: %s", error)

@@ -1,8 +1,9 @@
-"""GATEWAY_SHADOW: some images also go to another version, and its masks are held against those that were answered."""
+"""GATEWAY_SHADOW: a fraction of the images also goes to another version, whose masks are compared with the answers."""
 
 import asyncio
 import logging
 import random
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -14,7 +15,6 @@ from gateway.flow.codecs import CodecPool
 from gateway.flow.deadline import Deadline
 from gateway.imaging import images
 from gateway.imaging.images import Image
-from gateway.metrics import Metrics
 from gateway.rollout.agreement import Agreements, overlap
 from gateway.rollout.catalog import Catalog
 from gateway.serving_client.client import ServingClient
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class Outcomes:
-    """What became of the images that were to be compared; ``last_error`` says why the last failed."""
+    """What became of the images chosen for comparison; ``last_error`` is the reason of the last failure."""
 
     compared: int = 0
     dropped: int = 0
@@ -34,49 +34,53 @@ class Outcomes:
 
 
 class Shadow:
-    """Never in a caller's way: one image at a time, only while a slot is free, and after the caller has the reply.
+    """Delays no request: compares one image at a time, only while a slot is free, and after the reply is made.
 
     Closed by :meth:`close`.
+
+    Args:
+        split: the shadow, and the fraction of images it gets; None: no shadow.
+        count_outcome: called with ``compared``, ``dropped`` or ``failed`` for each image chosen.
     """
 
     def __init__(
         self,
-        share: TrafficSplit | None,
+        split: TrafficSplit | None,
         catalog: Catalog,
         serving: ServingClient,
         codecs: CodecPool,
         admission: Admission,
-        metrics: Metrics,
+        count_outcome: Callable[[str], None],
         deadline_ms: int,
     ) -> None:
-        self.share = share
+        self.split = split
         self.agreements = Agreements()
         self.outcomes = Outcomes()
         self._catalog = catalog
         self._serving = serving
         self._codecs = codecs
         self._admission = admission
-        self._metrics = metrics
+        self._count_outcome = count_outcome
         self._deadline_ms = deadline_ms
         self._task: asyncio.Task[None] | None = None
 
-    def offer(self, photo: Image, asked: Target, answer: Prediction) -> None:
-        """Compare this answer with the shadow's, if it falls into the share and there is time.
+    def offer(self, photo: Image, target: Target, answer: Prediction) -> None:
+        """Compare this answer with the shadow's, if the image is chosen and a slot is free.
 
-        Only what the default model answered, with no version pinned, is looked at.
+        Only answers of the default model to requests that pinned no version are chosen.
         """
-        if self.share is None or asked.is_pinned or not self._catalog.is_default(asked.model):
+        if self.split is None or target.is_pinned or not self._catalog.is_default(target.model):
             return
-        if random.random() >= self.share.fraction:  # noqa: S311
+        if random.random() >= self.split.fraction:  # noqa: S311
             return
         if (self._task is not None and not self._task.done()) or not self._admission.is_idle:
             self.outcomes.dropped += 1
-            self._metrics.shadowed("dropped")
+            self._count_outcome("dropped")
             return
-        self._task = asyncio.create_task(self._compare(self.share.target, photo, answer))
+        self._task = asyncio.create_task(self._compare(self.split.target, photo, answer))
 
     async def close(self) -> None:
-        """Give up on what is under way."""
+        """Cancel a comparison that is running."""
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
@@ -97,11 +101,11 @@ class Shadow:
         else:
             self.agreements.add(answer.served, other.served, one)
             self.outcomes.compared += 1
-            self._metrics.shadowed("compared")
+            self._count_outcome("compared")
 
     def _fail(self, reason: str) -> None:
-        if reason != self.outcomes.last_error:  # once for each reason, not once for each image
-            _log.warning("the shadow %s failed: %s", self.share and self.share.target, reason)
+        if reason != self.outcomes.last_error:  # logged once per reason, not once per image
+            _log.warning("the shadow %s failed: %s", self.split and self.split.target, reason)
         self.outcomes.last_error = reason
         self.outcomes.failed += 1
-        self._metrics.shadowed("failed")
+        self._count_outcome("failed")

@@ -1,4 +1,4 @@
-"""``GET /models/{model}/agreement``: how far the shadow's masks agree with those that were answered."""
+"""``GET /models/{model}/agreement``: how far the shadow's masks agree with the answers."""
 
 from typing import Annotated
 
@@ -14,13 +14,15 @@ from gateway.rollout.shadow import Outcomes
 router = APIRouter(tags=["models"], dependencies=[Depends(only_query())])
 
 
-class AgreementFigures(BaseModel):
-    """Over a number of images. Nothing here says which of the two models is right."""
+class AgreementMetrics(BaseModel):
+    """Over a number of images. None of it shows which of the two models is right."""
 
     images: Annotated[int, Field(examples=[500])]
     pixel_agreement: Annotated[
         float | None,
-        Field(description="Share of pixels with the same class, 0 to 1; null of no pixels.", examples=[0.993]),
+        Field(
+            description="Fraction of pixels with the same class, 0 to 1; null if there are no pixels.", examples=[0.993]
+        ),
     ]
     miou: Annotated[
         float | None,
@@ -34,28 +36,30 @@ class AgreementFigures(BaseModel):
 
 
 class AgreementOfVersions(BaseModel):
-    """Two versions that have answered the same images."""
+    """Two versions that segmented the same images."""
 
-    version: Annotated[int, Field(description="Of this model: the callers' answers.", examples=[3])]
+    version: Annotated[int, Field(description="Of this model: the one that answered.", examples=[3])]
     shadow_model: Annotated[str, Field(examples=["road"])]
     shadow_version: Annotated[int, Field(examples=[4])]
-    total: Annotated[AgreementFigures, Field(description="Since the gateway started.")]
-    window: Annotated[AgreementFigures, Field(description=f"The last {agreement.WINDOW_IMAGES} images.")]
+    total: Annotated[AgreementMetrics, Field(description="Since the gateway started.")]
+    window: Annotated[AgreementMetrics, Field(description=f"The last {agreement.WINDOW_IMAGES} images.")]
 
 
 class AgreementReply(BaseModel):
-    """What GATEWAY_SHADOW has found out, the latest pair of versions first."""
+    """What GATEWAY_SHADOW has measured, the latest pair of versions first."""
 
     model: Annotated[str, Field(examples=["road"])]
     shadow: Annotated[
         str | None,
-        Field(description="As GATEWAY_SHADOW names it; null when this model has none.", examples=["road:4"]),
+        Field(description="As in GATEWAY_SHADOW; null if this model has no shadow.", examples=["road:4"]),
     ]
-    share: Annotated[float | None, Field(description="Of the model's images, 0 to 1.", examples=[0.1])]
-    compared: Annotated[int, Field(description="Images answered by both.", examples=[1200])]
-    dropped: Annotated[int, Field(description="Left out, for there was no slot to spare.", examples=[14])]
-    failed: Annotated[int, Field(description="The shadow gave no answer.", examples=[0])]
-    last_error: Annotated[str | None, Field(description="Why the last failed one did.", examples=[None])]
+    share: Annotated[
+        float | None, Field(description="Fraction of the model's images that are compared, 0 to 1.", examples=[0.1])
+    ]
+    compared: Annotated[int, Field(description="Images segmented by both.", examples=[1200])]
+    dropped: Annotated[int, Field(description="Not compared because no slot was free.", examples=[14])]
+    failed: Annotated[int, Field(description="The shadow gave no mask.", examples=[0])]
+    last_error: Annotated[str | None, Field(description="Reason of the last failure.", examples=[None])]
     comparisons: list[AgreementOfVersions]
 
 
@@ -67,12 +71,12 @@ async def get_agreement(model: str, state: State) -> AgreementReply:
     """Mask agreement between this model and its shadow on live traffic: an alarm that needs no labels."""
     name = state.catalog.resolve(model)
     shadow = state.shadow
-    share = shadow.share if state.catalog.is_default(name) else None
-    outcomes = shadow.outcomes if share else Outcomes()
+    split = shadow.split if state.catalog.is_default(name) else None
+    outcomes = shadow.outcomes if split else Outcomes()
     return AgreementReply(
         model=name,
-        shadow=str(share.target) if share else None,
-        share=share.fraction if share else None,
+        shadow=str(split.target) if split else None,
+        share=split.fraction if split else None,
         compared=outcomes.compared,
         dropped=outcomes.dropped,
         failed=outcomes.failed,
@@ -82,15 +86,15 @@ async def get_agreement(model: str, state: State) -> AgreementReply:
                 version=pair.first.version,
                 shadow_model=pair.second.name,
                 shadow_version=pair.second.version,
-                total=_figures(pair.total),
-                window=_figures(pair.window),
+                total=_metrics(pair.total),
+                window=_metrics(pair.window),
             )
             for pair in shadow.agreements.of(name)
         ],
     )
 
 
-def _figures(of: agreement.Overlap) -> AgreementFigures:
-    return AgreementFigures(
+def _metrics(of: agreement.Overlap) -> AgreementMetrics:
+    return AgreementMetrics(
         images=of.images, pixel_agreement=of.pixel_agreement, miou=of.miou, per_class_iou=of.per_class_iou
     )

@@ -16,15 +16,16 @@ from gateway.api import reply_docs
 from gateway.api.error_docs import error_responses
 from gateway.api.parameters import SegmentParameters
 from gateway.api.schemas import BatchImage, BatchManifest, ErrorReply
-from gateway.api.targets import Target
 from gateway.flow.admission import Place
 from gateway.flow.deadline import Deadline
-from gateway.flow.disconnects import Caller
+from gateway.flow.disconnects import ClientConnection
 from gateway.flow.timings import Timings
+from gateway.request.context import RequestContext
 from gateway.request.deps import AppState, Parameters, State
 from gateway.request.uploads import FIELD, Upload, check_bytes, read_images
 from gateway.results import outputs
 from gateway.results.archive import EntryNames, ZipStream
+from gateway.rollout.router import Route
 
 router = APIRouter(tags=["segment"])
 
@@ -32,15 +33,15 @@ _log = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
 
-# The next image is decoded while one is inferred; more would take the places of other callers.
-_AT_ONCE = 2
+# The next image is decoded while one is inferred; more would take slots from other clients.
+_MAX_IN_WORK = 2
 
 _IMAGES = {"type": "array", "items": {"type": "string", "format": "binary"}, "minItems": 1}
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": f"Multipart with a field `{FIELD}` for each image. How many and how large together is limited "
-        "by GATEWAY_MAX_BATCH_IMAGES and GATEWAY_MAX_BATCH_BYTES.",
+        "description": f"Multipart with a field `{FIELD}` for each image. GATEWAY_MAX_BATCH_IMAGES limits how many, "
+        "GATEWAY_MAX_BATCH_BYTES how large together.",
         "content": {
             "multipart/form-data": {
                 "schema": {"type": "object", "required": [FIELD], "properties": {FIELD: _IMAGES}},
@@ -53,7 +54,7 @@ _BODY: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class _Result:
-    """What became of one image."""
+    """The outcome of one image."""
 
     status: int
     body: bytes
@@ -63,7 +64,7 @@ class _Result:
 
 
 async def _place(state: State) -> AsyncIterator[Place]:
-    """A place among the requests let in, held until the last byte has been sent."""
+    """Admission of the request, held until the last byte has been sent."""
     with state.admission.enter() as place:
         yield place
 
@@ -74,8 +75,8 @@ async def _place(state: State) -> AsyncIterator[Place]:
     responses={
         200: {
             "description": "A zip with one entry for each image, in order and named after its file: `photo.png` holds "
-            "what `/segment` would have answered, `photo.error.json` why there is no answer. The last entry, "
-            f"`{MANIFEST}`, says which is which: `{json.dumps(reply_docs.MANIFEST)}`",
+            "what `/segment` would have answered, `photo.error.json` the error. The last entry, "
+            f"`{MANIFEST}`, lists the entries: `{json.dumps(reply_docs.MANIFEST)}`",
             "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
             "headers": {"X-Request-Id": {"description": "As for `/segment`.", "schema": {"type": "string"}}},
         },
@@ -105,42 +106,36 @@ async def segment_batch(
 ) -> StreamingResponse:
     """Segment several images with the same parameters.
 
-    What is wrong with one image is told in its entry and does not touch the others; each has the deadline of a
-    request of its own.
+    An image that fails has an error in its entry and does not affect the others; each has the deadline of a single
+    request.
     `curl -F image=@one.jpg -F image=@two.png http://localhost:8000/segment/batch -o masks.zip`
     """
-    target = Target(state.catalog.resolve(parameters.model), parameters.version, parameters.label)
-    canary = state.canary.choose(request, target, model_named=parameters.model is not None)
-    # What is wrong for all of them is the request's error, and told before they are sent.
-    served = await state.serving.describe(target, Deadline(state.settings.deadline_ms))
+    context = RequestContext.of(request.scope)
+    route = state.router.route(parameters, context.canary_identity)
+    # An error that all images share is the request's error, and is replied before they are uploaded.
+    served = await state.serving.describe(route.target, Deadline(state.settings.deadline_ms))
     outputs.check_classes(served.card, parameters)
     uploads = await read_images(request, state.settings, place)
-    if charge := getattr(request.state, "charge", None):  # as many requests of one image would have been
-        charge(len(uploads) - 1)
+    context.client.count_more_requests(len(uploads) - 1)  # the first has been counted
     return StreamingResponse(
-        _zip(uploads, target, canary, parameters, state, request),
+        _zip(uploads, route, parameters, state, request),
         media_type="application/zip",
         headers={"Content-Disposition": 'attachment; filename="segmentations.zip"'},
     )
 
 
 async def _zip(
-    uploads: list[Upload],
-    target: Target,
-    canary: Target | None,
-    parameters: SegmentParameters,
-    state: AppState,
-    request: Request,
+    uploads: list[Upload], route: Route, parameters: SegmentParameters, state: AppState, request: Request
 ) -> AsyncIterator[bytes]:
     archive, names, images = ZipStream(), EntryNames(MANIFEST), []
     waiting, working = deque(uploads), deque[tuple[str, asyncio.Task[_Result]]]()
-    uploads.clear()  # an image is kept until it is segmented, not until all are
-    async with Caller(request.receive) as caller:
+    uploads.clear()  # each image is freed once it is segmented, not once all are
+    async with ClientConnection(request.receive) as connection:
         try:
             while waiting or working:
-                while waiting and len(working) < _AT_ONCE:
+                while waiting and len(working) < _MAX_IN_WORK:
                     upload = waiting.popleft()
-                    task = asyncio.create_task(_segment(upload.data, target, canary, parameters, state, caller))
+                    task = asyncio.create_task(_segment(upload.data, route, parameters, state, connection))
                     working.append((upload.filename, task))
                     del upload
                 filename, task = working.popleft()
@@ -161,22 +156,17 @@ async def _zip(
 
 
 async def _segment(
-    data: bytes,
-    target: Target,
-    canary: Target | None,
-    parameters: SegmentParameters,
-    state: AppState,
-    caller: Caller,
+    data: bytes, route: Route, parameters: SegmentParameters, state: AppState, connection: ClientConnection
 ) -> _Result:
     try:
         check_bytes(data, state.settings.max_image_bytes)
         deadline = Deadline(state.settings.deadline_ms)
-        result = await state.segmenter.segment(data, target, parameters, deadline, Timings(), caller, canary)
+        result = await state.segmenter.segment(data, route, parameters, deadline, Timings(), connection)
     except errors.GatewayError as error:
         return _failure(error, state)
     except Exception:
         _log.exception("an image of a batch failed")
-        return _failure(errors.GatewayError("an error of the gateway's own; its log has it"), state)
+        return _failure(errors.GatewayError("internal error of the gateway; its log has it"), state)
     return _Result(200, result.encoded.body, parameters.extension, result.served.name, result.served.version)
 
 

@@ -1,6 +1,11 @@
-"""For whoever looks after the process: alive, ready. Open to everyone, for probes carry no keys."""
+"""For monitoring: whether the gateway is alive and ready, and its metrics.
 
-from fastapi import APIRouter, Depends
+/livez and /readyz are open to everyone, since probes carry no keys. /metrics needs a key where there are any: models
+and traffic are not public.
+"""
+
+from fastapi import APIRouter, Depends, Response
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from gateway import errors
 from gateway.api.error_docs import error_responses
@@ -9,15 +14,16 @@ from gateway.flow.deadline import Deadline
 from gateway.request.deps import State, only_query
 
 router = APIRouter(tags=["health"], dependencies=[Depends(only_query())])
+metrics_router = APIRouter(tags=["health"], dependencies=[Depends(only_query())])
 
-# Probes give up after a second or a few; the reason should reach them before.
+# Probes give up after a second or a few; the reason should reach them first.
 _PROBE_MS = 1000
 
 
 @router.head("/livez", include_in_schema=False)
 @router.get("/livez", responses=error_responses(errors.InvalidParameter))
 async def livez() -> Alive:
-    """The process answers; says nothing of serving."""
+    """The process answers, whatever the state of serving."""
     return Alive()
 
 
@@ -35,7 +41,7 @@ async def livez() -> Alive:
     ),
 )
 async def readyz(state: State) -> Ready:
-    """The default model is AVAILABLE in serving, and the gateway stays; otherwise 503 with the reason."""
+    """The default model is AVAILABLE in serving and the gateway not shutting down; otherwise 503 with the reason."""
     if state.admission.is_closing:
         raise errors.ShuttingDown(
             "the gateway is shutting down; it finishes what it has taken on, and new requests belong elsewhere"
@@ -45,6 +51,16 @@ async def readyz(state: State) -> Ready:
         deadline = Deadline(min(_PROBE_MS, state.settings.deadline_ms))
         versions = await state.serving.versions(model, deadline)
         version, _ = await state.serving.current(model, versions, deadline)
-    except errors.UnknownModel as error:  # an unready gateway, not a wrong address
+    except errors.UnknownModel as error:  # the gateway is unready; the probe's address is right
         raise errors.ModelUnavailable(error.message, **error.detail) from None
     return Ready(model=model, version=version)
+
+
+@metrics_router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+async def metrics(state: State) -> Response:
+    """Prometheus text format."""
+    return Response(state.metrics.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})

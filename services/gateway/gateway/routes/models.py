@@ -1,4 +1,4 @@
-"""Which models there are, and what each says about itself."""
+"""Which models there are, and the description of each."""
 
 import dataclasses
 
@@ -17,7 +17,7 @@ router = APIRouter(tags=["models"], dependencies=[Depends(only_query())])
 
 @router.get("/models", responses=error_responses(errors.InvalidParameter))
 async def list_models(state: State) -> ModelList:
-    """The models configured. An empty list means that none has been published yet."""
+    """The configured models; empty if none has been published yet."""
     try:
         default = state.catalog.default()
     except (errors.NoModel, errors.UnknownModel):

@@ -1,4 +1,4 @@
-"""The web page and the API reference: plain files, nothing from another host."""
+"""The web page and the API reference: static files, nothing from another host."""
 
 from pathlib import Path
 from typing import Any
@@ -9,11 +9,11 @@ from starlette.staticfiles import StaticFiles
 
 _STATIC = Path(__file__).parent.parent / "static"
 
-# Everything is ours alone, but for the video that the visitor dropped (blob:). Photos are drawn, never loaded.
+# Everything comes from the gateway, except a video that the user dropped (blob:). Photos are drawn, never loaded.
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; media-src 'self' blob:; object-src 'none'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'",
-    # The camera for the page itself; nothing else that a browser asks its user for.
+    # The page may use the camera, and nothing else that needs the user's permission.
     "Permissions-Policy": "camera=(self), microphone=(), geolocation=(), display-capture=()",
     "Cache-Control": "no-cache",
 }
@@ -22,7 +22,7 @@ router = APIRouter(include_in_schema=False)
 
 
 class _Assets(StaticFiles):
-    """Scripts and styles, asked for anew each time (304 when unchanged): never older than the page around them."""
+    """Scripts and styles, revalidated every time (304 if unchanged), so that they always fit the page."""
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         response = super().file_response(*args, **kwargs)
@@ -41,5 +41,5 @@ async def page() -> FileResponse:
 
 @router.api_route("/docs", methods=["GET", "HEAD"])
 async def docs() -> FileResponse:
-    """The API reference, drawn from /openapi.json by a script of ours: the usual ones come from a CDN."""
+    """The API reference, rendered from /openapi.json by our own script: the usual ones come from a CDN."""
     return FileResponse(_STATIC / "docs.html", headers=_HEADERS)

@@ -1,4 +1,4 @@
-"""``POST /segment``: an image in, a mask, colours, an overlay or JSON out."""
+"""``POST /segment``: an image in; a mask, colours, an overlay or JSON out."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from gateway.api.error_docs import error_responses
 from gateway.api.forms import reply_content
 from gateway.api.reply_docs import BINARY
 from gateway.api.schemas import Segmentation
-from gateway.api.targets import Target
 from gateway.flow.deadline import Deadline
-from gateway.flow.disconnects import Caller
+from gateway.flow.disconnects import ClientConnection
 from gateway.flow.timings import Timings
+from gateway.request.context import RequestContext
 from gateway.request.deps import Parameters, State
 from gateway.request.uploads import FIELD, read_image
 
@@ -22,8 +22,8 @@ _FORM = {"schema": {"type": "object", "required": [FIELD], "properties": {FIELD:
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "The image itself, or multipart with it as one field. Its first bytes say what it is, whatever "
-        "the header. EXIF orientation is applied; alpha is dropped; of an animation the first frame counts.",
+        "description": "The image itself, or multipart with it as one field. Its first bytes decide the format, not "
+        "the header. EXIF orientation is applied; alpha is dropped; of an animation, the first frame is used.",
         "content": {"image/jpeg": BINARY, "image/png": BINARY, "image/webp": BINARY, "multipart/form-data": _FORM},
     }
 }
@@ -35,7 +35,7 @@ _REPLY: dict[int | str, dict[str, Any]] = {
         "headers": {
             "X-Model-Name": {"description": "The model that answered.", "schema": {"type": "string"}},
             "X-Model-Version": {"description": "The version that answered.", "schema": {"type": "integer"}},
-            "X-Request-Id": {"description": "Yours if you sent one, else a new one.", "schema": {"type": "string"}},
+            "X-Request-Id": {"description": "The one you sent, else a new one.", "schema": {"type": "string"}},
             "Server-Timing": {
                 "description": "Milliseconds: `decode;dur=2.1, queue;dur=0.0, infer;dur=31.5, encode;dur=1.2`.",
                 "schema": {"type": "string"},
@@ -73,18 +73,17 @@ _REPLY: dict[int | str, dict[str, Any]] = {
 async def segment(request: Request, parameters: Parameters, state: State) -> Response:
     """Segment one image.
 
-    By default the answer is an indexed PNG of the image's own size whose pixel value is the class id. The image is a
-    form's file, `curl -F image=@photo.jpg http://localhost:8000/segment -o mask.png`, or the body itself, which is
-    quicker: `curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg' http://localhost:8000/segment -o mask.png`.
+    By default the answer is an indexed PNG of the image's own size whose pixel value is the class id. Send the image
+    as a multipart file, `curl -F image=@photo.jpg http://localhost:8000/segment -o mask.png`, or as the body, which is
+    faster: `curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg' http://localhost:8000/segment -o mask.png`.
     """
-    target = Target(state.catalog.resolve(parameters.model), parameters.version, parameters.label)
-    canary = state.canary.choose(request, target, model_named=parameters.model is not None)
+    route = state.router.route(parameters, RequestContext.of(request.scope).canary_identity)
     with state.admission.enter() as place:
         data = await read_image(request, state.settings, place)
         timings = Timings()
         deadline = Deadline(state.settings.deadline_ms)
-        async with Caller(request.receive) as caller:
-            result = await state.segmenter.segment(data, target, parameters, deadline, timings, caller, canary)
+        async with ClientConnection(request.receive) as connection:
+            result = await state.segmenter.segment(data, route, parameters, deadline, timings, connection)
     return Response(
         result.encoded.body,
         media_type=result.encoded.media_type,

@@ -30,7 +30,7 @@ class DefaultLabel:
         self._label = label
         self._retry_at: dict[str, float] = {}
 
-    async def apply(self, target: Target, call: Callable[[Target], Awaitable[Result]]) -> Result:
+    def apply(self, target: Target, call: Callable[[Target], Awaitable[Result]]) -> Awaitable[Result]:
         """The result of ``call`` for ``target``, with the default label where it names no version.
 
         Raises:
@@ -38,11 +38,14 @@ class DefaultLabel:
             what ``call`` raises, except UnknownLabel for the default label.
         """
         if self._label is None or target.is_pinned or time.monotonic() < self._retry_at.get(target.model, 0):
-            return await call(target)
+            return call(target)
+        return self._apply(replace(target, label=self._label), target, call)
+
+    async def _apply(self, labelled: Target, target: Target, call: Callable[[Target], Awaitable[Result]]) -> Result:
         if target.model in self._retry_at:  # one request tries the label; the others do not wait
             self._retry_at[target.model] = time.monotonic() + _RETRY_AFTER_S
         try:
-            result = await call(replace(target, label=self._label))
+            result = await call(labelled)
         except UnknownLabel as error:
             is_new = target.model not in self._retry_at
             if is_new and error.may_be_loading:

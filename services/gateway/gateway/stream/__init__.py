@@ -1,1 +1,1 @@
-"""``WS /stream``: frames in, masks or overlays out, always of the newest frame. The protocol is in PROTOCOL.md."""
+"""``WS /stream``: frames in, masks or overlays out, always of the newest frame. PROTOCOL.md describes the protocol."""

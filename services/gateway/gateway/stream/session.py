@@ -8,52 +8,64 @@ from typing import Any
 
 from starlette.websockets import WebSocket
 
-from gateway.access.control import KEY_NEEDED, Visitor
+from gateway.access.control import KEY_IN_CONFIGURE, KEY_NEEDED, Client
 from gateway.errors import GatewayError
-from gateway.request.deps import AppState
-from gateway.stream import control
-from gateway.stream.answers import Answers
-from gateway.stream.closing import Closing, closing_of
-from gateway.stream.dialogue import Dialogue
+from gateway.metrics import Metrics
+from gateway.stream import messages
+from gateway.stream.control_channel import ControlChannel
+from gateway.stream.frames import FramePipeline
 from gateway.stream.slot import NewestFrame
-from gateway.stream.streams import SHUTTING_DOWN
+from gateway.stream.streams import SHUTTING_DOWN, Closing, Streams, closing_of
 from gateway.stream.wire import Frame
 
-# Text messages that wait for their answers; nobody has more to say at once.
-_MAX_CONTROLS = 16
+# Text messages that wait for their replies; no client needs more.
+_MAX_WAITING_MESSAGES = 16
 
 
 @dataclass(frozen=True)
 class _Shutdown:
-    """Among the control messages: the gateway's own wish to end."""
+    """Queued with the text messages: the gateway ends the stream."""
 
 
 class Session:
-    """Reads without pause into a slot of one frame, and works on the newest when it is this stream's turn.
+    """Reads without pause into a slot for one frame, and works on the newest frame in this stream's turn.
 
-    Memory is bounded: one frame waits and one is being received, those being worked on are in the slots of all
-    requests, at most one reply more than serving works on at once waits to be sent, and who does not read what is sent
-    stops the work, not the reading.
+    Memory is bounded: one frame waits and one is being received, those in work are in the slots of all requests, and at
+    most one reply more than serving works on at once waits to be sent. A client that does not read its replies stops
+    the work, not the reading.
+
+    Args:
+        idle_timeout_ms: without a message for so long, an authorized client's stream is closed.
+        key_timeout_ms: an unauthenticated client's stream is closed after that, whatever it sends.
     """
 
-    def __init__(self, websocket: WebSocket, state: AppState, visitor: Visitor) -> None:
-        self.slot = NewestFrame(state.metrics.frames.labels("dropped").inc)
+    def __init__(
+        self,
+        websocket: WebSocket,
+        client: Client,
+        streams: Streams,
+        newest: NewestFrame,
+        channel: ControlChannel,
+        frames: FramePipeline,
+        metrics: Metrics,
+        idle_timeout_ms: int,
+        key_timeout_ms: int,
+    ) -> None:
         self._websocket = websocket
-        self._state = state
-        self._visitor = visitor
-        self._dialogue = Dialogue(websocket, state)
-        self._answers = Answers(websocket, state, self.slot, self._dialogue)
-        self._controls: deque[control.Configure | control.End | _Shutdown | GatewayError] = deque()
+        self._client = client
+        self._streams = streams
+        self._newest = newest
+        self._channel = channel
+        self._frames = frames
+        self._metrics = metrics
+        self._idle_timeout_ms = idle_timeout_ms
+        self._key_timeout_ms = key_timeout_ms
+        self._waiting: deque[messages.Configure | messages.End | _Shutdown | GatewayError] = deque()
         self._has_work = asyncio.Event()
         self._is_ending = False
 
-    @property
-    def answered_by(self) -> tuple[str, int] | None:
-        """Model and version of the last reply."""
-        return self._dialogue.answered_by
-
     async def run(self) -> Closing:
-        """Serve until the stream ends; whatever was not answered then has been dropped. Says how it ended."""
+        """Serve until the stream ends, and return how; frames not answered by then are counted as dropped."""
         tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._work())]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -62,93 +74,94 @@ class Session:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await self._answers.abandon()
-            self._drop_the_rest()
+            await self._frames.abandon()
+            self._count_the_rest_as_dropped()
 
     def end(self) -> None:
-        """The gateway shuts down."""
-        self._controls.append(_Shutdown())
+        """The gateway shuts down: finish the frames in work, send the summary, and close."""
+        self._waiting.append(_Shutdown())
         self._has_work.set()
 
-    def _drop_the_rest(self) -> None:
-        counts = self.slot.counts
+    def _count_the_rest_as_dropped(self) -> None:
+        counts = self._newest.counts
         lost = counts.received - counts.answered - counts.failed - counts.dropped
         counts.dropped += lost
-        self._state.metrics.frames.labels("dropped").inc(lost)
+        self._metrics.frames.labels("dropped").inc(lost)
 
     async def _read(self) -> None:
-        """Take in whatever comes, for ever: uvicorn reads from the network only while somebody receives."""
-        settings = self._state.settings
-        known_by = asyncio.get_running_loop().time() + settings.header_timeout_ms / 1000
+        """Take messages for as long as the stream is open: uvicorn reads the network only while someone receives."""
+        key_needed_by = asyncio.get_running_loop().time() + self._key_timeout_ms / 1000
         while True:
-            is_known = self._visitor.is_known
-            patience_ms = settings.stream_idle_timeout_ms if is_known else settings.header_timeout_ms
+            is_authorized = self._client.is_authorized
+            timeout_ms = self._idle_timeout_ms if is_authorized else self._key_timeout_ms
             try:
-                # Whatever a stranger says does not buy more time.
-                async with asyncio.timeout(patience_ms / 1000) if is_known else asyncio.timeout_at(known_by):
+                # An unauthenticated client cannot extend its time by sending something.
+                async with asyncio.timeout(timeout_ms / 1000) if is_authorized else asyncio.timeout_at(key_needed_by):
                     message = await self._websocket.receive()
             except TimeoutError:
-                what = "no frame" if is_known else "no configure message with a valid api_key"
-                raise Closing(1008, f"{what} came for {patience_ms} ms; open a new stream when there is one") from None
+                what = "no frame" if is_authorized else "no configure message with a valid api_key"
+                raise Closing(1008, f"{what} came for {timeout_ms} ms; open a new stream when there is one") from None
             if message["type"] == "websocket.disconnect":
-                raise Closing(message["code"], message.get("reason") or "", is_gone=True)
-            # At once: with a key more is let in of what comes behind it.
+                raise Closing(message["code"], message.get("reason") or "", by_client=True)
+            # At once: a key in this message decides about the messages behind it.
             if not self._is_ending:
-                self._take_in(message)
-            await asyncio.sleep(0)  # thousands of messages may be there at once; others have a turn between them
+                self._accept(message)
+            await asyncio.sleep(0)  # thousands of messages may be buffered; let other tasks run between them
 
-    def _take_in(self, message: MutableMapping[str, Any]) -> None:
+    def _accept(self, message: MutableMapping[str, Any]) -> None:
         if (frame := message.get("bytes")) is None:
-            self._listen(message["text"])
-        elif self._visitor.is_known:
-            self._state.metrics.frames_received.inc()
-            self.slot.put(Frame(frame))
+            self._accept_text(message["text"])
+        elif self._client.is_authorized:
+            self._metrics.frames_received.inc()
+            self._newest.put(Frame(frame))
         else:
             raise Closing(1008, KEY_NEEDED)
         self._has_work.set()
 
-    def _listen(self, text: str) -> None:
-        if len(self._controls) >= _MAX_CONTROLS:
-            raise Closing(1008, f"more than {_MAX_CONTROLS} text messages wait; wait for the answer to each")
+    def _accept_text(self, text: str) -> None:
+        if len(self._waiting) >= _MAX_WAITING_MESSAGES:
+            raise Closing(
+                1008, f"more than {_MAX_WAITING_MESSAGES} text messages wait; send the next one after a reply"
+            )
         try:
-            said = control.read(text)
-            self._is_ending = isinstance(said, control.End)
-            if isinstance(said, control.Configure) and not self._visitor.is_known:
-                self._visitor.present(said.api_key)  # at once, as frames may follow
-                self._state.streams.take_place(self)
+            message = messages.read(text)
+            self._is_ending = isinstance(message, messages.End)
+            if isinstance(message, messages.Configure) and not self._client.is_authorized:
+                self._client.authenticate(message.api_key, KEY_IN_CONFIGURE)  # at once, as frames may follow
+                self._streams.count(self)
         except GatewayError as error:
-            self._controls.append(error)
+            self._waiting.append(error)
         else:
-            self._controls.append(said)
+            self._waiting.append(message)
 
     async def _work(self) -> None:
-        """Answer control messages, each after the frames it does not concern, and start on frames."""
+        """Answer text messages, each after the frames that came before it, and start on frames."""
         while True:
             await self._has_work.wait()
-            if self._controls and not (self._is_ending and self.slot.is_filled and self._visitor.is_known):
-                await self._answers.settle()
-                await self._follow(self._controls.popleft())
-            elif self.slot.is_filled:
-                await self._start()
+            if self._waiting and not (self._is_ending and self._newest.is_filled and self._client.is_authorized):
+                await self._frames.settle()
+                await self._follow(self._waiting.popleft())
+            elif self._newest.is_filled:
+                await self._start_frame()
             else:
                 self._has_work.clear()
 
-    async def _follow(self, said: control.Configure | control.End | _Shutdown | GatewayError) -> None:
-        match said:
-            case control.Configure():
-                await self._dialogue.configure(said)
+    async def _follow(self, message: messages.Configure | messages.End | _Shutdown | GatewayError) -> None:
+        match message:
+            case messages.Configure():
+                await self._channel.configure(message)
             case GatewayError():
-                await self._dialogue.complain(said)
-            case control.End() | _Shutdown():
-                self.slot.drop()
-                await self._dialogue.sum_up(self.slot.counts)
-                raise Closing(1000, "") if isinstance(said, control.End) else Closing(1012, SHUTTING_DOWN)
+                await self._channel.send_error(message)
+            case messages.End() | _Shutdown():
+                self._newest.drop()
+                await self._channel.send_summary(self._newest.counts)
+                raise Closing(1000, "") if isinstance(message, messages.End) else Closing(1012, SHUTTING_DOWN)
 
-    async def _start(self) -> None:
-        """Begin with the newest frame when there is room and the rate allows it."""
-        await self._answers.has_room()
+    async def _start_frame(self) -> None:
+        """Start on the newest frame once there is room and the client's rate allows it."""
+        await self._frames.wait_for_room()
         try:
-            await self._visitor.within_rate()
+            await self._client.wait_for_rate()
         except GatewayError as error:
             raise Closing(1008, error.message) from None
-        await self._answers.begin()
+        await self._frames.start()

@@ -1,17 +1,21 @@
-"""The one place of a stream where a frame waits: a newer one takes it."""
+"""Where a stream's frame waits: there is room for one, and a newer frame replaces it."""
 
 from collections.abc import Callable
 
-from gateway.stream.control import Summary
+from gateway.stream.messages import Summary
 from gateway.stream.wire import Frame
 
 
 class NewestFrame:
-    """At most one frame, the newest, and the count of all that came; ``dropped`` is called for each that is dropped."""
+    """At most one frame, the newest, and the counts of all frames received.
 
-    def __init__(self, dropped: Callable[[], None]) -> None:
+    Args:
+        on_drop: called for each frame that is dropped.
+    """
+
+    def __init__(self, on_drop: Callable[[], None]) -> None:
         self.counts = Summary()
-        self._tell = dropped
+        self._on_drop = on_drop
         self._frame: Frame | None = None
         self._dropped = 0
 
@@ -21,26 +25,26 @@ class NewestFrame:
         return self._frame is not None
 
     def put(self, frame: Frame) -> None:
-        """Have ``frame`` wait; the one that did is dropped."""
+        """Let ``frame`` wait; the one that waited is dropped."""
         self.counts.received += 1
         self.drop()
         self._frame = frame
 
     def take(self) -> Frame:
-        """The newest frame; there has to be one."""
+        """Remove the waiting frame, which must exist, and return it."""
         frame, self._frame = self._frame, None
         assert frame is not None
         return frame
 
     def drop(self) -> None:
-        """Give up the waiting frame, if any."""
+        """Discard the waiting frame, if any."""
         if self._frame is not None:
             self._frame = None
             self.counts.dropped += 1
             self._dropped += 1
-            self._tell()
+            self._on_drop()
 
-    def dropped_since(self) -> int:
-        """How many were dropped since this was last asked."""
+    def take_dropped(self) -> int:
+        """The number of frames dropped since the last call."""
         count, self._dropped = self._dropped, 0
         return count

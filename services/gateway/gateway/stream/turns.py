@@ -1,8 +1,8 @@
-"""Whose frame is inferred next: the streams take turns, and each hands over its newest frame at the last moment.
+"""Which stream's frame is inferred next: streams take turns, and each submits its newest frame at the last moment.
 
-A frame that waits in serving's queue grows old there, and no newer one can take its place. So only as many frames as
-serving works on at once are handed over; one more is decoded, and not before an inference is about to end: it is
-fresh and at hand when its turn comes, and serving has no pause.
+A frame in serving's queue ages there, and no newer one can replace it. So only as many frames as serving works on at
+once are submitted; one more is decoded, and only when an inference is about to end: it is fresh and ready when its turn
+comes, and serving is never idle.
 """
 
 import asyncio
@@ -14,26 +14,26 @@ from typing import Self
 
 from gateway.flow.timings import Timings
 
-# Of the frames before, this share of the newest one's duration enters the mean.
+# Weight of the newest duration in the exponential mean.
 _SMOOTHING = 0.25
-# An inference may end early and decoding take longer than usual; a pause of the model costs more than a frame that is
-# some milliseconds older.
+# An inference may end early and decoding may take longer than usual; an idle model costs more than a frame that is a
+# few milliseconds older.
 _LEAD, _LEAD_S = 2.0, 0.002
 
 
 @dataclass
 class Pace:
-    """What one stream's frames usually take, in seconds: to be made ready for serving, and there. None: not known."""
+    """Mean seconds of one stream's frames: to prepare one for serving, and to infer it. None: not known yet."""
 
     prepare_s: float | None = None
     infer_s: float | None = None
 
-    def prepared(self, seconds: float) -> None:
-        """Learn from one frame."""
+    def add_prepared(self, seconds: float) -> None:
+        """Include one frame in the mean."""
         self.prepare_s = _smoothed(self.prepare_s, seconds)
 
-    def inferred(self, seconds: float) -> None:
-        """Learn from one frame."""
+    def add_inferred(self, seconds: float) -> None:
+        """Include one frame in the mean."""
         self.infer_s = _smoothed(self.infer_s, seconds)
 
 
@@ -42,21 +42,21 @@ def _smoothed(mean: float | None, newest: float) -> float:
 
 
 class Turns:
-    """Hands out :class:`Turn`: first come, first served, and as a stream asks for one at a time, each in turn.
+    """Gives out each :class:`Turn` first come, first served; since a stream requests one at a time, streams alternate.
 
     Args:
-        at_once: frames of all streams that serving is given at the same time.
+        at_once: frames of all streams that are in serving at the same time.
     """
 
     def __init__(self, at_once: int) -> None:
         self.at_once = at_once
         self.inferring: set[Turn] = set()
-        self.next_up = asyncio.Lock()  # asyncio's are fair
+        self.next_up = asyncio.Lock()  # asyncio's locks are fair
         self.freed = asyncio.Event()
 
     @property
     def is_free(self) -> bool:
-        """Whether serving has nothing to do for one more frame."""
+        """Whether serving could start on one more frame now."""
         return len(self.inferring) < self.at_once
 
     async def about_to_be_free(self, lead_s: float) -> None:
@@ -72,16 +72,16 @@ class Turns:
                     await self.freed.wait()
 
     async def free(self) -> None:
-        """Return when serving may be given one more frame."""
+        """Return when serving can start on one more frame."""
         while not self.is_free:
             self.freed.clear()
             await self.freed.wait()
 
 
 class Turn:
-    """One frame's way to serving. Entered (``async with``) to be next up, when it is time to take a frame.
+    """One frame's turn. Entering it (``async with``) waits until it is next up and it is time to take a frame.
 
-    :attr:`is_over` once another may be next up, :attr:`is_inferring` while serving works on it.
+    :attr:`is_over` is set once another turn may be next up; :attr:`is_inferring` while serving works on the frame.
     """
 
     def __init__(self, turns: Turns, pace: Pace) -> None:
@@ -107,8 +107,8 @@ class Turn:
 
     @asynccontextmanager
     async def inference(self, timings: Timings) -> AsyncIterator[None]:
-        """The frame is ready: wait until serving is, and let another be next up."""
-        self._pace.prepared(time.perf_counter() - self._since)
+        """The frame is ready: wait until serving is, and let another turn be next up."""
+        self._pace.add_prepared(time.perf_counter() - self._since)
         with timings.measure("queue"):
             await self._turns.free()
         began_at = time.perf_counter()
@@ -119,7 +119,7 @@ class Turn:
         try:
             yield
         finally:
-            self._pace.inferred(time.perf_counter() - began_at)
+            self._pace.add_inferred(time.perf_counter() - began_at)
             self.is_inferring = False
             self._turns.inferring.discard(self)
             self._turns.freed.set()

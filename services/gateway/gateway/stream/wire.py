@@ -21,27 +21,27 @@ FRAME_HEADER_BYTES = _FRAME_HEADER.size
 _STAGES: tuple[Stage, ...] = ("decode", "queue", "infer", "encode")
 _LARGEST_U32 = 2**32 - 1
 
-# What a reply's width and height can say.
+# The largest width and height that fit into a reply.
 LONGEST_SIDE = 2**16 - 1
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A binary message as it came, and when (``time.perf_counter``)."""
+    """A binary message as received, and when (``time.perf_counter``)."""
 
     message: bytes
     received_at: float = field(default_factory=time.perf_counter)
 
     @property
     def echo(self) -> bytes:
-        """Sequence and capture time for the reply; of a message too short for them, zeros."""
+        """Sequence and capture time for the reply; zeros if the message is too short for them."""
         return self.message[4:FRAME_HEADER_BYTES] if len(self.message) >= FRAME_HEADER_BYTES else bytes(12)
 
     def image(self) -> bytes:
         """The encoded image.
 
         Raises:
-            BadRequest: this is no frame of the version spoken here.
+            BadRequest: the message is not a frame of this protocol version.
         """
         if len(self.message) <= FRAME_HEADER_BYTES:
             raise BadRequest(
@@ -60,7 +60,7 @@ class Frame:
 def reply(
     kind: ReplyKind, echo: bytes, timings: Timings, dropped: int, width: int, height: int, payload: bytes
 ) -> bytes:
-    """The answer to the frame of this :attr:`Frame.echo`; ``dropped`` came between it and the answer before."""
+    """The reply to the frame with this :attr:`Frame.echo`; ``dropped`` frames lie between it and the previous reply."""
     microseconds = [min(int(timings.seconds[stage] * 1e6), _LARGEST_U32) for stage in _STAGES]
     sequence, captured_at = struct.unpack("<Id", echo)
     header = _REPLY_HEADER.pack(

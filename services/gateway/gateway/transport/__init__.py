@@ -1,1 +1,1 @@
-"""Everything that touches uvicorn's internals, and the TLS certificates it is given."""
+"""How bytes arrive and leave: uvicorn's server and protocols, adapted, and certificates for HTTPS."""

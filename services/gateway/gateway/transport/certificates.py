@@ -1,7 +1,7 @@
-"""Certificates for a home network: an authority of one's own, and a certificate of its for this machine's names.
+"""Certificates for a home network: a private authority, and a certificate that it signs for this machine's names.
 
-Browsers give a page the camera only over HTTPS or on localhost. No public authority signs for ``192.168.…`` or
-``….local``, so devices are told once to trust this one.
+Browsers allow a page to use the camera only over HTTPS or on localhost. No public authority signs for ``192.168.…`` or
+``….local``, so each device is set once to trust this authority.
 """
 
 import datetime
@@ -12,26 +12,26 @@ import socket
 import ssl
 from pathlib import Path
 
-# Apple's devices take no certificate that is valid longer, whoever signed it.
+# Apple's devices accept no certificate that is valid longer.
 _VALID_DAYS = 825
 
 
 class CertificateError(RuntimeError):
-    """No certificate was made; the message says why and what to do. Nothing has been written or changed."""
+    """No certificate was made and no file was written; the message says why and what to do."""
 
 
 def make_certificates(folder: Path, names: list[str]) -> str:
     """Write ``gateway.pem`` and ``gateway.key`` into ``folder``, and first ``ca.pem`` and ``ca.key`` if it has none.
 
     Args:
-        folder: made if it is not there. The authority in it is used again, so that devices need not be told anew.
+        folder: created if missing. Its authority is used again, so that devices keep trusting it.
         names: host names and addresses to be valid for; this machine's own if empty.
 
     Returns:
-        For a person: how to serve with it and how to trust it.
+        Instructions to print: how to serve with it and how to trust it.
 
     Raises:
-        CertificateError: there is a certificate already, a name is none, or the extra is not installed.
+        CertificateError: there is a certificate already, a name is not valid, or the extra is not installed.
     """
     try:
         import trustme
@@ -43,9 +43,11 @@ def make_certificates(folder: Path, names: list[str]) -> str:
     certificate_file, key_file = folder / "gateway.pem", folder / "gateway.key"
     for file in (certificate_file, key_file):
         if file.exists():
-            raise CertificateError(f"{file} is there already and is not overwritten; move it away for a new one")
+            raise CertificateError(f"{file} exists and is not overwritten; move it away to make a new one")
     if authority_file.exists() != authority_key.exists():
-        raise CertificateError(f"{authority_file} and {authority_key} belong together; bring the other back or move it")
+        raise CertificateError(
+            f"{authority_file} and {authority_key} belong together and one is missing; restore it or move the other"
+        )
     names = names or own_names()
     is_new = not authority_file.exists()
     try:
@@ -75,7 +77,7 @@ def make_certificates(folder: Path, names: list[str]) -> str:
 
 
 def own_names() -> list[str]:
-    """What this machine is called and where it is reached on its networks, loopback included."""
+    """This machine's host names and addresses, including loopback."""
     host = socket.gethostname()
     names = ["localhost", "127.0.0.1", "::1", host]
     if "." not in host:
@@ -90,11 +92,11 @@ def _addresses(host: str) -> set[str]:
         found = {str(info[4][0]) for info in socket.getaddrinfo(host, None)}
     except OSError:
         return set()
-    return {address for address in found if "%" not in address}  # link-local, of use with an interface's name only
+    return {address for address in found if "%" not in address}  # link-local, usable only with an interface's name
 
 
 def _address_of_default_route() -> str | None:
-    """Connecting a UDP socket sends nothing; it only asks the kernel which address it would send from."""
+    """Connecting a UDP socket sends nothing; it makes the kernel choose the address to send from."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))  # TEST-NET-1: nobody's address (RFC 5737)
@@ -104,7 +106,7 @@ def _address_of_default_route() -> str | None:
 
 
 def _write(file: Path, content: bytes, mode: int) -> None:
-    """A new file that nobody else could read for a moment."""
+    """Create a file with ``mode`` from the start, so that a key is never readable by others."""
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as opened:
         opened.write(content)
 
@@ -116,10 +118,10 @@ def _advice(folder: Path, names: list[str], authority_pem: bytes, until: datetim
 {folder}/gateway.pem is valid until {until:%Y-%m-%d} for {", ".join(names)}.
 
 Serve with it:
-  GATEWAY_TLS_CERTIFICATE={folder}/gateway.pem GATEWAY_TLS_KEY={folder}/gateway.key make gateway
-  (with GATEWAY_HOST=0.0.0.0 and GATEWAY_API_KEYS_FILE, or other devices are not let in)
+  GATEWAY_TLS_CERTIFICATE={folder}/gateway.pem GATEWAY_TLS_KEY={folder}/gateway.key segstack gateway
+  (with GATEWAY_HOST=0.0.0.0 and GATEWAY_API_KEYS_FILE, so that other devices can use it)
 
-Trust {folder}/ca.pem once on every device; never give {folder}/ca.key away, its holder can pose as any site to them.
+Trust {folder}/ca.pem once on every device; never share {folder}/ca.key: its holder can impersonate any site to them.
   iPhone, iPad   send yourself ca.pem, open it; Settings > General > VPN & Device Management > install;
                  then General > About > Certificate Trust Settings > switch it on
   Android        Settings > Security > Encryption & credentials > Install a certificate > CA certificate

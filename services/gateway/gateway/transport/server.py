@@ -1,4 +1,4 @@
-"""How uvicorn is set up to serve the gateway, and how it ends."""
+"""How uvicorn is set up to serve the gateway, and how it shuts down."""
 
 import asyncio
 import math
@@ -12,20 +12,23 @@ import uvicorn
 from gateway.app import create_app
 from gateway.request.deps import AppState
 from gateway.settings import Settings
+from gateway.stream.streams import Streams
 from gateway.stream.wire import FRAME_HEADER_BYTES
-from gateway.transport.http_protocol import ImpatientProtocol
-from gateway.transport.websocket_protocol import ImpatientWebSocket
+from gateway.transport.http_protocol import TimeoutHttpProtocol
+from gateway.transport.websocket_protocol import TimeoutWebSocketProtocol
 
 
 class GracefulServer(uvicorn.Server):
-    """On SIGTERM not ready any more; after ``shutdown_delay_ms`` closed to new requests, while those taken on finish.
+    """On SIGTERM unready; after ``shutdown_delay_ms`` closed to new requests, while those accepted finish.
 
-    All of it within the delay and the deadline of one request: what has not even arrived by then is given up.
+    All of it takes at most the delay and the deadline of one request; a request that has not arrived completely by then
+    is dropped.
     """
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Say so on /readyz first, for whoever sends requests here, and give them time to look."""
+        """Turn /readyz to 503, wait for load balancers to notice, then close."""
         state: AppState = self.lifespan.state["gateway"]
+        streams: Streams = self.lifespan.state["streams"]
         state.admission.is_closing = True
         await asyncio.sleep(state.settings.shutdown_delay_ms / 1000)
         for listening in self.servers:
@@ -33,7 +36,7 @@ class GracefulServer(uvicorn.Server):
         ends_at = asyncio.get_running_loop().time() + state.settings.deadline_ms / 1000
         with suppress(TimeoutError):
             async with asyncio.timeout_at(ends_at):
-                await state.streams.close()
+                await streams.close()
         left_s = ends_at - asyncio.get_running_loop().time()
         self.config.timeout_graceful_shutdown = max(0, math.ceil(left_s)) + 1
         await super().shutdown(sockets)
@@ -46,20 +49,19 @@ def server(settings: Settings) -> GracefulServer:
             create_app(settings),
             host=settings.host,
             port=settings.port,
-            http=cast(Any, partial(ImpatientProtocol, settings)),
-            # The implementation on websockets' sans-I/O core: the one uvicorn chooses itself, and the one that stops
-            # reading while nobody receives.
-            ws=cast(Any, partial(ImpatientWebSocket, settings)),
+            http=cast(Any, partial(TimeoutHttpProtocol, settings)),
+            # On websockets' sans-I/O core: uvicorn's own choice, and the one that stops reading while nobody receives.
+            ws=cast(Any, partial(TimeoutWebSocketProtocol, settings)),
             ws_max_size=settings.max_frame_bytes + FRAME_HEADER_BYTES,
-            ws_per_message_deflate=False,  # JPEG does not get smaller, only later
+            ws_per_message_deflate=False,  # costs time and does not make JPEG smaller
             loop="uvloop",
             ssl_certfile=settings.tls_certificate,
             ssl_keyfile=settings.tls_key,
-            # An address in X-Forwarded-For is anybody's word, unless a proxy of ours wrote it.
+            # Anyone can send X-Forwarded-For; only our own proxies are trusted with it.
             proxy_headers=bool(settings.trusted_proxies),
             forwarded_allow_ips=list(settings.trusted_proxies),
             server_header=False,
-            log_config=None,  # gateway.request.logs has set up logging for everyone
-            access_log=False,  # gateway.request.middleware writes the line
+            log_config=None,  # gateway.request.logs has set up logging
+            access_log=False,  # gateway.request.middleware logs requests
         )
     )

@@ -36,8 +36,8 @@ def test_the_file_keeps_hashes_only(file):
         (f"fleet:{'0' * 64}:0", "line 1: expected"),
         (f"fleet:{'0' * 64}:fast", "line 1: expected"),
         (f"two words:{'0' * 64}", "line 1: expected"),
-        (f"# a\na:{'0' * 64}\nb:{'0' * 64}", "line 3: this name or this key is there already"),
-        (f"a:{'0' * 64}\na:{'1' * 64}", "line 2: this name"),
+        (f"# a\na:{'0' * 64}\nb:{'0' * 64}", "line 3: an earlier line has"),
+        (f"a:{'0' * 64}\na:{'1' * 64}", "line 2: an earlier line"),
     ],
 )
 def test_a_wrong_line_is_named_and_never_quoted(file, lines, says):

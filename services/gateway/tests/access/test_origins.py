@@ -3,7 +3,7 @@
 import pytest
 from starlette.datastructures import Headers
 
-from gateway.access.origins import check_origin
+from gateway.access.hosts import check_origin
 from gateway.errors import ForbiddenOrigin
 
 

@@ -70,7 +70,7 @@ def test_callers_do_not_share(limiter):
 
 
 def test_the_table_is_bounded_and_forgets_who_has_been_silent_longest(limiter, monkeypatch):
-    monkeypatch.setattr(rate_limit, "_MOST_CALLERS", 3)
+    monkeypatch.setattr(rate_limit, "_MAX_CLIENTS", 3)
     for caller in "abca":
         limiter.take(caller, 1)
     limiter.take("d", 1)  # b is forgotten

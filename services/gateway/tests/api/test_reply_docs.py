@@ -14,9 +14,10 @@ import pytest
 from gateway.access.rate_limits import RateLimiter
 from gateway.api import reply_docs
 from gateway.app import create_app
-from gateway.errors import GatewayError, error_response
+from gateway.errors import GatewayError
 from gateway.flow.admission import Admission
 from gateway.flow.deadline import Deadline
+from gateway.request.error_replies import error_response
 from gateway.serving_client.protocol import serving_pb2 as pb
 from gateway.settings import Settings
 from segstack_testing.images import encode
@@ -129,7 +130,7 @@ def test_body_timeout(openapi, make_gateway):
 
 
 def told(error: GatewayError):
-    return json.loads(error_response(error, {"state": {}}).body)
+    return json.loads(error_response(error).body)
 
 
 def test_deadline_exceeded(openapi):

@@ -6,13 +6,13 @@ import socket
 import pytest
 
 from gateway.errors import ClientGone
-from gateway.flow.disconnects import Caller
+from gateway.flow.disconnects import ClientConnection
 from segstack_testing.gateways import metric
 from segstack_testing.raw_http import post_segment
 from segstack_testing.waiting import wait_until
 
 
-class Connection:
+class Network:
     """A connection that a test closes."""
 
     def __init__(self):
@@ -25,29 +25,29 @@ class Connection:
 
 @pytest.mark.anyio
 async def test_wait_ends_when_the_client_disconnects():
-    connection = Connection()
-    async with Caller(connection.receive) as caller:
-        connection.closed.set()
+    network = Network()
+    async with ClientConnection(network.receive) as connection:
+        network.closed.set()
         with pytest.raises(ClientGone):
-            async with asyncio.timeout(5), caller.waits():
+            async with asyncio.timeout(5), connection.cancels_wait():
                 await asyncio.Event().wait()
         with pytest.raises(ClientGone):
-            caller.check()
+            connection.require_open()
 
 
 @pytest.mark.anyio
 async def test_connected_client_disturbs_nothing():
-    async with Caller(Connection().receive) as caller:
-        async with caller.waits():
+    async with ClientConnection(Network().receive) as connection:
+        async with connection.cancels_wait():
             await asyncio.sleep(0)
-        caller.check()
+        connection.require_open()
 
 
 @pytest.mark.anyio
 async def test_other_timeouts_inside_a_wait_stay_timeouts():
-    async with Caller(Connection().receive) as caller:
+    async with ClientConnection(Network().receive) as connection:
         with pytest.raises(TimeoutError):
-            async with caller.waits(), asyncio.timeout(0):
+            async with connection.cancels_wait(), asyncio.timeout(0):
                 await asyncio.Event().wait()
 
 

@@ -71,7 +71,7 @@ def test_a_config_that_cannot_be_read_changes_nothing(tmp_path, caplog):
     assert catalog.names() == ("shapes",)
     path.write_text("model_config_list {")
     assert catalog.names() == ("shapes",)
-    assert "keeping the models known so far" in caplog.text
+    assert "models of before are kept" in caplog.text
 
 
 def test_a_default_that_the_config_does_not_list(tmp_path):

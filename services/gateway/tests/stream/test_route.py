@@ -197,11 +197,11 @@ async def test_frame_over_max_frame_pixels_is_an_error_with_the_limit(make_gatew
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "is not understood"),
-        ("{", "is not understood"),
-        ("[]", "is not understood"),
-        ("[" * 60_000, "is not understood"),
-        ("null", "is not understood"),
+        ("", "is not valid"),
+        ("{", "is not valid"),
+        ("[]", "is not valid"),
+        ("[" * 60_000, "is not valid"),
+        ("null", "is not valid"),
         ('{"type": "start"}', "'configure', 'end'"),
         ('{"type": "configure", "modle": "road"}', "modle: "),
         ('{"type": "configure", "alpha": 2, "output": "overlay"}', "alpha: "),

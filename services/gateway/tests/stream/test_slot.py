@@ -16,11 +16,11 @@ def test_newer_frame_replaces_the_one_that_waits():
     assert (slot.counts.received, slot.counts.dropped, len(dropped)) == (3, 2, 2)
 
 
-def test_dropped_since_counts_from_the_reply_before():
+def test_take_dropped_counts_from_the_reply_before():
     slot = NewestFrame(lambda: None)
     slot.put(Frame(b""))
     slot.put(Frame(b""))
-    assert (slot.dropped_since(), slot.dropped_since()) == (1, 0)
+    assert (slot.take_dropped(), slot.take_dropped()) == (1, 0)
     slot.drop()
     slot.drop()  # the slot is empty
-    assert (slot.dropped_since(), slot.counts.dropped) == (1, 2)
+    assert (slot.take_dropped(), slot.counts.dropped) == (1, 2)

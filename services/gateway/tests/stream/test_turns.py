@@ -71,8 +71,8 @@ async def test_next_frame_is_taken_when_the_inference_before_is_about_to_end(usu
 def test_pace_is_a_running_mean():
     pace = Pace()
     for seconds in (0.1, 0.1, 0.2):
-        pace.inferred(seconds)
-        pace.prepared(seconds / 10)
+        pace.add_inferred(seconds)
+        pace.add_prepared(seconds / 10)
     assert (round(pace.infer_s, 4), round(pace.prepare_s, 5)) == (0.125, 0.0125)
 
 

@@ -42,7 +42,7 @@ def test_keys_are_for_their_owner_alone(certificates):
 
 def test_nothing_is_overwritten(certificates):
     before = {file: file.read_bytes() for file in certificates.iterdir()}
-    with pytest.raises(CertificateError, match=r"gateway\.pem is there already"):
+    with pytest.raises(CertificateError, match=r"gateway\.pem exists"):
         make_certificates(certificates, [])
     assert {file: file.read_bytes() for file in certificates.iterdir()} == before
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from gateway.transport.http_protocol import ImpatientProtocol
+from gateway.transport.http_protocol import TimeoutHttpProtocol
 from segstack_testing.gateways import metric
 from segstack_testing.images import encode
 from segstack_testing.waiting import wait_until
@@ -148,13 +148,13 @@ def test_what_is_no_http(client):
 # All of a reply may fit between what the kernel takes and what would make the gateway stop writing.
 @pytest.mark.parametrize(("ending", "stops_at"), [("", None), ("\r\nConnection: close", 2**30)])
 def test_a_client_that_does_not_read_its_reply(make_gateway, monkeypatch, ending, stops_at):
-    connection_made = ImpatientProtocol.connection_made
+    connection_made = TimeoutHttpProtocol.connection_made
 
     def set_up(self, transport):
         transport.set_write_buffer_limits(stops_at)
         connection_made(self, transport)
 
-    monkeypatch.setattr(ImpatientProtocol, "connection_made", set_up)
+    monkeypatch.setattr(TimeoutHttpProtocol, "connection_made", set_up)
     client = make_gateway(reply_timeout_ms=300)
     noise = np.random.default_rng(0).integers(0, 256, (1400, 1800, 3), np.uint8)
     sent = encode(noise, "PNG", compress_level=1)

@@ -14,7 +14,7 @@ from uvicorn.server import ServerState
 
 from gateway.access.control import KEY_NEEDED
 from gateway.settings import Settings
-from gateway.transport.websocket_protocol import ImpatientWebSocket
+from gateway.transport.websocket_protocol import TimeoutWebSocketProtocol
 from segstack_testing.gateways import make_api_keys, metric
 from segstack_testing.images import encode
 from segstack_testing.raw_http import raw_connection, read_until_closed
@@ -243,7 +243,7 @@ async def connection():
     config.load()
     metrics = SimpleNamespace(connections=SimpleNamespace(set=lambda count: None))
     state = {"gateway": SimpleNamespace(metrics=metrics)}
-    protocol = ImpatientWebSocket(Settings(), config=config, server_state=ServerState(), app_state=state)
+    protocol = TimeoutWebSocketProtocol(Settings(), config=config, server_state=ServerState(), app_state=state)
     protocol.connection_made(transport)
     protocol.data_received(HANDSHAKE)
     await accepted.wait()

@@ -58,7 +58,7 @@ def test_a_colour_that_is_not_in_the_label_map_is_refused(folders, write_files):
 
 def test_instance_masks_of_other_names_are_refused(folders):
     (folders[3] / "a_mask.png").rename(folders[3] / "a.png")
-    with pytest.raises(UserError, match=r"no instance mask in .*objects has the name of a mask in .*gt: name each as"):
+    with pytest.raises(UserError, match=r"no instance mask in .*objects has the name of a mask in .*gt: name each"):
         labelled_files(*folders)
 
 
@@ -66,11 +66,11 @@ def test_images_without_mask_are_said(folders, write_files, capsys):
     write_files(folders[0], {"b.png": IMAGE})
     labelled, _ = labelled_files(*folders)
     assert [image.id for image in labelled] == ["a"]
-    assert capsys.readouterr().err == "1 of 2 images have no mask and are left out: b\n"
+    assert capsys.readouterr().err == "1 of 2 images have no mask; skipped: b\n"
 
 
 def test_masks_saved_as_jpeg_are_refused(folders, write_files):
     write_files(folders[1], {"a_mask.jpg": MASK[..., 0]})
     (folders[1] / "a_mask.png").unlink()
-    with pytest.raises(UserError, match=r"a_mask\.jpg: is a mask of a format that changes values"):
+    with pytest.raises(UserError, match=r"a_mask\.jpg: is a mask in a lossy format"):
         labelled_files(*folders)

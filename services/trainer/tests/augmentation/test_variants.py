@@ -101,11 +101,11 @@ def test_an_image_that_cannot_be_read_stops_it_and_what_is_made_stays(make, imag
 
 def test_what_was_made_otherwise_is_not_mixed_in(make, tmp_path):
     make()
-    with pytest.raises(UserError, match="out was made with other operations, classes, formats or another seed"):
+    with pytest.raises(UserError, match="out was written with other operations, classes, formats or another seed"):
         make(variants=Variants(MOVED.operations, 2, seed=4))
-    with pytest.raises(UserError, match="out was made with other"):
+    with pytest.raises(UserError, match="out was written with other"):
         make(variants=replace(MOVED, image_format="png"))
-    with pytest.raises(UserError, match="out was made with other"):
+    with pytest.raises(UserError, match="out was written with other"):
         make(layout=Layout("images", "masks", None))
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").touch()
@@ -148,7 +148,7 @@ class TestDataset:
 
     def test_what_is_augmented_already_is_refused(self, augmented, tmp_path):
         """Else the variant ``a_aug000`` of ``a`` would be written over the image ``a_aug000`` there is."""
-        with pytest.raises(UserError, match=r"holds an image '.*_aug000' already.*augment the data set that this one"):
+        with pytest.raises(UserError, match=r"has an image '.*_aug000'.*augment the original data set"):
             augment_dataset(augmented, tmp_path / "twice", Variants((), 1))
         assert not (tmp_path / "twice").exists()
 
@@ -160,7 +160,7 @@ class TestDataset:
         mask = source.root / source.items[0].mask
         mask.unlink()  # the output may hold the same file
         write_files(source.root, {source.items[0].mask: np.zeros((64, 96), np.uint8)})
-        with pytest.raises(UserError, match="have changed since the variants were made: name a new folder"):
+        with pytest.raises(UserError, match="have changed since the variants were written: name a new folder"):
             augment_dataset(source, tmp_path / "out", Variants((), 1))
         assert (tmp_path / "out" / "dataset.json").read_bytes() == index
 

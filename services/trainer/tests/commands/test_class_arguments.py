@@ -48,7 +48,7 @@ def test_a_data_set_has_its_own(dataset):
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(None, "there is no such file"), ("road:1,2\n", "road: expected a colour R,G,B"), ("a\n:1,2,3\n", "has no name")],
+    [(None, "no such file"), ("road:1,2\n", "road: expected a colour R,G,B"), ("a\n:1,2,3\n", "has no name")],
 )
 def test_what_cannot_be_is_refused(tmp_path, content, said):
     file = tmp_path / "classes.txt"

@@ -33,7 +33,7 @@ def test_a_set_is_drawn_and_imported(trainer, tmp_path):
         (["data", "synthesize", "--output", "."], ". is not empty: name a new folder with --output"),
         (["data", "synthesize", "--output", "set", "--images", "0"], "0 images of 192x256: expected at least one"),
         (["data", "import", "cvat", "nowhere.zip", "--output", "set"], "nowhere.zip: no such file or folder"),
-        (["data", "import", "cvat", "notes.txt", "--output", "set"], "notes.txt: is not a whole zip"),
+        (["data", "import", "cvat", "notes.txt", "--output", "set"], "notes.txt: is not a complete zip"),
         (["train", "--config", "nowhere.yaml", "--run", "run"], "there is no recipe nowhere.yaml"),
         (["train", "--config", "recipe.yaml", "--run", "run", "--set", "epochs"], "--set epochs: expected path.to=v"),
         (["train", "--config", "recipe.yaml", "--run", "run", "--data", "nowhere"], "nowhere is not a data set"),

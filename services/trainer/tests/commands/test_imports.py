@@ -61,14 +61,14 @@ def test_import_cityscapes(trainer, here, write_files):
     ("words", "said"),
     [
         (["import", "cvat", "nowhere.zip"], "nowhere.zip: no such file or folder; expected an export in CVAT's format"),
-        (["import", "cvat", "gt", "--group-pattern", "("], "--group-pattern '(' is no regular expression"),
+        (["import", "cvat", "gt", "--group-pattern", "("], "--group-pattern '(' is not a regular expression"),
         (["import", "folder", "nowhere"], "nowhere: no such file or folder; expected images in rgb/ and masks in gt/"),
         (
             ["import", "folder", ".", "--rgb", "photos"],
-            ".: holds no image in photos/; if it is called otherwise, give --rgb",
+            ".: contains no image in photos/; if the folder has another name, give --rgb",
         ),
         (["import", "folder", ".", "--classes", "c.yaml", "--rgb", "gt"], "--classes c.yaml: cannot be read"),
-        (["import", "cityscapes", "."], ".: has no leftImg8bit or gtFine; expected Cityscapes' own zips"),
+        (["import", "cityscapes", "."], ".: does not contain leftImg8bit or gtFine; expected Cityscapes' own zips"),
         (["blank-masks", "nowhere"], "nowhere: no such folder; expected a folder of images"),
     ],
     ids=" ".join,

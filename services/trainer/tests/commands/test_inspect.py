@@ -78,7 +78,7 @@ def test_errors_of_a_data_set_are_a_line_each_and_status_1(trainer, small_set):
     assert [line for line in out.splitlines() if line.startswith("error: ")] == [
         "error: images/frame_000005.jpg: is missing; restore the file, or import the data set again",
         "error: masks/frame_000003.png: 3,072 pixels have values outside the classes 0 to 4, most often 77; add the "
-        "missing class, or mark as ignored (255) what has none, and import again",
+        "missing class, or set the pixels to ignored (255), and import again",
     ]
     assert err.splitlines()[-1] == "trainer: set: not fit for training: 23 images, 2 errors, 0 warnings"
     report = json.loads((small_set.parent / "out/report.json").read_text())
@@ -106,10 +106,8 @@ def test_a_broken_video_is_one_sentence_and_ffmpeg_is_silent(tmp_path):
     command = [sys.executable, "-m", "trainer", "data", "frames", "notes.mp4", "--output", "frames"]
     called = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert called.returncode == 1
-    assert called.stderr == (
-        "trainer: notes.mp4: cannot be opened as a video; no frame was kept. Repair or re-encode the video to read the "
-        "rest\n"
-    )
+    assert called.stderr.startswith("trainer: notes.mp4: cannot be opened as a video; no frame was written. ")
+    assert called.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -118,7 +116,7 @@ def test_a_broken_video_is_one_sentence_and_ffmpeg_is_silent(tmp_path):
         (["validate", "nowhere"], "nowhere is not a data set: dataset.json is missing"),
         (["preview", "nowhere", "--output", "a.png"], "nowhere is not a data set: dataset.json is missing"),
         (["preview", "set", "--output", "a.jpg"], "--output a.jpg: expected a name that ends in .png"),
-        (["preview", "set", "--output", "a.png", "--classes", "pear"], "--classes pear: there is no such class; there"),
+        (["preview", "set", "--output", "a.png", "--classes", "pear"], "--classes pear: not found; the classes are"),
         (["build", "nowhere", "--output", "tfds"], "nowhere: no such file or folder"),
         (["build", "set", "--output", "tfds", "--name", "a/b"], "--name 'a/b': expected a letter, then letters, digit"),
         (["frames", "nowhere.mp4", "--output", "frames"], "nowhere.mp4: no such file; expected a video"),

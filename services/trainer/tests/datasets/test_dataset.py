@@ -73,7 +73,7 @@ class TestSplits:
 
     def test_one_that_is_empty(self, tmp_path):
         lonely = next(i for i in map(str, range(99)) if split_of(i, 0) == "train")
-        with pytest.raises(UserError, match="of 1 images none falls into the test split"):
+        with pytest.raises(UserError, match="none of 1 images is in the test split"):
             dataset_of([lonely], tmp_path).split("test")
 
 

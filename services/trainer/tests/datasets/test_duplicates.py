@@ -51,7 +51,7 @@ def test_identical_images_are_not_near_duplicates_too():
 
 
 def test_large_set_is_compared_in_blocks(monkeypatch):
-    monkeypatch.setattr(duplicates, "_COMPARISONS_AT_ONCE", 8)
+    monkeypatch.setattr(duplicates, "_COMPARISONS_PER_BLOCK", 8)
     train = [("train", f"{n}", TELLING ^ n << 20) for n in range(7)]
     test = [("test", "x", TELLING ^ 6 << 20), ("test", "y", 0x1234_5678), ("test", "z", TELLING)]
     (fault,) = near_duplicates(*pairs_of(*train, *test))

@@ -67,7 +67,7 @@ class TestFaults:
         [
             (False, "images/a.png: is missing; restore the file"),
             (b"", "images/a.png: is empty; restore the file"),
-            (b"GIF89a", "images/a.png: is neither a JPEG nor a PNG inside; convert it"),
+            (b"GIF89a", "images/a.png: is neither JPEG nor PNG, whatever its name; convert it"),
             (b"\x89PNG\r\n\x1a\n and then nothing", "images/a.png: cannot be decoded"),
             (picture(height=HEIGHT // 2), "masks/a.png: is 64x48 but images/a.png is 64x24 (width x height)"),
         ],
@@ -81,7 +81,7 @@ class TestFaults:
         item = Item("a", f"images/a{suffix}", "masks/a.png")
         whole = encode_image(np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8), suffix)
         (fault,) = inspected(whole[: len(whole) // 2], item=item).faults
-        assert str(fault).startswith(f"images/a{suffix}: cannot be decoded, as it is damaged or not whole")
+        assert str(fault).startswith(f"images/a{suffix}: cannot be decoded: it is damaged or incomplete")
 
     def test_an_image_that_exif_turns(self, inspected, encode_image):
         """Orientation 6: a quarter turn to the right."""
@@ -90,16 +90,16 @@ class TestFaults:
         jpeg = encode_image(picture(), ".jpg")
         turned = jpeg[:2] + b"\xff\xe1" + (len(body) + 2).to_bytes(2) + body + jpeg[2:]
         (fault,) = inspected(turned).faults
-        assert fault.what == "is turned by its EXIF orientation, which training does not read"
+        assert fault.what == "has an EXIF orientation, which training does not apply"
 
     @pytest.mark.parametrize(
         ("mask", "said"),
         [
             (False, "is missing"),
-            (picture(), "is not a PNG of one grey channel of 8 bits"),
-            (MASK.astype(np.uint16), "is not a PNG of one grey channel of 8 bits"),
-            (b"\xff\xd8\xff\xe0", "is not a PNG inside"),
-            (b"\x89PNG\r\n\x1a\n", "cannot be decoded, as it is damaged or not whole"),
+            (picture(), "is not an 8-bit greyscale PNG"),
+            (MASK.astype(np.uint16), "is not an 8-bit greyscale PNG"),
+            (b"\xff\xd8\xff\xe0", "is not PNG"),
+            (b"\x89PNG\r\n\x1a\n", "cannot be decoded: it is damaged or incomplete"),
         ],
     )
     def test_of_a_mask(self, inspected, mask, said):

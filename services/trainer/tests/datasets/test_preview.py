@@ -83,7 +83,7 @@ class TestRefusals:
             (Sample(split="val"), "there is no split 'val': choose one of train, validation, test"),
             (Sample(images=0), "--images 0: expected 1 to 500"),
             (Sample(seed=-1), "--seed -1: expected 0 or more"),
-            (Sample(classes=["pear"]), "--classes pear: there is no such class; there are 0 background, 1 apple, 2 b"),
+            (Sample(classes=["pear"]), "--classes pear: not found; the classes are 0 background, 1 apple, 2 b"),
         ],
     )
     def test_a_sample_that_cannot_be(self, sheet, sample, said):
@@ -93,7 +93,7 @@ class TestRefusals:
     def test_a_class_that_no_image_has(self, sheet, tmp_path, dataset, write_files):
         write_files(tmp_path / "set", {"i/a.png": np.zeros((9, 9, 3), np.uint8), "m/a.png": np.zeros((9, 9), np.uint8)})
         empty = Dataset(tmp_path / "set", dataset.classes, (Item("a", "i/a.png", "m/a.png"),))
-        with pytest.raises(UserError, match="the data set holds no usable images that have apple"):
+        with pytest.raises(UserError, match="the data set contains no usable images with apple"):
             sheet(Sample(classes=["apple"]), dataset=empty)
 
     def test_a_width_too_small_to_see_anything(self, sheet):

@@ -89,7 +89,7 @@ class TestErrors:
         ("changes", "without", "expected"),
         [
             ({}, ["images/a.png"], "images/a.png: is missing; restore the file, or import the data set again"),
-            ({"masks/a.png": b"PNG?"}, [], "masks/a.png: is not a PNG inside; import the labels again"),
+            ({"masks/a.png": b"PNG?"}, [], "masks/a.png: is not PNG, whatever its name; import the labels again"),
             ({"masks/a.png": MASK[::2]}, [], "masks/a.png: is 64x24 but images/a.png is 64x48 (width x height); "),
             (
                 {"masks/a.png": np.where(MASK == 2, 7, MASK).astype(np.uint8)}, [],
@@ -97,7 +97,7 @@ class TestErrors:
             ),
             (
                 {"masks/a.png": cv2.GaussianBlur(MASK * 100, (9, 9), 3)}, [],
-                "such values are what interpolation or JPEG leaves: import the original masks",
+                "such values indicate interpolation or JPEG: import the original masks",
             ),
             (
                 {"images/d.png": SOUND["images/a.png"]}, [],
@@ -120,26 +120,26 @@ class TestErrors:
         (error,) = said(validate(a_set({f"masks/{i}.png": painted for i in SPLIT_OF})).errors)
         assert error == (
             "dataset.json: every labelled pixel of the training images is 'background', and 688 pixels are 255, which "
-            "is ignored; label objects; if 255 stands for a class, import it as one"
+            "is ignored; label objects; if 255 is a class here, import it as a class"
         )
 
     @pytest.mark.parametrize(
         ("fields", "expected"),
         [
-            ({"classes": CLASSES[1:]}, "dataset.json: numbers its classes [1, 2]; expected 0 to 1 in order"),
+            ({"classes": CLASSES[1:]}, "dataset.json: has the class ids [1, 2]; expected 0 to 1 in order"),
             (
                 {"classes": (*CLASSES, ClassInfo(3, "leaf", (9, 9, 9)))},
-                "dataset.json: holds the class 'leaf' 2 times; each needs a name of its own",
+                "dataset.json: contains the class 'leaf' 2 times; give each its own name",
             ),
             (
                 {"items": (Item("a", "images/a.png", "masks/a.png", split="train"),
                            Item("d", "images/d.png", "masks/d.png", split="test"))},
-                "dataset.json: no image falls into the validation split; label more images, or import with another --sp"
+                "dataset.json: no image is in the validation split; label more images, or import with another --sp"
                 "lit-seed",
             ),
             (
                 {"items": (Item("a", "images/a.png", "masks/a.png"),) * 2},
-                "dataset.json: holds the image id 'a' 2 times; each needs a name of its own",
+                "dataset.json: contains the image id 'a' 2 times; give each its own name",
             ),
             (
                 {"items": (Item("a", "../a.png", "masks/a.png"),)},
@@ -159,11 +159,11 @@ class TestWarnings:
         [
             (
                 {"masks/b.png": np.full_like(MASK, 255)},
-                "masks/b.png: is ignored everywhere, so its image teaches nothing; label it, or leave it out",
+                "masks/b.png: is ignored everywhere, so nothing is learned from it; label it, or remove it",
             ),
             (
                 {"masks/b.png": cv2.resize(DOUBLE_SIZE, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)},
-                "masks/b.png: has other classes' ids along its borders, as interpolation leaves them; look at it with",
+                "masks/b.png: has other classes' ids along its borders, as after interpolation; look at it with",
             ),
             (
                 {"images/b.png": SOUND["images/a.png"]},
@@ -183,11 +183,11 @@ class TestWarnings:
             ),
             (
                 {f"masks/{i}.png": np.where(MASK == 1, 0, MASK).astype(np.uint8) for i in SPLIT_OF},
-                "dataset.json: the class 'apple' is in no mask; label some, or take it out of the classes",
+                "dataset.json: the class 'apple' is in no mask; label some, or remove the class",
             ),
             (
                 {"images/old/e.png": picture(9), "images/f.png": picture(8), "images/.DS_Store": b""},
-                "images: holds 2 files that dataset.json does not name, for instance images/f.png; remove them, or",
+                "images: contains 2 files that dataset.json does not name, for instance images/f.png; remove them, or",
             ),
         ],
     )  # fmt: skip
@@ -209,14 +209,14 @@ class TestBeforeTraining:
         with pytest.raises(UserError) as refusal:
             require_valid(dataset)
         first, *files = str(refusal.value).splitlines()
-        assert first.startswith(f"{dataset.root}: 4 errors in this data set; `python -m trainer data validate ")
+        assert first.startswith(f"{dataset.root}: 4 errors in this data set; `segstack data validate ")
         assert [line.split(":")[0] for line in files] == ["  masks/a.png", "  masks/b.png", "  masks/c.png"]
 
     def test_warnings_are_said_and_let_pass(self, a_set, capsys):
         dataset = a_set({"masks/b.png": np.full_like(MASK, 255)})
         assert len(require_valid(dataset).warnings) == 1
-        said_last = capsys.readouterr().err.splitlines()[-1]
-        assert said_last == f"{dataset.root}: 1 warning; `python -m trainer data validate {dataset.root}` shows it"
+        last_line = capsys.readouterr().err.splitlines()[-1]
+        assert last_line == f"{dataset.root}: 1 warning; `segstack data validate {dataset.root}` shows it"
 
 
 class TestReport:
@@ -244,5 +244,5 @@ class TestReport:
     def test_many_problems_are_cut_short_on_the_terminal_alone(self, a_set):
         items = tuple(Item(f"{n}", f"images/{n}.png", f"masks/{n}.png") for n in range(30))  # none is there
         report = validate(a_set(items=items))
-        assert "error: 40 more; --report FILE writes them all" in str(report).splitlines()
+        assert "error: 40 more; --report FILE writes all" in str(report).splitlines()
         assert len(report.as_json()["errors"]) == 60

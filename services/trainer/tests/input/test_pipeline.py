@@ -121,13 +121,13 @@ class TestTrainingBatches:
         assert contents(together) == contents(alone)
 
     def test_a_batch_that_cannot_be_divided_is_refused(self, dataset, data):
-        with pytest.raises(UserError, match="batches of 4 cannot be divided among 3 workers"):
+        with pytest.raises(UserError, match="a batch of 4 cannot be divided among 3 workers"):
             training_batches(dataset, dataset.items, data, seed=1, shard=Shard(0, 3))
 
     def test_what_an_operation_lacks_is_said_before_the_first_batch(self, dataset, still, tmp_path):
         augmentation = [{"replace_background": {"folder": str(tmp_path)}}]
         data = Data.model_validate(still.model_dump() | {"augmentation": augmentation})
-        with pytest.raises(UserError, match="holds no images"):
+        with pytest.raises(UserError, match="contains no images"):
             training_batches(dataset, dataset.items, data, seed=1)
 
     def test_what_is_wrong_with_a_file_is_said_without_traceback(self, dataset, still, tmp_path):

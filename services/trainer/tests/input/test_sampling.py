@@ -37,7 +37,7 @@ class TestShard:
 
     def test_what_cannot_be_divided_evenly_is_refused(self):
         with pytest.raises(
-            UserError, match=r"batches of 8 cannot be divided among 3 workers: set data\.batch_size to a"
+            UserError, match=r"a batch of 8 cannot be divided among 3 workers: set data\.batch_size to a"
         ):
             Shard(0, 3).rows(8)
 

@@ -74,7 +74,7 @@ def test_a_path_that_leaves_the_archive_is_refused(zip_of, name):
 def test_half_a_zip_is_refused(folder, tmp_path, zip_bytes):
     whole = zip_bytes(folder)
     (tmp_path / "half.zip").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(UserError, match=r"half\.zip: is not a whole zip .*download the export again"):
+    with pytest.raises(UserError, match=r"half\.zip: is not a complete zip .*download the export again"):
         open_archive(tmp_path / "half.zip", ["labelmap.txt"], "an export")
 
 
@@ -94,5 +94,5 @@ def test_what_is_no_export_is_refused(tmp_path, write_files):
     with pytest.raises(UserError, match=r"nowhere\.zip: no such file or folder"):
         open_archive(tmp_path / "nowhere.zip", ["labelmap.txt"], "an export")
     write_files(tmp_path, {"coco/annotations.json": "{}"})
-    with pytest.raises(UserError, match=r"coco: has no labelmap\.txt or classes; expected an export"):
+    with pytest.raises(UserError, match=r"coco: does not contain labelmap\.txt or classes; expected an export"):
         open_archive(tmp_path / "coco", ["labelmap.txt", "classes/"], "an export")

@@ -16,7 +16,7 @@ def images(tmp_path, write_files):
 
 
 def test_every_image_gets_one_of_its_size(images, tmp_path):
-    assert make_blank_masks(images, tmp_path / "gt") == BlankMasks(made=2, kept=0)
+    assert make_blank_masks(images, tmp_path / "gt") == BlankMasks(written=2, kept=0)
     for name, shape in (("a", (4, 6)), ("day 1/b", (4, 3))):
         mask = cv2.imread(str(tmp_path / f"gt/{name}.png"), cv2.IMREAD_UNCHANGED)
         np.testing.assert_array_equal(mask, np.zeros(shape, np.uint8))
@@ -26,9 +26,9 @@ def test_every_image_gets_one_of_its_size(images, tmp_path):
 @pytest.mark.parametrize("name", ["a.png", "a_mask.png", "a_label.tif"])
 def test_a_mask_that_is_there_stays(images, tmp_path, write_files, name):
     write_files(tmp_path / "gt", {name: b"drawn by hand"})
-    assert make_blank_masks(images, tmp_path / "gt") == BlankMasks(made=1, kept=1)
+    assert make_blank_masks(images, tmp_path / "gt") == BlankMasks(written=1, kept=1)
     assert (tmp_path / "gt" / name).read_bytes() == b"drawn by hand"
-    assert make_blank_masks(images, tmp_path / "gt") == BlankMasks(made=0, kept=2)
+    assert make_blank_masks(images, tmp_path / "gt") == BlankMasks(written=0, kept=2)
 
 
 def test_an_image_that_cannot_be_read_is_named(images, tmp_path, write_files):
@@ -42,5 +42,5 @@ def test_no_images(tmp_path):
     with pytest.raises(UserError, match="nowhere: no such folder"):
         make_blank_masks(tmp_path / "nowhere", tmp_path / "gt")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="empty: holds no image"):
+    with pytest.raises(UserError, match="empty: contains no image"):
         make_blank_masks(tmp_path / "empty", tmp_path / "gt")

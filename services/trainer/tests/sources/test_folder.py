@@ -93,7 +93,7 @@ class TestPairs:
 
     def test_whose_folders_are_no_splits(self, imported):
         with pytest.raises(
-            UserError, match=r"rgb/a\.jpg: is in none of the folders train, training, .*: put it into one"
+            UserError, match=r"rgb/a\.jpg: is in none of the folders train, training, .*: move it into one"
         ):
             imported(pair(IDS), layout={"folders_as_splits": True})
 
@@ -143,7 +143,7 @@ class TestIds:
 
     @pytest.mark.parametrize("classes", [None, "[soil, apple]"])
     def test_0_and_255_mean_an_object_only_if_one_says_so(self, imported, tmp_path, classes):
-        with pytest.raises(UserError, match=r"nothing but 0 and 255, and 255 means ignored: .* give --map 255=1"):
+        with pytest.raises(UserError, match=r"only 0 and 255, and 255 means ignored: .* give --map 255=1"):
             imported(pair(BINARY), classes)
         assert not (tmp_path / "out").exists()
         _, _, masks = imported(pair(BINARY), classes, replaced={255: 1})
@@ -193,27 +193,27 @@ class TestColors:
 
 
 REFUSED = {
-    "no gt folder": ({"rgb/a.jpg": PHOTO}, {}, "mine: has no gt; expected images in rgb/ and masks in gt/", "--gt"),
-    "no rgb folder": ({"img/a.jpg": PHOTO, "gt/a.png": IDS}, {}, "mine: holds no image in rgb/", "give --rgb NAME"),
+    "no gt folder": ({"rgb/a.jpg": PHOTO}, {}, "mine: does not contain gt; expected images in rgb/", "--gt"),
+    "no rgb folder": ({"img/a.jpg": PHOTO, "gt/a.png": IDS}, {}, "mine: contains no image in rgb/", "give --rgb NAME"),
     "no pair": (
         {"rgb/IMG_1.jpg": PHOTO, "gt/1.png": IDS},
         {},
-        "An image is called 'IMG_1', a mask '1'",
-        "they must be the same",
+        "An image is named 'IMG_1', a mask '1'",
+        "the names must be equal",
     ),
-    "masks saved as JPEG": (pair(IDS, "gt/a.jpg"), {}, "gt/a.jpg: is a mask of a format", "write the masks as PNG ag"),
-    "no mask": ({"rgb/a.jpg": PHOTO, "gt/notes.txt": ""}, {}, "mine: holds no mask in gt/", ".png, .tif"),
+    "masks saved as JPEG": (pair(IDS, "gt/a.jpg"), {}, "gt/a.jpg: is a mask in a lossy format", "masks again as PNG"),
+    "no mask": ({"rgb/a.jpg": PHOTO, "gt/notes.txt": ""}, {}, "mine: contains no mask in gt/", ".png, .tif"),
     "another size": (pair(IDS.T), {}, "gt/a.png: is 4x6 but its image is 6x4", "never resize"),
     "half a mask": (pair(b"\x89PNG"), {"classes": "[a, b]"}, "gt/a.png: cannot be decoded", "export it again"),
     "half a palette mask": (pair(palette_png(IDS)[:60]), {"classes": "[a, b]"}, "gt/a.png: cannot be d", "export it a"),
-    "values with gaps": (pair(IDS * 100), {}, "hold the values 0, 100, 200, which do not count up", "--classes FILE"),
-    "nothing but 0": (pair(IDS * 0), {}, "nothing but 0, so there is nothing to learn", "the right files"),
+    "values with gaps": (pair(IDS * 100), {}, "values 0, 100, 200, which do not count up", "--classes FILE"),
+    "nothing but 0": (pair(IDS * 0), {}, "only 0, so there is nothing to learn", "the right files"),
     "only one object": (pair(IDS * 0 + 1), {"classes": "[a, b]"}, "every labelled pixel of the masks is 'b'", "files"),
-    "a value without name": (pair(IDS), {"classes": "[a, b]"}, "gt/a.png: 2 pixels have values that are no c", "--map"),
-    "a blurred mask": (pair(IDS * 60), {"classes": "[a, b]"}, "that are no class: 60, 120", "masks that were resized"),
+    "a value without name": (pair(IDS), {"classes": "[a, b]"}, "gt/a.png: 2 pixels have values of no c", "--map"),
+    "a blurred mask": (pair(IDS * 60), {"classes": "[a, b]"}, "of no class: 60, 120", "resized or saved as JPEG"),
     "colours without a class file": (pair(COLORS[IDS]), {}, "gt/a.png: is in colours", "--classes FILE"),
     "colours that the class file lacks": (pair(COLORS[IDS]), {"classes": "[a, b]"}, "gt/a.png: is in col", "--classes"),
-    "said to be colours, without a file": (pair(COLORS[IDS]), {"kind": "colors"}, "masks of colours", "--classes FILE"),
+    "said to be colours, without a file": (pair(COLORS[IDS]), {"kind": "colors"}, "masks in colours", "--classes FILE"),
     "a colour without name": (
         pair(COLORS[IDS] + 1),
         {"classes": LABELMAP, "classes_name": "labelmap.txt"},

@@ -60,7 +60,7 @@ def test_which_frames_are_kept(frames, choice, expected):
 
 def test_they_are_the_video_s_pictures_under_its_name(video, tmp_path):
     (report,) = extract_frames([video], tmp_path, FrameChoice(every=10), "png")
-    assert (report.video, report.written, report.alike) == (video, 3, 0)
+    assert (report.video, report.written, report.similar) == (video, 3, 0)
     names = sorted(p.name for p in tmp_path.iterdir())
     assert names == ["day [1]_000000.png", "day [1]_000010.png", "day [1]_000020.png"]
     for number, name in zip((0, 10, 20), names, strict=True):
@@ -86,7 +86,7 @@ def test_quality_is_jpeg_s(video, tmp_path):
 def test_frames_that_hardly_differ_from_the_last_one_kept_are_left_out(video, tmp_path):
     (report,) = extract_frames([video], tmp_path, FrameChoice(every=1, min_difference=30))
     kept = sorted(int(p.stem[-6:]) for p in tmp_path.iterdir())
-    assert (report.written, report.alike) == (len(kept), COUNT - len(kept))
+    assert (report.written, report.similar) == (len(kept), COUNT - len(kept))
     assert set(np.diff(kept)) <= {4, 5, 6}  # 8 grey levels a frame, but not in the corner
 
 
@@ -115,9 +115,7 @@ class TestRefusals:
         broken = tmp_path / "broken.avi"
         data = video.read_bytes()
         broken.write_bytes(data[: len(data) * 2 // 3])
-        said = (
-            r"broken\.avi: cannot be read beyond frame (\d+) of 30; (\d+) frames from before are kept in .*out\. Repair"
-        )
+        said = r"broken\.avi: cannot be read beyond frame (\d+) of 30; the (\d+) frames before it are kept in .*out\."
         with pytest.raises(UserError, match=said) as refusal:
             extract_frames([broken], tmp_path / "out", FrameChoice(every=1))
         kept = list((tmp_path / "out").iterdir())
@@ -127,14 +125,14 @@ class TestRefusals:
 
     def test_what_is_no_video(self, tmp_path):
         (tmp_path / "notes.mp4").write_text("not a video")
-        with pytest.raises(UserError, match=r"notes\.mp4: cannot be opened as a video; no frame was kept"):
+        with pytest.raises(UserError, match=r"notes\.mp4: cannot be opened as a video; no frame was written"):
             extract_frames([tmp_path / "notes.mp4"], tmp_path / "out", FrameChoice())
         assert not (tmp_path / "out").exists()
 
     def test_nothing_is_overwritten(self, frames, video, tmp_path):
         frames(every=10)
         before = {p: p.read_bytes() for p in (tmp_path / "out").iterdir()}
-        with pytest.raises(UserError, match=r"day \[1\]_000000\.jpg exists already: name another folder with --output"):
+        with pytest.raises(UserError, match=r"day \[1\]_000000\.jpg exists already: choose another --output"):
             extract_frames([video], tmp_path / "out", FrameChoice(every=15), "png")
         assert {p: p.read_bytes() for p in (tmp_path / "out").iterdir()} == before
 
@@ -147,7 +145,7 @@ class TestRefusals:
     def test_two_videos_of_one_name(self, video, tmp_path):
         (tmp_path / "b").mkdir()
         (tmp_path / "b" / video.name).write_bytes(video.read_bytes())
-        with pytest.raises(UserError, match="would give frames of one name: extract them to two folders"):
+        with pytest.raises(UserError, match="would give frames of the same name: extract them to two folders"):
             extract_frames([video, tmp_path / "b" / video.name], tmp_path / "out", FrameChoice())
 
     def test_no_such_video(self, video, tmp_path):
@@ -163,8 +161,8 @@ class TestRefusals:
         ("choice", "said"),
         [
             ({"every": 0}, "--every 0: expected 1 or more"),
-            ({"rate": 0}, "--fps 0: expected more than 0 frames a second"),
-            ({"rate": math.nan}, "--fps nan: expected more than 0 frames a second"),
+            ({"rate": 0}, "--fps 0: expected more than 0 frames per second"),
+            ({"rate": math.nan}, "--fps nan: expected more than 0 frames per second"),
             ({"min_difference": -1}, "--min-difference -1: expected 0 to 255 grey levels"),
             ({"min_difference": math.nan}, "--min-difference nan: expected 0 to 255 grey levels"),
             ({"start": -1}, "--start -1: expected 0 seconds or later"),

@@ -1,4 +1,4 @@
-"""A data set with augmented variants of its training images, ready to be trained on."""
+"""A data set with augmented variants of its training images."""
 
 import filecmp
 import os
@@ -16,47 +16,47 @@ _LAYOUT = Layout("images", "masks", None)
 
 
 def augment_dataset(dataset: Dataset, output: Path, variants: Variants, workers: int | None = None) -> int:
-    """Write ``dataset`` and variants of its training images as a new data set; return how many were there already.
+    """Write ``dataset`` and variants of its training images as a new data set; return the number of existing variants.
 
-    A variant stays in its image's split, also when the set is divided anew. The index is written last, so a folder
-    that a stopped run left is no data set yet.
+    A variant stays in its image's split, also with another split seed. The index is written last, so the folder of an
+    interrupted run is not a data set yet.
 
     Raises:
-        UserError: the folder holds something else or earlier labels, an image has a variant's name, or one cannot be
-            read.
+        UserError: the folder contains something else or other labels, an image has a variant's name, or an image
+            cannot be read.
     """
     items = dataset.split("train")
-    _refuse_twins(dataset, items, variants)
-    _refuse_changed(dataset, output)
-    there = augment(labelled_items(dataset, items), dataset.classes, output, variants, _LAYOUT, workers)
+    _require_no_variants(dataset, items, variants)
+    _require_unchanged(dataset, output)
+    existing = augment(labelled_items(dataset, items), dataset.classes, output, variants, _LAYOUT, workers)
     for item in dataset.items:
         for file in (item.image, item.mask):
             _link(dataset.root / file, output / file)
-    made = tuple(_variant(item, number, variants) for item in items for number in range(variants.copies))
-    Dataset(output, dataset.classes, dataset.items + made, dataset.split_seed).save()
-    return there
+    added = tuple(_variant(item, number, variants) for item in items for number in range(variants.copies))
+    Dataset(output, dataset.classes, dataset.items + added, dataset.split_seed).save()
+    return existing
 
 
-def _refuse_twins(dataset: Dataset, items: list[Item], variants: Variants) -> None:
-    """An image that is called like a variant would be taken for it: the set has been augmented before."""
+def _require_no_variants(dataset: Dataset, items: list[Item], variants: Variants) -> None:
+    """Raise UserError if an image has a variant's name, as in a data set that has been augmented before."""
     names = {variants.name(item.id, number) for item in items for number in range(variants.copies)}
     for item in dataset.items:
         if item.id in names:
             raise UserError(
-                f"{dataset.root}: holds an image {item.id!r} already, as variants are called: augment the data set "
-                "that this one was made from"
+                f"{dataset.root}: has an image {item.id!r}, which is a variant's name: augment the original data set "
+                "instead"
             )
 
 
-def _refuse_changed(dataset: Dataset, output: Path) -> None:
-    """What an earlier run left, variants too, shows what the labels were then."""
+def _require_unchanged(dataset: Dataset, output: Path) -> None:
+    """Raise UserError if images or labels have changed since an earlier run wrote the output."""
     for item in dataset.items:
         for file in (item.image, item.mask):
             source, target = dataset.root / file, output / file
             if target.exists() and not (source.samefile(target) or filecmp.cmp(source, target, shallow=False)):
                 raise UserError(
-                    f"{target} is not {source} any more, so the images or labels have changed since the variants were "
-                    "made: name a new folder with --output, or remove it first"
+                    f"{target} differs from {source}, so the images or labels have changed since the variants were "
+                    "written: name a new folder with --output, or remove it first"
                 )
 
 
@@ -66,7 +66,7 @@ def _variant(item: Item, number: int, variants: Variants) -> Item:
 
 
 def _link(source: Path, target: Path) -> None:
-    """The same file under another name where the disk allows it, else a copy."""
+    """A hard link if the file system allows it, or else a copy."""
     if target.exists():
         return
     target.parent.mkdir(parents=True, exist_ok=True)

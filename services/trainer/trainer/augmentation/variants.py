@@ -1,8 +1,7 @@
-"""``data augment``: variants of labelled images on disk, repeatable by seed, in as many sittings as it takes.
+"""``segstack data augment``: variants of labelled images on disk, repeatable by seed; an interrupted run can continue.
 
-A variant depends on the seed, its image, that one's id and the variant's number, and where objects are pasted on the
-images that they come from. It is there when its last file has its name: what a stopped run leaves is whole or does not
-count, and the next one goes on from there.
+A variant depends on the seed, its image, the image's id and the variant's number, and if objects are pasted on the
+images they come from. Every file is written atomically, and a variant whose files all exist is not written again.
 """
 
 import functools
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 
 from contract import ClassInfo
 from contract.durable import replace_file, replacing
-from trainer.augmentation.labelled_source import Labelled
+from trainer.augmentation.labelled_source import LabelledInput
 from trainer.augmentation.operations import Operation, apply, example_generator
 from trainer.datasets.drawing import colorize
 from trainer.datasets.pair import Pair
@@ -28,7 +27,7 @@ from trainer.progress import in_threads, progress
 from trainer.recipe_values import to_recipe
 from trainer.sources.writing import png
 
-# Beside the variants: what they were made with. It also is a class file, which `data import-folder --classes` reads.
+# How the variants were made. It is also a class file, which `segstack data import folder --classes` reads.
 FACTS_NAME = "augmentation.json"
 
 _JPEG_QUALITY = 95
@@ -36,7 +35,7 @@ _JPEG_QUALITY = 95
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the variants' files lie below the output; ``preview`` None for no pictures of the masks."""
+    """The variants' folders below the output; ``preview`` None for no images of the masks in colours."""
 
     images: str = "RGB"
     masks: str = "MASK"
@@ -45,7 +44,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class Variants:
-    """What is made of each image: ``copies`` variants by ``operations``, decided by ``seed``."""
+    """What is written for each image: ``copies`` variants by ``operations``, with ``seed``."""
 
     operations: tuple[Operation, ...]
     copies: int = 1
@@ -53,7 +52,7 @@ class Variants:
     image_format: Literal["jpg", "png"] = "jpg"
 
     def name(self, item_id: str, number: int) -> str:
-        """The id of a variant: ``(.*?)_aug`` is the pattern that finds its image's."""
+        """The id of a variant; the pattern ``(.*?)_aug`` finds its image's id."""
         return f"{item_id}_aug{number:03d}"
 
     def files(self, item_id: str, number: int, layout: Layout) -> list[str]:
@@ -64,26 +63,26 @@ class Variants:
 
 
 def augment(
-    images: Sequence[Labelled],
+    images: Sequence[LabelledInput],
     classes: tuple[ClassInfo, ...],
     output: Path,
     variants: Variants,
     layout: Layout = Layout(),
     workers: int | None = None,
 ) -> int:
-    """Write every variant that is not there yet; return how many were.
+    """Write every variant that does not exist yet; return the number of those that do.
 
     Args:
-        images: what to start from; objects to paste come from them too.
-        classes: for the previews' colours, and written beside.
+        images: the labelled images; objects to paste come from them too.
+        classes: their classes.
         output: a new folder, or that of an earlier run with the same ``variants``.
-        variants: how many, and what happens to them.
-        layout: the folders below.
-        workers: threads, by default one a core.
+        variants: the number of variants and the operations.
+        layout: the folders below ``output``.
+        workers: threads; by default one per core.
 
     Raises:
-        UserError: the folder holds something else, an operation lacks what it needs, or an image cannot be read.
-            Variants already made stay.
+        UserError: the folder contains something else, an operation lacks what it needs, or an image cannot be read.
+            Variants already written are kept.
     """
     for operation in variants.operations:
         operation.require()
@@ -95,15 +94,15 @@ def augment(
         if not all((output / file).exists() for file in variants.files(image.id, number, layout))
     ]
     cv2.setNumThreads(0)  # threads work on different images
-    one = functools.partial(_write_variant, images, classes, output, variants, layout)
+    write = functools.partial(_write_variant, images, classes, output, variants, layout)
     with progress(None, "augmenting", "image", total=len(missing)) as bar:
-        for _ in in_threads(one, missing, workers):
+        for _ in in_threads(write, missing, workers):
             bar.update()
     return len(wanted) - len(missing)
 
 
 def _claim(output: Path, classes: tuple[ClassInfo, ...], variants: Variants, layout: Layout) -> None:
-    """Say in the output what it is made with; refuse what was made with something else."""
+    """Write how the variants are made into the output; raise UserError if it was made in another way."""
     facts: dict[str, Any] = {
         "classes": [asdict(c) for c in classes],
         "operations": [to_recipe(operation) for operation in variants.operations],
@@ -116,8 +115,8 @@ def _claim(output: Path, classes: tuple[ClassInfo, ...], variants: Variants, lay
     if path.is_file():
         if path.read_text(encoding="utf-8") != text:
             raise UserError(
-                f"{output} was made with other operations, classes, formats or another seed ({FACTS_NAME} says which): "
-                "repeat those to go on with it, or name a new folder with --output"
+                f"{output} was written with other operations, classes, formats or another seed (see {FACTS_NAME}): "
+                "use the same ones to continue, or name a new folder with --output"
             )
         return
     if output.is_file() or (output.is_dir() and any(output.iterdir())):
@@ -127,12 +126,12 @@ def _claim(output: Path, classes: tuple[ClassInfo, ...], variants: Variants, lay
 
 
 def _write_variant(
-    images: Sequence[Labelled],
+    images: Sequence[LabelledInput],
     classes: tuple[ClassInfo, ...],
     output: Path,
     variants: Variants,
     layout: Layout,
-    which: tuple[Labelled, int],
+    which: tuple[LabelledInput, int],
 ) -> None:
     image, number = which
 
@@ -149,7 +148,7 @@ def _write_variant(
 
 
 def _stable_number(item_id: str) -> int:
-    """A number of an id that is the same on every machine and does not change when other images are added."""
+    """A number for an id, the same on every machine and whatever other images there are."""
     return int.from_bytes(hashlib.sha256(item_id.encode()).digest()[:7])
 
 

@@ -68,18 +68,18 @@ def run(options: argparse.Namespace) -> None:
     from trainer.augmentation.variants import FACTS_NAME, Variants, augment
     from trainer.datasets.dataset import load_dataset
 
-    given = [name for name in _FOLDERS if getattr(options, name)]
-    if bool(options.data) == bool(given) or (given and len(given) < len(_FOLDERS)):
+    folders = [name for name in _FOLDERS if getattr(options, name)]
+    if bool(options.data) == bool(folders) or (folders and len(folders) < len(_FOLDERS)):
         raise UserError("give a data set, or all three of --rgb-path, --mask-path and --label-map-path")
     if options.copies < 1 or (options.workers or 1) < 1 or not 0 <= options.seed < 2**32:
-        raise UserError("expected --copies and --workers of at least 1 and a --seed from 0 to 4294967295")
+        raise UserError("expected --copies and --workers of at least 1, and a --seed from 0 to 4294967295")
     variants = Variants(_operations(options), options.copies, options.seed, options.image_format)
 
     if options.output_format == "dataset":
         if not options.data:
             raise UserError("--output-format dataset needs a data set: run `segstack data import folder` first")
-        there = augment_dataset(load_dataset(options.data), options.output, variants, options.workers)
-        return _report(there, options.output)
+        existing = augment_dataset(load_dataset(options.data), options.output, variants, options.workers)
+        return _report(existing, options.output)
     if options.data:
         dataset = load_dataset(options.data)
         images, classes = labelled_items(dataset, dataset.split("train")), dataset.classes
@@ -87,16 +87,16 @@ def run(options: argparse.Namespace) -> None:
         images, classes = labelled_files(
             options.rgb_path, options.mask_path, options.label_map_path, options.obj_mask_path
         )
-    there = augment(images, classes, options.output, variants, workers=options.workers)
-    _report(there, options.output)
+    existing = augment(images, classes, options.output, variants, workers=options.workers)
+    _report(existing, options.output)
     print(
         f"import them with: segstack data import folder {options.output} --rgb RGB --gt MASK "
         f"--classes {options.output / FACTS_NAME} --group-pattern '(.*?)_aug' --output NEW_DATA_SET"
     )
 
 
-def _report(there: int, output: Path) -> None:
-    print(f"augmented: {output}" + (f" ({there} variants existed already)" if there else ""))
+def _report(existing: int, output: Path) -> None:
+    print(f"augmented: {output}" + (f" ({existing} variants existed already)" if existing else ""))
 
 
 def _operations(options: argparse.Namespace) -> tuple["Operation", ...]:
@@ -109,17 +109,17 @@ def _operations(options: argparse.Namespace) -> tuple["Operation", ...]:
     class Operations(Strict):
         operations: tuple[RecipeOperation, ...]
 
-    content, where = _DEFAULT, "the default operations"
+    content, file = _DEFAULT, "the default operations"
     if options.operations:
-        where = str(options.operations)
+        file = str(options.operations)
         try:
             content = yaml.safe_load(options.operations.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise UserError(f"--operations {where}: cannot be read ({' '.join(str(error).split())})") from None
+            raise UserError(f"--operations {file}: cannot be read ({' '.join(str(error).split())})") from None
     try:
         operations = Operations.model_validate({"operations": content}).operations
     except ValidationError as error:
-        raise UserError(f"--operations {where}: {describe(error, Operations)}") from None
+        raise UserError(f"--operations {file}: {describe(error, Operations)}") from None
     if options.bg_path:
         try:
             operations = (create_operation("replace_background", folder=options.bg_path), *operations)

@@ -1,4 +1,4 @@
-"""The classes of a network that brings none: names, in the order of its channels, and colours to show them in."""
+"""``--classes`` for a network without a class map: names in the order of its channels, and colours."""
 
 from pathlib import Path
 
@@ -19,18 +19,18 @@ PASCAL_VOC = tuple(ClassInfo(value, name, voc_color(value)) for value, name in e
 _KNOWN = {"cityscapes": CITYSCAPES, "pascal_voc": PASCAL_VOC}
 
 CLASSES_HELP = (
-    "in the order of the channels: `cityscapes` or `pascal_voc`; names with commas between; a text file with a NAME or "
-    "NAME:R,G,B on each line; a YAML or JSON file as import-folder takes it; or a data set's folder"
+    "in the order of the channels: `cityscapes` or `pascal_voc`; names separated by commas; a text file with a NAME or "
+    "NAME:R,G,B on each line; a YAML or JSON file as for `segstack data import folder`; or a data set's folder"
 )
 
 
 def parse_classes(text: str) -> tuple[ClassInfo, ...]:
-    """The classes that ``text`` names, in any of the ways that :data:`CLASSES_HELP` lists.
+    """The classes of ``text``, in any of the forms in :data:`CLASSES_HELP`.
 
-    Colours that are not given are those of the PASCAL VOC palette.
+    Missing colours are those of the PASCAL VOC palette.
 
     Raises:
-        UserError: no such file, or a line, a colour or a set of names that cannot be.
+        UserError: no such file, or an invalid line, colour or set of names.
     """
     if text in _KNOWN:
         return _KNOWN[text]
@@ -43,13 +43,13 @@ def parse_classes(text: str) -> tuple[ClassInfo, ...]:
         try:
             content = path.read_text(encoding="utf-8-sig")
         except UnicodeDecodeError:
-            raise UserError(f"{path} is no text: expected a NAME or NAME:R,G,B on each line") from None
+            raise UserError(f"{path} is not a text file: expected a NAME or NAME:R,G,B on each line") from None
         lines = [line.strip() for line in content.splitlines()]
         lines = [line for line in lines if line and not line.startswith("#")]
     elif "," in text:
         lines = [name.strip() for name in text.split(",")]
     else:
-        raise UserError(f"--classes {text}: there is no such file; expected {CLASSES_HELP}")
+        raise UserError(f"--classes {text}: no such file; expected {CLASSES_HELP}")
     try:
         return tuple(_class(number, line, text) for number, line in enumerate(lines))
     except CardError as error:
@@ -57,7 +57,7 @@ def parse_classes(text: str) -> tuple[ClassInfo, ...]:
 
 
 def _class(number: int, line: str, where: str) -> ClassInfo:
-    """A line may be one of CVAT's labelmap.txt, which goes on after the colour."""
+    """A line ``NAME`` or ``NAME:R,G,B``, or one of CVAT's labelmap.txt, which has more fields after the colour."""
     name, _, rest = line.partition(":")
     color = rest.split(":")[0].strip()
     return ClassInfo(

@@ -31,8 +31,8 @@ def frames(options: argparse.Namespace) -> None:
 
     choice = FrameChoice(options.every, options.fps, options.start, options.end, options.min_difference)
     for video in extract_frames(options.videos, options.output, choice, options.format, options.quality):
-        alike = f"; {video.alike} similar frames skipped" if video.alike else ""
-        print(f"{video.video}: {video.written} images{alike}")
+        skipped = f"; {video.similar} similar frames skipped" if video.similar else ""
+        print(f"{video.video}: {video.written} images{skipped}")
     print(f"written to {options.output}; import their labels with --group-pattern '{GROUP_PATTERN}'")
 
 
@@ -47,7 +47,7 @@ def blank_masks(options: argparse.Namespace) -> None:
     from trainer.sources.blank_masks import make_blank_masks
 
     masks = make_blank_masks(options.images, options.output)
-    print(f"written: {masks.made} blank masks in {options.output}; {masks.kept} images already had a mask")
+    print(f"written: {masks.written} blank masks in {options.output}; {masks.kept} images already had a mask")
 
 
 def _time(text: str) -> float:

@@ -1,1 +1,1 @@
-"""Labelled data sets as we keep them: the index, splits, validation, preview."""
+"""Data sets: the index, splits, validation, near-duplicates, class weights, preview."""

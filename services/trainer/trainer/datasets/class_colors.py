@@ -9,7 +9,7 @@ Color = tuple[int, int, int]  # RGB, 0 to 255
 
 
 def voc_color(index: int) -> Color:
-    """Colour ``index`` of the PASCAL VOC palette: its bits, dealt to R, G, B from the highest bit down."""
+    """Colour ``index`` of the PASCAL VOC palette: its bits become R's, G's and B's in turn, highest bits first."""
     color = [0, 0, 0]
     for bit in range(8):
         for channel in range(3):
@@ -18,10 +18,10 @@ def voc_color(index: int) -> Color:
 
 
 def parse_color(text: str, where: str) -> Color:
-    """``R,G,B``.
+    """Parse ``R,G,B``.
 
     Raises:
-        UserError: anything else.
+        UserError: it is anything else.
     """
     try:
         red, green, blue = (int(part) for part in text.split(","))
@@ -33,12 +33,12 @@ def parse_color(text: str, where: str) -> Color:
 
 
 def require_unique(labels: Iterable[tuple[str, Color]], where: str) -> None:
-    """Raise UserError when two labels share their name or their colour."""
+    """Raise UserError if two labels share a name or a colour."""
     names: set[str] = set()
     name_of: dict[Color, str] = {}
     for name, color in labels:
         if name in names:
-            raise UserError(f"{where}: the name {name!r} stands twice: give each label its own")
+            raise UserError(f"{where}: the name {name!r} occurs twice: give each label its own")
         if color in name_of:
             raise UserError(f"{where}: {name_of[color]!r} and {name!r} share the colour {color}: give each its own")
         names.add(name)

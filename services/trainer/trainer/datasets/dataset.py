@@ -1,10 +1,10 @@
-"""A labelled set on disk: images, masks of class ids, and the class map beside them.
+"""A data set on disk: images, masks of class ids, and an index with the class map.
 
 ::
 
-    dataset.json           classes, the seed of the splits, and for each item its id, image, mask, and where it has
-                           them its group and its fixed split
-    images/<id>.<suffix>   upright (EXIF orientation already applied), JPEG or PNG
+    dataset.json           classes, the seed of the splits, and each item's id, image, mask, and if it has them its
+                           group and its fixed split
+    images/<id>.<suffix>   upright (EXIF orientation applied), JPEG or PNG
     masks/<id>.png         one channel, 8 bits: class ids, 255 = ignore
 """
 
@@ -22,7 +22,7 @@ INDEX_NAME = "dataset.json"
 FORMAT_VERSION = 2
 _READABLE = (1, FORMAT_VERSION)  # 1 had neither groups nor fixed splits
 
-# Shares of the whole, decided group by group: see `split_of`.
+# Fractions of the data set, by group: see `split_of`.
 _TEST, _VALIDATION = 0.15, 0.10
 SPLITS = ("train", "validation", "test")
 
@@ -31,8 +31,8 @@ SPLITS = ("train", "validation", "test")
 class Item:
     """One labelled image; the paths are relative to the data set's folder.
 
-    Images of one ``group``, such as the frames of one video, fall into one split together. ``split`` is where the
-    source has put the image, if it has.
+    Images of one ``group``, such as the frames of one video, are in the same split. ``split`` is the image's split in
+    the source, if it has one.
     """
 
     id: str
@@ -48,7 +48,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A labelled set: its folder, its classes (background first), its items in a fixed order, its splits' seed."""
+    """A data set: its folder, its classes (background first), its items in a fixed order, the seed of its splits."""
 
     root: Path
     classes: tuple[ClassInfo, ...]
@@ -57,9 +57,9 @@ class Dataset:
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """The splits there are, the one that figures are reported on last.
+        """The splits of this set; the last one is for the final metrics.
 
-        That is ``test``; where the source has fixed every split and labelled no test image, it is ``validation``.
+        That is ``test``, or ``validation`` if the source has fixed every split and has no labelled test image.
         """
         fixed = {item.split for item in self.items}
         return SPLITS if None in fixed or not fixed else tuple(name for name in SPLITS if name in fixed)
@@ -75,17 +75,17 @@ class Dataset:
         chosen = [item for item in self.items if self.split_of(item) == name]
         if not chosen:
             raise UserError(
-                f"{self.root}: of {len(self.items)} images none falls into the {name} split: "
-                "label more images, or import them with another --split-seed"
+                f"{self.root}: none of {len(self.items)} images is in the {name} split: "
+                "label more images, or import them with a different --split-seed"
             )
         return chosen
 
     def split_of(self, item: Item) -> str:
-        """The split that the source fixed, else the one that the hash of the item's group or id gives."""
+        """The split in the source, or else the one from the hash of the item's group or id."""
         return item.split or split_of(item.group or item.id, self.split_seed)
 
     def save(self) -> None:
-        """Write ``dataset.json``, in one step."""
+        """Write ``dataset.json`` atomically."""
         content = {
             "format_version": FORMAT_VERSION,
             "split_seed": self.split_seed,
@@ -99,7 +99,7 @@ def load_dataset(root: Path) -> Dataset:
     """Read a data set's index.
 
     Raises:
-        UserError: ``root`` is no data set of this format.
+        UserError: ``root`` is not a data set of this format.
     """
     path = root / INDEX_NAME
     try:
@@ -110,26 +110,27 @@ def load_dataset(root: Path) -> Dataset:
         return Dataset(root, classes, tuple(Item(**item) for item in content["items"]), content["split_seed"])
     except (FileNotFoundError, NotADirectoryError):
         raise UserError(
-            f"{root} is not a data set: {INDEX_NAME} is missing. Make one with `python -m trainer data import-cvat`"
+            f"{root} is not a data set: {INDEX_NAME} is missing. Create one with `segstack data import`"
         ) from None
     except (CardError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} cannot be read ({error}): import the labels again") from None
 
 
 def split_of(key: str, seed: int) -> str:
-    """The split of a group or of a lone image, from a hash of its name: adding images never moves another one."""
-    share = _share(key, seed)
-    if share < _TEST:
+    """The split of a group, or of an image without one, from a hash of its name: adding images never moves another."""
+    position = _position(key, seed)
+    if position < _TEST:
         return "test"
-    return "validation" if share < _TEST + _VALIDATION else "train"
+    return "validation" if position < _TEST + _VALIDATION else "train"
 
 
 def train_or_validation(key: str, seed: int) -> str:
-    """As :func:`split_of`, for the training images of a source that keeps its own test images."""
-    return "validation" if _share(key, seed) < _VALIDATION else "train"
+    """As :func:`split_of`, for the training images of a source that has its own test images."""
+    return "validation" if _position(key, seed) < _VALIDATION else "train"
 
 
-def _share(key: str, seed: int) -> float:
+def _position(key: str, seed: int) -> float:
+    """A hash of the key as a number from 0 to 1."""
     digest = hashlib.sha256(f"{seed}:{key}".encode()).digest()
     return int.from_bytes(digest[:8]) / 2**64
 

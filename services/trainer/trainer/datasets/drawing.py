@@ -19,27 +19,27 @@ PAPER = (255, 255, 255)
 INK = (30, 30, 30)
 
 _ELLIPSIS = "…"
-_WEIGHT = 400  # of the letters, as CSS counts
+_WEIGHT = 400  # font weight as in CSS
 
 _STRIPE_PIXELS = 4
-_PIXELS_PER_THICKNESS = 200  # of an outline, by the image's shorter side
+_PIXELS_PER_THICKNESS = 200  # an outline is the image's shorter side / 200 thick
 _STRIPES = np.array([[20, 20, 20], [235, 235, 235]], np.uint8)
 
 
 def colorize(mask: NDArray[np.uint8], classes: Sequence[ClassInfo]) -> NDArray[np.uint8]:
     """A mask of class ids [H, W] as RGB uint8 [H, W, 3].
 
-    What is no class, first of all the ignore id, is striped: no class's colour can be mistaken for it.
+    Values of no class, such as the ignore id, are striped, which no class's colour can be mistaken for.
     """
     table = np.zeros((256, 1, 3), np.uint8)
-    stranger = np.ones(256, np.uint8)
+    unknown = np.ones(256, np.uint8)
     for c in classes:
-        table[c.id], stranger[c.id] = c.color, 0
-    # OpenCV's tables take a quarter of NumPy's time: videos are coloured frame by frame.
+        table[c.id], unknown[c.id] = c.color, 0
+    # OpenCV's lookup takes a quarter of NumPy's time, which matters for videos.
     colors = np.asarray(cv2.LUT(cv2.merge([mask, mask, mask]), table), np.uint8)
-    strange = cv2.LUT(mask, stranger)
-    if strange.any():
-        rows, columns = np.nonzero(strange)
+    striped = cv2.LUT(mask, unknown)
+    if striped.any():
+        rows, columns = np.nonzero(striped)
         colors[rows, columns] = _STRIPES[(rows + columns) // _STRIPE_PIXELS % 2]
     return colors
 
@@ -47,14 +47,14 @@ def colorize(mask: NDArray[np.uint8], classes: Sequence[ClassInfo]) -> NDArray[n
 def overlay(
     image: NDArray[np.uint8], mask: NDArray[np.uint8], classes: Sequence[ClassInfo], alpha: float = 0.5
 ) -> NDArray[np.uint8]:
-    """An image RGB [H, W, 3] under its mask [H, W] with opacity ``alpha``; background is left as it is."""
+    """Blend the mask's [H, W] colours over an image RGB [H, W, 3] with opacity ``alpha``; background is unchanged."""
     blended = cv2.addWeighted(image, 1 - alpha, colorize(mask, classes), alpha, 0)
     hidden = np.isin(np.arange(256), [c.id for c in classes if _is_background(c)]).astype(np.uint8)
     return np.asarray(cv2.copyTo(image, cv2.LUT(mask, hidden), blended), np.uint8)
 
 
 def contours(image: NDArray[np.uint8], mask: NDArray[np.uint8], classes: Sequence[ClassInfo]) -> NDArray[np.uint8]:
-    """An image RGB [H, W, 3] with the outlines of its mask's [H, W] classes in their colours; background has none."""
+    """Draw the outlines of the mask's [H, W] classes on a copy of an image RGB [H, W, 3]; background has none."""
     drawn = image.copy()
     thickness = max(1, round(min(mask.shape) / _PIXELS_PER_THICKNESS))
     for c in classes:
@@ -66,12 +66,12 @@ def contours(image: NDArray[np.uint8], mask: NDArray[np.uint8], classes: Sequenc
 
 
 def blank(height: int, width: int) -> Image:
-    """Paper."""
+    """An empty area of the sheet."""
     return np.full((height, width, 3), PAPER, np.uint8)
 
 
 def in_row(parts: Sequence[Image], gap: int) -> Image:
-    """From left to right, aligned at their tops."""
+    """Images from left to right, aligned at the top."""
     height = max(part.shape[0] for part in parts)
     sheet = blank(height, sum(part.shape[1] for part in parts) + gap * (len(parts) - 1))
     left = 0
@@ -82,7 +82,7 @@ def in_row(parts: Sequence[Image], gap: int) -> Image:
 
 
 def stacked(parts: Sequence[Image], gap: int, margin: int = 0) -> Image:
-    """From top to bottom, aligned at their left, with a margin around."""
+    """Images from top to bottom, aligned at the left, with a margin on all sides."""
     width = max(part.shape[1] for part in parts)
     height = sum(part.shape[0] for part in parts) + gap * (len(parts) - 1)
     sheet = blank(height + 2 * margin, width + 2 * margin)
@@ -94,7 +94,7 @@ def stacked(parts: Sequence[Image], gap: int, margin: int = 0) -> Image:
 
 
 def text(words: str, size: int, max_width: int) -> Image:
-    """A line of text in any script, ``size`` pixels high; what does not fit loses its middle."""
+    """A line of text in any script, ``size`` pixels high; text that is too long loses its middle."""
     font = cv2.FontFace("sans")  # built into OpenCV, with Latin, Greek, Cyrillic and Chinese letters
     kept = len(words)
     while (width := _width(words, font, size)) > max_width and kept > 2:

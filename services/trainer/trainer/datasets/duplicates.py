@@ -1,4 +1,4 @@
-"""Images that stand in a data set twice, by their pixels or by their looks."""
+"""Identical images and near-duplicates in a data set."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -10,20 +10,20 @@ from numpy.typing import NDArray
 from trainer.datasets.dataset import SPLITS, Dataset, Item
 from trainer.datasets.inspection import Fault, Inspection
 
-# Of 64. Recompressing, resizing or brightening an image changes at most about this many bits of its fingerprint.
+# Of 64 bits. Recompressing, resizing or brightening an image changes at most about this many of its fingerprint.
 _SIMILAR_BITS = 2
-# A fingerprint with nearly all bits equal is that of any flat surface or plain gradient.
-_MIN_TELLING_BITS = 6
-_COMPARISONS_AT_ONCE = 1 << 22
+# Flat surfaces and plain gradients all have fingerprints with nearly all bits equal.
+_MIN_DISTINCTIVE_BITS = 6
+_COMPARISONS_PER_BLOCK = 1 << 22
 
 
 def identical_images(
     dataset: Dataset, items: Sequence[Item], found: Sequence[Inspection]
 ) -> tuple[list[Fault], list[Fault]]:
-    """Identical images: errors across splits, as quality is then measured on what was learned; else warnings.
+    """Identical images: errors if they are in different splits, as metrics are then measured on training images; else
+    warnings.
 
-    Where the source itself has put the images into its splits, measures are compared with others' on the same splits:
-    a warning must do.
+    Images whose splits are all fixed by the source give only a warning: published metrics use the same splits.
     """
     errors: list[Fault] = []
     warnings: list[Fault] = []
@@ -37,14 +37,14 @@ def identical_images(
             f"({dataset.split_of(copies[0])}) has the same pixels as {names}{', …' if len(copies) > 4 else ''}",
             "keep one of them, or import with a --group-pattern that keeps them in one split"
             if across
-            else "keep one of them, unless it should count for more",
+            else "keep one of them, unless it should have a larger weight",
         )
         (errors if across and ours else warnings).append(fault)
     return errors, warnings
 
 
 def near_duplicates(dataset: Dataset, items: Sequence[Item], found: Sequence[Inspection]) -> Iterator[Fault]:
-    """Near-duplicates across splits, one warning for each two splits."""
+    """Near-duplicates in different splits: one warning for each two splits."""
     members: dict[str, list[int]] = {name: [] for name in SPLITS}
     for position, item in enumerate(items):
         members[dataset.split_of(item)].append(position)
@@ -56,10 +56,10 @@ def near_duplicates(dataset: Dataset, items: Sequence[Item], found: Sequence[Ins
             if found[ours[a]].digest != found[theirs[b]].digest
         ]
         if pairs:
-            first, like = pairs[0]
+            first, similar = pairs[0]
             yield Fault(
                 items[first].image,
-                f"({other}) looks like {items[like].image} ({one}), one of {len(pairs)} such images in {other}",
+                f"({other}) looks like {items[similar].image} ({one}), one of {len(pairs)} such images in {other}",
                 "if they are frames of one video, import with a --group-pattern that keeps them in one split",
             )
 
@@ -73,24 +73,24 @@ def _identical(digests: Sequence[str]) -> list[list[int]]:
 
 
 def _similar(fingerprints: Sequence[int], others: Sequence[int]) -> list[tuple[int, int]]:
-    """For each of ``fingerprints`` that is like one of ``others``: its position, and that of the most alike.
+    """For each of ``fingerprints`` that is similar to one of ``others``: its position, and that of the nearest.
 
-    Both are 64-bit difference hashes; all are compared with all, about 10^9 comparisons a second.
+    Both are 64-bit difference hashes; all pairs are compared, about 10^9 per second.
     """
     ours, theirs = np.array(fingerprints, np.uint64), np.array(others, np.uint64)
     if not len(theirs):
         return []
     pairs = []
-    step = max(1, _COMPARISONS_AT_ONCE // len(theirs))
+    step = max(1, _COMPARISONS_PER_BLOCK // len(theirs))
     for start in range(0, len(ours), step):
         block = ours[start : start + step]
         distance = np.bitwise_count(block[:, None] ^ theirs)
         nearest = distance.argmin(axis=1)
-        alike = (distance[np.arange(len(block)), nearest] <= _SIMILAR_BITS) & _telling(block)
-        pairs += [(start + int(row), int(nearest[row])) for row in np.flatnonzero(alike)]
+        similar = (distance[np.arange(len(block)), nearest] <= _SIMILAR_BITS) & _is_distinctive(block)
+        pairs += [(start + int(row), int(nearest[row])) for row in np.flatnonzero(similar)]
     return pairs
 
 
-def _telling(fingerprints: NDArray[np.uint64]) -> NDArray[np.bool_]:
+def _is_distinctive(fingerprints: NDArray[np.uint64]) -> NDArray[np.bool_]:
     ones = np.bitwise_count(fingerprints)
-    return (ones >= _MIN_TELLING_BITS) & (ones <= 64 - _MIN_TELLING_BITS)
+    return (ones >= _MIN_DISTINCTIVE_BITS) & (ones <= 64 - _MIN_DISTINCTIVE_BITS)

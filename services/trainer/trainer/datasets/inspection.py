@@ -18,24 +18,24 @@ from trainer.datasets.dataset import Dataset, Item
 from trainer.progress import in_threads, progress
 
 CACHE_NAME = ".inspections.json"
-_CACHE_VERSION = 1  # another one for every change of what an inspection finds
+_CACHE_VERSION = 1  # increase it whenever an inspection finds something else
 
-# What tells that the files of a pair are those of last time: their names, sizes, and times of change.
+# Identifies the files of a pair: their names, sizes and modification times.
 Stamp = list[str | int]
 
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
-# PNG's IHDR: bit depth and colour type stand at fixed places behind the signature.
+# Offsets of bit depth and colour type in a PNG's IHDR, which follows the signature.
 _BIT_DEPTH, _COLOR_TYPE = 24, 25
 _GREY = 0
 
-# A border that nearest neighbour has left alone jumps from one class to the other. Interpolation puts a value between.
+# With nearest neighbour, a border jumps from one class to the other; interpolation puts values between.
 _BLURRED_FRACTION = 0.3
 _BLURRED_PIXELS = 50
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong with a file of the data set, and what to do about it."""
+    """What is wrong with a file of the data set, and how to fix it."""
 
     file: str
     what: str
@@ -47,15 +47,15 @@ class Fault:
 
 @dataclass(frozen=True)
 class Inspection:
-    """One pair as its files are.
+    """The contents of one pair of files.
 
     Attributes:
-        height, width: of the image, pixels.
-        pixels: how many pixels of the mask have each value that it holds.
-        digest: SHA-256 of the decoded image; equal for equal pixels, whatever the file format.
-        fingerprint: a difference hash of 64 bits; few bits differ between pictures that look the same.
+        height, width: of the image, in pixels.
+        pixels: the number of the mask's pixels by value.
+        digest: SHA-256 of the decoded image; equal for equal pixels in any file format.
+        fingerprint: a 64-bit difference hash; few bits differ between images that look the same.
         blurred: whether the mask's borders look interpolated.
-        faults: why the pair cannot be used; the other facts are missing then.
+        faults: why the pair cannot be used; the other fields are empty then.
     """
 
     height: int = 0
@@ -70,12 +70,12 @@ class Inspection:
 def inspect_all(dataset: Dataset, ignore_cache: bool = False) -> list[Inspection]:
     """Inspect every item of ``dataset``, in its order.
 
-    What was found is kept beside the data set, as every training asks: a pair of 1024x2048 took 79 ms of CPU as PNG and
-    44 ms as JPEG, one that has not changed 0.1 ms. A folder that cannot be written is inspected anew each time.
+    Results are cached in the data set's folder, as every training needs them: a 1024x2048 pair took 79 ms of CPU as
+    PNG and 44 ms as JPEG, an unchanged one 0.1 ms. A read-only folder is inspected each time.
 
     Args:
-        dataset: whose files to read.
-        ignore_cache: read also what has not changed.
+        dataset: the data set.
+        ignore_cache: also read unchanged files.
     """
     known = {} if ignore_cache else _load(dataset.root)
     stamps = [_stamp(dataset.root, item) for item in dataset.items]
@@ -94,10 +94,9 @@ def inspect_all(dataset: Dataset, ignore_cache: bool = False) -> list[Inspection
 
 
 def checksum(dataset: Dataset) -> str:
-    """SHA-256 over classes, and each item's id, split, image and mask.
+    """SHA-256 of a data set: its classes, and each item's id, split, image pixels and mask file.
 
-    An image counts by its pixels, as its inspection has them already, and a mask by its file's bytes; neither their
-    order nor the folder's name has an influence.
+    The order of the items and the folder's name do not change it.
     """
     total = hashlib.sha256(json.dumps([asdict(c) for c in dataset.classes]).encode())
     lines = []
@@ -109,7 +108,7 @@ def checksum(dataset: Dataset) -> str:
 
 
 def inspect(root: Path, item: Item) -> Inspection:
-    """Read and judge one pair; nothing is raised for what its files hold."""
+    """Inspect one pair; invalid files are faults, not exceptions."""
     image, mask = _image(root, item.image), _mask(root, item.mask)
     faults = tuple(found for found in (image, mask) if isinstance(found, Fault))
     if isinstance(image, Fault) or isinstance(mask, Fault):
@@ -117,7 +116,7 @@ def inspect(root: Path, item: Item) -> Inspection:
     height, width = image.shape[:2]
     if mask.shape != (height, width):
         what = f"is {mask.shape[1]}x{mask.shape[0]} but {item.image} is {width}x{height} (width x height)"
-        remedy = "import the pair again, and never resize or turn one without the other"
+        remedy = "import the pair again, and never resize or rotate one without the other"
         return Inspection(height, width, faults=(Fault(item.mask, what, remedy),))
     counts = np.bincount(mask.ravel(), minlength=256)
     return Inspection(
@@ -131,20 +130,20 @@ def inspect(root: Path, item: Item) -> Inspection:
 
 
 def _image(root: Path, name: str) -> NDArray[np.uint8] | Fault:
-    """BGR [H, W, 3], as the pixels are stored: EXIF is not read by what trains on them."""
+    """BGR [H, W, 3] without applying EXIF, as training reads it."""
     data = _read(root / name)
     if isinstance(data, str):
         return Fault(name, data, "restore the file, or import the data set again")
     if not data.startswith((_JPEG, _PNG)):
-        return Fault(name, "is neither a JPEG nor a PNG inside", "convert it, and import the data set again")
+        return Fault(name, "is neither JPEG nor PNG, whatever its name", "convert it, and import the data set again")
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if image is None:
-        return Fault(name, "cannot be decoded, as it is damaged or not whole", "replace it, or remove its label")
+        return Fault(name, "cannot be decoded: it is damaged or incomplete", "replace it, or remove its label")
     if b"Exif" in data or b"eXIf" in data:
         upright = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
         if upright is None or not np.array_equal(image, upright):
-            return Fault(name, "is turned by its EXIF orientation, which training does not read", "import it again")
+            return Fault(name, "has an EXIF orientation, which training does not apply", "import it again")
     return np.asarray(image, np.uint8)
 
 
@@ -153,17 +152,17 @@ def _mask(root: Path, name: str) -> NDArray[np.uint8] | Fault:
     if isinstance(data, str):
         return Fault(name, data, "restore the file, or import the data set again")
     if not data.startswith(_PNG):
-        return Fault(name, "is not a PNG inside", "import the labels again: other formats change their values")
+        return Fault(name, "is not PNG, whatever its name", "import the labels again: other formats change values")
     if len(data) > _COLOR_TYPE and (data[_BIT_DEPTH], data[_COLOR_TYPE]) != (8, _GREY):
-        return Fault(name, "is not a PNG of one grey channel of 8 bits", "import the labels again from their source")
+        return Fault(name, "is not an 8-bit greyscale PNG", "import the labels again from their source")
     mask = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if mask is None:
-        return Fault(name, "cannot be decoded, as it is damaged or not whole", "import the labels again")
+        return Fault(name, "cannot be decoded: it is damaged or incomplete", "import the labels again")
     return np.asarray(mask, np.uint8)
 
 
 def _read(path: Path) -> bytes | str:
-    """The file's bytes, or why there are none."""
+    """The file's bytes, or why they cannot be read."""
     try:
         return path.read_bytes() or "is empty"
     except FileNotFoundError:
@@ -173,7 +172,7 @@ def _read(path: Path) -> bytes | str:
 
 
 def _difference_hash(image: NDArray[np.uint8]) -> int:
-    """Whether each of 8x8 coarse cells is brighter than its right neighbour, as 64 bits."""
+    """64 bits: whether each of 8x8 coarse cells is brighter than its right neighbour."""
     small = cv2.cvtColor(cv2.resize(image, (9, 8), interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
     return int.from_bytes(np.packbits(small[:, :-1] > small[:, 1:]).tobytes())
 
@@ -181,8 +180,8 @@ def _difference_hash(image: NDArray[np.uint8]) -> int:
 def _looks_blurred(mask: NDArray[np.uint8]) -> bool:
     """Whether many border pixels have a value strictly between their two neighbours', in a row or a column.
 
-    Ids that lie far apart leave other classes' ids along their border when a mask is interpolated: all of them may be
-    in the class map, so only their place gives them away.
+    Interpolating a mask puts ids of other classes along the border between two ids. These may all be in the class map,
+    so only their position reveals them.
     """
     between = borders = 0
     for across in (mask, mask.T):
@@ -205,7 +204,7 @@ def _stamp(root: Path, item: Item) -> Stamp | None:
 
 
 def _load(root: Path) -> dict[str, tuple[Stamp, Inspection]]:
-    """What was kept, by item id; nothing if it is not there or not ours."""
+    """Cached inspections by item id; none if the cache is missing or invalid."""
     try:
         content = json.loads((root / CACHE_NAME).read_text(encoding="utf-8"))
         if content["version"] != _CACHE_VERSION:
@@ -216,7 +215,7 @@ def _load(root: Path) -> dict[str, tuple[Stamp, Inspection]]:
 
 
 def _save(dataset: Dataset, stamps: list[Stamp | None], found: dict[int, Inspection]) -> None:
-    """Keep what was found of every pair without fault; a faulty one is read again, as it may be mended unseen."""
+    """Cache the inspections without faults; faulty pairs are always read again, as a fix may keep the stamp."""
     pairs = {
         item.id: (stamp, asdict(found[position]))
         for position, (item, stamp) in enumerate(zip(dataset.items, stamps, strict=True))

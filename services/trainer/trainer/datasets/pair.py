@@ -1,4 +1,4 @@
-"""An image and its mask, in memory."""
+"""An image and its mask in memory."""
 
 from dataclasses import dataclass
 
@@ -12,9 +12,9 @@ from trainer.errors import UserError
 
 @dataclass(frozen=True)
 class Pair:
-    """RGB uint8 [H, W, 3], class ids uint8 [H, W], and where they are known the objects' numbers, int [H, W], 0 none.
+    """RGB uint8 [H, W, 3], class ids uint8 [H, W], and if known instance ids int32 [H, W], 0 = none.
 
-    Arrays are never changed in place: a pair may be shared between threads.
+    The arrays are never changed in place, as threads may share a pair.
     """
 
     image: NDArray[np.uint8]
@@ -26,7 +26,7 @@ def read_pair(dataset: Dataset, item: Item) -> Pair:
     """Decode one labelled image.
 
     Raises:
-        UserError: a file is missing or damaged, the mask is not 8 bits of one channel, or the two differ in size.
+        UserError: a file is missing or damaged, the mask is not 8-bit greyscale, or the sizes differ.
     """
     image = cv2.imread(str(dataset.root / item.image), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
     mask = cv2.imread(str(dataset.root / item.mask), cv2.IMREAD_UNCHANGED)

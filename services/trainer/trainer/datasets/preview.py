@@ -1,4 +1,4 @@
-"""``data preview``: images, masks and overlays of a data set on one sheet, with a legend, for a person to judge."""
+"""``segstack data preview``: images, masks and overlays of a data set on one sheet, with a legend."""
 
 import math
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ from contract import IGNORE_ID, ClassInfo
 from trainer.datasets.dataset import Dataset, Item
 from trainer.datasets.drawing import GAP, INK, MARGIN, Image, blank, colorize, in_row, overlay, stacked, text
 from trainer.datasets.inspection import Inspection, inspect_all
-from trainer.errors import UserError
+from trainer.errors import UserError, counted
 from trainer.progress import progress
 
 MAX_IMAGES = 500
 _MIN_PANEL_WIDTH = 32
 
 _COLUMNS = 2
-_MAX_HEIGHT_PER_WIDTH = 1.25  # of a panel; a taller image is narrowed
+_MAX_HEIGHT_PER_WIDTH = 1.25  # of a panel; a taller image is made narrower
 _ALPHA = 0.6
 _SWATCH = (16, 26)
 _TITLE_SIZE, _TEXT_SIZE, _CAPTION_SIZE = 20, 15, 13
@@ -30,10 +30,10 @@ class Sample:
     """Which images to show.
 
     Attributes:
-        split: of which split; None for all of them.
-        images: at most how many.
-        seed: another one shows others.
-        classes: only images that have at least one of these, by name or id; all images when empty.
+        split: the split; None for all.
+        images: the largest number of images.
+        seed: a different seed shows other images.
+        classes: only images with at least one of these, by name or id; empty for all images.
     """
 
     split: str | None = None
@@ -43,16 +43,16 @@ class Sample:
 
 
 def preview(dataset: Dataset, output: Path, sample: Sample, panel_width: int = 240) -> list[Item]:
-    """Write the sheet, a PNG, to ``output``; return what is shown on it.
+    """Write the sheet, a PNG, to ``output``; return the items on it.
 
     Args:
-        dataset: of which pairs that cannot be used are left out: `validate` names them.
-        output: a file that does not exist yet.
+        dataset: the data set; its unusable pairs are skipped, and `segstack data validate` lists them.
+        output: a new file.
         sample: which images.
-        panel_width: pixels; each image is shown three times at this width.
+        panel_width: in pixels; each image has three panels of this width.
 
     Raises:
-        UserError: the file exists, or the sample names what the data set does not have.
+        UserError: the file exists, or the data set has no such split, class or image.
     """
     _check(output, sample, panel_width)
     wanted = [_class_named(name, dataset.classes) for name in sample.classes]
@@ -60,10 +60,10 @@ def preview(dataset: Dataset, output: Path, sample: Sample, panel_width: int = 2
     found = dict(zip((item.id for item in dataset.items), inspect_all(dataset), strict=True))
     usable = [item for item in members if not found[item.id].faults]
     candidates = [item for item in usable if not wanted or _has(found[item.id], wanted)]
-    shown = _drawn_by_lot(candidates, sample)
-    having = f" that have {' or '.join(c.name for c in wanted)}" if wanted else ""
+    shown = _choose(candidates, sample)
+    having = f" with {' or '.join(c.name for c in wanted)}" if wanted else ""
     if not shown:
-        raise UserError(f"{dataset.root}: {sample.split or 'the data set'} holds no usable images{having}")
+        raise UserError(f"{dataset.root}: {sample.split or 'the data set'} contains no usable images{having}")
 
     title = f"{dataset.root.resolve().name}   {sample.split or 'all splits'}: "
     title += f"{len(shown):,} of {len(candidates):,} images{having}"
@@ -95,35 +95,35 @@ def _class_named(name: str, classes: Sequence[ClassInfo]) -> ClassInfo:
         if name in (c.name, str(c.id)):
             return c
     known = ", ".join(f"{c.id} {c.name}" for c in classes)
-    raise UserError(f"--classes {name}: there is no such class; there are {known}")
+    raise UserError(f"--classes {name}: not found; the classes are {known}")
 
 
 def _has(inspection: Inspection, classes: Sequence[ClassInfo]) -> bool:
     return any(inspection.pixels.get(c.id) for c in classes)
 
 
-def _drawn_by_lot(items: list[Item], sample: Sample) -> list[Item]:
-    """So many of ``items``, in their own order."""
+def _choose(items: list[Item], sample: Sample) -> list[Item]:
+    """A random sample of ``items``, in their order."""
     order = np.random.default_rng(sample.seed).permutation(len(items))
     return [items[position] for position in sorted(order[: sample.images])]
 
 
 def _cell(dataset: Dataset, item: Item, width: int) -> Image:
-    """Image, mask and overlay side by side, over the item's id and split."""
+    """Image, mask and overlay in a row, above the item's id and split."""
     image = cv2.imread(str(dataset.root / item.image), cv2.IMREAD_COLOR_RGB)
     mask = cv2.imread(str(dataset.root / item.mask), cv2.IMREAD_UNCHANGED)
     if image is None or mask is None:
-        raise UserError(f"{dataset.root}: {item.image} or {item.mask} cannot be read any more")
+        raise UserError(f"{dataset.root}: {item.image} or {item.mask} can no longer be read")
     height = mask.shape[0] * width / mask.shape[1]
     shrink = min(1.0, _MAX_HEIGHT_PER_WIDTH * width / height)
     size = max(1, round(width * shrink)), max(1, round(height * shrink))
     smooth = cv2.INTER_CUBIC if mask.shape[1] < size[0] else cv2.INTER_AREA
-    picture: Image = np.asarray(cv2.resize(image, size, interpolation=smooth), np.uint8)
+    small: Image = np.asarray(cv2.resize(image, size, interpolation=smooth), np.uint8)
     ids: Image = np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)
-    panels = picture, colorize(ids, dataset.classes), overlay(picture, ids, dataset.classes, _ALPHA)
-    pictures = in_row([_centred(panel, width) for panel in panels], GAP)
-    caption = text(f"{item.id}   {dataset.split_of(item)}", _CAPTION_SIZE, pictures.shape[1])
-    return stacked([pictures, caption], GAP // 2)
+    panels = small, colorize(ids, dataset.classes), overlay(small, ids, dataset.classes, _ALPHA)
+    row = in_row([_centred(panel, width) for panel in panels], GAP)
+    caption = text(f"{item.id}   {dataset.split_of(item)}", _CAPTION_SIZE, row.shape[1])
+    return stacked([row, caption], GAP // 2)
 
 
 def _centred(panel: Image, width: int) -> Image:
@@ -132,17 +132,17 @@ def _centred(panel: Image, width: int) -> Image:
 
 
 def _legend(classes: Sequence[ClassInfo], found: Sequence[Inspection], width: int) -> Image:
-    """A swatch for each class with its name, its share of the labelled pixels, and how many images have it."""
+    """A swatch for each class with its name, its fraction of the labelled pixels, and the number of images with it."""
     labelled = sum(sum(f.pixels.get(c.id, 0) for c in classes) for f in found)
     ignored = sum(f.pixels.get(IGNORE_ID, 0) for f in found)
     entries = []
     for c in classes:
         pixels, images = sum(f.pixels.get(c.id, 0) for f in found), sum(_has(f, [c]) for f in found)
-        said = f"{pixels / labelled:.2%}, in {images:,} image{'' if images == 1 else 's'}" if pixels else "in no image"
-        entries.append(_entry(c.id, f"{c.name}   {said}", classes, width))
+        frequency = f"{pixels / labelled:.2%}, in {counted(images, 'image')}" if pixels else "in no image"
+        entries.append(_entry(c.id, f"{c.name}   {frequency}", classes, width))
     if ignored:
         entries.append(_entry(IGNORE_ID, f"ignored   {ignored / (ignored + labelled):.2%} of all", classes, width))
-    # Equal columns, as many as the longest entry allows.
+    # As many equal columns as the longest entry allows.
     widest = max(entry.shape[1] for entry in entries)
     columns = max(1, (width + 2 * GAP) // (widest + 2 * GAP))
     per_column = math.ceil(len(entries) / columns)
@@ -150,7 +150,7 @@ def _legend(classes: Sequence[ClassInfo], found: Sequence[Inspection], width: in
     return in_row(lists, 2 * GAP)
 
 
-def _entry(class_id: int, said: str, classes: Sequence[ClassInfo], width: int) -> Image:
+def _entry(class_id: int, words: str, classes: Sequence[ClassInfo], width: int) -> Image:
     swatch = colorize(np.full(_SWATCH, class_id, np.uint8), classes)
     swatch[[0, -1]] = swatch[:, [0, -1]] = INK
-    return in_row([swatch, text(said, _TEXT_SIZE, width - _SWATCH[1] - GAP)], GAP)
+    return in_row([swatch, text(words, _TEXT_SIZE, width - _SWATCH[1] - GAP)], GAP)

@@ -1,7 +1,7 @@
-"""``data validate``: whether a data set can be trusted, asked by hand and before every training.
+"""``segstack data validate``: whether a data set can be trusted; every training asks it too.
 
-An error is what would make a training fail or its measured quality untrue; a warning is what a person should look at.
-The colours of a labelling tool are the importers' business: here every mask holds class ids.
+An error would make a training fail or its metrics wrong; a warning is something to look at. Masks contain class ids
+here: importers have converted the colours of labelling tools.
 """
 
 import sys
@@ -18,13 +18,13 @@ from trainer.datasets.inspection import Fault, Inspection, inspect_all
 from trainer.datasets.validation_report import SplitLabels, ValidationReport
 from trainer.errors import UserError, counted
 
-# So many faults of a data set are shown where a training refuses it.
+# The number of faults shown when a training refuses the data set.
 _SHOWN = 3
 _BLUR_VALUES = 8
 
 
 def require_valid(dataset: Dataset) -> ValidationReport:
-    """Validate ``dataset``, reading only what has changed since the last time; say on standard error what is doubtful.
+    """Validate ``dataset`` using cached inspections; print the number of warnings on standard error.
 
     Raises:
         UserError: it has errors.
@@ -33,34 +33,34 @@ def require_valid(dataset: Dataset) -> ValidationReport:
     if report.errors:
         shown = "".join(f"\n  {fault}" for fault in report.errors[:_SHOWN])
         raise UserError(
-            f"{dataset.root}: {counted(len(report.errors), 'error')} in this data set; `python -m trainer data "
-            f"validate {dataset.root}` shows all. The first:{shown}"
+            f"{dataset.root}: {counted(len(report.errors), 'error')} in this data set; `segstack data validate "
+            f"{dataset.root}` shows all. The first:{shown}"
         )
     if report.warnings:
-        said, them = counted(len(report.warnings), "warning"), "it" if len(report.warnings) == 1 else "them"
-        print(f"{dataset.root}: {said}; `python -m trainer data validate {dataset.root}` shows {them}", file=sys.stderr)
+        warnings, them = counted(len(report.warnings), "warning"), "it" if len(report.warnings) == 1 else "them"
+        print(f"{dataset.root}: {warnings}; `segstack data validate {dataset.root}` shows {them}", file=sys.stderr)
     return report
 
 
 def validate(dataset: Dataset, ignore_cache: bool = False) -> ValidationReport:
-    """Check the index, every pair, and the set as a whole.
+    """Check the index, every pair, and the whole set.
 
     Args:
-        dataset: what to check.
-        ignore_cache: read also the files that have not changed since the last time.
+        dataset: the data set.
+        ignore_cache: also read files that have not changed since the last time.
     """
     errors = list(_index_faults(dataset))
-    if errors:  # with such an index nothing else can be relied on
+    if errors:  # nothing else can be checked with a wrong index
         return ValidationReport(dataset.root, dataset.classes, tuple(errors), (), {})
     inspections = inspect_all(dataset, ignore_cache)
     errors += [fault for inspection in inspections for fault in inspection.faults]
-    whole = [(i, f) for i, f in zip(dataset.items, inspections, strict=True) if not f.faults]
-    items, found = [item for item, _ in whole], [inspection for _, inspection in whole]
+    intact = [(i, f) for i, f in zip(dataset.items, inspections, strict=True) if not f.faults]
+    items, found = [item for item, _ in intact], [inspection for _, inspection in intact]
     labels = _labels(dataset, items, found)
 
     errors += _values_outside(dataset, items, found)
     errors += _empty_splits(dataset)
-    if not errors:  # else it follows from them as often as not
+    if not errors:  # it is often a consequence of them
         errors += _nothing_to_learn(dataset, labels["train"])
     across_splits, harmless = identical_images(dataset, items, found)
     errors += across_splits
@@ -72,21 +72,21 @@ def validate(dataset: Dataset, ignore_cache: bool = False) -> ValidationReport:
 def _index_faults(dataset: Dataset) -> Iterator[Fault]:
     ids = [c.id for c in dataset.classes]
     if ids != list(range(len(ids))):
-        yield Fault(INDEX_NAME, f"numbers its classes {ids}", f"expected 0 to {len(ids) - 1} in order")
+        yield Fault(INDEX_NAME, f"has the class ids {ids}", f"expected 0 to {len(ids) - 1} in order")
     for what, names in (
         ("the class", [c.name for c in dataset.classes]),
         ("the image id", [item.id for item in dataset.items]),
     ):
         for name, times in Counter(names).items():
             if times > 1:
-                yield Fault(INDEX_NAME, f"holds {what} {name!r} {times} times", "each needs a name of its own")
+                yield Fault(INDEX_NAME, f"contains {what} {name!r} {times} times", "give each its own name")
     for name in (name for item in dataset.items for name in (item.image, item.mask)):
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
             yield Fault(INDEX_NAME, f"names {name!r}, which leaves the data set's folder", "import the data set again")
 
 
 def _labels(dataset: Dataset, items: Sequence[Item], found: Sequence[Inspection]) -> dict[str, SplitLabels]:
-    """Pixels of each class in each image, split by split."""
+    """Pixels of each class in each image, by split."""
     values = range(len(dataset.classes))
     rows: dict[str, list[list[int]]] = {name: [] for name in dataset.splits}
     ignored = dict.fromkeys(dataset.splits, 0)
@@ -103,26 +103,26 @@ def _labels(dataset: Dataset, items: Sequence[Item], found: Sequence[Inspection]
 def _values_outside(dataset: Dataset, items: Sequence[Item], found: Sequence[Inspection]) -> Iterator[Fault]:
     known = {c.id for c in dataset.classes} | {IGNORE_ID}
     for item, inspection in zip(items, found, strict=True):
-        strangers = {value: count for value, count in inspection.pixels.items() if value not in known}
-        if not strangers:
+        unknown = {value: count for value, count in inspection.pixels.items() if value not in known}
+        if not unknown:
             continue
-        worst = max(strangers, key=lambda value: strangers[value])
+        commonest = max(unknown, key=lambda value: unknown[value])
         what = (
-            f"{sum(strangers.values()):,} pixels have values outside the classes 0 to {len(dataset.classes) - 1}, most "
-            f"often {worst}"
+            f"{sum(unknown.values()):,} pixels have values outside the classes 0 to {len(dataset.classes) - 1}, most "
+            f"often {commonest}"
         )
-        if len(strangers) >= _BLUR_VALUES:
-            remedy = f"{len(strangers)} such values are what interpolation or JPEG leaves: import the original masks"
+        if len(unknown) >= _BLUR_VALUES:
+            remedy = f"{len(unknown)} such values indicate interpolation or JPEG: import the original masks"
         else:
-            remedy = f"add the missing class, or mark as ignored ({IGNORE_ID}) what has none, and import again"
+            remedy = f"add the missing class, or set the pixels to ignored ({IGNORE_ID}), and import again"
         yield Fault(item.mask, what, remedy)
 
 
 def _empty_splits(dataset: Dataset) -> Iterator[Fault]:
     for name in dict.fromkeys(("train", "validation", dataset.splits[-1])):
         if all(dataset.split_of(item) != name for item in dataset.items):
-            remedy = "label more images, or import with another --split-seed"
-            yield Fault(INDEX_NAME, f"no image falls into the {name} split", remedy)
+            remedy = "label more images, or import with a different --split-seed"
+            yield Fault(INDEX_NAME, f"no image is in the {name} split", remedy)
 
 
 def _nothing_to_learn(dataset: Dataset, labels: SplitLabels) -> Iterator[Fault]:
@@ -134,18 +134,18 @@ def _nothing_to_learn(dataset: Dataset, labels: SplitLabels) -> Iterator[Fault]:
         what = f"every labelled pixel of the training images is {dataset.classes[int(pixels.argmax())].name!r}"
     if labels.ignored:
         what += f", and {labels.ignored:,} pixels are {IGNORE_ID}, which is ignored"
-    yield Fault(INDEX_NAME, what, f"label objects; if {IGNORE_ID} stands for a class, import it as one")
+    yield Fault(INDEX_NAME, what, f"label objects; if {IGNORE_ID} is a class here, import it as a class")
 
 
 def _doubtful_masks(items: Sequence[Item], found: Sequence[Inspection]) -> Iterator[Fault]:
     for item, inspection in zip(items, found, strict=True):
         if inspection.pixels.keys() == {IGNORE_ID}:
-            yield Fault(item.mask, "is ignored everywhere, so its image teaches nothing", "label it, or leave it out")
+            yield Fault(item.mask, "is ignored everywhere, so nothing is learned from it", "label it, or remove it")
         if inspection.blurred:
             yield Fault(
                 item.mask,
-                "has other classes' ids along its borders, as interpolation leaves them",
-                "look at it with `data preview`; labels are resized by nearest neighbour only",
+                "has other classes' ids along its borders, as after interpolation",
+                "look at it with `segstack data preview`; resize labels by nearest neighbour only",
             )
 
 
@@ -154,25 +154,25 @@ def _absent(dataset: Dataset, labels: dict[str, SplitLabels]) -> Iterator[Fault]
     for c in dataset.classes:
         without = [name for name in filled if not labels[name].counts[:, c.id].any()]
         if len(without) == len(filled):
-            yield Fault(INDEX_NAME, f"the class {c.name!r} is in no mask", "label some, or take it out of the classes")
+            yield Fault(INDEX_NAME, f"the class {c.name!r} is in no mask", "label some, or remove the class")
         elif without:
             result = "it cannot be learned" if "train" in without else "its quality cannot be measured there"
             yield Fault(
                 INDEX_NAME,
                 f"the class {c.name!r} is in no mask of {' and '.join(without)}, so {result}",
-                "label more images that have it, or import with another --split-seed",
+                "label more images with it, or import with a different --split-seed",
             )
 
 
 def _orphans(dataset: Dataset) -> Iterator[Fault]:
-    """Files that lie in the folders of images and masks and belong to no item, one warning for each folder."""
+    """Files in the folders of images and masks that belong to no item: one warning for each folder."""
     known = {name for item in dataset.items for name in (item.image, item.mask)}
     for folder in sorted({PurePosixPath(name).parts[0] for name in known}):
         files = (p.relative_to(dataset.root).as_posix() for p in Path(dataset.root, folder).rglob("*") if p.is_file())
-        strays = sorted(name for name in files if name not in known and not is_system_file(name))
-        if strays:
+        orphans = sorted(name for name in files if name not in known and not is_system_file(name))
+        if orphans:
             yield Fault(
                 folder,
-                f"holds {counted(len(strays), 'file')} that {INDEX_NAME} does not name, for instance {strays[0]}",
+                f"contains {counted(len(orphans), 'file')} that {INDEX_NAME} does not name, for instance {orphans[0]}",
                 "remove them, or import the labels again",
             )

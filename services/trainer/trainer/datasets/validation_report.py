@@ -1,4 +1,4 @@
-"""What validation found: for people, one line a problem; for machines, JSON; for a recipe, class weights."""
+"""The result of a validation: as text, one line per problem; as JSON; and class weights for a recipe."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -19,7 +19,7 @@ _SIGNIFICANT_DIGITS = 4
 
 @dataclass(frozen=True)
 class SplitLabels:
-    """The labels of a split: pixels int64 [N, C] of each class in each image, and ignored pixels in all."""
+    """The labels of a split: pixels int64 [N, C] of each class in each image, and the number of ignored pixels."""
 
     counts: NDArray[np.int64]
     ignored: int
@@ -27,7 +27,7 @@ class SplitLabels:
 
 @dataclass(frozen=True)
 class ValidationReport:
-    """Errors, which forbid a training; warnings; and the labels of each split. Sound when there is no error."""
+    """Errors, with which no training starts; warnings; and the labels of each split."""
 
     root: Path
     classes: tuple[ClassInfo, ...]
@@ -36,7 +36,7 @@ class ValidationReport:
     labels: dict[str, SplitLabels]
 
     def summary(self) -> str:
-        """How many images, errors and warnings."""
+        """The numbers of images, errors and warnings."""
         images = sum(len(labels.counts) for labels in self.labels.values())
         return ", ".join(
             counted(number, noun)
@@ -44,14 +44,14 @@ class ValidationReport:
         )
 
     def class_weights(self) -> dict[str, list[float]]:
-        """Suggestions by the name of their method, from the training images; none when nothing is labelled."""
+        """Suggested weights by method, from the training images; none if nothing is labelled."""
         if "train" not in self.labels or not self.labels["train"].counts.any():
             return {}
         counts = self.labels["train"].counts
         return {name: [_rounded(w) for w in weigh(counts)] for name, weigh in CLASS_WEIGHTS.items()}
 
     def as_json(self) -> dict[str, Any]:
-        """Everything, as JSON holds it."""
+        """Everything, for JSON."""
         return {
             "data": str(self.root),
             "sound": not self.errors,
@@ -84,12 +84,12 @@ class ValidationReport:
 def _listed(kind: str, faults: Sequence[Fault]) -> str:
     lines = [f"{kind}: {fault}" for fault in faults[:_SHOWN]]
     if len(faults) > _SHOWN:
-        lines.append(f"{kind}: {len(faults) - _SHOWN:,} more; --report FILE writes them all")
+        lines.append(f"{kind}: {len(faults) - _SHOWN:,} more; --report FILE writes all")
     return "\n".join(lines)
 
 
 def _table(classes: Sequence[ClassInfo], labels: dict[str, SplitLabels]) -> str:
-    """For each class its share of the labelled pixels in each split, and how many images have it."""
+    """For each class its fraction of the labelled pixels in each split, and the number of images with it."""
     width = max(20, *(len(c.name) for c in classes))
     header = "".join(f"{f'{name} ({len(of.counts):,} images)':>28}" for name, of in labels.items())
     lines = [" " * (width + 2) + header]
@@ -100,8 +100,8 @@ def _table(classes: Sequence[ClassInfo], labels: dict[str, SplitLabels]) -> str:
             cells += f"{f'{pixels / max(1, of.counts.sum()):.3%} in {images:,}' if pixels else 'never':>28}"
         lines.append(f"  {c.name:<{width}}{cells}")
     if any(of.ignored for of in labels.values()):
-        shares = (of.ignored / max(1, of.counts.sum() + of.ignored) for of in labels.values())
-        lines.append(f"  {'(ignored)':<{width}}" + "".join(f"{f'{share:.3%} of all':>28}" for share in shares))
+        fractions = (of.ignored / max(1, of.counts.sum() + of.ignored) for of in labels.values())
+        lines.append(f"  {'(ignored)':<{width}}" + "".join(f"{f'{fraction:.3%} of all':>28}" for fraction in fractions))
     return "\n".join(lines)
 
 

@@ -1,8 +1,8 @@
 """tf.data pipelines from a data set on disk to batches.
 
-Images are resized bilinearly with half-pixel centres and no antialias, as the contract says every client does; labels
-only ever by nearest neighbour. Pictures are decoded and augmented in Python by OpenCV, which leaves the interpreter's
-lock while it works, one example a thread; what is shuffled are numbers, so no buffer holds pictures.
+Images are resized bilinearly with half-pixel centres and no antialias, as by every client of the contract; labels only
+by nearest neighbour. OpenCV decodes and augments in Python, one example per thread, and releases the interpreter's lock
+meanwhile. Shuffling permutes positions, so no buffer holds images.
 """
 
 import contextlib
@@ -34,15 +34,15 @@ def training_batches(
     """An endless, shuffled, augmented stream of (uint8 image [B,H,W,3], uint8 label [B,H,W]), repeatable by seed.
 
     Args:
-        dataset: where the files lie.
-        items: which of them.
-        data: sizes, the batch size over all workers, and what happens to an example.
-        seed: another one shuffles and augments otherwise.
-        start_step: the first batch's number, to go on with a training exactly where it was.
+        dataset: the data set.
+        items: the items to use.
+        data: sizes, the batch size over all workers, and the augmentation.
+        seed: a different seed gives another order and other augmentation.
+        start_step: the number of the first batch, to resume a training.
         shard: this worker's part of every batch.
 
     Raises:
-        UserError: the batch cannot be divided among the workers, or an operation lacks what it needs.
+        UserError: the batch size is not divisible by the number of workers, or an operation lacks what it needs.
     """
     for operation in data.augmentation:
         operation.require()
@@ -58,7 +58,7 @@ def training_batches(
 
 
 def evaluation_batches(dataset: Dataset, items: Sequence[Item], data: Data, shard: Shard = SINGLE) -> tf.data.Dataset:
-    """Every item once, in order, the smaller last batch included; of several workers each takes its share."""
+    """Every item once, in order, including the smaller last batch; each of several workers gets its part."""
     examples = _Examples(dataset, items, data)
     rows = shard.rows(data.batch_size)
     mine = [i for i in range(len(items)) if i % data.batch_size // rows == shard.index]
@@ -70,13 +70,13 @@ def evaluation_batches(dataset: Dataset, items: Sequence[Item], data: Data, shar
 
 
 class _Examples:
-    """The items at input size, as they are or augmented; safe to ask from many threads."""
+    """The items at input size, plain or augmented; thread-safe."""
 
     def __init__(self, dataset: Dataset, items: Sequence[Item], data: Data) -> None:
         self._dataset, self._items = dataset, items
         self._size = data.input_height, data.input_width
         self._cache: dict[int, Pair] | None = {} if data.cache else None
-        # tf.data runs as many examples at a time as there are cores; OpenCV's own threads would only wait for them.
+        # tf.data prepares one example per core at a time, so OpenCV's own threads would only compete.
         cv2.setNumThreads(0)
 
     def plain(self, item: int) -> Arrays:
@@ -111,16 +111,16 @@ def _batches(
 
 @contextlib.contextmanager
 def reraise_user_errors() -> Iterator[None]:
-    """Raise the UserError of an example again, which tf.data has wrapped in its own and in a traceback."""
+    """Raise the UserError of an example again: tf.data has turned it into an UnknownError with a traceback."""
     try:
         yield
     except tf.errors.UnknownError as error:
-        said = re.search(rf"\b{UserError.__name__}: (.*)", error.message)
-        if said is None:
+        message = re.search(rf"\b{UserError.__name__}: (.*)", error.message)
+        if message is None:
             raise
-        raise UserError(said[1]) from None
+        raise UserError(message[1]) from None
 
 
 def threads() -> int:
-    """How many examples are prepared at a time: as many as there are cores for this process."""
+    """The number of examples prepared at a time: one per core of this process."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

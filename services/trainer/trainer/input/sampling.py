@@ -1,7 +1,6 @@
-"""Which example stands where in a training, and the chance that goes with it: functions of the seed alone.
+"""The order of the examples in a training, as a function of the seed.
 
-Nothing is remembered from example to example, so any number of workers may compute them in any order, and a training
-can go on from any step.
+There is no state, so any number of workers may compute it in any order, and a training can resume from any step.
 """
 
 import functools
@@ -13,34 +12,34 @@ from numpy.typing import NDArray
 from trainer.augmentation.operations import example_generator
 from trainer.errors import UserError
 
-# The highest word of Philox's counter tells streams apart: examples have their index there, the order has this.
+# The highest word of Philox's counter is the stream: the item's index for an example, and this for the order.
 _ORDER = 2**63
 
 
 @dataclass(frozen=True)
 class Shard:
-    """The part of every global batch that worker ``index`` of ``count`` takes: together they see all of it, once."""
+    """The part of every global batch for worker ``index`` of ``count``; the parts do not overlap."""
 
     index: int = 0
     count: int = 1
 
     def rows(self, batch_size: int) -> int:
-        """How many of a global batch's examples are this worker's.
+        """The number of a global batch's examples for this worker.
 
         Raises:
-            UserError: the batch cannot be divided evenly.
+            UserError: the batch size is not divisible by the number of workers.
         """
         if not 0 <= self.index < self.count:
             raise UserError(f"worker {self.index} of {self.count}: expected a number from 0 to {self.count - 1}")
         if batch_size % self.count:
             raise UserError(
-                f"batches of {batch_size} cannot be divided among {self.count} workers: set data.batch_size to a "
+                f"a batch of {batch_size} cannot be divided among {self.count} workers: set data.batch_size to a "
                 f"multiple of {self.count}"
             )
         return batch_size // self.count
 
     def position(self, local: int, batch_size: int) -> int:
-        """The place, in the order of all workers together, of this worker's example number ``local``."""
+        """The position, in the order of all workers together, of this worker's example number ``local``."""
         batch, row = divmod(local, self.rows(batch_size))
         return batch * batch_size + self.index * self.rows(batch_size) + row
 
@@ -49,11 +48,11 @@ SINGLE = Shard()
 
 
 def example_at(position: int, items: int, seed: int) -> tuple[int, int]:
-    """Epoch and item of the example at ``position``; every item comes once before any comes again."""
-    epoch, place = divmod(position, items)
-    return epoch, int(_order(seed, epoch, items)[place])
+    """Epoch and item of the example at ``position``; every item occurs once before any occurs again."""
+    epoch, index = divmod(position, items)
+    return epoch, int(_order(seed, epoch, items)[index])
 
 
-@functools.lru_cache(maxsize=4)  # examples of two epochs are prepared at a time at their seam
+@functools.lru_cache(maxsize=4)  # two epochs are in use at a time where one ends and the next begins
 def _order(seed: int, epoch: int, items: int) -> NDArray[np.int64]:
     return example_generator(seed, epoch, _ORDER).permutation(items)

@@ -1,1 +1,1 @@
-"""What people have: CVAT exports, folders of masks, Cityscapes, TFDS, videos; read into data sets."""
+"""Sources of labelled images: CVAT exports, folders of masks, Cityscapes, TFDS, videos."""

@@ -1,4 +1,4 @@
-"""A folder or a zip of files, read the same way: a labelling tool's export, an official archive, a folder of images."""
+"""A folder or a zip of files, read in the same way: a labelling tool's export, a download, a folder of images."""
 
 import zipfile
 import zlib
@@ -11,7 +11,7 @@ from trainer.errors import UserError
 
 
 class Archive(Protocol):
-    """Files by their POSIX path relative to the archive's top. Several threads may read at once."""
+    """Files by their POSIX path relative to the archive's top folder; `read` is thread-safe."""
 
     path: Path
     names: list[str]
@@ -22,15 +22,15 @@ class Archive(Protocol):
 
 
 def open_archive(path: Path, markers: Sequence[str] = (), expected: str = "") -> Archive:
-    """Open a folder or zip whose top is where any of ``markers`` lies; people zip the folder as often as its contents.
+    """Open a folder or zip. Its top folder is the one with any of ``markers``: a zip may have it at its root or deeper.
 
     Args:
         path: the folder or zip.
-        markers: files, or folders by a trailing slash, that lie at the top; none for ``path`` itself.
-        expected: what should have been there, for the message when no marker is.
+        markers: files, or folders with a trailing slash, in the top folder; none if ``path`` itself is the top.
+        expected: what the archive should hold, for the message when no marker is found.
 
     Raises:
-        UserError: no such path, not a zip, half a zip, a path in it that leaves it, or no marker in it.
+        UserError: no such path, not a zip, a truncated zip, a path that leaves the archive, or no marker.
     """
     if path.is_dir():
         return _Folder(path, markers, expected)
@@ -40,12 +40,12 @@ def open_archive(path: Path, markers: Sequence[str] = (), expected: str = "") ->
 
 
 def _top(names: list[str], markers: Sequence[str], path: Path, expected: str) -> str:
-    """The folder prefix under which the markers lie."""
+    """The path prefix of the top folder."""
     if not markers:
         return ""
     tops = sorted({name[:at] for name in names for marker in markers if (at := _position(name, marker)) >= 0})
     if not tops:
-        raise UserError(f"{path}: has no {' or '.join(m.rstrip('/') for m in markers)}; expected {expected}")
+        raise UserError(f"{path}: does not contain {' or '.join(m.rstrip('/') for m in markers)}; expected {expected}")
     if len(tops) > 1:
         raise UserError(
             f"{path}: holds {len(tops)} exports ({', '.join(t or '.' for t in tops[:4])}): name one of them"
@@ -54,7 +54,7 @@ def _top(names: list[str], markers: Sequence[str], path: Path, expected: str) ->
 
 
 def _position(name: str, marker: str) -> int:
-    """Where a marker stands in a path as a whole component; -1 where it does not."""
+    """The index of a marker in a path, as whole components; -1 if it is not in it."""
     if marker.endswith("/"):
         return f"/{name}".find(f"/{marker}")
     return len(name) - len(marker) if PurePosixPath(name).name == marker else -1
@@ -78,7 +78,7 @@ class _Zip:
         try:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError) as error:
-            raise UserError(f"{path}: is not a whole zip ({error}): download the export again") from None
+            raise UserError(f"{path}: is not a complete zip ({error}): download the export again") from None
         files = [i.filename for i in self._zip.infolist() if not i.is_dir() and not is_system_file(i.filename)]
         for name in files:
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:

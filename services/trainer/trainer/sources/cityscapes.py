@@ -1,8 +1,8 @@
-"""``data import-cityscapes``: the official zips, or the folders they unpack to.
+"""``segstack data import cityscapes``: the official zips, or the folders they unpack to.
 
 Cordts et al., The Cityscapes Dataset for Semantic Urban Scene Understanding, CVPR 2016. Names, label ids, train ids
-and colours are those of its own scripts' label table. The splits stay as they are published: train and val; the test
-images' labels are not public, so those images are left out.
+and colours are those of the label table in its own scripts. The published splits train and val are kept; the test
+images' labels are not public, so those images are skipped.
 """
 
 import re
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract import IGNORE_ID, ClassInfo
-from trainer.errors import UserError, require_absent
+from trainer.errors import UserError, counted, require_absent
 from trainer.sources.archive import Archive, open_archive
 from trainer.sources.images import EncodedImage
 from trainer.sources.masks.decode import require_same_size
@@ -61,12 +61,12 @@ def import_cityscapes(sources: Sequence[Path], output: Path) -> ImportReport:
     """Read Cityscapes' images and fine labels into the new data set ``output``.
 
     Args:
-        sources: ``leftImg8bit_trainvaltest.zip`` and ``gtFine_trainvaltest.zip``, or one or more folders that hold
-            them or what they unpack to.
-        output: a folder that does not exist yet.
+        sources: ``leftImg8bit_trainvaltest.zip`` and ``gtFine_trainvaltest.zip``, or folders of them, or
+            what they unpack to.
+        output: a new folder.
 
     Raises:
-        UserError: images or labels are not there, or a label cannot be used. Nothing is written then.
+        UserError: images or labels are missing, or a label cannot be used. Nothing is written then.
     """
     require_absent(output)
     archives = _archives(sources)
@@ -75,16 +75,16 @@ def import_cityscapes(sources: Sequence[Path], output: Path) -> ImportReport:
         if not found:
             raise UserError(
                 f"{', '.join(map(str, sources))}: no {what} of Cityscapes; expected {zipped}_trainvaltest.zip or the "
-                f"folder {zipped}/, as https://www.cityscapes-dataset.com gives them to who registers"
+                f"folder {zipped}/, as downloaded from https://www.cityscapes-dataset.com"
             )
     test_images = sum(split == "test" for split, _ in images.values())
-    images = {i: (_SPLITS[split], picture) for i, (split, picture) in images.items() if split in _SPLITS}
+    images = {i: (_SPLITS[split], image) for i, (split, image) in images.items() if split in _SPLITS}
     usable = sorted(images.keys() & masks.keys())
     if not usable:
-        raise UserError(f"{', '.join(map(str, sources))}: no label belongs to any image: are both of one download?")
+        raise UserError(f"{', '.join(map(str, sources))}: no label belongs to an image: take both from one download")
     report = ImportReport(unlabelled=sorted(images.keys() - masks.keys()))
     if test_images:
-        report.notes.append(f"{test_images} test images have no public labels and were left out")
+        report.notes.append(f"{counted(test_images, 'test image')} skipped: their labels are not public")
     labelled = (
         LabelledImage(item_id, images[item_id][1], partial(_read_mask, *masks[item_id]), images[item_id][0])
         for item_id in usable
@@ -100,10 +100,10 @@ def _archives(sources: Sequence[Path]) -> list[Archive]:
 
 
 def _images(archives: Sequence[Archive]) -> dict[str, tuple[str, EncodedImage]]:
-    """The published split and the picture of every image.
+    """The published split and the file of every image, by its id.
 
     Raises:
-        UserError: an image in two splits; no published one is.
+        UserError: an image is in two splits, which never happens in the published set.
     """
     images: dict[str, tuple[str, EncodedImage]] = {}
     for archive in archives:
@@ -111,26 +111,25 @@ def _images(archives: Sequence[Archive]) -> dict[str, tuple[str, EncodedImage]]:
             match = _IMAGE.fullmatch(name)
             if match is None:
                 continue
-            split, picture = images.setdefault(match[2], (match[1], _picture(archive, name)))
+            split, image = images.setdefault(match[2], (match[1], _encoded(archive, name)))
             if split != match[1]:
                 raise UserError(
-                    f"{archive.path}: {name} is in the split {split} too ({picture.name}): give each image a name of "
-                    "its own, or remove one"
+                    f"{archive.path}: {name} is in the split {split} too ({image.name}): rename or remove one of them"
                 )
     return images
 
 
 def _masks(archives: Sequence[Archive]) -> dict[str, tuple[LabelValues, EncodedImage]]:
-    """Every mask and the meaning of its values, by image id.
+    """Every mask and how its values are read, by image id.
 
-    Train ids are made by a script in which everyone may change them, so the label ids go before them.
+    Label ids are preferred: train ids are written by a script in which users may change them.
     """
-    found = [(_MASK.fullmatch(name), _picture(archive, name)) for archive in archives for name in archive.names]
-    train_ids = {m[1]: (TRAIN_IDS, picture) for m, picture in found if m and m[2] == "labelTrainIds"}
-    return train_ids | {m[1]: (LABEL_IDS, picture) for m, picture in found if m and m[2] == "labelIds"}
+    found = [(_MASK.fullmatch(name), _encoded(archive, name)) for archive in archives for name in archive.names]
+    train_ids = {m[1]: (TRAIN_IDS, mask) for m, mask in found if m and m[2] == "labelTrainIds"}
+    return train_ids | {m[1]: (LABEL_IDS, mask) for m, mask in found if m and m[2] == "labelIds"}
 
 
-def _picture(archive: Archive, name: str) -> EncodedImage:
+def _encoded(archive: Archive, name: str) -> EncodedImage:
     return EncodedImage(f"{archive.path}: {name}", partial(archive.read, name))
 
 

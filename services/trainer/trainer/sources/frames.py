@@ -1,7 +1,7 @@
-"""``data frames``: still images from videos, to be labelled.
+"""``segstack data frames``: still images from videos, to be labelled; and opening videos.
 
-A frame is called ``<video>_<frame index, 6 digits>``, whatever the rate: a frame has the same name each time, and
-``--group-pattern`` keeps a video's frames in one split.
+A frame is named ``<video>_<frame index, 6 digits>``, independent of the rate, so that it has the same name each time
+and ``--group-pattern`` keeps a video's frames in one split.
 """
 
 import math
@@ -21,12 +21,12 @@ from trainer.progress import progress
 GROUP_PATTERN = r"(.+)_\d{6}$"
 FORMATS = ("jpg", "png")
 
-# Side of the grey thumbnail on which two frames are compared.
+# The side of the grey thumbnails by which two frames are compared.
 _THUMBNAIL = 32
 
-# A container's frame count is an estimate where it is not indexed; so much less is no damage.
+# A container's frame count is an estimate if it is not indexed: a smaller difference is not damage.
 _MISSING_FRACTION = 0.02
-# Frames per second, where a container or a camera does not say, or says its clock's rate instead.
+# Frames per second, if a container or a camera does not give them, or gives its clock's rate instead.
 _USUAL_RATE, _HIGHEST_RATE = 25.0, 1000.0
 
 
@@ -35,11 +35,11 @@ class FrameChoice:
     """Which frames of a video to keep.
 
     Attributes:
-        every: keep each so-manyth frame; when None, ``rate`` decides.
+        every: keep every n-th frame; when None, ``rate`` decides.
         rate: frames to keep per second of the video.
-        start, end: seconds from the video's beginning; the end itself is left out.
-        min_difference: leave out a frame whose mean difference from the last one kept is smaller, in grey levels
-            0..255; 0 keeps all.
+        start, end: seconds from the video's beginning; the end is exclusive.
+        min_difference: skip a frame whose mean difference from the last one kept is smaller, in grey levels 0..255;
+            0 keeps all.
     """
 
     every: int | None = None
@@ -52,7 +52,7 @@ class FrameChoice:
         if self.every is not None and self.every < 1:
             raise UserError(f"--every {self.every}: expected 1 or more")
         if not self.rate > 0:
-            raise UserError(f"--fps {self.rate:g}: expected more than 0 frames a second")
+            raise UserError(f"--fps {self.rate:g}: expected more than 0 frames per second")
         if not 0 <= self.min_difference <= 255:
             raise UserError(f"--min-difference {self.min_difference:g}: expected 0 to 255 grey levels")
         if self.start < 0:
@@ -63,11 +63,11 @@ class FrameChoice:
 
 @dataclass(frozen=True)
 class Extraction:
-    """What one video gave: frames written, and frames left out for looking like the one before."""
+    """The number of frames written from one video, and of frames skipped because they are like the last one kept."""
 
     video: Path
     written: int
-    alike: int
+    similar: int
 
 
 def extract_frames(
@@ -76,8 +76,8 @@ def extract_frames(
     """Write the chosen frames of ``videos`` to the folder ``output``, upright as the video's rotation says.
 
     Raises:
-        UserError: no such video, one that cannot be read (frames before the damage are kept, and said), two of one
-            name, frames that are there already, or no frame in the chosen time.
+        UserError: no such video, one that cannot be read (frames before the damage are kept), two videos of the same
+            name, frames that exist already, or no frame in the chosen time.
     """
     if not 1 <= quality <= 100:
         raise UserError(f"--quality {quality}: expected 1 to 100")
@@ -87,19 +87,19 @@ def extract_frames(
 
 
 def _check_names(videos: Sequence[Path], output: Path) -> None:
-    """Refuse what would overwrite, before anything is written."""
+    """Raise UserError if a file would be overwritten, before anything is written."""
     if output.exists() and not output.is_dir():
         raise UserError(f"--output {output}: is a file; expected the name of a folder")
     by_stem: dict[str, Path] = {}
     for video in videos:
         if not video.is_file():
             raise UserError(f"{video}: no such file; expected a video")
-        twin = by_stem.setdefault(video.stem, video)
-        if twin is not video:
-            raise UserError(f"{twin} and {video} would give frames of one name: extract them to two folders")
-        taken = next(iter(sorted(output.glob(f"{_escaped(video.stem)}_" + "[0-9]" * 6 + ".*"))), None)
-        if taken:
-            raise UserError(f"{taken} exists already: name another folder with --output, or remove that video's frames")
+        other = by_stem.setdefault(video.stem, video)
+        if other is not video:
+            raise UserError(f"{other} and {video} would give frames of the same name: extract them to two folders")
+        existing = next(iter(sorted(output.glob(f"{_escaped(video.stem)}_" + "[0-9]" * 6 + ".*"))), None)
+        if existing:
+            raise UserError(f"{existing} exists already: choose another --output, or remove that video's frames")
 
 
 def _escaped(stem: str) -> str:
@@ -107,26 +107,26 @@ def _escaped(stem: str) -> str:
 
 
 def _extract(video: Path, output: Path, choice: FrameChoice, suffix: str, options: list[int]) -> Extraction:
-    written = alike = 0
+    written = similar = 0
     thumbnail = None
     try:
         for index, frame in _chosen(video, choice):
             before, thumbnail = thumbnail, _thumbnail(frame)
             if before is not None and np.abs(thumbnail - before).mean() < choice.min_difference:
-                thumbnail, alike = before, alike + 1
+                thumbnail, similar = before, similar + 1
                 continue
             _write(output / f"{video.stem}_{index:06d}{suffix}", frame, options)
             written += 1
     except DamageError as damage:
-        kept = f"{written} frames from before are kept in {output}" if written else "no frame was kept"
+        kept = f"the {written} frames before it are kept in {output}" if written else "no frame was written"
         raise UserError(f"{video}: {damage}; {kept}. Repair or re-encode the video to read the rest") from None
     if not written:
-        raise UserError(f"{video}: has no frame between --start and --end")
-    return Extraction(video, written, alike)
+        raise UserError(f"{video}: has no frame between --start and --end: choose another time")
+    return Extraction(video, written, similar)
 
 
 def _chosen(video: Path, choice: FrameChoice) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """Index and upright BGR picture of each frame to keep, in order."""
+    """Index and upright BGR image [H, W, 3] of each frame to keep, in order."""
     capture = open_video(video)
     announced = frame_count(capture)
     frame_seconds = 1 / frame_rate(capture)
@@ -134,7 +134,7 @@ def _chosen(video: Path, choice: FrameChoice) -> Iterator[tuple[int, NDArray[np.
     due, index = choice.start, 0
     try:
         with progress(None, video.name, "frame", total=last or None) as bar:
-            # Seeking lands on a key frame in many containers: frames are counted instead, so that names are true.
+            # Seeking lands on a key frame in many containers; counting frames keeps the indices in the names right.
             while capture.grab():
                 seconds = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 + frame_seconds / 2
                 if choice.end is not None and seconds > choice.end:
@@ -164,13 +164,13 @@ def _write(path: Path, frame: NDArray[np.uint8], options: list[int]) -> None:
 
 
 class DamageError(Exception):
-    """A video that cannot be read, or not to its end; the message says where."""
+    """A video cannot be read, or not to its end; the message says where."""
 
 
 def open_video(video: Path) -> cv2.VideoCapture:
-    """Frames come upright, as the video's rotation says.
+    """Open a video whose frames are decoded upright, as its rotation says.
 
-    FFmpeg and OpenCV keep to themselves what they think of a damaged file: a sentence of ours says it.
+    The messages of FFmpeg and OpenCV about a damaged file are silenced: DamageError has one sentence instead.
 
     Raises:
         DamageError: it cannot be opened.
@@ -194,11 +194,11 @@ def frame_rate(capture: cv2.VideoCapture) -> float:
 
 
 def frame_count(capture: cv2.VideoCapture) -> int:
-    """How many frames the container announces; 0 when it does not."""
+    """The number of frames that the container announces; 0 if it announces none."""
     return max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
 
 
 def require_whole(read: int, announced: int) -> None:
-    """Raise DamageError when a good part of the announced frames could not be read."""
+    """Raise DamageError if more than 2 % of the announced frames could not be read."""
     if read < announced * (1 - _MISSING_FRACTION):
         raise DamageError(f"cannot be read beyond frame {read} of {announced}")

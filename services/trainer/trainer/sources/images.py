@@ -1,4 +1,4 @@
-"""The images of a source, by id, before any of them is read."""
+"""The encoded images of a source, by id, and decoding them upright."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,21 +12,21 @@ from numpy.typing import NDArray
 from trainer.errors import UserError
 from trainer.sources.archive import Archive
 
-# Formats that every later reader takes as they are; the others become PNG.
-KEPT_AS_THEY_ARE = frozenset({".jpg", ".jpeg", ".png"})
-IMAGE_SUFFIXES = frozenset({*KEPT_AS_THEY_ARE, ".bmp", ".webp", ".tif", ".tiff"})
+# Formats that are stored unchanged; images in others are stored as PNG.
+STORED_UNCHANGED = frozenset({".jpg", ".jpeg", ".png"})
+IMAGE_SUFFIXES = frozenset({*STORED_UNCHANGED, ".bmp", ".webp", ".tif", ".tiff"})
 
 
 @dataclass(frozen=True)
 class EncodedImage:
-    """An encoded image: its name for messages, which ends in its suffix, and how its bytes are read."""
+    """An encoded image: its name for messages, which ends in its suffix, and a function that reads its bytes."""
 
     name: str
     read: Callable[[], bytes]
 
     @property
     def suffix(self) -> str:
-        """The suffix in lower case, dot included."""
+        """The suffix in lower case, with its dot."""
         return PurePosixPath(self.name).suffix.lower()
 
 
@@ -36,24 +36,24 @@ def find_images(archive: Archive, folder: str = "") -> dict[str, EncodedImage]:
     Raises:
         UserError: two images share one id.
     """
-    pictures: dict[str, EncodedImage] = {}
+    images: dict[str, EncodedImage] = {}
     for name in archive.names:
         suffix = PurePosixPath(name).suffix
         if not name.startswith(folder) or suffix.lower() not in IMAGE_SUFFIXES:
             continue
-        picture = EncodedImage(f"{archive.path}: {name}", partial(archive.read, name))
+        image = EncodedImage(f"{archive.path}: {name}", partial(archive.read, name))
         item_id = name[len(folder) :].removesuffix(suffix)
-        if item_id in pictures:
-            raise UserError(f"{picture.name} and {pictures[item_id].name} share one id: remove or rename one")
-        pictures[item_id] = picture
-    return pictures
+        if item_id in images:
+            raise UserError(f"{image.name} and {images[item_id].name} share one id: remove or rename one")
+        images[item_id] = image
+    return images
 
 
 def decode_upright(data: bytes, name: str) -> NDArray[np.uint8]:
-    """BGR [H, W, 3], turned as the EXIF orientation says.
+    """Decode an image as BGR [H, W, 3], rotated as its EXIF orientation says.
 
     Raises:
-        UserError: no image that can be decoded.
+        UserError: it cannot be decoded.
     """
     upright = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
     if upright is None:
@@ -61,8 +61,8 @@ def decode_upright(data: bytes, name: str) -> NDArray[np.uint8]:
     return np.asarray(upright, np.uint8)
 
 
-def is_turned(data: bytes, upright: NDArray[np.uint8]) -> bool:
-    """Whether the file's EXIF orientation changes how it is seen."""
+def is_rotated(data: bytes, upright: NDArray[np.uint8]) -> bool:
+    """Whether the file's EXIF orientation changes the image."""
     if b"Exif" not in data and b"eXIf" not in data:  # JPEG, WebP and TIFF spell it one way, PNG the other
         return False
     raw = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)

@@ -1,1 +1,1 @@
-"""TensorRT inside TensorFlow (TF-TRT): rewrite, convert, build engines, or rehearse it without a GPU."""
+"""TF-TRT, TensorRT inside TensorFlow: rewrite the graph, convert it, build engines; or a dry run without a GPU."""

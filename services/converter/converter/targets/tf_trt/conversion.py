@@ -1,6 +1,6 @@
-"""TF-TRT itself: a rewritten signature converted, its engines built and written to disk.
+"""Calls TF-TRT: converts a rewritten signature, builds its engines and writes them to disk.
 
-Written against TensorFlow 2.6.2, whose parameters go in a ``TrtConversionParams`` tuple and which knows neither
+Written for TensorFlow 2.6.2, whose parameters go in a ``TrtConversionParams`` tuple and which has neither
 ``summary()`` nor GPU-independent engines. Engines have an implicit batch: built for N, they take 1..N images.
 """
 
@@ -17,21 +17,23 @@ from contract import SERVING_DEFAULT
 from converter.arguments import Options
 from converter.errors import ConverterError
 from converter.images import Images
-from converter.proof.masks import Interface
-from converter.targets.tf_trt import engines
-
-# TensorFlow's own default: a smaller segment costs more in copies than its engine gains.
-MINIMUM_SEGMENT_SIZE = 3
+from converter.interface import Interface
+from converter.targets.tf_trt.engines import MINIMUM_SEGMENT_SIZE, EngineSummary, summarize_engines
 
 
 @dataclass(frozen=True)
 class Converted:
-    """``function`` takes the image batch and returns the outputs by alias; ``resources`` are its built engines by
-    name, as trackable objects whose files must stay in place until the SavedModel is written."""
+    """A converted signature.
+
+    Attributes:
+        function: takes the image batch and returns the outputs by alias.
+        resources: the engines by name, as trackable objects; their files must exist until the SavedModel is saved.
+        engines: what TF-TRT converted.
+    """
 
     function: Callable[[Any], Dict[str, Any]]
     resources: Dict[str, Any]
-    engines: engines.EngineSummary
+    engines: EngineSummary
 
 
 def with_tensorrt(
@@ -41,10 +43,10 @@ def with_tensorrt(
 
     Args:
         options: what to convert, and how.
-        interface: how the signature takes its images.
-        rewritten: a SavedModel with ``serving_default`` alone.
-        scratch: an empty folder that outlives the SavedModel's writing; engines are put there.
-        calibration: what int8 is calibrated on.
+        interface: the signature's input.
+        rewritten: a SavedModel whose only signature is ``serving_default``.
+        scratch: an empty folder for the engines, needed until the SavedModel is saved.
+        calibration: the images that int8 is calibrated on.
 
     Raises:
         ConverterError: TensorRT takes no part of the graph, or an engine could not be built.
@@ -53,8 +55,8 @@ def with_tensorrt(
         precision_mode=options.precision.upper(),
         max_workspace_size_bytes=options.workspace_mb << 20,
         minimum_segment_size=MINIMUM_SEGMENT_SIZE,
-        # With every place taken, a batch larger than all of them runs in TensorFlow instead of stopping the server
-        # for minutes to build another engine.
+        # With the cache full, a larger batch runs in TensorFlow instead of blocking the server for minutes while
+        # another engine is built.
         maximum_cached_engines=len(options.batch_sizes),
     )
     converter = trt_convert.TrtGraphConverterV2(
@@ -64,15 +66,15 @@ def with_tensorrt(
     )
     if options.precision == "int8":
         if calibration is None:
-            raise ValueError("int8 without images to calibrate on: options.parse refuses that")
+            raise ValueError("int8 without calibration images: arguments.parse refuses that")
         images = calibration
         function = converter.convert(calibration_input_fn=lambda: calibration_batches(images, interface))
     else:
         function = converter.convert()
-    summary = engines.summary(function.graph.as_graph_def())
+    summary = summarize_engines(function.graph.as_graph_def())
     names = [engine["name"] for engine in summary.engines]
     if not names:
-        raise ConverterError(f"TensorRT takes no part of {options.source.name}: serve it as it is")
+        raise ConverterError(f"TensorRT takes no part of {options.source.name}: serve the source instead")
     converter.build(input_fn=lambda: blank_batches(options.batch_sizes, interface))
     return Converted(function, _write_engines(names, scratch, len(options.batch_sizes)), summary)
 
@@ -80,7 +82,7 @@ def with_tensorrt(
 def blank_batches(batch_sizes: Tuple[int, ...], interface: Interface) -> Iterator[List[Any]]:
     """One batch [N,H,W,3] for every N, ascending.
 
-    The order matters: a batch that fits an engine built before runs on that one, and gets none of its own.
+    The order matters: a batch that fits an existing engine runs on it, and no engine is built for it.
     """
     for batch_size in sorted(batch_sizes):
         blank = np.zeros((batch_size, interface.height, interface.width, 3), np.uint8)
@@ -101,11 +103,11 @@ def _write_engines(names: List[str], scratch: Path, maximum_cached_engines: int)
         try:
             gen_trt_ops.serialize_trt_resource(resource_name=name, filename=str(path), delete_resource=True)
         except errors.NotFoundError:
-            raise ConverterError(f"{name} was never run, so it has no engine: the graph does not reach it") from None
-        # TF-TRT only logs that TensorRT failed, and runs the segment in TensorFlow from then on.
+            raise ConverterError(f"{name} was never run, so it has no engine: it is unreachable in the graph") from None
+        # When TensorRT fails, TF-TRT only logs it and runs the segment in TensorFlow.
         if not path.stat().st_size:
             raise ConverterError(
-                f"TensorRT built no engine for {name}: the log above says why; "
+                f"TensorRT built no engine for {name} (see the log above): "
                 "try a larger --workspace-mb, smaller --batch-sizes or --precision fp32"
             )
         resources[name] = trt_convert._TRTEngineResource(name, str(path), maximum_cached_engines)

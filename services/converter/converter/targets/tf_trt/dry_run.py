@@ -1,8 +1,8 @@
-"""A conversion without a GPU: the real TF-TRT cuts the graph into engines, and none is built.
+"""A conversion without a GPU: the real TF-TRT divides the graph into engines, but builds none.
 
-It runs in a process and an environment of its own (:mod:`.dry_run_environment`), whose TensorFlow 2.14.1 and
-TensorRT 8.5.3 are the last to be had as packages; serving's 2.6.2 and 7.2.2 are older, so what is one engine here is
-not proven to be one there. Times, and whether TensorRT builds the engines, only a GPU can tell.
+It runs in a separate process and environment (:mod:`.dry_run_environment`), whose TensorFlow 2.14.1 and TensorRT 8.5.3
+are the last available as packages. Serving's 2.6.2 and 7.2.2 are older, so one engine here may be several there.
+Latencies, and whether TensorRT can build the engines, need a GPU.
 """
 
 import json
@@ -24,7 +24,7 @@ from converter.targets.tf_trt.engines import EngineSummary
 
 @dataclass(frozen=True)
 class DryRun:
-    """``notes`` are what was rewritten before, a line each; the versions are the dry run's own."""
+    """``notes`` list what was rewritten; the versions are those of the dry run's environment."""
 
     engines: EngineSummary
     notes: List[str]
@@ -33,24 +33,24 @@ class DryRun:
 
 
 def run(options: Options, signature: str = SERVING_DEFAULT) -> DryRun:
-    """Rewrite and convert one signature, in about twenty seconds; the first time ever the environment is made.
+    """Rewrite and convert one signature: about twenty seconds, plus the environment's creation the first time.
 
     Raises:
-        ConverterError: the environment cannot be made, the model cannot be rewritten, or TF-TRT fails.
+        ConverterError: the environment cannot be created, the model cannot be rewritten, or TF-TRT fails.
     """
-    with dry_run_environment.held() as python, tempfile.TemporaryDirectory(prefix="dry-run-") as scratch:
-        answer = _ask(python, Path(scratch), options, signature)
-    if "error" in answer:
-        raise ConverterError(answer["error"])
-    return DryRun(EngineSummary(**answer["engines"]), answer["notes"], answer["tensorflow"], answer["tensorrt"])
+    with dry_run_environment.locked() as python, tempfile.TemporaryDirectory(prefix="dry-run-") as scratch:
+        reply = _run_process(python, Path(scratch), options, signature)
+    if "error" in reply:
+        raise ConverterError(reply["error"])
+    return DryRun(EngineSummary(**reply["engines"]), reply["notes"], reply["tensorflow"], reply["tensorrt"])
 
 
-def _ask(python: Path, scratch: Path, options: Options, signature: str) -> Dict[str, Any]:
-    # Links, because the folders that these packages lie in may hold other packages for another Python.
+def _run_process(python: Path, scratch: Path, options: Options, signature: str) -> Dict[str, Any]:
+    # Links, because site-packages may hold other packages for another Python next to these.
     for package in (contract, converter):
         folder = Path(str(package.__file__)).resolve().parent
         (scratch / folder.name).symlink_to(folder, target_is_directory=True)
-    question = {
+    request = {
         "source": str(options.source.folder),
         "signature": signature,
         "image_size": options.image_size,
@@ -58,23 +58,23 @@ def _ask(python: Path, scratch: Path, options: Options, signature: str) -> Dict[
         "workspace_mb": options.workspace_mb,
         "rewritten": str(scratch / "rewritten"),
         "log": str(scratch / "log"),
-        "answer": str(scratch / "answer.json"),
+        "reply": str(scratch / "reply.json"),
     }
     with (scratch / "log").open("wb") as log:
         status = subprocess.run(  # noqa: S603
-            [str(python), "-m", "converter.targets.tf_trt.dry_run_process", json.dumps(question)],
+            [str(python), "-m", "converter.targets.tf_trt.dry_run_process", json.dumps(request)],
             env=_environment(python, scratch),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             check=False,
         ).returncode
-    answer = scratch / "answer.json"
-    if status != 0 or not answer.is_file():
-        last = (scratch / "log").read_text(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
+    reply = scratch / "reply.json"
+    if status != 0 or not reply.is_file():
+        last = (scratch / "log").read_text(errors="replace").strip().splitlines()[-1:] or ["no output"]
         raise ConverterError(f"the dry run of {options.source.folder} failed with status {status}: {last[0]}")
-    found: Dict[str, Any] = json.loads(answer.read_text())
-    return found
+    parsed: Dict[str, Any] = json.loads(reply.read_text())
+    return parsed
 
 
 def _environment(python: Path, packages: Path) -> Dict[str, str]:
@@ -85,7 +85,7 @@ def _environment(python: Path, packages: Path) -> Dict[str, str]:
         "PYTHONPATH": str(packages),
         "PYTHONDONTWRITEBYTECODE": "1",
         "LD_LIBRARY_PATH": libraries,
-        "CUDA_VISIBLE_DEVICES": "-1",  # the same on every machine
-        "TF_CPP_MIN_LOG_LEVEL": "1",  # TF-TRT's report is a warning
+        "CUDA_VISIBLE_DEVICES": "-1",  # the same result on every machine
+        "TF_CPP_MIN_LOG_LEVEL": "1",  # TF-TRT logs its report as a warning
         "TF_TRT_SHOW_DETAILED_REPORT": "1",
     }

@@ -1,4 +1,4 @@
-"""The dry run's own process, in its own environment: question and answer are JSON."""
+"""The dry run's process, in its own environment; request and reply are JSON."""
 
 import ctypes
 import dataclasses
@@ -13,18 +13,18 @@ from converter.errors import ConverterError
 
 
 def main() -> None:
-    """Answer ``{"engines", "notes", "tensorflow", "tensorrt"}``, or ``{"error"}`` with a sentence, in a file."""
-    question = json.loads(sys.argv[1])
+    """Write ``{"engines", "notes", "tensorflow", "tensorrt"}``, or ``{"error"}`` with a message, to the reply file."""
+    request = json.loads(sys.argv[1])
     try:
-        answer = _convert(question)
+        reply = _convert(request)
     except ConverterError as error:
-        answer = {"error": str(error)}
-    Path(question["answer"]).write_text(json.dumps(answer))
+        reply = {"error": str(error)}
+    Path(request["reply"]).write_text(json.dumps(reply))
 
 
-def _convert(question: Dict[str, Any]) -> Dict[str, Any]:
+def _convert(request: Dict[str, Any]) -> Dict[str, Any]:
     try:
-        # TensorFlow aborts the process where it looks for TensorRT and it is not there.
+        # TensorFlow aborts the process if it needs TensorRT and does not find it.
         ctypes.CDLL("libnvinfer.so.8")
     except OSError as error:
         raise ConverterError(f"the dry run's TensorRT cannot be loaded ({error}): remove {sys.prefix}") from None
@@ -32,30 +32,30 @@ def _convert(question: Dict[str, Any]) -> Dict[str, Any]:
     from tensorflow.compiler.tf2tensorrt import _pywrap_py_utils as tensorrt
     from tensorflow.python.compiler.tensorrt import trt_convert
 
-    from converter.targets.tf_trt import engines, rewrites
-    from converter.targets.tf_trt.conversion import MINIMUM_SEGMENT_SIZE
+    from converter.targets.tf_trt.engines import MINIMUM_SEGMENT_SIZE, summarize_engines
+    from converter.targets.tf_trt.rewrites import rewrite_saved_model
 
-    size = question["image_size"]
-    notes = rewrites.rewrite_saved_model(
-        Path(question["source"]), Path(question["rewritten"]), question["signature"], size and tuple(size)
-    ).notes
+    size = request["image_size"]
+    notes = rewrite_saved_model(
+        Path(request["source"]), Path(request["rewritten"]), request["signature"], size and tuple(size)
+    )
     converter = trt_convert.TrtGraphConverterV2(
-        input_saved_model_dir=question["rewritten"],
+        input_saved_model_dir=request["rewritten"],
         conversion_params=trt_convert.TrtConversionParams(
-            precision_mode=question["precision"].upper(),
-            max_workspace_size_bytes=question["workspace_mb"] << 20,
+            precision_mode=request["precision"].upper(),
+            max_workspace_size_bytes=request["workspace_mb"] << 20,
             minimum_segment_size=MINIMUM_SEGMENT_SIZE,
-            use_calibration=False,  # it would run the engines; the cut is the same
+            use_calibration=False,  # it would run the engines; the segments are the same
         ),
     )
-    # Its only question to the machine before it optimises the graph is which device a new tensor is on.
+    # All that converting needs of a GPU is that a new tensor is on one.
     on_gpu = SimpleNamespace(zeros=lambda shape: SimpleNamespace(device="/device:GPU:0"))
     with mock.patch.object(trt_convert, "array_ops", on_gpu):
         function = converter.convert()
     sys.stderr.flush()
-    found = engines.summary(function.graph.as_graph_def(), Path(question["log"]).read_text(errors="replace"))
+    summary = summarize_engines(function.graph.as_graph_def(), Path(request["log"]).read_text(errors="replace"))
     return {
-        "engines": dataclasses.asdict(found),
+        "engines": dataclasses.asdict(summary),
         "notes": notes,
         "tensorflow": tf.__version__,
         "tensorrt": ".".join(str(part) for part in tensorrt.get_loaded_tensorrt_version()),

@@ -1,4 +1,4 @@
-"""What this machine can do: asked before anything that would abort the process."""
+"""What this machine has: probed before anything that would abort the process."""
 
 import ctypes
 import re
@@ -8,19 +8,20 @@ from typing import Optional, Tuple
 
 from converter.errors import ConverterError
 
-# The kernel module's, which containers see as well.
+# The kernel module's version, also visible in containers.
 _DRIVER = Path("/proc/driver/nvidia/version")
 
 _USE_THE_IMAGE = (
     "convert in the converter's image, which has both: `make convert`, or `docker compose run converter`; "
-    "without a GPU rehearse with --dry-run"
+    "without a GPU try --dry-run"
 )
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """The versions of TensorFlow and of the TensorRT it loaded, and the GPU that engines are built for: None in a dry
-    run, and where a fact of it is not told."""
+    """The versions of TensorFlow and of the TensorRT it loaded, and the GPU that engines are built for.
+
+    The GPU is None in a dry run; the others are None where they are unknown."""
 
     tensorflow: str
     tensorrt: str
@@ -30,10 +31,10 @@ class Runtime:
 
 
 def probe() -> Runtime:
-    """Ask for TensorFlow, TF-TRT, the TensorRT libraries and a GPU, in this order.
+    """Check for TensorFlow, TF-TRT, the TensorRT libraries and a GPU, in this order.
 
     Raises:
-        ConverterError: one of them is missing; the message says which and what to do.
+        ConverterError: one of them is missing.
     """
     try:
         import tensorflow as tf
@@ -41,15 +42,15 @@ def probe() -> Runtime:
         raise ConverterError(f"TensorFlow cannot be imported ({error}): {_USE_THE_IMAGE}") from None
     if not tf.sysconfig.get_build_info().get("is_tensorrt_build"):
         raise ConverterError(
-            f"TensorFlow {tf.__version__} has no TF-TRT (tensorflow-cpu never has it, tensorflow until 2.17): "
+            f"TensorFlow {tf.__version__} has no TF-TRT (tensorflow has it up to 2.17, tensorflow-cpu never): "
             f"{_USE_THE_IMAGE}"
         )
     tensorrt = _loaded_tensorrt(tf.__version__)
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
         raise ConverterError(
-            "TensorFlow finds no NVIDIA GPU, and engines are built on the one that serves them: convert on a machine "
-            "with a GPU and serve the model as it is on one without, or rehearse with --dry-run"
+            "TensorFlow finds no NVIDIA GPU, which engines are built on: convert on the machine that serves the model, "
+            "or try --dry-run; without a GPU, serve the source instead"
         )
     details = tf.config.experimental.get_device_details(gpus[0])
     capability = details.get("compute_capability")
@@ -63,7 +64,7 @@ def probe() -> Runtime:
 
 
 def driver_version(path: Path) -> Optional[str]:
-    """NVIDIA's kernel module, as it says it itself: ``NVRM version: … Kernel Module  470.57.02 …``."""
+    """The version in NVIDIA's ``NVRM version: … Kernel Module  470.57.02 …``, or None."""
     try:
         found = re.search(r"\s(\d+(?:\.\d+)+)\s", path.read_text(encoding="utf-8", errors="replace"))
     except OSError:
@@ -72,25 +73,25 @@ def driver_version(path: Path) -> Optional[str]:
 
 
 def _loaded_tensorrt(tensorflow: str) -> str:
-    """The version of the TensorRT libraries; TensorFlow aborts the process where it asks and they are not there."""
+    """The version of the TensorRT libraries; TensorFlow itself aborts the process if they are missing."""
     from tensorflow.compiler.tf2tensorrt import _pywrap_py_utils as tensorrt
 
-    wanted = tensorrt.get_linked_tensorrt_version()
-    library = f"libnvinfer.so.{wanted[0]}"
+    linked = tensorrt.get_linked_tensorrt_version()
+    library = f"libnvinfer.so.{linked[0]}"
     try:
-        # Some builds answer is_tensorrt_enabled() without looking for the libraries.
+        # Some builds return true from is_tensorrt_enabled() without loading the libraries.
         ctypes.CDLL(library)
         found = tensorrt.is_tensorrt_enabled()
     except OSError:
         found = False
     if not found:
         raise ConverterError(
-            f"TensorFlow {tensorflow} needs TensorRT {_dotted(wanted)}, and {library} does not load: {_USE_THE_IMAGE}"
+            f"TensorFlow {tensorflow} needs TensorRT {_dotted(linked)}, and {library} does not load: {_USE_THE_IMAGE}"
         )
     loaded = tensorrt.get_loaded_tensorrt_version()
-    if loaded < wanted or loaded[0] != wanted[0]:
+    if loaded < linked or loaded[0] != linked[0]:
         raise ConverterError(
-            f"TensorFlow {tensorflow} was built for TensorRT {_dotted(wanted)} and this machine has {_dotted(loaded)}: "
+            f"TensorFlow {tensorflow} needs TensorRT {_dotted(linked)}, but this machine has {_dotted(loaded)}: "
             f"{_USE_THE_IMAGE}"
         )
     return _dotted(loaded)

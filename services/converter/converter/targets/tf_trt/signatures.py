@@ -1,6 +1,6 @@
-"""The converted model's signatures, saved around the functions that TF-TRT returned.
+"""Saves the converted model: its signatures call the functions that TF-TRT returned.
 
-``TrtGraphConverterV2.save`` would leave ``encoded`` on the unconverted network and ``describe`` with the old card.
+``TrtGraphConverterV2.save`` would leave ``encoded`` with the unconverted network and ``describe`` with the old card.
 """
 
 from pathlib import Path
@@ -35,25 +35,25 @@ def save(
     """Write the SavedModel.
 
     Args:
-        folder: empty, or not there yet.
-        source: the source's SavedModel, for the signatures that stay native.
-        card: what ``describe`` answers; None for another's model, which keeps the signatures that it has.
-        converted: of each converted signature, a function from its images to its outputs by alias.
-        interfaces: the tensors of the same signatures.
-        resources: engines to keep beside the graph, by name.
+        folder: empty or absent.
+        source: the source's SavedModel, for the signatures that are not converted.
+        card: what ``describe`` returns; None for a third-party model, which keeps its own signatures.
+        converted: by signature, a function from images to the outputs by alias.
+        interfaces: the tensors of these signatures.
+        resources: engines to save with the graph, by name.
     """
-    # Loaded anew: convert() may have removed functions of the copy that it converted.
+    # Loaded again: convert() may have removed functions from the copy that it converted.
     loaded = tf.saved_model.load(str(source))
     native = loaded.signatures
     if card is None:
-        functions, tensors = _as_they_are(native)
+        functions, tensors = _unchanged(native)
     else:
-        functions, tensors = _of_the_contract(native, card, converted[SERVING_DEFAULT]), dict(signatures(card))
+        functions, tensors = _contract_signatures(native, card, converted[SERVING_DEFAULT]), dict(signatures(card))
     tensors.update(interfaces)
     functions.update({name: _with_shapes(function, interfaces[name]) for name, function in converted.items()})
     module = tf.Module()
     module.trt_engine_resources = dict(resources)
-    # What stays native may have variables and tables; what is frozen has none, and would only be saved twice.
+    # Signatures left unconverted may need variables and tables; frozen ones would only be saved twice.
     if any(native[name].captured_inputs for name in native if name in tensors and name not in converted):
         module.native = loaded
     tf.saved_model.save(
@@ -64,7 +64,7 @@ def save(
     )
 
 
-def _of_the_contract(native: Any, card: ModelCard, segment: Function) -> Dict[str, Function]:
+def _contract_signatures(native: Any, card: ModelCard, segment: Function) -> Dict[str, Function]:
     height, width = card.input_height, card.input_width
     model_card = card.to_json()
 
@@ -84,7 +84,7 @@ def _of_the_contract(native: Any, card: ModelCard, segment: Function) -> Dict[st
     }
 
 
-def _as_they_are(native: Any) -> Any:
+def _unchanged(native: Any) -> Any:
     functions = {name: (lambda function: lambda **inputs: function(**inputs))(native[name]) for name in native}
     tensors = {
         name: Signature(_specs(native[name].structured_input_signature[1]), _specs(native[name].structured_outputs))
@@ -94,14 +94,14 @@ def _as_they_are(native: Any) -> Any:
 
 
 def _with_shapes(function: Function, interface: Signature) -> Function:
-    """``function`` by the name of its input; an engine's outputs have no shape until they are given one."""
+    """``function`` called by its input's name, with static output shapes, which an engine's outputs lack."""
 
     def shaped(**inputs: Any) -> Dict[str, Any]:
         (images,) = inputs.values()
-        answers = dict(function(images))
+        outputs = dict(function(images))
         for alias, spec in interface.outputs.items():
-            answers[alias].set_shape(spec.shape)
-        return answers
+            outputs[alias].set_shape(spec.shape)
+        return outputs
 
     return shaped
 

@@ -1,4 +1,4 @@
-"""What of the conversion needs no GPU; building engines does. A stand-in for TF-TRT notes what it is asked."""
+"""The conversion without a GPU, which building engines needs: a fake TF-TRT records its calls."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from contract import signatures
 from converter import images
 from converter.arguments import parse
 from converter.errors import ConverterError
-from converter.proof.masks import interface_of
+from converter.interface import interface_of
 from converter.targets.tf_trt import conversion
 from converter.targets.tf_trt.conversion import blank_batches, calibration_batches
 
@@ -25,7 +25,7 @@ def shapes(batches):
 
 
 @pytest.mark.parametrize("batch_sizes", [(1, 4), (4, 1)])
-def test_engines_are_built_from_the_smallest_batch_up(interface, batch_sizes) -> None:
+def test_engines_are_built_in_ascending_batch_size(interface, batch_sizes) -> None:
     found = shapes(blank_batches(batch_sizes, interface))
     assert found == [((1, 32, 48, 3), "uint8"), ((4, 32, 48, 3), "uint8")]
 
@@ -35,13 +35,13 @@ def test_int8_is_calibrated_on_batches_of_one_shape(interface, photographs: Path
     assert found == [((1, 32, 48, 3), "uint8")] * 6
 
 
-class TfTrt:
-    """TrtGraphConverterV2, as far as it is used; it builds ``engine``, the bytes of a serialized one."""
+class FakeTfTrt:
+    """Replaces TrtGraphConverterV2; ``engine`` are the bytes of the serialized engine that it builds."""
 
     def __init__(self, monkeypatch, engine=b"engine", op="TRTEngineOp"):
         self.calls = []
         self.engine = engine
-        self.graph = self  # of the function that convert() returns, which is this as well
+        self.graph = self  # of the function that convert() returns, which is this object too
         self.definition = GraphDef()
         self.definition.node.add(name="TRTEngineOp_0_0", op=op)
         monkeypatch.setattr(conversion.trt_convert, "TrtGraphConverterV2", self.created)
@@ -72,15 +72,15 @@ class TfTrt:
 @pytest.fixture
 def convert(models_root: Path, photographs: Path, interface, tmp_path: Path):
     def run(*words):
-        options = parse(["--input", str(models_root / "tiny"), *words])
+        options = parse([str(models_root / "tiny"), *words])
         _, calibration = images.choose(options)
         return conversion.with_tensorrt(options, interface, Path("rewritten"), tmp_path, calibration)
 
     return run
 
 
-def test_the_rewritten_graph_is_converted_and_every_batch_size_gets_an_engine(convert, monkeypatch, tmp_path) -> None:
-    tf_trt = TfTrt(monkeypatch)
+def test_builds_an_engine_for_every_batch_size(convert, monkeypatch, tmp_path) -> None:
+    tf_trt = FakeTfTrt(monkeypatch)
     converted = convert("--batch-sizes", "1", "4", "--workspace-mb", "512")
     assert tf_trt.arguments["input_saved_model_dir"] == "rewritten"
     assert tf_trt.arguments["conversion_params"] == {
@@ -95,8 +95,8 @@ def test_the_rewritten_graph_is_converted_and_every_batch_size_gets_an_engine(co
     assert [engine["name"] for engine in converted.engines.engines] == ["TRTEngineOp_0_0"]
 
 
-def test_int8_is_calibrated_before_its_engines_are_built(convert, monkeypatch, photographs: Path) -> None:
-    tf_trt = TfTrt(monkeypatch)
+def test_int8_is_calibrated_before_engines_are_built(convert, monkeypatch, photographs: Path) -> None:
+    tf_trt = FakeTfTrt(monkeypatch)
     convert("--precision", "int8", "--calibration-data", str(photographs))
     assert tf_trt.arguments["conversion_params"]["precision_mode"] == "INT8"
     assert tf_trt.calls == [("convert", 3), ("build", [1])]  # the other three are compared on
@@ -105,12 +105,12 @@ def test_int8_is_calibrated_before_its_engines_are_built(convert, monkeypatch, p
 @pytest.mark.parametrize(
     ("made", "message"),
     [
-        ({"op": "Conv2D"}, "TensorRT takes no part of tiny: serve it as it is"),
-        ({"engine": b""}, "TensorRT built no engine for TRTEngineOp_0_0: .* try a larger --workspace-mb"),
+        ({"op": "Conv2D"}, "TensorRT takes no part of tiny: serve the source"),
+        ({"engine": b""}, "TensorRT built no engine for TRTEngineOp_0_0.* try a larger --workspace-mb"),
         ({"engine": None}, "TRTEngineOp_0_0 was never run"),
     ],
 )
-def test_what_tensorrt_does_not_build_is_refused(convert, monkeypatch, made, message) -> None:
-    TfTrt(monkeypatch, **made)
+def test_missing_engine_is_refused(convert, monkeypatch, made, message) -> None:
+    FakeTfTrt(monkeypatch, **made)
     with pytest.raises(ConverterError, match=message):
         convert()

@@ -1,4 +1,4 @@
-"""Making the dry run's environment; a script that writes down what it is asked stands in for uv and its 2 GB."""
+"""Creating the dry run's environment; a script that records its arguments replaces uv and its 2 GB."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """``uv(script)`` puts one on PATH that runs this; its calls are in ``uv.calls``. $4 and $5 are the environment."""
+    """``uv(script)``: puts a uv on PATH that runs the script; returns the file with its arguments, a line per call."""
 
     def make(script: str = "") -> Path:
         folder = tmp_path / "bin"
@@ -36,7 +36,7 @@ def uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 @pytest.fixture
 def other_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """``other_lock()``: from here on the environment is installed from another lock file."""
+    """``other_lock()``: installs the environment from another lock file from now on."""
 
     def change(content: str = "tensorflow==2.14.2\n") -> None:
         (tmp_path / "lock").write_text(content)
@@ -45,87 +45,87 @@ def other_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     return change
 
 
-def python_of_it() -> Path:
-    with dry_run_environment.held() as python:
+def environment_python() -> Path:
+    with dry_run_environment.locked() as python:
         return python
 
 
-def test_it_is_made_once_and_said(cache: Path, uv, capsys) -> None:
+def test_environment_is_created_once_with_a_message(cache: Path, uv, capsys) -> None:
     calls = uv()
-    python = python_of_it()
+    python = environment_python()
     assert python.parents[1].parent == cache
     assert "2.2 GB to download, 4.4 GB on disk" in capsys.readouterr().err
     venv, install = calls.read_text().splitlines()
     assert venv.startswith("venv --clear --python 3.10 ")
     assert "--no-deps --require-hashes" in install
-    assert python_of_it() == python
+    assert environment_python() == python
     assert len(calls.read_text().splitlines()) == 2
     assert capsys.readouterr().err == ""
 
 
-def test_a_failure_leaves_nothing_and_the_next_attempt_begins_anew(cache: Path, uv, capsys) -> None:
+def test_failed_creation_leaves_nothing_and_can_be_repeated(cache: Path, uv, capsys) -> None:
     uv("[[ $1 == venv ]] || { echo 'no route to host' >&2; exit 1; }")
-    with pytest.raises(ConverterError, match="uv could not get its packages, and says why above"):
-        python_of_it()
+    with pytest.raises(ConverterError, match="uv failed to install its packages"):
+        environment_python()
     assert [path.name for path in cache.iterdir()] == [".dry-run.lock"]
     uv()
-    assert python_of_it().parents[1].is_dir()
+    assert environment_python().parents[1].is_dir()
 
 
-def test_what_a_killed_attempt_left_is_removed(cache: Path, uv) -> None:
+def test_leftovers_of_a_killed_creation_are_removed(cache: Path, uv) -> None:
     half = cache / ".tmp-dry-run-killed"
     half.mkdir(parents=True)
     uv()
-    python_of_it()
+    environment_python()
     assert not half.exists()
 
 
-def test_another_lock_file_is_another_environment_and_the_first_goes(cache, uv, other_lock, capsys) -> None:
+def test_new_lock_file_replaces_the_environment(cache, uv, other_lock, capsys) -> None:
     uv()
-    first = python_of_it().parents[1]
+    first = environment_python().parents[1]
     other_lock()
-    assert (second := python_of_it().parents[1]) != first
+    assert (second := environment_python().parents[1]) != first
     assert sorted(path.name for path in cache.iterdir()) == [".dry-run.lock", second.name]
-    assert f"{first}, the environment of another lock file, is removed" in capsys.readouterr().err
+    assert f"removing {first}, the environment of another lock file" in capsys.readouterr().err
 
 
-def test_one_in_use_stays_until_another_is_made(cache: Path, uv, other_lock) -> None:
+def test_environment_in_use_is_not_removed(cache: Path, uv, other_lock) -> None:
     uv()
-    with dry_run_environment.held() as python:
+    with dry_run_environment.locked() as python:
         first = python.parents[1]
         other_lock()
-        second = python_of_it().parents[1]
+        second = environment_python().parents[1]
         assert first.is_dir()
     other_lock("tensorflow==2.14.3\n")
-    third = python_of_it().parents[1]
+    third = environment_python().parents[1]
     assert [path.is_dir() for path in (first, second, third)] == [False, False, True]
 
 
-def test_the_python_it_was_made_with_is_gone(cache: Path, uv, tmp_path: Path) -> None:
+def test_removed_python_is_reported(cache: Path, uv, tmp_path: Path) -> None:
     uv()
-    python = python_of_it()
+    python = environment_python()
     python.parent.mkdir()
     python.symlink_to(tmp_path / "no/python3.10")
-    with pytest.raises(ConverterError, match=f"is gone: remove {python.parents[1]}"):
-        python_of_it()
+    with pytest.raises(ConverterError, match=f"was removed: remove {python.parents[1]}"):
+        environment_python()
 
 
-def test_without_room_nothing_is_begun(cache: Path, uv, monkeypatch) -> None:
+def test_full_disk_is_reported_before_creation(cache: Path, uv, monkeypatch) -> None:
     calls = uv()
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 9, 1_500_000_000))
-    with pytest.raises(ConverterError, match=r"takes 4\.4 GB, and .* has 1\.5 GB left: make room, or name another"):
-        python_of_it()
+    with pytest.raises(ConverterError, match=r"takes 4\.4 GB, but .* has 1\.5 GB free: .*XDG_CACHE_HOME"):
+        environment_python()
     assert not calls.exists()
 
 
-def test_without_uv(cache: Path, monkeypatch, tmp_path: Path) -> None:
+def test_missing_uv_is_reported(cache: Path, monkeypatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "no/python"))
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ConverterError, match="with uv, which is not here: pip install uv"):
-        python_of_it()
+    with pytest.raises(ConverterError, match="with uv, which was not found: pip install uv"):
+        environment_python()
 
 
-def test_on_another_processor(monkeypatch) -> None:
+def test_other_processor_is_refused(monkeypatch) -> None:
     monkeypatch.setattr("platform.machine", lambda: "aarch64")
     with pytest.raises(ConverterError, match="the dry run needs Linux on x86_64"):
-        python_of_it()
+        environment_python()

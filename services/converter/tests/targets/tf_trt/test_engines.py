@@ -1,9 +1,9 @@
-"""Engines and what is left outside, counted in a converted graph."""
+"""Counts engines and operations left to TensorFlow in a converted graph."""
 
 import pytest
 from tensorflow.core.framework.graph_pb2 import GraphDef
 
-from converter.targets.tf_trt.engines import reasons, summary
+from converter.targets.tf_trt.engines import reasons, summarize_engines
 
 # As TensorFlow 2.14.1 prints it with TF_TRT_SHOW_DETAILED_REPORT=1.
 LOG = """
@@ -26,7 +26,7 @@ TensorRT unsupported/non-converted OP Report:
 
 @pytest.fixture
 def graph() -> GraphDef:
-    """An engine of two operations in the graph, one in a function, two casts outside and an ArgMax left alone."""
+    """An engine of two operations in the graph and one in a function; two casts and an ArgMax outside."""
     graph = GraphDef()
     for name, op in {
         "image": "Placeholder",
@@ -53,29 +53,32 @@ def add_engine(graph: GraphDef, nodes, name: str, operations) -> None:
         function.node_def.add(name=str(number), op=op)
 
 
-def test_engines_are_counted_in_the_graph_and_in_its_function_library(graph) -> None:
-    assert summary(graph).engines == [{"name": "TRTEngineOp_0_0", "nodes": 2}, {"name": "TRTEngineOp_0_1", "nodes": 3}]
+def test_counts_engines_in_graph_and_function_library(graph) -> None:
+    assert summarize_engines(graph).engines == [
+        {"name": "TRTEngineOp_0_0", "nodes": 2},
+        {"name": "TRTEngineOp_0_1", "nodes": 3},
+    ]
 
 
-def test_outside_is_what_neither_an_engine_nor_its_stand_in_runs(graph) -> None:
-    assert summary(graph).outside == {"ArgMax": 1, "Cast": 2, "ResizeBilinear": 1}
+def test_outside_excludes_engines_and_their_fallbacks(graph) -> None:
+    assert summarize_engines(graph).outside == {"ArgMax": 1, "Cast": 2, "ResizeBilinear": 1}
 
 
-def test_the_same_engine_called_twice_is_one(graph) -> None:
+def test_engine_called_twice_counts_once(graph) -> None:
     again = graph.node.add(name="again/TRTEngineOp_0_0", op="TRTEngineOp")
     again.attr["segment_func"].func.name = "TRTEngineOp_0_0_native_segment"
-    assert [engine["name"] for engine in summary(graph).engines] == ["TRTEngineOp_0_0", "TRTEngineOp_0_1"]
+    assert [engine["name"] for engine in summarize_engines(graph).engines] == ["TRTEngineOp_0_0", "TRTEngineOp_0_1"]
 
 
-def test_an_engine_whose_stand_in_was_removed_still_counts() -> None:
+def test_engine_without_fallback_counts() -> None:
     graph = GraphDef()
     graph.node.add(name="TRTEngineOp_0_0", op="TRTEngineOp")
-    assert summary(graph).engines == [{"name": "TRTEngineOp_0_0", "nodes": 0}]
+    assert summarize_engines(graph).engines == [{"name": "TRTEngineOp_0_0", "nodes": 0}]
 
 
-def test_reasons_are_read_from_the_log(graph) -> None:
-    assert summary(graph, LOG).reasons == {
-        "ArgMax": ["TF-TRT does not say: too few operations beside it for an engine, or inside a loop or a branch"],
+def test_reasons_are_parsed_from_the_log(graph) -> None:
+    assert summarize_engines(graph, LOG).reasons == {
+        "ArgMax": ["TF-TRT gives no reason: too few neighbouring operations for an engine, or in a loop or branch"],
         "Cast": [
             "Cast op is not supported - Allowed input dtypes: [float, half]. Received: int32",
             "Unsupported tensorflow data type uint8",
@@ -84,6 +87,6 @@ def test_reasons_are_read_from_the_log(graph) -> None:
     }
 
 
-def test_a_log_without_reasons_gives_none(graph) -> None:
+def test_log_without_reasons_gives_none(graph) -> None:
     assert reasons("convert_graph.cc:122] Could not find any TF GPUs\n") == {}
-    assert summary(graph, "").reasons == {}
+    assert summarize_engines(graph, "").reasons == {}

@@ -1,8 +1,4 @@
-"""The signatures saved around a converted function.
-
-Here a function of the source's masks stands for the converted one: uint8 images in and a mask out is all that the rest
-of the SavedModel knows of it.
-"""
+"""The signatures saved with a converted function; here a function of the source's masks replaces it."""
 
 import dataclasses
 from pathlib import Path
@@ -30,7 +26,7 @@ def converted_card(card: ModelCard) -> ModelCard:
 
 @pytest.fixture(scope="module")
 def result(source, converted_card: ModelCard, models_root: Path, tmp_path_factory: pytest.TempPathFactory):
-    """Published, load check included, with a function whose masks are told from the source's: two minus the class."""
+    """Published, load check included, with a function whose masks differ from the source's: two minus the class."""
 
     def converted(image):
         return {"mask": 2 - source.signatures["serving_default"](image=image)["mask"]}
@@ -55,7 +51,7 @@ def images(card: ModelCard):
     return tf.constant(np.random.default_rng(1).integers(0, 256, size, np.uint8))
 
 
-def test_the_masks_tell_the_two_functions_apart(source, images) -> None:
+def test_source_masks_contain_all_classes(source, images) -> None:
     assert set(np.unique(source.signatures["serving_default"](image=images)["mask"])) == {0, 1, 2}
 
 
@@ -71,7 +67,7 @@ def test_encoded_decodes_and_calls_the_converted_function(result, source, images
 
 
 @pytest.mark.parametrize("encode", [tf.io.encode_png, tf.io.encode_jpeg])
-def test_encoded_resizes_as_the_source_does(result, source, encode) -> None:
+def test_encoded_resizes_like_the_source(result, source, encode) -> None:
     photograph = np.random.default_rng(2).integers(0, 256, (71, 53, 3), np.uint8)
     data = encode(photograph)[tf.newaxis]
     expected = 2 - source.signatures["encoded"](image_bytes=data)["mask"].numpy()
@@ -79,19 +75,19 @@ def test_encoded_resizes_as_the_source_does(result, source, encode) -> None:
 
 
 @pytest.mark.parametrize("name", ["scores", "probabilities"])
-def test_scores_and_probabilities_stay_the_sources(result, source, images, name: str) -> None:
-    answers, expected = result.signatures[name](image=images), source.signatures[name](image=images)
-    assert set(answers) == set(expected)
+def test_scores_and_probabilities_are_the_sources(result, source, images, name: str) -> None:
+    outputs, expected = result.signatures[name](image=images), source.signatures[name](image=images)
+    assert set(outputs) == set(expected)
     for alias in expected:
-        np.testing.assert_array_equal(answers[alias], expected[alias])
+        np.testing.assert_array_equal(outputs[alias], expected[alias])
 
 
-def test_describe_answers_the_new_card(result, converted_card: ModelCard) -> None:
-    answer = result.signatures["describe"](query=tf.constant(["", ""]))["model_card"]
-    assert [ModelCard.from_json(text) for text in answer.numpy()] == [converted_card, converted_card]
+def test_describe_returns_the_new_card(result, converted_card: ModelCard) -> None:
+    cards = result.signatures["describe"](query=tf.constant(["", ""]))["model_card"]
+    assert [ModelCard.from_json(text) for text in cards.numpy()] == [converted_card, converted_card]
 
 
-def test_a_converted_signature_takes_the_native_one_s_place(models_root: Path, card, images, tmp_path: Path) -> None:
+def test_converted_signature_replaces_the_native_one(models_root: Path, card, images, tmp_path: Path) -> None:
     def constant(alias, shape, dtype):
         return {alias: tf.fill(shape, tf.constant(1, dtype))}
 
@@ -107,8 +103,8 @@ def test_a_converted_signature_takes_the_native_one_s_place(models_root: Path, c
     assert (saved.signatures["scores"](image=images)["confidence"].numpy() != 1).any()
 
 
-def test_another_s_model_keeps_its_other_signatures_and_gets_the_size(save_foreign, tmp_path: Path) -> None:
-    source = save_foreign(tmp_path / "theirs")
+def test_third_party_model_keeps_other_signatures_and_gets_the_size(save_third_party, tmp_path: Path) -> None:
+    source = save_third_party(tmp_path / "third_party")
     spec = contract.Signature(
         {"input_1": contract.TensorSpec("float32", (None, 32, 48, 3))},
         {"output": contract.TensorSpec("float32", (None, 32, 48, 3))},

@@ -82,7 +82,7 @@ class TestReplaceBackground:
         np.testing.assert_array_equal(pair.mask, donor().mask)
 
     def test_a_folder_without_images_is_refused(self, tmp_path):
-        with pytest.raises(UserError, match="holds no images; expected a folder of JPEG or PNG files"):
+        with pytest.raises(UserError, match="contains no images; expected a folder of JPEG or PNG files"):
             after("replace_background", folder=tmp_path)
 
     def test_what_is_no_image_is_named(self, tmp_path):

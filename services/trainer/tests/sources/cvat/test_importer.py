@@ -160,7 +160,7 @@ TAKEN = {
     ),
     "a PNG that is not listed is taken": (export_with(frame("b", colored(IDS))), {"a": IDS, "b": IDS}),
     "an image neither listed nor drawn is unlabelled": (export_with(frame("b")), {"a": IDS}),
-    "a listed frame without image is left out": (export_with({SUBSET: "a\nlost\n"}), {"a": IDS}),
+    "a listed frame without image is skipped": (export_with({SUBSET: "a\nlost\n"}), {"a": IDS}),
     "an id with folders, dots and spaces": (renamed("day 1/cam.left/f 0.1"), {"day 1/cam.left/f 0.1": IDS}),
     "an id that ends as an image does": (renamed("a.jpg"), {"a.jpg": IDS}),
     "an id in any script": (renamed("ä/日本"), {"ä/日本": IDS}),
@@ -206,19 +206,23 @@ def test_taken(imported, files, expected):
         np.testing.assert_array_equal(masks[item], ids)
 
 
-REMEDY_SIZE = "never resize or turn one without the other"
+REMEDY_SIZE = "never resize or rotate one without the other"
 REMEDY_EXPORT = "export it again"
 
 REFUSED = {
     # label map
-    "a field missing": (export_with({"labelmap.txt": "a:1,2,3\n"}), "export: labelmap.txt, line 1", "Mend the file"),
-    "a colon in a name": (export_with({"labelmap.txt": "a:b:1,2,3::\n"}), "labelmap.txt, line 1", "cannot hold a col"),
+    "a field missing": (export_with({"labelmap.txt": "a:1,2,3\n"}), "export: labelmap.txt, line 1", "Fix the file"),
+    "a colon in a name": (export_with({"labelmap.txt": "a:b:1,2,3::\n"}), "labelmap.txt, line 1", "cannot contain a"),
     "a colour of two numbers": (export_with({"labelmap.txt": "a:1,2::\n"}), "labelmap.txt, line 1", "values 0 to 255"),
     "twin names": (export_with({"labelmap.txt": "a:1,1,1::\na:2,2,2::\n"}), "labelmap.txt", "give each label its own"),
     "twin colours": (export_with({"labelmap.txt": "a:1,1,1::\nb:1,1,1::\n"}), "labelmap.txt", "give each its own"),
-    "only background": (export_with({"labelmap.txt": "background:0,0,0::\n"}), "labelmap.txt", "Mend the file, or ex"),
+    "only background": (export_with({"labelmap.txt": "background:0,0,0::\n"}), "labelmap.txt", "Fix the file, or ex"),
     "a label map in UTF-16": (export_with({"labelmap.txt": b"\xff\xfe\0"}), "labelmap.txt", "save it as UTF-8"),
-    "no label map": (export_with(without=["labelmap.txt"]), "export: has no labelmap.txt or dataset_meta.json", "Menu"),
+    "no label map": (
+        export_with(without=["labelmap.txt"]),
+        "export: does not contain labelmap.txt or dataset_meta.json",
+        "Menu",
+    ),
     "dataset_meta.json that is no JSON": (with_meta("labels:", colored(IDS)), "dataset_meta.json", "export again from"),
     "dataset_meta.json of another tool": (with_meta("[]", colored(IDS)), "dataset_meta.json", "export again from CVAT"),
     "dataset_meta.json with too few colours": (
@@ -231,8 +235,8 @@ REFUSED = {
     "an absolute id": (export_with({SUBSET: "/a\n"}), f"{SUBSET}: lists '/a'", "leaves the export"),
     "a list in Latin-1": (export_with({SUBSET: b"\xe4\n"}), SUBSET, "save it as UTF-8"),
     # masks
-    "a stranger's colour": (export_with({MASK: colored(IDS) + 1}), f"{MASK}: 24 pixels", "never resized or saved as J"),
-    "an index outside the map": (export_with({MASK: IDS + 1}), f"{MASK}: holds index 3", "3 lines (0 to 2)"),
+    "an unknown colour": (export_with({MASK: colored(IDS) + 1}), f"{MASK}: 24 pixels", "never resized or saved as J"),
+    "an index outside the map": (export_with({MASK: IDS + 1}), f"{MASK}: contains index 3", "3 lines (0 to 2)"),
     "a mask of 16 bits": (
         export_with({MASK: cv2.imencode(".png", colored(IDS).astype(np.uint16))[1].tobytes()}),
         f"{MASK}: has 16 bits",
@@ -242,19 +246,19 @@ REFUSED = {
     "half a mask": (export_with({MASK: cv2.imencode(".png", IDS)[1].tobytes()[:40]}), MASK, REMEDY_EXPORT),
     "a mask of another size": (
         export_with({MASK: colored(IDS.T)}),
-        f"{MASK}: is 4x6 but its image is 6x4 (width x height, turned as its EXIF orientation says)",
+        f"{MASK}: is 4x6 but its image is 6x4 (width x height, rotated as its EXIF orientation says)",
         REMEDY_SIZE,
     ),
     "masks saved as JPEG": (
         export_with({"SegmentationClass/a.jpg": colored(IDS)}, without=[MASK]),
-        "SegmentationClass/ holds 1 files that are not PNG, for instance SegmentationClass/a.jpg",
-        "must be the PNGs of the export",
+        "SegmentationClass/ contains 1 files that are not PNG, for instance SegmentationClass/a.jpg",
+        "use the PNGs of the export",
     ),
-    "no mask at all": (export_with(without=[MASK]), "export: holds no mask", "export again from CVAT"),
+    "no mask at all": (export_with(without=[MASK]), "export: contains no mask", "export again from CVAT"),
     "every unlabelled pixel in the first label's colour": (
         export_with({MASK: colored(np.where(IDS, IDS, 1)), OBJECTS: colored(np.where(IDS, 1, 0))}),
         f"{MASK}: 18 pixels are 'apple' although no object is there",
-        "Export again with a current CVAT, or give --trust-unlabelled",
+        "give --trust-unlabelled",
     ),
     "objects of another size": (
         export_with({OBJECTS: colored(IDS.T)}),
@@ -273,11 +277,11 @@ REFUSED = {
         "JPEGImages/a.jpg share one id",
         "remove or rename one",
     ),
-    "no images": (export_with(without=[PICTURE]), "export: holds no images", "give --images FOLDER"),
+    "no images": (export_with(without=[PICTURE]), "export: contains no images", "give --images FOLDER"),
     "no image that matches": (
         export_with({"JPEGImages/IMG_7.png": picture(0)}, without=[PICTURE]),
         "export: no image belongs to any of its 1 labels",
-        "names must agree: a label is called 'a', an image 'IMG_7'",
+        "a label is named 'a', an image 'IMG_7'",
     ),
     # several at once
     "several masks": (
@@ -287,7 +291,7 @@ REFUSED = {
     ),
     "one bad mask after many good ones": (
         export_with({SUBSET: "0\n1\n2\n3\na\n", **frame(0), **frame(1), **frame(2), **frame(3), MASK: IDS + 1}),
-        f"{MASK}: holds index 3",
+        f"{MASK}: contains index 3",
         "3 lines (0 to 2)",
     ),
 }
@@ -318,7 +322,7 @@ class TestZips:
     def test_half_of_one(self, tmp_path, write_files, zip_bytes, size):
         whole = zip_bytes(write_files(tmp_path / "export", export_with()))
         (tmp_path / "export.zip").write_bytes(whole[: int(len(whole) * size)])
-        with pytest.raises(UserError, match=r"export\.zip: is not a whole zip .*download the export again"):
+        with pytest.raises(UserError, match=r"export\.zip: is not a complete zip .*download the export again"):
             import_cvat([tmp_path / "export.zip"], tmp_path / "out")
         assert sorted(p.name for p in tmp_path.iterdir()) == ["export", "export.zip"]
 
@@ -338,12 +342,12 @@ class TestReport:
         ("files", "said"),
         [
             (export_with({SUBSET: "a\nempty\n", **frame("empty")}), "2 images (2 train, 0 validation, 0 test), 1 of t"),
-            (export_with(frame("b", colored(IDS))), "1 have a mask but are not in ImageSets; they were taken: b"),
+            (export_with(frame("b", colored(IDS))), "1 mask has no line in ImageSets; it was imported: b"),
             (
                 export_with({f"JPEGImages/{n}.png": picture(n) for n in range(4)}),
-                "4 have an image but no label and were left out: 0, 1, 2, …",
+                "4 images have no label; they were skipped: 0, 1, 2, …",
             ),
-            (export_with({SUBSET: "a\nlost\n"}), "1 have a label but no image and were left out: lost"),
+            (export_with({SUBSET: "a\nlost\n"}), "1 label has no image; it was skipped: lost"),
         ],
     )
     def test_sentences(self, imported, files, said):
@@ -355,7 +359,7 @@ class TestOptions:
     def test_unlisted_blank(self, imported):
         report, _, masks = imported(export_with(frame("b")), unlisted_blank=True)
         np.testing.assert_array_equal(masks["b"], BLANK)
-        assert (report.unlabelled, report.taken_as_blank) == ([], ["b"])
+        assert (report.unlabelled, report.imported_as_blank) == ([], ["b"])
 
     def test_trust_unlabelled(self, imported):
         files = export_with({OBJECTS: colored(np.where(IDS == 1, 1, 0))})
@@ -399,7 +403,7 @@ class TestOptions:
 
     @pytest.mark.parametrize(
         ("pattern", "said"),
-        [("(.*", "'(.*' is no regular expression"), ("video", "matches no image: their ids are like 'a'")],
+        [("(.*", "'(.*' is not a regular expression"), ("video", "matches no image: an id is, for instance, 'a'")],
     )
     def test_a_group_pattern_that_cannot_be(self, imported, tmp_path, pattern, said):
         with pytest.raises(UserError) as refusal:

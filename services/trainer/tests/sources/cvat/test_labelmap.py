@@ -79,19 +79,19 @@ class TestClasses:
         ("text", "said"),
         [
             ("apple:220,40,50:\n", "line 1: expected name:R,G,B:parts:actions, found 'apple:220,40,50:'"),
-            ("background:0,0,0::\nred:apple:220,40,50::\n", "line 2: .*A label's name cannot hold a colon"),
+            ("background:0,0,0::\nred:apple:220,40,50::\n", "line 2: .*A label's name cannot contain a colon"),
             (":220,40,50::\n", "line 1: expected name"),
             (COMMENT + "apple:220,40::\n", "line 2: expected a colour R,G,B with values 0 to 255, found '220,40'"),
             ("apple:red::\n", "expected a colour R,G,B .* found 'red'"),
             ("apple:220,40,256::\n", "expected a colour R,G,B"),
             ("apple:-1,40,50::\n", "expected a colour R,G,B"),
-            ("apple:1,1,1::\nleaf:2,2,2::\napple:3,3,3::\n", "the name 'apple' stands twice"),
+            ("apple:1,1,1::\nleaf:2,2,2::\napple:3,3,3::\n", "the name 'apple' occurs twice"),
             ("apple:1,1,1::\nleaf:1,1,1::\n", r"'apple' and 'leaf' share the colour \(1, 1, 1\)"),
             ("apple:0,0,0::\nbackground:0,0,0::\n", "'apple' and 'background' share the colour"),
             ("apple:::\nleaf:::\n", "'apple' and 'background' share the colour"),
-            ("background:0,0,0::\n", "has no label beside background"),
-            (COMMENT, "holds no label"),
-            ("", "holds no label"),
+            ("background:0,0,0::\n", "has no label except background"),
+            (COMMENT, "contains no label"),
+            ("", "contains no label"),
         ],
     )
     def test_are_refused_in(self, text, said):
@@ -131,7 +131,7 @@ class TestMasks:
             labelmap.ids(np.array([[color]], np.uint8), "a.png")
 
     def test_an_index_outside_the_map_is_refused(self, labelmap):
-        with pytest.raises(UserError, match=r"a\.png: holds index 3, but the label map has 3 lines \(0 to 2\)"):
+        with pytest.raises(UserError, match=r"a\.png: contains index 3, but the label map has 3 lines \(0 to 2\)"):
             labelmap.ids(np.array([[0, 3]], np.uint8), "a.png")
 
 

@@ -50,11 +50,11 @@ class TestTaskWithoutObjects:
         report, _, masks = imported({"street": task(), "empty": empty})
         assert not masks["empty/frame_000000"].any()
         assert report.blank == 1
-        assert "empty holds no mask (SegmentationClass/): all of its 1 frames are background" in str(report)
+        assert "empty contains no mask: all of its 1 frames are background" in str(report)
 
     def test_is_refused_where_there_is_no_other(self, imported, tmp_path):
         empty = {name: content for name, content in task().items() if not name.startswith("SegmentationClass")}
-        with pytest.raises(UserError, match=r"one and .*two: holds no mask .*export again from CVAT"):
+        with pytest.raises(UserError, match=r"one and .*two: contains no mask .*export again from CVAT"):
             imported({"one": empty, "two": empty})
         assert not (tmp_path / "out").exists()
 
@@ -82,15 +82,13 @@ class TestIds:
         assert [i.id for i in dataset.items] == ["x", "y"]
 
     def test_that_clash_are_refused(self, imported, tmp_path):
-        with pytest.raises(
-            UserError, match=r"frame_000000 is in two exports, the second is .*b: leave out --prefix nev"
-        ):
+        with pytest.raises(UserError, match=r"frame_000000 is in two exports, the second is .*b: omit --prefix nev"):
             imported({"a": task(), "b": task()}, prefix="never")
         assert not (tmp_path / "out").exists()
 
     def test_of_exports_of_one_name_are_refused(self, tmp_path, write_files):
         folders = [write_files(tmp_path / where / "export", task()) for where in "ab"]
-        with pytest.raises(UserError, match=r"two exports are called 'export', .* rename one"):
+        with pytest.raises(UserError, match=r"two exports are named 'export', .* rename one"):
             import_cvat(folders, tmp_path / "out")
 
 

@@ -176,7 +176,7 @@ class TestRefusals:
         [
             ({"name": "my set"}, "--name 'my set': expected a letter, then letters, digits and _ only"),
             ({"version": "2"}, "--version '2': expected three numbers, for instance 1.0.0"),
-            ({"classes": "classes.json"}, r"--classes classes.json: .*dataset\.json names the classes already; leave"),
+            ({"classes": "classes.json"}, r"--classes classes.json: .*dataset\.json names the classes already; omit"),
         ],
     )
     def test_options_that_cannot_be(self, dataset, tmp_path, options, said):
@@ -189,7 +189,7 @@ class TestRefusals:
             build(tmp_path / "nowhere", tmp_path / "tfds")
         (tmp_path / "photos").mkdir()
         with pytest.raises(
-            UserError, match=r"photos: is neither a data set \(dataset\.json is missing\) nor holds images"
+            UserError, match=r"photos: is neither a data set \(dataset\.json is missing\) nor has images"
         ):
             build(tmp_path / "photos", tmp_path / "tfds")
         assert not list(tmp_path.rglob("*.tfrecord*"))

@@ -1,7 +1,7 @@
 """Named operations on image-mask pairs, for the training pipeline and for augmentation on disk.
 
-Images are moved with bilinear interpolation, labels only ever with nearest neighbour; what comes from outside the
-image is filled with the mean colour and ignored.
+Images are resampled bilinearly, labels only by nearest neighbour; pixels from outside the image get the mean colour
+and are ignored.
 """
 
 from trainer.augmentation.operations import appearance, content, movements  # noqa: F401 - each registers its operations

@@ -1,4 +1,4 @@
-"""Operations that change an image's pixels and leave the mask alone."""
+"""Operations that change an image's pixels and not its mask."""
 
 import cv2
 import numpy as np
@@ -16,10 +16,10 @@ _YIQ_TO_RGB = np.linalg.inv(_RGB_TO_YIQ)
 
 @register("photometric")
 class Photometric(Change):
-    """Other light: each value bounds how far its factor lies from 1, brightness' and hue's offset from 0.
+    """Random light: each value bounds a factor's distance from 1, for brightness and hue an offset's from 0.
 
-    Brightness is a share of white, hue of the colour circle; contrast is taken about the image's mean grey, and hue
-    turns in YIQ, at constant luma. The four together are one affine map of colours, applied once.
+    Brightness is a fraction of white, hue of the colour circle; contrast is relative to the image's mean grey; hue
+    rotates in YIQ, at constant luma. The four are one affine map of colours, applied once.
     """
 
     brightness: Fraction = 0.2
@@ -28,7 +28,7 @@ class Photometric(Change):
     hue: float = Field(0.0, ge=0, le=0.5)
 
     def change(self, pair: Pair, rng: np.random.Generator, donors: Donors | None) -> Pair:
-        """The image in another light."""
+        """The image in different light."""
         bounds = (self.brightness, self.contrast, self.saturation, self.hue)
         brightness, contrast, saturation, hue = rng.uniform(-1, 1, 4) * bounds
         turn = 2 * np.pi * hue
@@ -55,20 +55,20 @@ class Blur(Change):
 
 @register("jpeg")
 class Jpeg(Change):
-    """The artefacts of a JPEG file of a quality drawn from ``quality`` (1 to 100)."""
+    """JPEG artefacts of a quality drawn from ``quality`` (1 to 100)."""
 
     probability: Fraction = 0.5
     quality: PositiveRange = (40, 95)
 
     @field_validator("quality")
     @classmethod
-    def _there_is_none_better(cls, quality: tuple[float, float]) -> tuple[float, float]:
+    def _is_a_jpeg_quality(cls, quality: tuple[float, float]) -> tuple[float, float]:
         if not 1 <= quality[0] <= quality[1] <= 100:
             raise ValueError(f"from {quality[0]:g} to {quality[1]:g}: expected qualities of 1 to 100")
         return quality
 
     def change(self, pair: Pair, rng: np.random.Generator, donors: Donors | None) -> Pair:
-        """The image after a way through a file."""
+        """The image encoded as JPEG and decoded."""
         quality = round(rng.uniform(*self.quality))
         bgr = cv2.cvtColor(pair.image, cv2.COLOR_RGB2BGR)
         _, file = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])

@@ -1,4 +1,4 @@
-"""Operations that change what is seen: parts taken out, objects and backgrounds put in."""
+"""Operations that change an image's content: removed parts, pasted objects, other backgrounds."""
 
 import functools
 from pathlib import Path
@@ -19,9 +19,9 @@ from trainer.sources.images import IMAGE_SUFFIXES
 
 @register("cutout")
 class Cutout(Change):
-    """Cover up to ``holes`` rectangles, each side up to ``size`` of the image's, and ignore what lay there.
+    """Cover up to ``holes`` rectangles, each side up to ``size`` of the image's, and ignore what was there.
 
-    Source: arXiv 1708.04552. With ``ignore: false`` the labels stay, and the network has to tell from what is around.
+    Source: arXiv 1708.04552. With ``ignore: false`` the labels stay, to be predicted from the surroundings.
     """
 
     probability: Fraction = 0.5
@@ -47,9 +47,9 @@ class Cutout(Change):
 class CopyPaste(Change):
     """Paste up to ``objects`` objects of another image, resized by ``scale``, at random places.
 
-    Source: arXiv 2012.07177. An object is an instance where the donor knows them, else a connected part of one class
-    other than background, of at least ``smallest`` of its image's area. ``classes`` are the ids to take, by default
-    all.
+    Source: arXiv 2012.07177. An object is an instance if the donor has instance ids, or else a connected part of one
+    class other than background, of at least ``smallest`` of its image's area. ``classes`` are the ids to paste; by
+    default all.
     """
 
     probability: Fraction = 0.5
@@ -60,30 +60,30 @@ class CopyPaste(Change):
     background: int = 0
 
     def change(self, pair: Pair, rng: np.random.Generator, donors: Donors | None) -> Pair:
-        """The pair with another image's objects before it; the same where there are none."""
+        """The pair with another image's objects pasted; the same pair if there are none."""
         if donors is None:
             return pair
         image, mask = pair.image.copy(), pair.mask.copy()
-        donor = donors(rng)  # one for all, as it has to be decoded
+        donor = donors(rng)  # one for all objects, as it has to be decoded
         for _ in range(rng.integers(1, self.objects, endpoint=True)):
-            taken = self._take(donor, rng)
-            if taken is not None:
+            pasted = self._choose(donor, rng)
+            if pasted is not None:
                 zoom = rng.uniform(*self.scale) * np.array(mask.shape) / donor.mask.shape
-                sides = np.maximum(1, np.rint(zoom * taken.mask.shape)).astype(int)
+                sides = np.maximum(1, np.rint(zoom * pasted.mask.shape)).astype(int)
                 corner = np.rint(rng.uniform(0, 1, 2) * mask.shape - sides / 2).astype(int)
-                _paste(View.of(taken, *sides).draw(), corner, image, mask)
+                _paste(View.of(pasted, *sides).draw(), corner, image, mask)
         return Pair(image, mask)
 
-    def _take(self, donor: Pair, rng: np.random.Generator) -> Pair | None:
-        """One object of ``donor``, cut out by its bounding box; everything in the box but the object is ignored."""
+    def _choose(self, donor: Pair, rng: np.random.Generator) -> Pair | None:
+        """One object of ``donor``, cropped to its bounding box, in which everything else is ignored."""
         smallest = max(1, self.smallest * donor.mask.size)
         if donor.instances is not None:
-            objects = np.where(self._takeable()[donor.mask], donor.instances, 0)
-            numbers, areas = np.unique(objects[objects != 0], return_counts=True)
-            numbers = numbers[areas >= smallest]
-            chosen = objects == rng.choice(numbers) if numbers.size else None
+            objects = np.where(self._allowed()[donor.mask], donor.instances, 0)
+            ids, areas = np.unique(objects[objects != 0], return_counts=True)
+            ids = ids[areas >= smallest]
+            chosen = objects == rng.choice(ids) if ids.size else None
         else:
-            present = np.flatnonzero((np.bincount(donor.mask.ravel(), minlength=256) >= smallest) & self._takeable())
+            present = np.flatnonzero((np.bincount(donor.mask.ravel(), minlength=256) >= smallest) & self._allowed())
             chosen = _connected_part(donor.mask == rng.choice(present), smallest, rng) if present.size else None
         if chosen is None:
             return None
@@ -91,68 +91,66 @@ class CopyPaste(Change):
         box = slice(top, top + height), slice(left, left + width)
         return Pair(donor.image[box], np.where(chosen[box], donor.mask[box], np.uint8(IGNORE_ID)))
 
-    def _takeable(self) -> NDArray[np.bool_]:
-        """Whether objects of each value of a mask may be taken, bool [256]."""
+    def _allowed(self) -> NDArray[np.bool_]:
+        """Whether objects of each mask value may be pasted, bool [256]."""
         values = np.arange(256)
-        takeable = np.ones(256, bool) if self.classes is None else np.isin(values, self.classes)
-        return takeable & (values != self.background) & (values != IGNORE_ID)
+        allowed = np.ones(256, bool) if self.classes is None else np.isin(values, self.classes)
+        return allowed & (values != self.background) & (values != IGNORE_ID)
 
 
 def _connected_part(mask: NDArray[np.bool_], smallest: float, rng: np.random.Generator) -> NDArray[np.bool_] | None:
     """One of the connected parts with at least ``smallest`` pixels."""
-    _, parts, facts, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
-    large = 1 + np.flatnonzero(facts[1:, cv2.CC_STAT_AREA] >= smallest)
+    _, parts, statistics, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    large = 1 + np.flatnonzero(statistics[1:, cv2.CC_STAT_AREA] >= smallest)
     return np.asarray(parts == rng.choice(large)) if large.size else None
 
 
-def _paste(taken: Pair, corner: NDArray[np.int64], image: NDArray[np.uint8], mask: NDArray[np.uint8]) -> None:
-    """Lay ``taken``, where it is not ignored, on ``image`` and ``mask`` with its top left corner at ``corner``."""
-    sides = np.array(taken.mask.shape)
+def _paste(pasted: Pair, corner: NDArray[np.int64], image: NDArray[np.uint8], mask: NDArray[np.uint8]) -> None:
+    """Copy ``pasted``, except ignored pixels, into ``image`` and ``mask`` with its top left corner at ``corner``."""
+    sides = np.array(pasted.mask.shape)
     first, last = np.maximum(corner, 0), np.minimum(corner + sides, mask.shape)
-    there = tuple(slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
-    here = tuple(slice(int(a), int(b)) for a, b in zip(first - corner, last - corner, strict=True))
-    covered = taken.mask[here] != IGNORE_ID
-    mask[there][covered] = taken.mask[here][covered]
-    image[there][covered] = taken.image[here][covered]
+    target = tuple(slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
+    source = tuple(slice(int(a), int(b)) for a, b in zip(first - corner, last - corner, strict=True))
+    covered = pasted.mask[source] != IGNORE_ID
+    mask[target][covered] = pasted.mask[source][covered]
+    image[target][covered] = pasted.image[source][covered]
 
 
 @register("replace_background")
 class ReplaceBackground(Change):
-    """Put a picture from ``folder`` behind the objects: at every pixel of the class ``background``."""
+    """Replace the pixels of the class ``background`` by an image from ``folder``."""
 
     folder: Path
     probability: Fraction = 0.5
     background: int = 0
 
     def require(self) -> None:
-        """Raise UserError when the folder holds no images."""
-        _pictures(self.folder)
+        """Raise UserError if the folder contains no images."""
+        _image_files(self.folder)
 
     def change(self, pair: Pair, rng: np.random.Generator, donors: Donors | None) -> Pair:
-        """The pair before another background."""
-        files = _pictures(self.folder)
+        """The pair with another background."""
+        files = _image_files(self.folder)
         file = files[rng.integers(len(files))]
-        picture = cv2.imread(str(file), cv2.IMREAD_COLOR_RGB)
-        if picture is None:
+        image = cv2.imread(str(file), cv2.IMREAD_COLOR_RGB)
+        if image is None:
             raise UserError(f"{file}: cannot be decoded as an image: replace or remove it")
-        behind = _covering(np.asarray(picture, np.uint8), pair.mask.shape[:2], rng)
+        behind = _covering(np.asarray(image, np.uint8), pair.mask.shape[:2], rng)
         return Pair(np.where((pair.mask == self.background)[..., None], behind, pair.image), pair.mask)
 
 
 @functools.lru_cache(maxsize=8)
-def _pictures(folder: Path) -> list[Path]:
+def _image_files(folder: Path) -> list[Path]:
     files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES) if folder.is_dir() else []
     if not files:
-        raise UserError(f"{folder}: holds no images; expected a folder of JPEG or PNG files to take backgrounds from")
+        raise UserError(f"{folder}: contains no images; expected a folder of JPEG or PNG files as backgrounds")
     return files
 
 
-def _covering(picture: NDArray[np.uint8], size: tuple[int, int], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """A random part of ``picture`` with the proportions of ``size``, as large as fits, resized to it."""
-    zoom = min(have / want for have, want in zip(picture.shape[:2], size, strict=True))
+def _covering(image: NDArray[np.uint8], size: tuple[int, int], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """The largest random part of ``image`` with the aspect ratio of ``size``, resized to it."""
+    zoom = min(have / want for have, want in zip(image.shape[:2], size, strict=True))
     part = [max(1, int(want * zoom)) for want in size]
-    top, left = (
-        rng.integers(0, have - want, endpoint=True) for have, want in zip(picture.shape[:2], part, strict=True)
-    )
-    cut = picture[top : top + part[0], left : left + part[1]]
+    top, left = (rng.integers(0, have - want, endpoint=True) for have, want in zip(image.shape[:2], part, strict=True))
+    cut = image[top : top + part[0], left : left + part[1]]
     return np.asarray(cv2.resize(cut, (size[1], size[0]), interpolation=cv2.INTER_AREA), np.uint8)

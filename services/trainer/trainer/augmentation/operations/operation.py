@@ -1,6 +1,6 @@
-"""What an operation on an image-mask pair is, and all of them by name.
+"""Operations on image-mask pairs, and their registry by name.
 
-An operation is its options: a strict model that a recipe writes as ``{name: {option: value}}``.
+An operation is a strict model of its options, which a recipe writes as ``{name: {option: value}}``.
 """
 
 import abc
@@ -14,17 +14,17 @@ from trainer.augmentation.operations.view import View
 from trainer.datasets.pair import Pair
 from trainer.recipe_values import Fraction, Named, create, from_recipe, to_recipe
 
-# Another labelled image, chosen with the generator that it is given.
+# Returns another labelled image, chosen with the given generator.
 Donors = Callable[[np.random.Generator], Pair]
 
 
 class Operation(Named):
-    """Something that happens to a pair with a ``probability``; all its chance comes from the generator it is given."""
+    """A change of a pair with a ``probability``; all its randomness comes from the given generator."""
 
     probability: Fraction = 1.0
 
     def require(self) -> None:
-        """Raise UserError when something that it needs is missing, before a long work begins."""
+        """Raise UserError if something that it needs is missing; called before the first pair."""
 
 
 class Movement(Operation):
@@ -32,7 +32,7 @@ class Movement(Operation):
 
     @abc.abstractmethod
     def move(self, view: View, rng: np.random.Generator) -> View:
-        """The view afterwards."""
+        """The moved view."""
 
 
 class Change(Operation):
@@ -40,7 +40,7 @@ class Change(Operation):
 
     @abc.abstractmethod
     def change(self, pair: Pair, rng: np.random.Generator, donors: Donors | None) -> Pair:
-        """The pair afterwards, of the same size; what it is given stays as it is."""
+        """The changed pair, of the same size; the given one is not modified."""
 
 
 _REGISTRY: dict[str, type[Operation]] = {}
@@ -48,7 +48,7 @@ _Kind = TypeVar("_Kind", bound=type[Operation])
 
 
 def register(name: str) -> Callable[[_Kind], _Kind]:
-    """Decorate an operation to make it known to recipes by ``name``."""
+    """Register an operation under ``name``, for recipes."""
 
     def decorate(kind: _Kind) -> _Kind:
         kind.name = name
@@ -64,11 +64,11 @@ def operation_names() -> list[str]:
 
 
 def create_operation(name: str, **options: Any) -> Operation:
-    """An operation by name; ValueError as :func:`trainer.recipe_values.create` raises it."""
+    """Create an operation by name; raises ValueError as :func:`trainer.recipe_values.create`."""
     return create(_REGISTRY, "operation", name, options)
 
 
-# As a recipe writes it: ``flip``, or ``{flip: {horizontal: 0.5}}``.
+# As in a recipe: ``flip``, or ``{flip: {horizontal: 0.5}}``.
 RecipeOperation = Annotated[
     SerializeAsAny[Operation],
     BeforeValidator(lambda entry: from_recipe(_REGISTRY, "operation", entry)),
@@ -83,11 +83,11 @@ def apply(
     size: tuple[int, int] | None = None,
     donors: Donors | None = None,
 ) -> Pair:
-    """Stretch ``pair`` to ``size`` (height, width; by default its own) and let ``operations`` happen to it in turn.
+    """Stretch ``pair`` to ``size`` (height, width; by default its own) and apply ``operations`` in turn.
 
     Returns:
-        The pair, of that size as long as a crop follows every ``random_scale``. Its labels are the pair's own, the
-        donors' and the ignore id. Depends on nothing but the arguments.
+        The pair, of that size if a crop follows every ``random_scale``. Its labels are the pair's, the donors' and the
+        ignore id. The result depends on the arguments only.
     """
     canvas = size or (pair.mask.shape[0], pair.mask.shape[1])
     view = View.of(pair, *canvas)
@@ -102,5 +102,5 @@ def apply(
 
 
 def example_generator(seed: int, epoch: int, item: int) -> np.random.Generator:
-    """What decides about one example: Philox (Salmon et al. 2011), whose streams are numbered, not drawn."""
+    """The random generator of one example: Philox (Salmon et al. 2011), whose streams are numbered, not drawn."""
     return np.random.Generator(np.random.Philox(key=[seed, epoch], counter=[0, 0, 0, item]))

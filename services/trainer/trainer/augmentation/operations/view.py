@@ -1,8 +1,8 @@
-"""A view of a pair: where each pixel to be drawn comes from.
+"""A view of a pair: the source position of each of its pixels.
 
-Movements only change the view; it is drawn once, with one warp of the image and one of the mask, however many
-movements there were. So pixels are interpolated once, what a rotation turns in after a crop is picture where there is
-any, and only the pixels that are kept are computed.
+Movements only change the view's matrix; then the image and the mask are warped once, however many movements there
+were. So pixels are interpolated once, a rotation after a crop shows the image beyond the crop, and only the pixels that
+are kept are computed.
 """
 
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from contract import IGNORE_ID, Preprocessing
 from trainer.datasets.pair import Pair
 
-# What stands where nothing is: the colour that becomes zero once the network has normalised it.
+# The colour outside the image: zero after the network's normalisation.
 FILL: tuple[int, int, int] = tuple(round(255 * mean) for mean in Preprocessing().mean)  # type: ignore[assignment]
 
 Matrix = NDArray[np.float64]
@@ -22,10 +22,10 @@ Matrix = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class View:
-    """``height`` x ``width`` pixels that look at ``source`` through ``matrix``.
+    """``height`` x ``width`` pixels of ``source``, seen through ``matrix``.
 
-    ``matrix`` (3x3, homogeneous) takes a point x, y of the view to one of the source, both in pixels from the top left
-    corner, so that a pixel's centre lies at one half. ``canvas`` (height, width) is the size to end with.
+    ``matrix`` (3x3, homogeneous) maps a point x, y of the view to one of the source, both in pixels from the top left
+    corner, with pixel centres at one half. ``canvas`` (height, width) is the final size.
     """
 
     source: Pair
@@ -36,12 +36,12 @@ class View:
 
     @classmethod
     def of(cls, source: Pair, height: int, width: int) -> "View":
-        """The whole of ``source`` stretched to ``height`` x ``width``, which is its canvas."""
+        """The whole ``source`` stretched to ``height`` x ``width``, which is its canvas."""
         have_height, have_width = source.mask.shape
         return cls(source, scaling(have_width / width, have_height / height), height, width, (height, width))
 
     def through(self, matrix: Matrix, height: int | None = None, width: int | None = None) -> "View":
-        """This view seen through another: ``matrix`` takes the new view's points to this one's."""
+        """A view of this view: ``matrix`` maps the new view's points to this one's."""
         return replace(
             self,
             matrix=self.matrix @ matrix,
@@ -54,7 +54,7 @@ class View:
         return self.through(scaling(self.width / width, self.height / height), height, width)
 
     def draw(self) -> Pair:
-        """The pixels: the image bilinear, labels nearest, what lies outside the source filled and ignored."""
+        """Resample: the image bilinearly, labels by nearest neighbour; outside the source FILL and ignored."""
         if self._is_untouched:
             return Pair(self.source.image, self.source.mask)
         return Pair(self.draw_image(), self.draw_mask())
@@ -62,9 +62,9 @@ class View:
     def draw_image(self) -> NDArray[np.uint8]:
         """RGB uint8 [height, width, 3]."""
         size = (self.width, self.height)
-        if self._is_stretched:  # exactly as every client resizes
+        if self._is_stretched:  # exactly as clients resize
             return np.asarray(cv2.resize(self.source.image, size, interpolation=cv2.INTER_LINEAR), np.uint8)
-        # Where all of the view is inside, its edge must not be mixed with the fill.
+        # If the view is inside the source, its edge must not be mixed with FILL.
         border = cv2.BORDER_REPLICATE if self._is_inside else cv2.BORDER_CONSTANT
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         drawn = cv2.warpAffine(
@@ -76,7 +76,7 @@ class View:
         """Class ids uint8 [height, width]."""
         size = (self.width, self.height)
         if self._is_stretched:
-            # INTER_NEAREST_EXACT has half-pixel centres; INTER_NEAREST has not, and would shift the mask.
+            # INTER_NEAREST_EXACT has half-pixel centres; INTER_NEAREST does not, and would shift the mask.
             return np.asarray(cv2.resize(self.source.mask, size, interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)
         border = cv2.BORDER_REPLICATE if self._is_inside else cv2.BORDER_CONSTANT
         flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
@@ -87,7 +87,7 @@ class View:
 
     @property
     def _between_centres(self) -> Matrix:
-        """OpenCV's form: 2x3, from a pixel's index to a pixel's index."""
+        """The matrix for OpenCV: 2x3, from pixel index to pixel index."""
         return (shifting(-0.5, -0.5) @ self.matrix @ shifting(0.5, 0.5))[:2]
 
     @property
@@ -108,16 +108,16 @@ class View:
 
 
 def scaling(x: float, y: float) -> Matrix:
-    """Points times x, y."""
+    """The matrix that scales points by x, y."""
     return np.array([[x, 0, 0], [0, y, 0], [0, 0, 1]], np.float64)
 
 
 def shifting(x: float, y: float) -> Matrix:
-    """Points plus x, y."""
+    """The matrix that shifts points by x, y."""
     return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], np.float64)
 
 
 def turning(radians: float) -> Matrix:
-    """Points turned about 0, 0, clockwise on the screen."""
+    """The matrix that rotates points about 0, 0, clockwise on the screen."""
     cosine, sine = np.cos(radians), np.sin(radians)
     return np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]], np.float64)

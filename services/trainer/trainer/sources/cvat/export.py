@@ -1,4 +1,4 @@
-"""One CVAT export "Segmentation mask 1.1", opened: its label map, its lists, its masks and its images."""
+"""One opened CVAT export "Segmentation mask 1.1": its label map, lists, masks and images."""
 
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -16,26 +16,26 @@ _LABELMAP, _META = "labelmap.txt", "dataset_meta.json"
 
 @dataclass(frozen=True)
 class CvatExport:
-    """``subsets`` holds for every listed id, in order, the subset files that list it; ``pictures`` every image."""
+    """An export; ``subsets`` has the subset files that list an id, for every listed id in order."""
 
     path: Path
     labelmap: LabelMap
     subsets: dict[str, list[str]]
     masks: Masks
-    pictures: dict[str, EncodedImage]
+    images: dict[str, EncodedImage]
 
     @property
     def labelled(self) -> list[str]:
-        """The ids that are listed, in order, then those that only have a mask."""
+        """The listed ids, in order, then those that only have a mask."""
         return [*self.subsets, *self.unlisted]
 
     @property
     def unlisted(self) -> list[str]:
-        """The ids that have a mask and stand in no list."""
+        """The ids that have a mask and are not in any list."""
         return sorted(self.masks.names.keys() - self.subsets.keys())
 
     def split(self, item_id: str) -> str:
-        """The split that a project's subset ``Train``, ``Validation`` or ``Test`` means.
+        """The split of an image, by a project's subset ``Train``, ``Validation`` or ``Test``.
 
         Raises:
             UserError: the image is in another subset, in several, or in none.
@@ -46,16 +46,16 @@ class CvatExport:
             found = " and ".join(map(repr, sorted(subsets))) or "no subset"
             raise UserError(
                 f"{self.path}: {item_id} is in {found}: --subsets-as-splits expects each image in one of Train, "
-                "Validation, Test; set its task's subset in CVAT, or leave the option out"
+                "Validation, Test; set its task's subset in CVAT, or omit the option"
             )
         return splits[0]
 
 
 def open_export(path: Path, images: Path | None, trust_unlabelled: bool) -> CvatExport:
-    """Open an export, zipped or unpacked; its images may lie in the folder ``images``.
+    """Open an export, zipped or unpacked; its images may be in the folder ``images`` instead.
 
     Raises:
-        UserError: not such an export, or a label map, list or set of files that cannot be trusted.
+        UserError: it is not such an export, or its label map, a list or its files are invalid.
     """
     archive = open_archive(
         path, (_LABELMAP, _META), 'an export in CVAT\'s format "Segmentation mask 1.1" (Menu > Export job dataset)'
@@ -65,13 +65,13 @@ def open_export(path: Path, images: Path | None, trust_unlabelled: bool) -> Cvat
     masks = Masks(archive, labelmap, trust_unlabelled)
     if images is not None and not images.is_dir():
         raise UserError(f"--images {images}: no such folder")
-    pictures = find_images(open_archive(images)) if images else find_images(archive, _IMAGES)
-    if not pictures:
+    found = find_images(open_archive(images)) if images else find_images(archive, _IMAGES)
+    if not found:
         raise UserError(
-            f"{images or path}: holds no images. "
-            'Export again with "Save images" ticked, or give --images FOLDER with the images under their names in CVAT'
+            f"{images or path}: contains no images. "
+            'Export again with "Save images" ticked, or give --images FOLDER with the images named as in CVAT'
         )
-    return CvatExport(path, labelmap, subsets, masks, pictures)
+    return CvatExport(path, labelmap, subsets, masks, found)
 
 
 def _labelmap(archive: Archive) -> LabelMap:
@@ -81,7 +81,7 @@ def _labelmap(archive: Archive) -> LabelMap:
 
 
 def _subsets(archive: Archive) -> dict[str, list[str]]:
-    """For every id of every subset file, in order, the subsets it stands in."""
+    """The subsets of every id, in the order of the subset files."""
     subsets: dict[str, list[str]] = {}
     for name in archive.names:
         if not name.startswith(_LISTS) or not name.endswith(".txt"):

@@ -1,7 +1,7 @@
-"""``data import-cvat``: CVAT's "Segmentation mask 1.1" exports to a data set that can be trusted.
+"""``segstack data import cvat``: CVAT's "Segmentation mask 1.1" exports.
 
-A frame that is listed and has no mask is all background; an image that is neither listed nor drawn is unlabelled and
-left out.
+A listed frame without a mask is all background; an image that is neither listed nor has a mask is unlabelled and
+skipped.
 """
 
 from collections import Counter
@@ -39,56 +39,56 @@ def import_cvat(
     """Read CVAT exports (zips or folders) into the new data set ``output``.
 
     Args:
-        exports: zips or folders that hold ``labelmap.txt``, or ``dataset_meta.json`` in its place.
-        output: a folder that does not exist yet.
-        images: where the images are, when the exports do not hold them: in a sub-folder with the export's name, if
-            there is one.
-        trust_unlabelled: take a class where SegmentationObject has no object; see :class:`Masks`.
-        unlisted_blank: take an image that is neither listed nor drawn as all background.
+        exports: zips or folders that contain ``labelmap.txt``, or ``dataset_meta.json`` in its place.
+        output: a new folder.
+        images: the images' folder, if the exports do not contain them; or their sub-folder named after the export.
+        trust_unlabelled: keep a class where SegmentationObject has no object; see :class:`Masks`.
+        unlisted_blank: import an image that is neither listed nor has a mask as all background.
         subsets_as_splits: a project's subsets Train, Validation and Test are the splits.
-        merge_classes: also when the exports' labels differ; see :func:`merge_labelmaps`.
-        ignored: labels by which somebody marked what is no class; their pixels get the ignore id.
-        prefix: ids start with the export's name: ``auto`` when there are several exports, whose frames CVAT numbers
-            alike; ``always`` for a first export that others will join, so that no image moves to another split then.
-        split_config: how the data set divides.
+        merge_classes: accept exports whose labels differ; see :func:`merge_labelmaps`.
+        ignored: labels whose pixels get the ignore id.
+        prefix: begin ids with the export's name: ``auto`` if there are several exports, as CVAT numbers the frames of
+            each from 0; ``always`` for a first export to which others will be added, so that no image changes its
+            split then.
+        split_config: how the data set is split.
 
     Raises:
-        UserError: anything about the exports that makes a label doubtful. Nothing is written then.
+        UserError: a label cannot be trusted. Nothing is written then.
     """
     require_absent(output)
     named = {_name(path): path for path in exports}
     if len(named) < len(exports):
         twice = next(name for name, count in Counter(map(_name, exports)).items() if count > 1)
-        raise UserError(f"two exports are called {twice!r}, and their images are told apart by that: rename one")
+        raise UserError(f"two exports are named {twice!r}, and the names distinguish their images: rename one")
     prefixed = prefix == "always" or (prefix == "auto" and len(exports) > 1)
     opened = {name: open_export(path, _images_of(images, name), trust_unlabelled) for name, path in named.items()}
-    _refuse_no_mask(opened)
-    _refuse_common_images(opened)
+    _require_masks(opened)
+    _require_own_images(opened)
     merged = merge_labelmaps({name: export.labelmap for name, export in opened.items()}, merge_classes, ignored)
 
     report = ImportReport(notes=[_all_background(e) for e in opened.values() if not e.masks.names])
     labelled: dict[str, LabelledImage] = {}
-    claimed = {e.pictures[i].name for e in opened.values() for i in e.labelled if i in e.pictures}
+    claimed = {e.images[i].name for e in opened.values() for i in e.labelled if i in e.images}
     for name, export in opened.items():
         start = f"{name}/" if prefixed else ""
         for item_id in _usable_ids(export, start, claimed, unlisted_blank, report):
             if start + item_id in labelled:
                 raise UserError(
-                    f"{item_id} is in two exports, the second is {export.path}: leave out --prefix never, and every "
-                    "id starts with its export's name"
+                    f"{item_id} is in two exports, the second is {export.path}: omit --prefix never, so that "
+                    "every id begins with its export's name"
                 )
             labelled[start + item_id] = LabelledImage(
                 start + item_id,
-                export.pictures[item_id],
+                export.images[item_id],
                 partial(_read_mask, export.masks, merged.id_of[name], item_id),
                 export.split(item_id) if subsets_as_splits else None,
             )
     splits = {image.split for image in labelled.values()}
-    divided = (
+    split = (
         replace(image, split=image.split and split_config.keep(image.id, image.split, splits))
         for image in labelled.values()
     )
-    return write_dataset(divided, len(labelled), merged.classes, output, split_config, report)
+    return write_dataset(split, len(labelled), merged.classes, output, split_config, report)
 
 
 def _name(path: Path) -> str:
@@ -96,58 +96,58 @@ def _name(path: Path) -> str:
 
 
 def _images_of(images: Path | None, name: str) -> Path | None:
-    """The export's own folder below the images' folder, or all of it."""
+    """The export's sub-folder of the images' folder, or the whole folder."""
     return images / name if images and (images / name).is_dir() else images
 
 
-def _refuse_no_mask(exports: dict[str, CvatExport]) -> None:
-    """CVAT leaves the folder of masks out where nothing is drawn: right beside other exports, doubtful alone."""
+def _require_masks(exports: dict[str, CvatExport]) -> None:
+    """Raise UserError if no export has a mask: CVAT omits the folder of masks if nothing is labelled."""
     if not any(export.masks.names for export in exports.values()):
         paths = " and ".join(str(export.path) for export in exports.values())
         raise UserError(
-            f"{paths}: holds no mask (SegmentationClass/ is missing or empty), so every image would be background: "
+            f"{paths}: contains no mask (SegmentationClass/ is missing or empty), so every image would be background: "
             'export again from CVAT as "Segmentation mask 1.1"'
         )
 
 
 def _all_background(export: CvatExport) -> str:
-    return f"{export.path} holds no mask (SegmentationClass/): all of its {len(export.labelled)} frames are background"
+    return f"{export.path} contains no mask: all of its {len(export.labelled)} frames are background"
 
 
-def _refuse_common_images(exports: dict[str, CvatExport]) -> None:
-    """One image cannot be of two exports: frame_000000 is a picture of its own in each."""
+def _require_own_images(exports: dict[str, CvatExport]) -> None:
+    """Raise UserError if two exports label the same file: frame_000000 is another image in each export."""
     owner: dict[str, str] = {}
     for name, export in exports.items():
         for item_id in export.labelled:
-            picture = export.pictures.get(item_id)
-            if picture and owner.setdefault(picture.name, name) != name:
+            image = export.images.get(item_id)
+            if image and owner.setdefault(image.name, name) != name:
                 raise UserError(
-                    f"{picture.name} is labelled in {owner[picture.name]} and in {name}: put each export's images "
-                    f"into a folder of its name, such as {name}/, below --images"
+                    f"{image.name} is labelled in {owner[image.name]} and in {name}: put each export's images "
+                    f"into a sub-folder of --images with its name, such as {name}/"
                 )
 
 
 def _usable_ids(
     export: CvatExport, start: str, claimed: set[str], unlisted_blank: bool, report: ImportReport
 ) -> list[str]:
-    """The ids to import; what they leave out goes into the report, its ids beginning with ``start``.
+    """The ids to import; the others are added to the report, with the prefix ``start``.
 
-    ``claimed`` names the pictures that need not be reported as unlabelled, because they are labelled in some export
-    or have been reported.
+    ``claimed`` has the names of the images that are labelled in some export or have been reported: those are not
+    reported as unlabelled.
     """
-    usable = [i for i in export.labelled if i in export.pictures]
+    usable = [i for i in export.labelled if i in export.images]
     if not usable:
-        label, image = next(iter([*export.labelled, None])), next(iter(export.pictures))
+        label, image = next(iter([*export.labelled, None])), next(iter(export.images))
         raise UserError(
-            f"{export.path}: no image belongs to any of its {len(export.labelled)} labels. The names must agree: a "
-            f"label is called {label!r}, an image {image!r}"
+            f"{export.path}: no image belongs to any of its {len(export.labelled)} labels. The names must be equal: "
+            f"a label is named {label!r}, an image {image!r}"
         )
-    unlabelled = sorted(i for i, picture in export.pictures.items() if picture.name not in claimed)
-    claimed.update(export.pictures[i].name for i in unlabelled)
+    unlabelled = sorted(i for i, image in export.images.items() if image.name not in claimed)
+    claimed.update(export.images[i].name for i in unlabelled)
     for ids, found in (
-        (report.taken_as_blank if unlisted_blank else report.unlabelled, unlabelled),
+        (report.imported_as_blank if unlisted_blank else report.unlabelled, unlabelled),
         (report.unlisted, export.unlisted),
-        (report.without_image, [i for i in export.labelled if i not in export.pictures]),
+        (report.without_image, [i for i in export.labelled if i not in export.images]),
     ):
         ids.extend(start + i for i in found)
     return [*usable, *unlabelled] if unlisted_blank else usable

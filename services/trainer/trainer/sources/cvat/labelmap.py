@@ -1,8 +1,8 @@
-"""``labelmap.txt`` of CVAT's "Segmentation mask 1.1", or the ``dataset_meta.json`` that may stand in for it: which
-colour, or which index, is which class.
+"""``labelmap.txt`` of CVAT's "Segmentation mask 1.1", or ``dataset_meta.json`` in its place: the class of each colour
+and index.
 
-Source: CVAT's format documentation and datumaro's VOC writer. CVAT sorts labels by name, so background can stand on
-any line, and a user's own coloured ``background`` paints every unlabelled pixel.
+Source: CVAT's format documentation and datumaro's VOC writer. CVAT sorts labels by name, so background can be on any
+line. If a user has defined a coloured ``background``, every unlabelled pixel has that colour.
 """
 
 import json
@@ -16,12 +16,12 @@ from trainer.datasets.class_colors import BACKGROUND, Color, parse_color, requir
 from trainer.errors import UserError
 
 _BLACK = (0, 0, 0)
-_REMEDY = "Mend the file, or export again from CVAT"
+_REMEDY = "Fix the file, or export again from CVAT"
 
 
 @dataclass(frozen=True)
 class LabelMap:
-    """The classes, background first, and how a mask's colours and indices become their ids.
+    """The classes, background first, and the class id of each colour and index of a mask.
 
     Pixels of an ``ignored`` colour get the ignore id.
     """
@@ -31,16 +31,16 @@ class LabelMap:
     ignored: tuple[Color, ...] = ()
 
     def ids(self, mask: NDArray[np.uint8], where: str) -> NDArray[np.uint8]:
-        """Class ids [H, W] of a mask that is RGB [H, W, 3], or indices into the label map's lines [H, W].
+        """Class ids [H, W] of a mask of RGB colours [H, W, 3], or of indices of the label map's lines [H, W].
 
         Raises:
-            UserError: a colour or index that is not in the map; ``where`` names the file in the message.
+            UserError: a colour or index is not in the map; ``where`` names the file in the message.
         """
         if mask.ndim == 2:
             lines = len(self.class_of_index)
             if int(mask.max(initial=0)) >= lines:
                 raise UserError(
-                    f"{where}: holds index {int(mask.max())}, but the label map has {lines} lines (0 to {lines - 1})"
+                    f"{where}: contains index {int(mask.max())}, but the label map has {lines} lines (0 to {lines - 1})"
                 )
             return np.asarray(self.class_of_index, np.uint8)[mask]
         known = [(c.color, c.id) for c in self.classes] + [(color, IGNORE_ID) for color in self.ignored]
@@ -49,14 +49,14 @@ class LabelMap:
         ids = np.array([class_id for _, class_id in table], np.uint8)
         pixels = _packed(mask)
         position = np.searchsorted(colors, pixels).clip(max=len(colors) - 1)
-        strangers = colors[position] != pixels
-        if strangers.any():
-            values, counts = np.unique(pixels[strangers], return_counts=True)
-            worst = int(values[counts.argmax()])
+        unknown = colors[position] != pixels
+        if unknown.any():
+            values, counts = np.unique(pixels[unknown], return_counts=True)
+            packed = int(values[counts.argmax()])
             raise UserError(
-                f"{where}: {int(strangers.sum())} pixels have colours that are not in the label map, most often "
-                f"RGB {worst >> 16},{worst >> 8 & 255},{worst & 255}. Masks must be exported as PNG and never resized "
-                "or saved as JPEG"
+                f"{where}: {int(unknown.sum())} pixels have colours that are not in the label map, most often "
+                f"RGB {packed >> 16},{packed >> 8 & 255},{packed & 255}. Masks must be exported as PNG and "
+                "never resized or saved as JPEG"
             )
         return ids[position]
 
@@ -70,16 +70,16 @@ def parse_labelmap(text: str, where: str = "labelmap.txt") -> LabelMap:
     """Read a label map: background becomes id 0, the others follow in the file's order.
 
     Raises:
-        UserError: a line of other than four fields, a bad colour, a name or colour that stands twice.
+        UserError: a line does not have four fields, a colour is invalid, or a name or colour occurs twice.
     """
     return _labelmap_of(_lines(text, where), where)
 
 
 def parse_dataset_meta(text: str, where: str = "dataset_meta.json") -> LabelMap:
-    """Read datumaro's JSON for the same: the names in ``labels``, the colours of those in ``label_map``, in its order.
+    """Read datumaro's JSON: the names are in ``labels``, the colours belong to ``label_map``, in its order.
 
     Raises:
-        UserError: no such JSON, or what :func:`parse_labelmap` refuses.
+        UserError: it is not such JSON, or as in :func:`parse_labelmap`.
     """
     try:
         content = json.loads(text.removeprefix("\ufeff"))
@@ -87,11 +87,11 @@ def parse_dataset_meta(text: str, where: str = "dataset_meta.json") -> LabelMap:
         colors = [c and (int(c[0]), int(c[1]), int(c[2])) for c in content.get("segmentation_colors", [])]
         names = [*content.get("labels", []), *(name for name in colored if name not in content.get("labels", []))]
     except (ValueError, TypeError, AttributeError, LookupError) as error:
-        raise UserError(f"{where}: is no label map in datumaro's JSON ({error}). {_REMEDY}") from None
+        raise UserError(f"{where}: is not a label map in datumaro's JSON ({error}). {_REMEDY}") from None
     if colors and len(colors) != len(colored):
         raise UserError(f"{where}: has {len(colors)} segmentation_colors for {len(colored)} in label_map. {_REMEDY}")
     if not names:
-        raise UserError(f"{where}: holds no label. {_REMEDY}")
+        raise UserError(f"{where}: contains no label. {_REMEDY}")
     color_of = dict(zip(colored, colors, strict=True)) if colors else {}
     return _labelmap_of([(str(name), color_of.get(name)) for name in names], where)
 
@@ -100,7 +100,7 @@ def _labelmap_of(labels: list[tuple[str, Color | None]], where: str) -> LabelMap
     background = next((name for name, color in labels if color == _BLACK), None)
     if background is None and any(name == BACKGROUND for name, _ in labels):
         background = BACKGROUND
-    # An empty colour is the palette's, by position; background was looked for before that.
+    # An empty colour is the palette's at the line's position; it does not decide which label is background.
     colored = [(name, color or voc_color(index)) for index, (name, color) in enumerate(labels)]
     if background is None:
         colored.append((BACKGROUND, _BLACK))
@@ -110,7 +110,7 @@ def _labelmap_of(labels: list[tuple[str, Color | None]], where: str) -> LabelMap
     ordered = sorted(colored, key=lambda label: label[0] != background)
     classes = tuple(ClassInfo(class_id, name, color) for class_id, (name, color) in enumerate(ordered))
     if len(classes) < 2:
-        raise UserError(f"{where}: has no label beside background, so there is nothing to learn. {_REMEDY}")
+        raise UserError(f"{where}: has no label except background, so there is nothing to learn. {_REMEDY}")
     id_of = {c.name: c.id for c in classes}
     return LabelMap(classes, tuple(id_of[name] for name, _ in labels))
 
@@ -125,10 +125,10 @@ def _lines(text: str, where: str) -> list[tuple[str, Color | None]]:
         if len(fields) != 4 or not fields[0].strip():
             raise UserError(
                 f"{where}, line {number}: expected name:R,G,B:parts:actions, found {line!r}. A label's name cannot "
-                f"hold a colon. {_REMEDY}"
+                f"contain a colon. {_REMEDY}"
             )
         color = fields[1].strip()
         labels.append((fields[0].strip(), parse_color(color, f"{where}, line {number}") if color else None))
     if not labels:
-        raise UserError(f"{where}: holds no label. {_REMEDY}")
+        raise UserError(f"{where}: contains no label. {_REMEDY}")
     return labels

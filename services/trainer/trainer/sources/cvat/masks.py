@@ -1,4 +1,4 @@
-"""The masks of a CVAT export: which there are, and whether their pixels can be trusted."""
+"""The masks of a CVAT export, and whether their pixels can be trusted."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +15,12 @@ _CLASSES, _OBJECTS = "SegmentationClass/", "SegmentationObject/"
 class Masks:
     """The class masks of an export by image id.
 
-    Exporters before October 2022, and other tools built on datumaro, paint every unlabelled pixel in the first
-    label's colour when background is not the first label. It shows where SegmentationObject is black and the class is
-    not background; such a mask is refused unless ``trust_unlabelled``.
+    CVAT before October 2022, and other tools built on datumaro, paint every unlabelled pixel in the first label's
+    colour if background is not the first label. Such a mask has a class where SegmentationObject is black, and is an
+    error unless ``trust_unlabelled``.
 
     Raises:
-        UserError: files that are not PNG.
+        UserError: a file is not PNG.
     """
 
     def __init__(self, archive: Archive, labelmap: LabelMap, trust_unlabelled: bool) -> None:
@@ -30,18 +30,18 @@ class Masks:
         others = [name for name in files if not name.endswith(".png")]
         if others:
             raise UserError(
-                f"{export}: {_CLASSES} holds {len(others)} files that are not PNG, for instance {others[0]}: masks "
-                "must be the PNGs of the export, as JPEG blurs their colours"
+                f"{export}: {_CLASSES} contains {len(others)} files that are not PNG, for instance {others[0]}: use "
+                "the PNGs of the export, as JPEG changes colours"
             )
         self._objects = {name for name in archive.names if name.startswith(_OBJECTS)}
         self.names = {name[len(_CLASSES) : -len(".png")]: name for name in files}
 
     def read(self, item_id: str, height: int, width: int) -> NDArray[np.uint8]:
-        """Class ids [height, width] of one image; all background when it has no mask.
+        """Class ids [height, width] of one image; all background if it has no mask.
 
         Raises:
-            UserError: the mask cannot be decoded, has another size or colours outside the label map, or is of a
-                class where there is no object.
+            UserError: the mask cannot be decoded, has another size or colours outside the label map, or has a class
+                where there is no object.
         """
         if item_id not in self.names:
             return np.zeros((height, width), np.uint8)
@@ -62,19 +62,19 @@ class Masks:
         if without.shape != ids.shape:
             raise UserError(
                 f"{name}: is {ids.shape[1]}x{ids.shape[0]} but its SegmentationObject is "
-                f"{without.shape[1]}x{without.shape[0]} (width x height): the export is damaged, so export it again"
+                f"{without.shape[1]}x{without.shape[0]} (width x height): the export is damaged: export it again"
             )
         stray = ids[without & (ids != 0)]
-        if stray.size and not _numbers_wrapped(objects):
+        if stray.size and not _instance_colors_wrapped(objects):
             label = self._labelmap.classes[int(np.bincount(stray).argmax())].name
             raise UserError(
-                f"{name}: {stray.size} pixels are {label!r} although no object is there: some exporters paint what is "
-                "unlabelled in the first label's colour. Export again with a current CVAT, or give --trust-unlabelled "
-                "if they are right"
+                f"{name}: {stray.size} pixels are {label!r} although no object is there: some exporters paint "
+                "unlabelled pixels in the first label's colour. Export again with a current CVAT; or, if they are "
+                "right, give --trust-unlabelled"
             )
 
 
-def _numbers_wrapped(objects: NDArray[np.uint8]) -> bool:
-    """Whether every colour of the palette is in use, so that objects 256, 512, … are black as what is unlabelled."""
-    numbers = objects if objects.ndim == 2 else objects.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
-    return np.unique(numbers).size >= _PALETTE_COLORS
+def _instance_colors_wrapped(objects: NDArray[np.uint8]) -> bool:
+    """Whether every colour of the palette is used, so that instances 256, 512, … are black like unlabelled pixels."""
+    colors = objects if objects.ndim == 2 else objects.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+    return np.unique(colors).size >= _PALETTE_COLORS

@@ -1,4 +1,4 @@
-"""One class map for several exports: labels are the same when their names are."""
+"""One class map for several exports: labels of the same name are the same class."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from trainer.sources.cvat.labelmap import LabelMap
 
 @dataclass(frozen=True)
 class MergedClasses:
-    """The classes of all, and for each export by its name the merged id of each of its own ids, uint8 [C]."""
+    """The merged classes, and by export name the merged id of each of the export's class ids, uint8 [C]."""
 
     classes: tuple[ClassInfo, ...]
     id_of: Mapping[str, NDArray[np.uint8]]
@@ -23,17 +23,17 @@ class MergedClasses:
 def merge_labelmaps(
     labelmaps: Mapping[str, LabelMap], union: bool = False, ignored: Collection[str] = ()
 ) -> MergedClasses:
-    """Background stays 0, whatever each export calls it; the others follow the first export, then as they turn up.
+    """Merge label maps: background is 0 whatever its name; then the first export's classes, then new ones in order.
 
-    The first export's colours hold; a later class whose colour is taken gets the next free one of the VOC palette.
+    A class whose colour is in use already gets the next free colour of the VOC palette.
 
     Args:
-        labelmaps: by the export's name.
-        union: also where the exports' labels differ. In an export that lacks a label, its objects are background.
-        ignored: labels that are no class: their pixels get the ignore id.
+        labelmaps: by export name.
+        union: accept exports whose labels differ; a label's objects are background in an export without the label.
+        ignored: labels whose pixels get the ignore id.
 
     Raises:
-        UserError: the labels differ, and ``union`` is not asked for; or a label to ignore is not there.
+        UserError: the labels differ and ``union`` is false, or no export has a label to ignore.
     """
     first, *others = labelmaps
     expected = _names(labelmaps[first])
@@ -42,9 +42,9 @@ def merge_labelmaps(
             theirs = _names(labelmaps[other])
             only_first, only_other = sorted(set(expected) - set(theirs)), sorted(set(theirs) - set(expected))
             raise UserError(
-                f"{first} and {other} have other labels (only in the first: {_listed(only_first)}; only in the second: "
-                f"{_listed(only_other)}): give both tasks the same labels in CVAT, or give --merge-classes if objects "
-                "of a label that a task lacks are rightly background there"
+                f"{first} and {other} have different labels (only in the first: {_listed(only_first)}; only in the "
+                f"second: {_listed(only_other)}): give both tasks the same labels in CVAT; or, if a label's "
+                "objects may be background in the task without the label, give --merge-classes"
             )
 
     everywhere = {name for labelmap in labelmaps.values() for name in _names(labelmap)}
@@ -52,7 +52,7 @@ def merge_labelmaps(
         if name not in everywhere:
             raise UserError(f"--ignore {name}: there is no such label; there are {_listed(sorted(everywhere))}")
     if everywhere <= set(ignored):
-        raise UserError("every label is ignored, so there is nothing to learn: leave out --ignore")
+        raise UserError("every label is ignored, so there is nothing to learn: omit --ignore")
 
     classes = [labelmaps[first].classes[0]]
     ids = dict.fromkeys(ignored, IGNORE_ID)
@@ -77,5 +77,5 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _free_color(wanted: Color, classes: Sequence[ClassInfo]) -> Color:
-    taken = {c.color for c in classes}
-    return wanted if wanted not in taken else next(c for c in map(voc_color, range(256)) if c not in taken)
+    used = {c.color for c in classes}
+    return wanted if wanted not in used else next(c for c in map(voc_color, range(256)) if c not in used)

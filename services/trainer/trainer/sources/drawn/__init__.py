@@ -1,1 +1,1 @@
-"""The demo's set: drawn objects on real photographs."""
+"""The demonstration set: drawn objects on real photographs."""

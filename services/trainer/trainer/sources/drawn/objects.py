@@ -1,7 +1,7 @@
-"""Drawn objects with a typical shape and colour, and how one is laid on a photograph.
+"""Drawn objects with a typical shape and colour, composed onto a photograph.
 
-A class is told apart by both, as real objects are: with random colours a small network reaches half the mIoU.
-Everything is in pixels of the picture; positions and sizes are floats, edges are anti-aliased.
+Shape and colour both distinguish the classes, as with real objects: with random colours a small network reaches half
+the mIoU. All lengths are in pixels; positions and sizes are floats, edges are anti-aliased.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ _SUBPIXEL_BITS = 4
 
 @dataclass(frozen=True)
 class DrawnClass:
-    """A class of the drawn set: its label's RGB colour, its objects' typical HSV (OpenCV ranges), its outline."""
+    """A class of the drawn set: its label's RGB colour, its objects' typical HSV (OpenCV ranges) and outline."""
 
     name: str
     label_color: tuple[int, int, int]
@@ -33,7 +33,7 @@ def _around(radius: NDArray[np.float64], angle: NDArray[np.float64]) -> Contour:
 
 
 def _apple(rng: np.random.Generator) -> Contour:
-    """A disc with a dent where the stem sits."""
+    """A disc with a dent at the stem."""
     angle = np.linspace(0, 2 * np.pi, 96, endpoint=False)
     dent = 0.22 * np.exp(-(((angle - 1.5 * np.pi) / 0.33) ** 2))
     bumps = 0.03 * np.sin(5 * angle + rng.uniform(0, 6))
@@ -59,14 +59,14 @@ def _leaf(rng: np.random.Generator) -> Contour:
 
 
 def _plum(rng: np.random.Generator) -> Contour:
-    """An ellipse, a little egg-shaped."""
+    """A slightly egg-shaped ellipse."""
     angle = np.linspace(0, 2 * np.pi, 72, endpoint=False)
     contour = _around(np.full_like(angle, 0.5), angle)
     contour[:, 1] *= rng.uniform(0.66, 0.8) * (1 + 0.12 * np.cos(angle))
     return contour
 
 
-# Label colours from Okabe and Ito's colour-blind-safe palette, each far from its object's own colour: an overlay shows.
+# Label colours of Okabe and Ito's colour-blind-safe palette, each far from its object's own colour, for overlays.
 CLASSES = (
     DrawnClass("apple", (86, 180, 233), (176, 205, 190), _apple, (0.28, 0.5)),
     DrawnClass("banana", (213, 94, 0), (26, 200, 235), _banana, (0.35, 0.6)),
@@ -76,19 +76,19 @@ CLASSES = (
 
 
 def draw_object(image: Image, kind: DrawnClass, rng: np.random.Generator, clearance: Image) -> NDArray[np.bool_]:
-    """Lay one object of ``kind`` on ``image`` (RGB uint8 [H, W, 3], changed in place), with a soft shadow.
+    """Draw one object of ``kind`` with a soft shadow on ``image`` (RGB uint8 [H, W, 3], changed in place).
 
-    ``clearance`` (uint8 [H, W], 255 where an object is already) steers it to a free spot when there is one.
+    ``clearance`` (uint8 [H, W], non-zero at objects drawn before) is used to choose a free place if there is one.
 
     Returns:
-        Which pixels it covers by at least half, bool [H, W].
+        The pixels that are covered by at least half, bool [H, W].
     """
     height, width = image.shape[:2]
     size = rng.uniform(*kind.height_fraction) * height
     turn = rng.uniform(0, 2 * np.pi)
     rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     shape = kind.outline(rng) @ rotation * size
-    contour = shape + _free_spot(size, clearance, rng)
+    contour = shape + _free_place(size, clearance, rng)
 
     coverage = _fill(contour, (height, width))
     shadow = _fill(contour + size * np.array([0.05, 0.09]), (height, width))
@@ -99,8 +99,8 @@ def draw_object(image: Image, kind: DrawnClass, rng: np.random.Generator, cleara
     return coverage >= 0.5
 
 
-def _free_spot(size: float, clearance: Image, rng: np.random.Generator) -> NDArray[np.float64]:
-    """The least covered of a few random centres; partial overlap and partial visibility still happen."""
+def _free_place(size: float, clearance: Image, rng: np.random.Generator) -> NDArray[np.float64]:
+    """The least covered of six random centres; objects can still overlap or be partly outside."""
     height, width = clearance.shape
     centres = rng.uniform([0.05 * width, 0.1 * height], [0.95 * width, 0.9 * height], (6, 2))
     reach = int(size * 0.5)

@@ -1,8 +1,8 @@
-"""``data synthesize``: a small labelled set of drawn objects on real photographs, in CVAT's own export layout.
+"""``segstack data synthesize``: a small labelled set of drawn objects on real photographs, in CVAT's export layout.
 
-It exists so that the whole road can be walked without anybody's data: it is written exactly as CVAT's
-"Segmentation mask 1.1" export writes a labelling job, frames without any mask included, and only the importer reads
-it. The photographs are those that ship inside scikit-image; one is kept out of the set for the demonstration scene.
+With it everything from labels to a served model can be tried without data. It is written exactly as CVAT's
+"Segmentation mask 1.1" export of a job, including frames without a mask, and read only by the importer. The
+photographs are those inside scikit-image; one is held out of the set for the demonstration scene.
 """
 
 import shutil
@@ -25,16 +25,17 @@ HELD_OUT_PHOTOGRAPH = "coffee"
 
 _EMPTY_FRACTION = 0.1
 _MAX_OBJECTS = 4
-_MIN_SIDE = 32  # what networks take at least
+_MIN_SIDE = 32  # the smallest input of the networks
 _JPEG_QUALITY = 92
 
 
 def synthesize(output: Path, images: int, height: int, width: int, seed: int) -> None:
-    """Write ``images`` labelled frames of ``height`` x ``width`` pixels to the folder ``output``, repeatable by seed.
+    """Write ``images`` labelled frames of ``height`` x ``width`` pixels to the folder ``output``.
+
+    The same seed gives the same set.
 
     Raises:
-        UserError: ``output`` exists and is not empty, nothing can be drawn that small or from such a seed, or
-            scikit-image is missing.
+        UserError: ``output`` is not empty, the size or the seed is too small, or scikit-image is missing.
     """
     if images < 1 or min(height, width) < _MIN_SIDE:
         raise UserError(
@@ -45,10 +46,10 @@ def synthesize(output: Path, images: int, height: int, width: int, seed: int) ->
     if output.is_file() or (output.exists() and any(output.iterdir())):
         raise UserError(f"{output} is not empty: name a new folder with --output, or remove it first")
     photographs = [_photograph(name) for name in PHOTOGRAPHS]
-    beside = output.with_name(f".tmp-{output.name}")
-    shutil.rmtree(beside, ignore_errors=True)
+    temporary = output.with_name(f".tmp-{output.name}")
+    shutil.rmtree(temporary, ignore_errors=True)
     for folder in ("JPEGImages", "SegmentationClass", "SegmentationObject", "ImageSets/Segmentation"):
-        (beside / folder).mkdir(parents=True)
+        (temporary / folder).mkdir(parents=True)
 
     names = [f"frame_{number:06d}" for number in range(images)]
     for number, name in enumerate(progress(names, "drawing", "image")):
@@ -57,20 +58,20 @@ def synthesize(output: Path, images: int, height: int, width: int, seed: int) ->
         count = 0 if rng.random() < _EMPTY_FRACTION else int(rng.integers(1, _MAX_OBJECTS + 1))
         kinds = [CLASSES[i] for i in rng.integers(len(CLASSES), size=count)]
         image, classes, instances = _compose(background, kinds, rng)
-        _write_rgb(beside / "JPEGImages" / f"{name}.jpg", image)
+        _write_rgb(temporary / "JPEGImages" / f"{name}.jpg", image)
         if kinds:  # CVAT lists a frame without annotations and writes no PNG for it
-            _write_rgb(beside / "SegmentationClass" / f"{name}.png", classes)
-            _write_rgb(beside / "SegmentationObject" / f"{name}.png", instances)
-    (beside / "ImageSets/Segmentation/default.txt").write_text("".join(f"{name}\n" for name in names))
-    (beside / "labelmap.txt").write_text("# label:color_rgb:parts:actions\n" + "".join(_labelmap_lines()))
+            _write_rgb(temporary / "SegmentationClass" / f"{name}.png", classes)
+            _write_rgb(temporary / "SegmentationObject" / f"{name}.png", instances)
+    (temporary / "ImageSets/Segmentation/default.txt").write_text("".join(f"{name}\n" for name in names))
+    (temporary / "labelmap.txt").write_text("# label:color_rgb:parts:actions\n" + "".join(_labelmap_lines()))
     if output.exists():
         output.rmdir()
     output.parent.mkdir(parents=True, exist_ok=True)
-    beside.rename(output)
+    temporary.rename(output)
 
 
 def draw_scene(path: Path, height: int, width: int, seed: int) -> None:
-    """Write one larger JPEG: an object of each class on the photograph that the set does not use."""
+    """Write one larger JPEG: one object of each class on the held-out photograph."""
     rng = np.random.default_rng(seed)
     background = cv2.resize(_crop_to(_photograph(HELD_OUT_PHOTOGRAPH), height / width), (width, height))
     image, _, _ = _compose(np.asarray(background, np.uint8), list(CLASSES), rng)
@@ -86,7 +87,7 @@ def _labelmap_lines() -> Iterator[str]:
 
 
 def _compose(background: Image, kinds: list[DrawnClass], rng: np.random.Generator) -> tuple[Image, Image, Image]:
-    """EncodedImage, class colours and instance colours, each RGB uint8 [H, W, 3]; later objects cover earlier ones."""
+    """Image, class colours and instance colours, each RGB uint8 [H, W, 3]; later objects cover earlier ones."""
     image = background.copy()
     classes, instances = np.zeros_like(image), np.zeros_like(image)
     for number, kind in enumerate(kinds, start=1):
@@ -97,7 +98,7 @@ def _compose(background: Image, kinds: list[DrawnClass], rng: np.random.Generato
 
 
 def _background(photograph: Image, height: int, width: int, rng: np.random.Generator) -> Image:
-    """A random crop, mirrored, brightened, tinted: a few photographs must stand for many places."""
+    """A random crop, mirrored, brightened and tinted, so that few photographs give many backgrounds."""
     scale = rng.uniform(1.0, 1.8) * max(height / photograph.shape[0], width / photograph.shape[1])
     resized = cv2.resize(photograph, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     top, left = (
@@ -119,7 +120,7 @@ def _crop_to(image: Image, ratio: float) -> Image:
 
 
 def _photograph(name: str) -> Image:
-    """A photograph of scikit-image, RGB uint8 [H, W, 3]; only those inside its package, nothing is downloaded."""
+    """A photograph of scikit-image, RGB uint8 [H, W, 3]; only of those inside its package; nothing is downloaded."""
     try:
         from skimage import data
     except ImportError:
@@ -129,7 +130,7 @@ def _photograph(name: str) -> Image:
     files = sorted(Path(data.__file__).parent.glob(f"{name}.*"))
     image = cv2.imread(str(files[0]), cv2.IMREAD_COLOR_RGB) if files else None
     if image is None:
-        raise UserError(f"this scikit-image does not carry its photograph {name!r}: install scikit-image 0.26")
+        raise UserError(f"this scikit-image does not contain the photograph {name!r}: install scikit-image 0.26")
     return np.asarray(image, np.uint8)
 
 

@@ -1,1 +1,1 @@
-"""Label images of any kind, read exactly: ids, palette indices or colours."""
+"""Masks of class ids, palette indices or colours, read exactly."""

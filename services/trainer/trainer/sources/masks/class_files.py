@@ -1,8 +1,8 @@
-"""``--classes FILE``: which value or colour of a mask is which class, in any of the forms that people have.
+"""``--classes FILE``: the class of each value or colour of a mask. The file is one of:
 
-- ``labelmap.txt`` as CVAT writes it: colours; the value of an index is its line;
+- ``labelmap.txt`` as CVAT writes it: colours; an index counts its lines;
 - YAML or JSON: a list of names, ``{value: name}``, or a list of ``{id, name, color}``, alone or under ``classes``, as
-  our own ``dataset.json`` has it. A colour is ``[R, G, B]`` and may be left out of all.
+  ``dataset.json`` has it. A colour is ``[R, G, B]``; give one to all classes or to none.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from trainer.sources.cvat.labelmap import parse_labelmap
 
 @dataclass(frozen=True)
 class ClassFile:
-    """Classes, ids 0..C-1; the class id of each value; ``colored`` when the file itself gives the colours."""
+    """Classes with ids 0..C-1; the class id of each value; ``colored`` if the file itself gives the colours."""
 
     classes: tuple[ClassInfo, ...]
     id_of: Mapping[int, int]
@@ -28,10 +28,10 @@ class ClassFile:
 
 
 def read_class_file(path: Path) -> ClassFile:
-    """Read a class file. Where the values are not 0, 1, 2, …, classes are numbered in the order of their values.
+    """Read a class file. If the values are not 0, 1, 2, …, classes are numbered in the order of their values.
 
     Raises:
-        UserError: no such file, none of those forms, or a name, value or colour that stands twice.
+        UserError: no such file, none of those forms, or a name, value or colour occurs twice.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -44,14 +44,14 @@ def read_class_file(path: Path) -> ClassFile:
         entries = _entries(yaml.safe_load(text))  # JSON is YAML
     except (yaml.YAMLError, TypeError, ValueError, LookupError, AttributeError) as error:
         raise UserError(
-            f"{path}: is no class map ({' '.join(str(error).split())}): expected a list of names, VALUE: NAME lines, "
-            "or entries of id, name and color"
+            f"{path}: is not a class map ({' '.join(str(error).split())}): expected a list of names, VALUE: NAME "
+            "lines, or entries of id, name and color"
         ) from None
     return _class_file(entries, str(path))
 
 
 def class_file_of_names(names: Sequence[str], where: str) -> ClassFile:
-    """The classes of a list of names, whose values count from 0."""
+    """The classes of a list of names; their values count from 0."""
     return _class_file([(value, name, None) for value, name in enumerate(names)], where)
 
 
@@ -69,7 +69,7 @@ def _entries(content: Any) -> list[tuple[int, str, Color | None]]:
 
 def _value(value: Any) -> int:
     if not 0 <= int(value) < IGNORE_ID:
-        raise ValueError(f"value {value} is not 0 to 254; {IGNORE_ID} is ignored and needs no name")
+        raise ValueError(f"value {value} is not 0 to 254; {IGNORE_ID} is ignored and has no name")
     return int(value)
 
 
@@ -82,12 +82,12 @@ def _class_file(entries: list[tuple[int, str, Color | None]], where: str) -> Cla
     values = [value for value, _, _ in entries]
     if len(set(values)) < len(values):
         twice = next(value for value in values if values.count(value) > 1)
-        raise UserError(f"{where}: the value {twice} stands twice: give each class its own")
+        raise UserError(f"{where}: the value {twice} occurs twice: give each class its own")
     if len(entries) < 2:
         raise UserError(f"{where}: names {len(entries)} class: expected two or more, background among them")
     colors = [color for _, _, color in entries]
     if None in colors and set(colors) != {None}:
-        raise UserError(f"{where}: gives a color to some classes only: give one to all, or to none")
+        raise UserError(f"{where}: gives a color to only some classes: give one to all, or to none")
     classes = tuple(ClassInfo(n, name, color or voc_color(n)) for n, (_, name, color) in enumerate(entries))
     require_unique(((c.name, c.color) for c in classes), where)
     return ClassFile(classes, {value: n for n, value in enumerate(values)}, colored=None not in colors)

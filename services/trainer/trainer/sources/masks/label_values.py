@@ -1,4 +1,4 @@
-"""From the values in somebody's masks to class ids."""
+"""From mask values to class ids."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,12 +15,12 @@ _UNKNOWN = -1
 
 @dataclass(frozen=True)
 class LabelValues:
-    """What each of the 256 values of an 8-bit mask means.
+    """The class id of each of the 256 values of an 8-bit mask.
 
     Args:
-        id_of: the class id of a value; 255 is ignored without being named.
-        replaced: values that stand for another value, which is looked up in their place.
-        ignored: values that are ignored, replaced ones included.
+        id_of: class id by value; 255 is always ignored.
+        replaced: value by the value it replaces; `id_of` and `ignored` are looked up after that.
+        ignored: values that are ignored.
     """
 
     id_of: Mapping[int, int]
@@ -28,7 +28,7 @@ class LabelValues:
     ignored: Collection[int] = ()
 
     def value(self, value: int) -> int:
-        """What a value stands for."""
+        """The value after replacing; 255 if it is ignored."""
         value = self.replaced.get(value, value)
         return IGNORE_ID if value in self.ignored else value
 
@@ -36,17 +36,17 @@ class LabelValues:
         """Class ids [H, W] of a mask of values [H, W].
 
         Raises:
-            UserError: a value that means nothing; ``where`` names the file in the message.
+            UserError: a value belongs to no class; ``where`` names the file in the message.
         """
         table = np.array([self._id(value) for value in range(256)], np.int16)
         counts = np.bincount(mask.ravel(), minlength=256)
-        strangers = np.flatnonzero((counts > 0) & (table == _UNKNOWN))
-        if strangers.size:
+        unknown = np.flatnonzero((counts > 0) & (table == _UNKNOWN))
+        if unknown.size:
             raise UserError(
-                f"{where}: {int(counts[strangers].sum())} pixels have values that are no class: "
-                f"{first_few(strangers, 5)}, expected {first_few(sorted(self.id_of), 5)}: name them with "
-                "--classes, or say what they are with --map VALUE=CLASS or --ignore VALUE. Values that no one drew "
-                "come from masks that were resized or saved as JPEG"
+                f"{where}: {int(counts[unknown].sum())} pixels have values of no class: "
+                f"{first_few(unknown, 5)}, expected {first_few(sorted(self.id_of), 5)}: name them with "
+                "--classes, or give --map VALUE=CLASS or --ignore VALUE. Values that nobody labelled come from masks "
+                "that were resized or saved as JPEG"
             )
         return table.astype(np.uint8)[mask]
 
@@ -56,10 +56,10 @@ class LabelValues:
 
 
 def numbered_classes(values: Iterable[int]) -> tuple[ClassInfo, ...]:
-    """``class_0``, ``class_1``, … for the values that were found, 255 aside.
+    """``class_0``, ``class_1``, … for the values found, except 255.
 
     Raises:
-        UserError: the values do not count up from 0, so they may be no class ids.
+        UserError: the values are not 0, 1, 2, …, so they may not be class ids.
     """
     distinct = set(values)
     found = sorted(distinct - {IGNORE_ID})
@@ -67,17 +67,17 @@ def numbered_classes(values: Iterable[int]) -> tuple[ClassInfo, ...]:
         raise UserError(nothing_to_learn(IGNORE_ID in distinct))
     if found != list(range(len(found))):
         raise UserError(
-            f"the masks hold the values {first_few(found, 8)}, which do not "
-            "count up from 0: name the classes with --classes FILE, or say what a value is with --map VALUE=CLASS"
+            f"the masks contain the values {first_few(found, 8)}, which do not "
+            "count up from 0: name the classes with --classes FILE, or replace values with --map VALUE=CLASS"
         )
     return tuple(ClassInfo(value, f"class_{value}", voc_color(value)) for value in found)
 
 
 def nothing_to_learn(ignored: bool) -> str:
-    """The sentence for masks of one class only, with or without ignored pixels beside it."""
+    """The message for masks of a single class, with or without ignored pixels."""
     if ignored:
         return (
-            f"the masks hold nothing but 0 and {IGNORE_ID}, and {IGNORE_ID} means ignored: if it is the object here, "
+            f"the masks contain only 0 and {IGNORE_ID}, and {IGNORE_ID} means ignored: if it is an object here, "
             f"give --map {IGNORE_ID}=1"
         )
-    return "the masks hold nothing but 0, so there is nothing to learn: are these the right files?"
+    return "the masks contain only 0, so there is nothing to learn: check that these are the right files"

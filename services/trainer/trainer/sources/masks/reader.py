@@ -1,4 +1,4 @@
-"""Masks of whatever kind a person has, read as they say: class ids, palette indices or colours."""
+"""Reading masks of class ids, palette indices or colours, as the user's options say."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -22,14 +22,14 @@ Kind = Literal["auto", "ids", "colors"]
 
 @dataclass(frozen=True)
 class LabelMapping:
-    """What the values of masks mean, as far as a person has said.
+    """From mask values to classes, as the user gives it.
 
     Args:
         classes: a class file, see :func:`read_class_file`; without one the classes are ``class_0``, ``class_1``, ….
-        kind: whether a mask holds ids or colours; ``auto`` takes colours where the class file gives some and the mask
-            has any.
-        replaced: values that stand for another one.
-        ignored: values, or colours, that are no class.
+        kind: whether a mask contains ids or colours; ``auto`` means colours if the class file has colours and the mask
+            three channels.
+        replaced: value by the value it replaces.
+        ignored: values, or colours, that are ignored.
     """
 
     classes: Path | None = None
@@ -40,7 +40,7 @@ class LabelMapping:
 
 @dataclass(frozen=True)
 class MaskReader:
-    """The classes, and ``read(data, name)``: class ids [H, W] of an encoded mask, or UserError."""
+    """The classes, and ``read(data, name)``, which returns class ids [H, W] of an encoded mask or raises UserError."""
 
     classes: tuple[ClassInfo, ...]
     read: Callable[[bytes, str], NDArray[np.uint8]]
@@ -53,23 +53,23 @@ def mask_reader(
     decode: Callable[[bytes, str], NDArray[np.uint8]] | None = None,
     own_classes: ClassFile | None = None,
 ) -> MaskReader:
-    """How to read masks.
+    """Create the reader of a source's masks.
 
     Args:
-        mapping: what the person says of them.
-        values: looks up all the values that the masks hold; asked only when no class file names them.
-        decode: ids [H, W] of an encoded mask, where that is not :func:`decode_ids`.
-        own_classes: those that the source itself names, when the person gives no class file.
+        mapping: the user's options.
+        values: finds all values in the masks; called only if no class file names them.
+        decode: returns ids [H, W] of an encoded mask; :func:`decode_ids` by default.
+        own_classes: the source's own classes, used if the user gives no class file.
 
     Raises:
-        UserError: a class file that cannot be used, or values that do not tell what the classes are.
+        UserError: the class file is invalid, or the classes cannot be found from the values.
     """
     ids_of = decode or decode_ids
     ignored = {value for value in mapping.ignored if isinstance(value, int)}
     file = read_class_file(mapping.classes) if mapping.classes else own_classes
     if file is None:
         if mapping.kind == "colors":
-            raise UserError("masks of colours need --classes FILE, which says which colour is which class")
+            raise UserError("masks in colours need --classes FILE, which gives the class of each colour")
         unnamed = LabelValues({}, mapping.replaced, ignored)
         classes = numbered_classes(unnamed.value(value) for value in values())
         label_values = LabelValues({c.id: c.id for c in classes}, mapping.replaced, ignored)
@@ -93,33 +93,33 @@ def mask_reader(
 
 
 def decode_ids(data: bytes, name: str) -> NDArray[np.uint8]:
-    """The values [H, W] of a mask of one channel, of a palette's indices, or of three channels that are all the same.
+    """The values [H, W] of a mask with one channel, a palette, or three equal channels.
 
     Raises:
-        UserError: a mask in colours.
+        UserError: the mask is in colours.
     """
     mask = decode_mask(data, name, indices=True)
     if mask.ndim == 2:
         return mask
     if (mask != mask[..., :1]).any():
-        raise UserError(f"{name}: is in colours: give --classes FILE, which says which colour is which class")
+        raise UserError(f"{name}: is in colours: give --classes FILE, which gives the class of each colour")
     return np.ascontiguousarray(mask[..., 0])
 
 
 def require_two_classes(report: ImportReport) -> None:
-    """Raise UserError when no more than one class was drawn in all the masks."""
-    drawn = [name for name, count in report.pixels.items() if count]
-    if len(drawn) == 1 and drawn[0] != next(iter(report.pixels)):
+    """Raise UserError unless two classes or more occur in the masks."""
+    found = [name for name, count in report.pixels.items() if count]
+    if len(found) == 1 and found[0] != next(iter(report.pixels)):
         raise UserError(
-            f"every labelled pixel of the masks is {drawn[0]!r}, so there is nothing to learn: are these the right "
-            "files, and does the class file name their values?"
+            f"every labelled pixel of the masks is {found[0]!r}, so there is nothing to learn: check that these are "
+            "the right files, and that the class file names their values"
         )
-    if len(drawn) < 2:
+    if len(found) < 2:
         raise UserError(nothing_to_learn(report.ignored > 0))
 
 
 def _renumbered(file: ClassFile) -> tuple[str, ...]:
-    """What to say when a class is not numbered as its value in the masks."""
+    """A note if class ids differ from the values in the masks."""
     moved = [f"{file.classes[n].name} {value}→{n}" for value, n in sorted(file.id_of.items()) if value != n]
     if not moved:
         return ()

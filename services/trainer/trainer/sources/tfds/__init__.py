@@ -1,1 +1,1 @@
-"""TensorFlow Datasets, both ways: import a set, or build one from ours."""
+"""TensorFlow Datasets: import a set, or build one from a data set of ours."""

@@ -1,9 +1,9 @@
-"""``data build``: a labelled set as a TensorFlow data set on disk, readable with ``tfds.builder_from_directory`` alone.
+"""``segstack data build``: a data set as a TFDS set on disk, which ``tfds.builder_from_directory`` reads.
 
 ::
 
     <output>/<name>/<version>/     TFDS's own files; features image, segmentation_mask (255 = ignore), id
-        classes.json               the class map; the same is in the builder's ``info.metadata["classes"]``
+        classes.json               the class map, also in the builder's ``info.metadata["classes"]``
 """
 
 import contextlib
@@ -36,15 +36,15 @@ _VERSION = re.compile(r"\d+\.\d+\.\d+")
 
 
 class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
-    """Writes a :class:`Dataset`; where that comes from is a subclass's business. Files are stored byte for byte."""
+    """Writes the :class:`Dataset` that a subclass opens. Files are stored byte for byte."""
 
     VERSION = tfds.core.Version("1.0.0")
-    # Nothing is downloaded. TFDS would look for checksums beside the class, by a module that it does not require.
+    # Nothing is downloaded. Without this TFDS would look for checksums with a module that it does not require.
     url_infos: ClassVar[dict] = {}
 
     @abstractmethod
     def _open(self, manual_dir: Path) -> Dataset:
-        """The data set to write; ``manual_dir`` is TFDS's folder for files that a person has put there."""
+        """Open the data set to write; ``manual_dir`` is TFDS's folder of manually downloaded files."""
 
     def _info(self) -> tfds.core.DatasetInfo:
         return tfds.core.DatasetInfo(
@@ -62,12 +62,12 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator[tuple[str, Any]]]:
-        # Only a builder with instructions has a manual folder.
+        # TFDS gives a manual folder only to a builder with instructions.
         dataset = self._open(Path(dl_manager.manual_dir if self.MANUAL_DOWNLOAD_INSTRUCTIONS else "."))
         require_valid(dataset)
         content = {"classes": [dataclasses.asdict(c) for c in dataset.classes], "ignore_id": IGNORE_ID}
         self.info.metadata.update(content)
-        # TFDS renames the folder that it writes to when all is in it.
+        # TFDS renames this folder when it is complete.
         text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
         Path(self.data_path, CLASSES_NAME).write_text(text, encoding="utf-8")
         return {name: self._generate_examples(dataset, dataset.split(name), name) for name in dataset.splits}
@@ -79,8 +79,8 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
                 yield item.id, {"image": image, "segmentation_mask": mask, "id": item.id}
 
 
-class _OfDataset(SegmentationBuilder, skip_registration=True):  # type: ignore[call-arg]
-    """Builds one data set of ours under a name and a version that a person chose."""
+class _DatasetBuilder(SegmentationBuilder, skip_registration=True):  # type: ignore[call-arg]
+    """Builds one data set of ours under a given name and version."""
 
     def __init__(self, dataset: Dataset, name: str, version: str, data_dir: Path) -> None:
         self.name, self.VERSION, self._dataset = name, tfds.core.Version(version), dataset
@@ -96,18 +96,18 @@ def build(
     """Write a labelled set to the new folder ``output/name/version`` and return it.
 
     Args:
-        source: the folder of a data set, or a folder or zip that holds ``rgb/`` and ``gt/``.
-        output: where TFDS data sets lie.
-        name: as ``source`` is called, when None.
+        source: the folder of a data set, or a folder or zip with ``rgb/`` and ``gt/``.
+        output: the folder of TFDS sets.
+        name: the set's name; by default that of ``source``.
         version: three numbers.
-        classes: what the values in ``gt/`` mean, see :func:`read_class_file`.
+        classes: the class file for ``gt/``, see :func:`read_class_file`.
 
     Raises:
-        UserError: the labels cannot be used, the name or version cannot be, or the folder is there already.
+        UserError: the labels cannot be used, the name or version is invalid, or the folder exists already.
     """
     name = _name_of(source) if name is None else name
     if not _NAME.fullmatch(name):
-        raise UserError(f"--name {name!r}: expected a letter, then letters, digits and _ only, as TFDS wants it")
+        raise UserError(f"--name {name!r}: expected a letter, then letters, digits and _ only, as TFDS requires")
     if not _VERSION.fullmatch(version):
         raise UserError(f"--version {version!r}: expected three numbers, for instance 1.0.0")
     target = output / name / version
@@ -115,22 +115,22 @@ def build(
         raise UserError(f"{target} exists already: build another --version, or remove it first")
     ours = source / INDEX_NAME
     if ours.is_file() and classes is not None:
-        raise UserError(f"--classes {classes}: {ours} names the classes already; leave the option out")
+        raise UserError(f"--classes {classes}: {ours} names the classes already; omit the option")
     if source.is_dir() and not ours.is_file() and not any(folder.is_dir() for folder in source.rglob("gt")):
         raise UserError(
-            f"{source}: is neither a data set ({INDEX_NAME} is missing) nor holds images in rgb/, masks in gt/"
+            f"{source}: is neither a data set ({INDEX_NAME} is missing) nor has images in rgb/ and masks in gt/"
         )
-    beside = output / f".tmp-{name}-{os.getpid()}"
-    tfds.disable_progress_bar()  # ours knows the time left
+    temporary = output / f".tmp-{name}-{os.getpid()}"
+    tfds.disable_progress_bar()  # ours shows the time left
     try:
-        dataset = load_dataset(source) if ours.is_file() else paired_folders(source, beside / "set", classes)
-        builder = _OfDataset(dataset, name, version, beside)
-        with contextlib.redirect_stdout(io.StringIO()):  # TFDS speaks of downloads, and names the folder beside
+        dataset = load_dataset(source) if ours.is_file() else paired_folders(source, temporary / "set", classes)
+        builder = _DatasetBuilder(dataset, name, version, temporary)
+        with contextlib.redirect_stdout(io.StringIO()):  # TFDS prints about downloads and the temporary folder
             builder.download_and_prepare(download_config=tfds.download.DownloadConfig(try_download_gcs=False))
         target.parent.mkdir(parents=True, exist_ok=True)
-        (beside / name / version).rename(target)
+        (temporary / name / version).rename(target)
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
     return target
 
 
@@ -141,6 +141,6 @@ def paired_folders(source: Path, output: Path, classes: Path | None) -> Dataset:
 
 
 def _name_of(source: Path) -> str:
-    """What a data set's folder or zip is called, as far as TFDS can take it."""
+    """The name of a data set's folder or zip, without what TFDS does not allow in names."""
     name = re.sub(r"[^0-9a-zA-Z]+", "_", source.resolve().name.removesuffix(".zip")).strip("_").lower()
     return name if _NAME.fullmatch(name) else f"set_{name}"

@@ -1,10 +1,10 @@
-"""The road of ``rgb/`` and ``gt/`` in ``full_semantic.zip``, by way of TFDS's own command line::
+"""``full_semantic.zip`` with ``rgb/`` and ``gt/``, built by TFDS's own command line::
 
     tfds build services/trainer/trainer/sources/tfds/full_semantic.py --manual_dir FOLDER --data_dir OUTPUT
 
-``FOLDER`` holds ``full_semantic.zip`` and, where the classes have names and colours, ``classes.json``. What
-``data build full_semantic.zip --output OUTPUT`` makes is the same, and needs nothing installed beside: the ``tfds`` of
-4.9.10 starts only where apache-beam is, for another of its commands.
+``FOLDER`` contains ``full_semantic.zip`` and, if the classes have names and colours, ``classes.json``.
+``segstack data build full_semantic.zip --output OUTPUT`` writes the same and needs no other package: the ``tfds``
+command of 4.9.10 starts only if apache-beam is installed, which another of its commands uses.
 """
 
 import shutil
@@ -20,11 +20,11 @@ ARCHIVE_NAME = "full_semantic.zip"
 
 
 class FullSemantic(SegmentationBuilder):
-    """Builds ``full_semantic`` from the manual folder; the splits are those of an import with split seed 0."""
+    """Builds ``full_semantic`` from the manual folder, with the splits of an import with split seed 0."""
 
     MANUAL_DOWNLOAD_INSTRUCTIONS = f"""
-    Put {ARCHIVE_NAME}, which holds images in rgb/ and masks of class ids in gt/, into the manual folder, and beside
-    it {CLASSES_NAME}, which names the classes: a list of names, or of entries of id, name and color.
+    Put {ARCHIVE_NAME}, which contains images in rgb/ and masks of class ids in gt/, into the manual folder, together
+    with {CLASSES_NAME}, which names the classes: a list of names, or of entries of id, name and color.
     """
 
     def _open(self, manual_dir: Path) -> Dataset:

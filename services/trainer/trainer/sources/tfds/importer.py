@@ -1,4 +1,4 @@
-"""``data import-tfds``: any set of TensorFlow Datasets that has an image and a segmentation mask."""
+"""``segstack data import tfds``: any set of TensorFlow Datasets that has an image and a segmentation mask."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -20,7 +20,7 @@ from trainer.sources.tfds.known_sets import SOURCES, TfdsSource
 from trainer.sources.tfds.prepared import prepared_builder
 from trainer.sources.writing import SPLIT_ALIASES, SPLIT_BY_ID, ImportReport, LabelledImage, SplitConfig, write_dataset
 
-CLASSES_NAME = "classes.json"  # a class map beside the set, which `data build` writes
+CLASSES_NAME = "classes.json"  # the class map that `segstack data build` writes into a set's folder
 BY_POSITION = "position"
 
 _ID_KEYS = ("id", "image_id", "file_name", "filename", "image/filename")
@@ -38,22 +38,22 @@ def import_tfds(
     manual_dir: Path | None = None,
     split_config: SplitConfig = SPLIT_BY_ID,
 ) -> ImportReport:
-    """Read a TFDS set into the new data set ``output``; it is downloaded and prepared first where it is not yet.
+    """Read a TFDS set into the new data set ``output``; it is downloaded and prepared first if necessary.
 
-    Where the set itself has two or more of train, validation and test they are the splits; a set that keeps test
-    images but none for validation gives some of its training images for that.
+    If the set has two or more of train, validation and test, they are the splits; if it has test images but none for
+    validation, some training images become those.
 
     Args:
-        name: ``name/config:version`` as TFDS has it, or the folder of a prepared set. Of oxford_iiit_pet,
-            scene_parse150 and cityscapes the keys, classes and values are known.
-        output: a folder that does not exist yet.
-        mapping: of the masks' values, where that is not known.
-        image_key: the image's feature; ``image`` unless known otherwise.
-        mask_key: the mask's feature; ``segmentation_mask`` unless known otherwise.
-        id_key: the feature that names an image; found by its usual names. ``position`` numbers them instead.
-        data_dir: where TFDS keeps its sets; its own default is ``~/tensorflow_datasets``.
-        manual_dir: where the files lie that a set asks its users to download themselves.
-        split_config: how the set divides where it does not itself.
+        name: ``name/config:version`` as in TFDS, or the folder of a prepared set. The keys, classes and values of
+            oxford_iiit_pet, scene_parse150 and cityscapes are known.
+        output: a new folder.
+        mapping: from the masks' values to classes, if that is not known.
+        image_key: the image feature; by default that of a known set, or ``image``.
+        mask_key: the mask feature; by default that of a known set, or ``segmentation_mask``.
+        id_key: the feature that names an image; by default one of the usual names. ``position`` numbers the images.
+        data_dir: TFDS's folder of sets; by default ``~/tensorflow_datasets``.
+        manual_dir: the folder of files that TFDS cannot download itself.
+        split_config: how the set is split if it has no splits of its own.
 
     Raises:
         UserError: no such set or feature, it cannot be prepared, or its labels cannot be used. Nothing is written then.
@@ -61,7 +61,7 @@ def import_tfds(
     require_absent(output)
     known = SOURCES.get(name.split("/")[0].split(":")[0])
     builder = prepared_builder(known.name if known and "/" not in name else name, data_dir, manual_dir)
-    known = None if _beside(builder).is_file() else SOURCES.get(builder.name)
+    known = None if _class_map(builder).is_file() else SOURCES.get(builder.name)
     image_key = _image_feature(builder, image_key or (known.image_key if known else "image"), "--image-key")
     mask_key = _image_feature(builder, mask_key or (known.mask_key if known else "segmentation_mask"), "--mask-key")
     examples = _Examples(builder, image_key, mask_key, _id_key(builder, id_key))
@@ -71,21 +71,21 @@ def import_tfds(
     report = ImportReport(notes=list(reader.notes))
     fixed = {SPLIT_ALIASES[s] for s in splits if s in SPLIT_ALIASES}
     if len(fixed) > 1:
-        report.notes.extend(f"Its split {s!r} is left out" for s in splits if s not in SPLIT_ALIASES)
+        report.notes.extend(f"Its split {s!r} is skipped" for s in splits if s not in SPLIT_ALIASES)
         splits = [s for s in splits if s in SPLIT_ALIASES]
 
     def images() -> Iterator[LabelledImage]:
         for split in splits:
-            for item_id, picture, mask in examples.of(split):
-                place = split_config.keep(item_id, SPLIT_ALIASES[split], fixed) if len(fixed) > 1 else None
-                yield LabelledImage(item_id, picture, partial(_read_mask, reader, mask), place)
+            for item_id, image, mask in examples.of(split):
+                kept = split_config.keep(item_id, SPLIT_ALIASES[split], fixed) if len(fixed) > 1 else None
+                yield LabelledImage(item_id, image, partial(_read_mask, reader, mask), kept)
 
     total = sum(builder.info.splits[split].num_examples for split in splits)
     return write_dataset(images(), total, reader.classes, output, split_config, report, require_two_classes)
 
 
 class _Examples:
-    """The encoded images and masks of a prepared set, in the order in which it holds them."""
+    """The encoded images and masks of a prepared set, in its order."""
 
     def __init__(self, builder: Any, image_key: str, mask_key: str, id_key: str | None) -> None:
         self._builder, self._image_key, self._mask_key, self._id_key = builder, image_key, mask_key, id_key
@@ -110,7 +110,7 @@ class _Examples:
         """Every value of every mask."""
         found: set[int] = set()
         total = sum(self._builder.info.splits[split].num_examples for split in splits)
-        with progress(None, "looking for classes", "mask", total=total) as bar:
+        with progress(None, "finding classes", "mask", total=total) as bar:
             for split in splits:
                 for _, _, mask in self.of(split):
                     found.update(np.unique(decode_ids(mask.read(), mask.name)).tolist())
@@ -129,32 +129,32 @@ def _image_feature(builder: Any, key: str, option: str) -> str:
     return key
 
 
-def _id_key(builder: Any, asked: str | None) -> str | None:
+def _id_key(builder: Any, option: str | None) -> str | None:
     """The feature that names an image; None for its position."""
-    if asked == BY_POSITION:
+    if option == BY_POSITION:
         return None
     scalars = {k: f for k, f in builder.info.features.items() if f.shape == ()}
     named = [k for k, f in scalars.items() if not np.issubdtype(f.np_dtype, np.floating)]
-    if asked is None:
+    if option is None:
         return next((key for key in _ID_KEYS if key in named), None)
-    if asked not in named:
+    if option not in named:
         raise UserError(
-            f"{builder.info.full_name} has no feature {asked!r} that could name an image: there are "
+            f"{builder.info.full_name} has no feature {option!r} that could name an image; its features are "
             f"{', '.join(named) or 'none'}; --id-key {BY_POSITION} numbers the images"
         )
-    return asked
+    return option
 
 
 def _id(value: bytes | int, where: str) -> str:
     text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
     path = PurePosixPath(text)
     if not path.name or path.is_absolute() or ".." in path.parts:
-        raise UserError(f"{where} is called {text!r}, which is no name of a file: give --id-key {BY_POSITION}")
+        raise UserError(f"{where} has the id {text!r}, which cannot be a file name: give --id-key {BY_POSITION}")
     return str(path.with_suffix("") if path.suffix.lower() in IMAGE_SUFFIXES else path)
 
 
 def _reader(builder: Any, mask_key: str, known: TfdsSource | None, mapping: LabelMapping, values: Any) -> MaskReader:
-    """What the person says goes before what is known of the set, and that before what the set says itself."""
+    """The user's options override what is known of the set, and that overrides what the set itself says."""
 
     def decode(data: bytes, name: str) -> NDArray[np.uint8]:
         if known is None:
@@ -169,14 +169,14 @@ def _reader(builder: Any, mask_key: str, known: TfdsSource | None, mapping: Labe
     return mask_reader(replace(mapping, kind="ids"), values, decode, _own_classes(builder, mask_key))
 
 
-def _beside(builder: Any) -> Path:
-    """The class map that ``data build`` writes beside a set."""
+def _class_map(builder: Any) -> Path:
+    """The class map that ``segstack data build`` writes."""
     return Path(str(builder.data_path)) / CLASSES_NAME
 
 
 def _own_classes(builder: Any, mask_key: str) -> ClassFile | None:
-    if _beside(builder).is_file():
-        return read_class_file(_beside(builder))
+    if _class_map(builder).is_file():
+        return read_class_file(_class_map(builder))
     names = getattr(builder.info.features[mask_key], "names", None)
     return class_file_of_names(names, builder.info.full_name) if names else None
 

@@ -1,4 +1,4 @@
-"""What TFDS's own sets of images and masks leave unsaid: which feature is which, and what the masks' values mean."""
+"""Features, classes and mask values of some of TFDS's sets, which the sets themselves do not give."""
 
 from dataclasses import dataclass
 
@@ -27,14 +27,14 @@ class TfdsSource:
     """How to read one of TFDS's sets.
 
     Args:
-        name: of the set, with its configuration.
-        image_key: the feature that is the image.
-        mask_key: the feature that is the mask.
-        classes: of the imported set.
-        values: what the mask's values mean.
-        channel: which channel of the mask holds them, where it has several.
-        splits: which of its splits have labels; all where empty.
-        note: what a person should know.
+        name: the set's name, with its configuration.
+        image_key: the image feature.
+        mask_key: the mask feature.
+        classes: the classes of the imported set.
+        values: the class id of each mask value.
+        channel: the mask's channel with the values, if it has several.
+        splits: the splits that have labels; empty if all have.
+        note: a sentence for the import report.
     """
 
     name: str
@@ -63,16 +63,16 @@ SOURCES = {
             LabelValues({1: 1, 2: 0, 3: IGNORE_ID}),
             note="The trimaps' border (3, not classified) is ignored",
         ),
-        # Zhou et al., Scene Parsing through ADE20K Dataset, CVPR 2017. TFDS carries the instance annotation of the
-        # 2017 challenge, not the 150 classes of scene parsing: red is the category, 0 outside of its 100 things,
-        # green the instance.
+        # Zhou et al., Scene Parsing through ADE20K Dataset, CVPR 2017. TFDS has the instance annotation of the
+        # 2017 challenge, not the 150 classes of scene parsing: red is the category, 0 outside its 100 things, green
+        # the instance.
         TfdsSource(
             "scene_parse150",
             "image",
             "annotation",
             _named(BACKGROUND, *_THINGS),
             LabelValues({value: value for value in range(len(_THINGS) + 1)}),
-            note="TFDS's scene_parse150 holds 100 categories of things; wall, sky, floor and the like are background",
+            note="TFDS's scene_parse150 has 100 categories of things; wall, sky, floor and the like are background",
         ),
         TfdsSource(
             "cityscapes/semantic_segmentation",
@@ -81,7 +81,7 @@ SOURCES = {
             cityscapes.CLASSES,
             cityscapes.LABEL_IDS,
             splits=("train", "validation"),
-            note="The test images have no public labels and were left out",
+            note="The test images were skipped: their labels are not public",
         ),
     )
 }

@@ -1,4 +1,4 @@
-"""A TFDS set on disk: found where it has been prepared, else downloaded and prepared."""
+"""A TFDS set on disk, downloaded and prepared first if necessary."""
 
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,12 @@ def prepared_builder(name: str, data_dir: Path | None, manual_dir: Path | None) 
     """The builder of a prepared set.
 
     Args:
-        name: a set's name as TFDS has it, or the folder of a prepared one.
-        data_dir: where prepared sets are kept.
-        manual_dir: where the files lie that TFDS does not download itself.
+        name: a set's name in TFDS, or the folder of a prepared one.
+        data_dir: the folder of prepared sets.
+        manual_dir: the folder of files that TFDS cannot download itself.
 
     Raises:
-        UserError: TFDS knows no such set, the folder holds none or several, or it cannot be prepared.
+        UserError: TFDS has no such set, the folder contains none or several, or it cannot be prepared.
     """
     if Path(name).is_dir():
         return tfds.builder_from_directory(str(_folder(Path(name))))
@@ -27,7 +27,7 @@ def prepared_builder(name: str, data_dir: Path | None, manual_dir: Path | None) 
         builder = tfds.builder(name, data_dir=data_dir, try_gcs=False)
     except (tfds.core.DatasetNotFoundError, ValueError) as error:
         raise UserError(
-            f"TFDS knows no set {name!r}, and there is no such folder ({str(error).splitlines()[0]}): "
+            f"TFDS has no set {name!r}, and there is no such folder ({str(error).splitlines()[0]}): "
             "https://www.tensorflow.org/datasets/catalog lists the sets"
         ) from None
     if not builder.data_path.exists():
@@ -40,7 +40,7 @@ def _folder(path: Path) -> Path:
     found = sorted(info.parent for info in path.rglob(_INFO))
     if len(found) != 1:
         listed = ", ".join(map(str, found[:4])) or f"no {_INFO}"
-        raise UserError(f"{path}: expected the folder of one prepared TFDS set, found {listed}: name one")
+        raise UserError(f"{path}: expected the folder of one prepared TFDS set, found {listed}: choose one")
     return found[0]
 
 
@@ -53,6 +53,6 @@ def _prepare(builder: Any, manual_dir: Path | None) -> None:
     except (AssertionError, OSError, tfds.download.DownloadError) as error:
         reason = " ".join(str(error).split())
         raise UserError(
-            f"{builder.name} could not be prepared ({reason}): what it asks you to download yourself is looked for in "
+            f"{builder.name} could not be prepared ({reason}): files to download manually are expected in "
             f"{manual_dir or 'TFDS_DATA_DIR/downloads/manual'} (--manual-dir)"
         ) from None

@@ -1,7 +1,7 @@
-"""Interpolation along one axis, from any size to any, as a product with a constant matrix.
+"""Interpolation along one axis between any two sizes, as a product with a constant matrix.
 
-The product is a 1x1 convolution over the axis, turned to where channels are: TensorRT's best trodden path. Positions
-are computed in float32 step by step as TensorFlow's kernels do, so they have their rounding too.
+The product is a 1x1 convolution with the axis transposed to the channels, which TensorRT supports best. Positions are
+computed in float32 with the same steps as TensorFlow's kernels, so that they are rounded equally.
 """
 
 import numpy as np
@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from converter.targets.tf_trt.rewrites.graph import Graph
 
-# Brings the axis to the end, and back.
-_TURNS = {1: (0, 3, 2, 1), 2: (0, 1, 3, 2)}
+# Transpose the axis to the end, and back.
+_PERMUTATIONS = {1: (0, 3, 2, 1), 2: (0, 1, 3, 2)}
 
 
 def bilinear(before: int, after: int, half_pixel: bool) -> np.ndarray:
@@ -26,7 +26,7 @@ def bilinear(before: int, after: int, half_pixel: bool) -> np.ndarray:
 
 
 def nearest(before: int, after: int) -> np.ndarray:
-    """float32 [before, after] of half-pixel ResizeNearestNeighbor: a single one in each column."""
+    """float32 [before, after] of half-pixel ResizeNearestNeighbor: one 1 per column."""
     scale = np.float32(before) / np.float32(after)
     source = np.floor((np.arange(after, dtype=np.float32) + np.float32(0.5)) * scale)
     matrix = np.zeros([before, after], np.float32)
@@ -35,20 +35,20 @@ def nearest(before: int, after: int) -> np.ndarray:
 
 
 def multiply(graph: Graph, name: str, x: str, axis: int, matrix: np.ndarray) -> str:
-    """``x``, float32 [N,H,W,C], with ``axis`` (1 or 2) multiplied by ``matrix``."""
-    turn = graph.add_constant(f"{name}_turn", np.array(_TURNS[axis], np.int32))
-    turned = graph.add(f"{name}_turned", "Transpose", [x, turn], T=tf.float32, Tperm=tf.int32)
+    """Multiply ``axis`` (1 or 2) of ``x``, float32 [N,H,W,C], by ``matrix``."""
+    permutation = graph.add_constant(f"{name}_permutation", np.array(_PERMUTATIONS[axis], np.int32))
+    transposed = graph.add(f"{name}_transposed", "Transpose", [x, permutation], T=tf.float32, Tperm=tf.int32)
     product = graph.add(
         f"{name}_product",
         "Conv2D",
-        [turned, graph.add_constant(f"{name}_matrix", matrix.reshape(1, 1, *matrix.shape))],
+        [transposed, graph.add_constant(f"{name}_matrix", matrix.reshape(1, 1, *matrix.shape))],
         T=tf.float32,
         strides=[1, 1, 1, 1],
         dilations=[1, 1, 1, 1],
         padding="VALID",
         data_format="NHWC",
     )
-    return graph.add(f"{name}_interpolated", "Transpose", [product, turn], T=tf.float32, Tperm=tf.int32)
+    return graph.add(f"{name}_interpolated", "Transpose", [product, permutation], T=tf.float32, Tperm=tf.int32)
 
 
 def _source_positions(before: int, after: int, half_pixel: bool) -> np.ndarray:

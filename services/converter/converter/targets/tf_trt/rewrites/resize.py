@@ -1,8 +1,8 @@
-"""Resizes that TensorRT does not take, in operations that it does.
+"""Resizes that TensorRT does not take.
 
-TF-TRT converts a bilinear resize only with ``align_corners=True`` and a nearest one only without half-pixel centres;
-networks have neither. Both resize along one axis after the other, and along each the arithmetic is linear, so it can be
-said otherwise: see :mod:`converter.targets.tf_trt.rewrites.taps` and :mod:`converter.targets.tf_trt.rewrites.matrices`.
+TF-TRT converts bilinear resizes only with ``align_corners=True`` and nearest-neighbour ones only without half-pixel
+centres; networks use neither. Both resize one axis after the other, and each step is linear, so it can be written with
+other operations: see :mod:`.taps` and :mod:`.matrices`.
 """
 
 from typing import Any, List, Optional
@@ -10,16 +10,16 @@ from typing import Any, List, Optional
 import tensorflow as tf
 
 from converter.targets.tf_trt.rewrites import matrices, taps
-from converter.targets.tf_trt.rewrites.graph import Graph, Left, data_inputs
+from converter.targets.tf_trt.rewrites.graph import Graph, NotRewritable, data_inputs
 
 _AXES = {1: "rows", 2: "columns"}
 
 
 def rewrite_bilinear(graph: Graph, node: Any) -> Optional[str]:
-    """ResizeBilinear without aligned corners, to float32 [N,H,W,C] as the operation itself gives.
+    """Rewrite ResizeBilinear without aligned corners; the result is float32 [N,H,W,C] as the operation's.
 
     Raises:
-        Left: the source's or the target's size, or the channels, are not known before the graph runs.
+        NotRewritable: the source's or the target's size, or the channels, are not static.
     """
     if node.attr["align_corners"].b:
         return None
@@ -34,7 +34,7 @@ def rewrite_bilinear(graph: Graph, node: Any) -> Optional[str]:
         prefix = f"{node.name}/{name}"
         if before == after:
             continue
-        if before == 1:  # every target pixel is the one source pixel
+        if before == 1:  # every target pixel equals the only source pixel
             x = taps.repeat(graph, prefix, x, size)
             used.append("broadcast")
         elif half_pixel and taps.repeats(before, after):
@@ -46,14 +46,14 @@ def rewrite_bilinear(graph: Graph, node: Any) -> Optional[str]:
             used.append("matrices")
     graph.become(node, x, tf.float32)
     kind = "half-pixel ResizeBilinear" if half_pixel else "ResizeBilinear with corners at 0"
-    return f"{kind} → {' and '.join(sorted(set(used))) or 'nothing, as the size stays'}"
+    return f"{kind} → {' and '.join(sorted(set(used))) or 'nothing, as the size is the same'}"
 
 
 def rewrite_nearest(graph: Graph, node: Any) -> Optional[str]:
-    """Half-pixel ResizeNearestNeighbor, for float32 alone where a plain one would not do.
+    """Rewrite half-pixel ResizeNearestNeighbor; other dtypes than float32 only at whole factors.
 
     Raises:
-        Left: a size is not known before the graph runs, or integers would have to be multiplied by a matrix.
+        NotRewritable: a size is not static, or integers would have to be multiplied by a matrix.
     """
     if node.attr["align_corners"].b or not node.attr["half_pixel_centers"].b:
         return None
@@ -64,7 +64,7 @@ def rewrite_nearest(graph: Graph, node: Any) -> Optional[str]:
         node.attr["half_pixel_centers"].b = False
         return "half-pixel ResizeNearestNeighbor → plain, the same at whole factors"
     if graph.dtype(data_inputs(node)[0]) != tf.float32:
-        raise Left("its factor takes a matrix and its values are not float32")
+        raise NotRewritable("its factor needs a matrix, but its values are not float32")
     x = data_inputs(node)[0]
     for axis, name in _AXES.items():
         before, after = source[axis - 1], target[axis - 1]

@@ -1,6 +1,5 @@
-"""A SavedModel's signature, frozen, rewritten and saved again for TF-TRT to read."""
+"""Freezes and rewrites one signature of a SavedModel, and saves it as TF-TRT's input."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, List, Optional, Tuple
 
@@ -13,34 +12,30 @@ from converter.errors import ConverterError
 from converter.targets.tf_trt.rewrites.apply import apply
 
 
-@dataclass(frozen=True)
-class Rewritten:
-    """``notes`` are lines for the report: "8 half-pixel ResizeBilinear → taps"."""
-
-    notes: List[str]
-
-
 def rewrite_saved_model(
     source: Path,
     destination: Path,
     signature: str = SERVING_DEFAULT,
     image_size: Optional[Tuple[int, int]] = None,
-) -> Rewritten:
-    """Write a SavedModel whose only signature, ``serving_default``, answers as ``signature`` of ``source`` does.
+) -> List[str]:
+    """Write a SavedModel whose only signature, ``serving_default``, computes the same as ``signature`` of ``source``.
 
     Args:
-        source: any SavedModel, ours or not.
-        destination: a folder that does not exist yet, or is empty.
+        source: any SavedModel.
+        destination: an empty or absent folder.
         signature: its name in ``source``.
-        image_size: height and width, for a model that leaves them open: TensorRT needs them.
+        image_size: height and width, which TensorRT needs, for a model that takes any size.
+
+    Returns:
+        Lines for the report, such as "8 half-pixel ResizeBilinear → taps".
 
     Raises:
-        ConverterError: there is no such signature, it has tables or the like, or its images have another size.
+        ConverterError: there is no such signature, it uses a lookup table or the like, or its images have another size.
     """
     loaded = tf.saved_model.load(str(source))
     if signature not in loaded.signatures:
-        known = ", ".join(sorted(loaded.signatures)) or "none at all"
-        raise ConverterError(f"{source} has no signature {signature}: it has {known}")
+        known = ", ".join(sorted(loaded.signatures)) or "none"
+        raise ConverterError(f"{source} has no signature {signature}; its signatures: {known}")
     function = loaded.signatures[signature]
     # TensorFlow flattens a signature's inputs and outputs in the order of their names.
     inputs = sorted(function.structured_input_signature[1])
@@ -48,8 +43,8 @@ def rewrite_saved_model(
     frozen = convert_variables_to_constants_v2(function, lower_control_flow=False)
     if len(frozen.inputs) > len(inputs):
         raise ConverterError(
-            f"the signature {signature} of {source} reads what cannot be written into its graph, such as a lookup "
-            "table: expected variables and constants alone; export the network without it"
+            f"the signature {signature} of {source} uses a resource that cannot be frozen, such as a lookup "
+            "table: expected variables and constants only; export the network without it"
         )
     specs = [
         tf.TensorSpec(_sized(tensor.shape, image_size, source), tensor.dtype, name)
@@ -69,23 +64,23 @@ def rewrite_saved_model(
     def serving_default(*arguments: Any) -> Any:
         return dict(zip(outputs, module.rewritten(*arguments)))
 
-    # Custom gradients (SiLU has one) are of no use here and cannot be saved from a frozen function.
+    # Custom gradients (SiLU has one) are not needed and cannot be saved from a frozen function.
     tf.saved_model.save(
         module,
         str(destination),
         {SERVING_DEFAULT: serving_default},
         tf.saved_model.SaveOptions(experimental_custom_gradients=False),
     )
-    return Rewritten(notes)
+    return notes
 
 
 def _sized(shape: Any, image_size: Optional[Tuple[int, int]], source: Path) -> Any:
     if image_size is None or shape.rank != 4:
         return shape
-    wanted = tf.TensorShape([None, *image_size, None])
-    if not shape.is_compatible_with(wanted):
+    requested = tf.TensorShape([None, *image_size, None])
+    if not shape.is_compatible_with(requested):
         raise ConverterError(
-            "{} takes images of {}x{} (height x width), and its graph is fixed to it: expected {}x{}, or no size "
-            "asked for at all".format(source, *shape[1:3], *image_size)
+            "{} takes images of {}x{} (height x width), which is fixed in its graph, not {}x{}: "
+            "leave --image-size out".format(source, *shape[1:3], *image_size)
         )
-    return shape.merge_with(wanted)
+    return shape.merge_with(requested)

@@ -1,17 +1,17 @@
-"""Shapes and sizes that a graph computes while it runs though they are known before, written down."""
+"""Replaces shapes and sizes that a graph computes at run time, although they are static, by constants."""
 
 from typing import Any, Optional
 
 import numpy as np
 import tensorflow as tf
 
-from converter.targets.tf_trt.rewrites.graph import Graph, Left, data_inputs, producer
+from converter.targets.tf_trt.rewrites.graph import Graph, NotRewritable, data_inputs, producer
 
 
 def rewrite_shape_slice(graph: Graph, node: Any) -> Optional[str]:
-    """A slice of a Shape that asks for known dimensions only, mostly height and width: constant.
+    """Replace a slice of a Shape that reads only static dimensions, mostly height and width, by a constant.
 
-    TensorFlow itself knows a Shape before the graph runs only where the batch is known too.
+    TensorFlow itself folds a Shape only if the batch size is static too.
     """
     shape, *bounds = data_inputs(node)
     source = graph.nodes[producer(shape)]
@@ -34,20 +34,19 @@ def rewrite_shape_slice(graph: Graph, node: Any) -> Optional[str]:
 
 
 def rewrite_reshape(graph: Graph, node: Any) -> Optional[str]:
-    """Reshape to a computed shape of which all but one dimension are known: constant, with -1 for that one.
+    """Replace a computed shape with at most one unknown dimension by a constant with -1 for that one.
 
-    Keras's ``Reshape`` and ``Flatten`` compute theirs from Shape, StridedSlice and Pack, at each of which TensorRT's
-    engine would end.
+    Keras's ``Reshape`` and ``Flatten`` compute it with Shape, StridedSlice and Pack, and each ends the engine.
 
     Raises:
-        Left: more than one dimension is not known before the graph runs.
+        NotRewritable: more than one dimension is not static.
     """
     tensor, shape = data_inputs(node)
     if graph.nodes[producer(shape)].op == "Const":
         return None
     known = graph.shape(node.name)
     if known is None or known.count(None) > 1 or 0 in known:
-        raise Left("more than one dimension of its shape is not known before the graph runs")
+        raise NotRewritable("more than one dimension of its shape is not static")
     constant = np.array([-1 if size is None else size for size in known], np.int32)
     dtype = graph.dtype(tensor)
     graph.replace(
@@ -57,13 +56,13 @@ def rewrite_reshape(graph: Graph, node: Any) -> Optional[str]:
 
 
 def rewrite_ensure_shape(graph: Graph, node: Any) -> Optional[str]:
-    """EnsureShape of what is known anyway: nothing is left to ensure.
+    """Remove an EnsureShape of a shape that is static anyway.
 
     Raises:
-        Left: it says more than the graph does.
+        NotRewritable: the static shape is less specific.
     """
     (tensor,) = data_inputs(node)
     if graph.shape(tensor) is None or graph.shape(tensor) != graph.shape(node.name):
-        raise Left("it says more of a shape than the graph does")
+        raise NotRewritable("the shape it ensures is more specific than the static one")
     graph.become(node, tensor, graph.dtype(tensor))
     return "EnsureShape of a known shape → nothing"

@@ -1,9 +1,9 @@
-"""Half-pixel bilinear interpolation by a whole factor f, along one axis: nearest neighbour, then a moving average.
+"""Half-pixel bilinear interpolation by a whole factor f along one axis: nearest neighbour, then a moving average.
 
-A target pixel is the average of a window f wide over the source stretched by f. Where f is odd the window covers whole
-pixels, f taps of 1/f; where f is even half of one at either end, taps [1/2, 1, …, 1, 1/2] / f. Beyond the border the
-operation repeats the last source pixel. Padding with zeros and dividing by the taps that fell inside is the same: all
-that is left of the window lies in that pixel.
+A target pixel is the average of a window of width f over the source stretched by f. For odd f the window covers whole
+pixels, f taps of 1/f; for even f it covers half a pixel at either end, taps [1/2, 1, …, 1, 1/2] / f. Beyond the border
+the operation repeats the last source pixel. Padding with zeros and dividing by the sum of the taps inside is the same,
+because the rest of the window lies in that pixel.
 """
 
 from typing import Tuple
@@ -15,10 +15,10 @@ from converter.targets.tf_trt.rewrites.graph import Graph
 
 
 def repeats(before: int, after: int) -> bool:
-    """Whether a plain ResizeNearestNeighbor repeats every pixel equally often.
+    """Whether ResizeNearestNeighbor without half-pixel centres repeats every pixel equally often.
 
-    It scales positions in float32; by some whole factors, 41 and 47 among them, i * (1 / f) falls short of where the
-    next pixel begins.
+    It scales positions in float32: for some whole factors, 41 and 47 among them, i * (1 / f) is rounded down past a
+    pixel's beginning.
     """
     scale = np.float32(before) / np.float32(after)
     reached = np.floor(np.arange(after, dtype=np.float32) * scale).clip(None, before - 1)
@@ -26,7 +26,7 @@ def repeats(before: int, after: int) -> bool:
 
 
 def repeat(graph: Graph, name: str, x: str, size: Tuple[int, int]) -> str:
-    """``x``, float32 [N,H,W,C], stretched to ``size``, of which :func:`repeats` is true, by repeating pixels."""
+    """Stretch ``x``, float32 [N,H,W,C], to ``size`` by repeating pixels; :func:`repeats` must be true."""
     return graph.add(
         f"{name}_nearest",
         "ResizeNearestNeighbor",
@@ -38,7 +38,7 @@ def repeat(graph: Graph, name: str, x: str, size: Tuple[int, int]) -> str:
 
 
 def interpolate(graph: Graph, name: str, x: str, axis: int, before: int, size: Tuple[int, int], channels: int) -> str:
-    """``x``, float32 [N,H,W,C], interpolated along ``axis`` (1 or 2), where it has ``before`` pixels, to ``size``."""
+    """Interpolate ``x``, float32 [N,H,W,C], along ``axis`` (1 or 2) from ``before`` pixels to ``size``."""
     after = size[axis - 1]
     taps = window(after // before)
     shape = [1, 1, 1, 1]
@@ -62,7 +62,7 @@ def interpolate(graph: Graph, name: str, x: str, axis: int, before: int, size: T
 
 
 def window(factor: int) -> np.ndarray:
-    """The taps, float32, an odd number of them; they sum to 1."""
+    """The taps, float32; an odd number that sums to 1."""
     taps = np.ones(factor + 1 - factor % 2)
     if factor % 2 == 0:
         taps[[0, -1]] = 0.5

@@ -1,16 +1,16 @@
-"""Surgery on a GraphDef: names, control inputs and what is not needed any more."""
+"""Editing a GraphDef: names, control inputs, unneeded nodes."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from converter.targets.tf_trt.rewrites.apply import apply
-from converter.targets.tf_trt.rewrites.graph import Graph, Left
+from converter.targets.tf_trt.rewrites.graph import Graph, NotRewritable
 
 
 @pytest.fixture
 def graph_def():
-    """x, resized to y, which waits for the NoOp ``after``; z reads y, and w waits for it; ``unused`` reads x."""
+    """x is resized to y, which has the control input ``after``, a NoOp; z reads y, w has y as control input."""
     with tf.Graph().as_default() as graph:
         x = tf.compat.v1.placeholder(tf.float32, [None, 4, 6, 2], "x")
         with tf.control_dependencies([tf.group(tf.constant(1.0, name="weight"), name="after")]):
@@ -19,17 +19,17 @@ def graph_def():
         with tf.control_dependencies([y]):
             tf.nn.relu(x, name="w")
         tf.nn.relu(x, name="unused")
-        tf.nn.relu(x, name="y/rows_taps")  # a name that the rewrite would like
+        tf.nn.relu(x, name="y/rows_taps")  # the name that the rewrite would use
     return graph.as_graph_def(add_shapes=True)
 
 
-def test_the_graph_that_is_given_stays_as_it_is(graph_def) -> None:
+def test_given_graph_is_not_modified(graph_def) -> None:
     before = graph_def.SerializeToString(deterministic=True)
     apply(graph_def, ["x", "z"])
     assert graph_def.SerializeToString(deterministic=True) == before
 
 
-def test_a_rewritten_node_keeps_its_name_and_its_readers(graph_def) -> None:
+def test_rewritten_node_keeps_its_name_and_consumers(graph_def) -> None:
     rewritten, _ = apply(graph_def, ["x", "z", "w"])
     nodes = {node.name: node for node in rewritten.node}
     assert nodes["y"].op == "Identity"
@@ -37,35 +37,35 @@ def test_a_rewritten_node_keeps_its_name_and_its_readers(graph_def) -> None:
     assert list(nodes["w"].input) == ["x", "^y"]
 
 
-def test_a_taken_name_is_left_to_who_has_it(graph_def) -> None:
+def test_existing_node_name_is_not_reused(graph_def) -> None:
     rewritten, _ = apply(graph_def, ["x", "z", "y/rows_taps"])
     nodes = {node.name: node.op for node in rewritten.node}
     assert (nodes["y/rows_taps"], nodes["y/rows_taps_1"]) == ("Relu", "DepthwiseConv2dNative")
     assert len(nodes) == len(rewritten.node)
 
 
-def test_what_nothing_needs_is_dropped(graph_def) -> None:
+def test_unneeded_nodes_are_dropped(graph_def) -> None:
     names = {node.name for node in apply(graph_def, ["x", "z"])[0].node}
     assert not names & {"unused", "y/size", "after", "weight"}
 
 
-def test_an_input_that_nothing_reads_stays(graph_def) -> None:
+def test_unused_input_is_kept(graph_def) -> None:
     graph_def.node.add(name="second", op="Placeholder").attr["dtype"].type = tf.float32.as_datatype_enum
     assert "second" in {node.name for node in apply(graph_def, ["x", "second", "z"])[0].node}
 
 
-def test_a_control_input_with_an_effect_stays() -> None:
+def test_control_input_with_an_effect_is_kept() -> None:
     with tf.Graph().as_default() as graph:
         x = tf.compat.v1.placeholder(tf.float32, [None, 4, 6, 2], "x")
         with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(x > 0), ["dark"], name="check")]):
             tf.raw_ops.ResizeBilinear(images=x, size=[8, 12], half_pixel_centers=True, name="y")
     rewritten, _ = apply(graph.as_graph_def(), ["x", "y"])
     (y,) = (node for node in rewritten.node if node.name == "y")
-    (waits,) = (name for name in y.input if name.startswith("^"))
-    assert waits[1:] in {node.name for node in rewritten.node}
+    (control,) = (name for name in y.input if name.startswith("^"))
+    assert control[1:] in {node.name for node in rewritten.node}
 
 
-def test_a_cast_argmax_waits_as_it_did() -> None:
+def test_rewritten_argmax_keeps_its_control_inputs() -> None:
     with tf.Graph().as_default() as graph:
         x = tf.compat.v1.placeholder(tf.float32, [None, 4, 6, 2], "x")
         with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(x > 0), ["dark"], name="check")]):
@@ -76,7 +76,7 @@ def test_a_cast_argmax_waits_as_it_did() -> None:
     assert any(name.startswith("^check") for name in argmax.input)
 
 
-def test_argmax_to_another_type_keeps_it() -> None:
+def test_argmax_keeps_its_output_type() -> None:
     with tf.Graph().as_default() as graph:
         x = tf.compat.v1.placeholder(tf.float32, [None, 4, 6, 2], "x")
         tf.identity(tf.raw_ops.ArgMax(input=x, dimension=-1, output_type=tf.uint16), "y")
@@ -87,7 +87,7 @@ def test_argmax_to_another_type_keeps_it() -> None:
         assert graph.get_tensor_by_name("y:0").dtype == tf.uint16
 
 
-def test_a_node_may_have_been_put_beside_one_that_is_dropped(graph_def) -> None:
+def test_colocation_with_a_dropped_node_is_removed(graph_def) -> None:
     (z,) = (node for node in graph_def.node if node.name == "z")
     z.attr["_class"].list.s.append(b"loc:@unused")
     rewritten, _ = apply(graph_def, ["x", "z"])
@@ -95,7 +95,7 @@ def test_a_node_may_have_been_put_beside_one_that_is_dropped(graph_def) -> None:
         tf.graph_util.import_graph_def(rewritten, name="")
 
 
-def test_functions_are_carried_along() -> None:
+def test_function_library_is_kept() -> None:
     @tf.function(input_signature=[tf.TensorSpec([])])
     def halve(x):
         return x / 2
@@ -110,10 +110,10 @@ def test_functions_are_carried_along() -> None:
         assert np.ravel(session.run("y:0", {"x:0": 12.0})) == [0.75]
 
 
-def test_weights_have_shapes_and_small_constants_values() -> None:
+def test_weights_have_shapes_and_small_constants_have_values() -> None:
     graph = Graph(tf.compat.v1.GraphDef())
     large, small = graph.add_constant("large", np.ones([100, 100], np.float32)), graph.add_constant("small", [8, 12])
     assert graph.shape(large) == (100, 100)
     assert graph.constant(small).tolist() == [8, 12]
-    with pytest.raises(Left, match="large, which it reads, is not constant"):
+    with pytest.raises(NotRewritable, match="its input large is not constant"):
         graph.constant(large)

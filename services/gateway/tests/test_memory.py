@@ -10,7 +10,7 @@ import pytest
 REQUESTS = """
 import resource, sys
 import numpy as np
-from gateway.request.memory import keep_buffers
+from gateway.__main__ import keep_buffers
 
 if sys.argv[1] == "keep":
     keep_buffers()

@@ -1,4 +1,4 @@
-"""How to ask a segmentation model for its mask: which signature, which tensors, and what its answer means."""
+"""How to get masks from a segmentation model: which signature, which tensors, and how to read its outputs."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Dict, Mapping, Optional, Tuple
@@ -15,7 +15,7 @@ _CLASS_IDS = ("uint8", "int32", "int64")
 
 @dataclass(frozen=True)
 class Interface:
-    """One signature that takes images [N, ``height``, ``width``, 3] and answers masks or scores."""
+    """A signature that takes images [N, ``height``, ``width``, 3] and returns masks or scores."""
 
     signature: str
     input: str
@@ -25,28 +25,28 @@ class Interface:
     output: str
 
     def of(self, signature: str) -> "Interface":
-        """The same image asked of ``scores`` or ``probabilities``, by the contract."""
+        """The interface of ``scores`` or ``probabilities``, which take the same image by the contract."""
         return replace(self, signature=signature, output="mask" if signature == SCORES else PROBABILITIES)
 
     def feeds(self, pixels: Any) -> Dict[str, Any]:
-        """uint8 [N, H, W, 3] as the signature takes it; floats as -1 to 1, whatever the model was trained on."""
+        """uint8 [N, H, W, 3] converted to the input's dtype; floats are scaled to -1..1 for every model."""
         return {self.input: pixels if self.dtype == "uint8" else pixels.astype(np.float32) / 127.5 - 1}
 
-    def masks(self, answers: Mapping[str, Any]) -> Any:
-        """Class ids uint8 [N, H, W]: the answer itself, the largest of several scores, or one sigmoid's two sides.
+    def masks(self, outputs: Mapping[str, Any]) -> Any:
+        """Class ids uint8 [N, H, W]: the output itself, the argmax of several scores, or a thresholded single score.
 
-        A single score above 0.5 is the second class where all lie in 0 to 1, else one above 0.
+        The threshold of a single score is 0.5 if all scores are in 0..1 (a sigmoid), else 0 (a logit).
 
         Raises:
-            ConverterError: whole numbers that are no class ids, or more classes than a mask can say.
+            ConverterError: integers that are not class ids, or more classes than a uint8 mask can hold.
         """
-        values = answers[self.output]
+        values = outputs[self.output]
         if values.dtype.kind != "f":
             if not 0 <= values.min() <= values.max() < 256:
-                raise ConverterError(f"{self.output} answers {values.max()}: expected class ids from 0 to 255")
+                raise ConverterError(f"{self.output} returns {values.max()}: expected class ids from 0 to 255")
             return (values[..., 0] if values.ndim == 4 else values).astype(np.uint8)
         if values.shape[-1] > 256:
-            raise ConverterError(f"{self.output} answers scores of {values.shape[-1]} classes: expected at most 256")
+            raise ConverterError(f"{self.output} returns scores of {values.shape[-1]} classes: expected at most 256")
         if values.shape[-1] > 1:
             return values.argmax(-1).astype(np.uint8)
         is_probability = values.min() >= 0 and values.max() <= 1
@@ -54,30 +54,30 @@ class Interface:
 
 
 def of_source(options: Options) -> Interface:
-    """How the source is asked.
+    """The interface of the source.
 
     Raises:
-        ConverterError: it does not load, or as :func:`interface_of`.
+        ConverterError: it does not load, or see :func:`interface_of`.
     """
     with opened(options.source.folder) as model:
         return interface_of(options.source.name, model.signatures, options.image_size)
 
 
 def interface_of(name: str, signatures: Mapping[str, Signature], image_size: Optional[Tuple[int, int]]) -> Interface:
-    """``serving_default``, else the only signature there is; the contract's, or another's that is like it.
+    """The interface of ``serving_default``, else of the only signature; also for third-party models.
 
     Args:
-        name: of the model, for the refusals.
-        signatures: its own.
-        image_size: height and width, for a model that takes any.
+        name: the model's, for error messages.
+        signatures: the model's.
+        image_size: height and width, for a model that takes any size.
 
     Raises:
-        ConverterError: it does not take images of a known size, or does not answer masks or scores.
+        ConverterError: it does not take images of a known size, or does not return masks or scores.
     """
     chosen = SERVING_DEFAULT if SERVING_DEFAULT in signatures else next(iter(signatures), "")
     if not signatures or (len(signatures) > 1 and chosen != SERVING_DEFAULT):
         raise ConverterError(
-            f"{name} has the signatures {', '.join(signatures) or 'none'}: expected one, or {SERVING_DEFAULT}"
+            f"{name} has the signatures {', '.join(signatures) or 'none'}: expected {SERVING_DEFAULT}, or only one"
         )
     signature = signatures[chosen]
     images = {alias: spec for alias, spec in signature.inputs.items() if spec.dtype in ("uint8", "float32")}
@@ -91,30 +91,30 @@ def interface_of(name: str, signatures: Mapping[str, Signature], image_size: Opt
     return Interface(chosen, alias, spec.dtype, height, width, _output(name, signature))
 
 
-def _size(name: str, takes: str, own: Tuple[Optional[int], ...], wanted: Optional[Tuple[int, int]]) -> Tuple[int, int]:
-    height, width = own
-    if wanted is None:
+def _size(
+    name: str, takes: str, fixed: Tuple[Optional[int], ...], requested: Optional[Tuple[int, int]]
+) -> Tuple[int, int]:
+    height, width = fixed
+    if requested is None:
         if height is None or width is None:
             raise ConverterError(
-                f"{name} takes {takes}, of any size, and an engine takes one: name it with --image-size H W"
+                f"{name} takes {takes}, of any size, but an engine takes one size: choose it with --image-size H W"
             )
         return height, width
-    if (height, width) != (height and wanted[0], width and wanted[1]):
-        raise ConverterError(f"--image-size {wanted[0]} {wanted[1]}: {name} takes {takes} (height, width)")
-    return wanted
+    if (height, width) != (height and requested[0], width and requested[1]):
+        raise ConverterError(f"--image-size {requested[0]} {requested[1]}: {name} takes {takes} (height, width)")
+    return requested
 
 
 def _output(name: str, signature: Signature) -> str:
-    """``mask``, else the first output that is a plane of class ids or of scores."""
-    fits = [
+    """``mask``, else the first output with the shape and dtype of class ids or scores."""
+    candidates = [
         alias
         for alias, spec in sorted(signature.outputs.items())
         if (spec.dtype in _CLASS_IDS and len(spec.shape) in (3, 4))
         or (spec.dtype == "float32" and len(spec.shape) == 4)
     ]
-    if not fits:
-        answers = ", ".join(f"{alias} {spec}" for alias, spec in signature.outputs.items())
-        raise ConverterError(
-            f"{name} answers {answers}: expected class ids [N, H, W] or scores [N, H, W, classes], to compare"
-        )
-    return "mask" if "mask" in fits else fits[0]
+    if not candidates:
+        returns = ", ".join(f"{alias} {spec}" for alias, spec in signature.outputs.items())
+        raise ConverterError(f"{name} returns {returns}: expected class ids [N, H, W] or scores [N, H, W, classes]")
+    return "mask" if "mask" in candidates else candidates[0]

@@ -1,4 +1,4 @@
-"""The dry run as a whole: engines counted in an environment of its own, rewritten masks compared in this one."""
+"""The whole dry run: counts engines in a separate environment, compares the rewritten graph's masks in this one."""
 
 import tempfile
 from importlib.util import find_spec
@@ -10,40 +10,41 @@ from converter.arguments import Options
 from converter.proof.outcome import Outcome, size_bytes
 from converter.targets.tf_trt import dry_run
 from converter.targets.tf_trt.runtime import Runtime
+from converter.targets.tf_trt.summary import summarize
 
 if TYPE_CHECKING:
     from converter.proof.comparison import Proof
 
 
 def run(options: Options) -> Outcome:
-    """Convert without a GPU, build and publish nothing, and compare what can be: the rewritten graph with its source.
+    """Convert without a GPU and compare the rewritten graph with its source; no engine is built, nothing published.
 
     Raises:
         ConverterError: it cannot be converted, or the dry run's environment cannot be made.
     """
-    signature, proof = _compared(options) if find_spec("tensorflow") else (SERVING_DEFAULT, None)
-    wanted = (signature, *options.signatures[1:])
-    converted = {name: dry_run.run(options, name) for name in wanted}
-    first = converted[signature]
+    signature, proof = _compare(options) if find_spec("tensorflow") else (SERVING_DEFAULT, None)
+    converted = {name: dry_run.run(options, name) for name in (signature, *options.signatures[1:])}
+    versions = converted[signature]
     return Outcome(
         options=options,
-        machine=Runtime(first.tensorflow, first.tensorrt),
-        engines={name: each.engines for name, each in converted.items()},
-        rewritten=tuple(
-            f"{name}: {note}" if len(wanted) > 1 else note for name, each in converted.items() for note in each.notes
+        summary=summarize(
+            options,
+            Runtime(versions.tensorflow, versions.tensorrt),
+            {name: each.engines for name, each in converted.items()},
+            {name: each.notes for name, each in converted.items()},
         ),
         proof=proof,
         source_bytes=size_bytes(options.source.folder),
     )
 
 
-def _compared(options: Options) -> Tuple[str, Optional["Proof"]]:
+def _compare(options: Options) -> Tuple[str, Optional["Proof"]]:
     from converter import images
-    from converter.proof import masks
+    from converter.interface import of_source
     from converter.proof.comparison import prove
     from converter.targets.tf_trt.rewrites import rewrite_saved_model
 
-    interface = masks.of_source(options)
+    interface = of_source(options)
     compared, _ = images.choose(options)
     with tempfile.TemporaryDirectory(prefix="converter-") as scratch:
         rewritten = Path(scratch, "rewritten")

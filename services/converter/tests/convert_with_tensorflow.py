@@ -1,6 +1,6 @@
-"""``python converted_by_tensorflow.py …``: a conversion, with its options, without a GPU.
+"""``python convert_with_tensorflow.py MODEL …``: a conversion without a GPU that prints its report.
 
-All of it but TensorRT, in whose place TensorFlow runs the rewritten graph; its report is printed.
+TensorFlow runs the rewritten graph in place of TensorRT.
 """
 
 import sys
@@ -9,9 +9,10 @@ import tensorflow as tf
 
 from converter import pipeline
 from converter.arguments import parse
-from converter.targets.tf_trt.conversion import Converted  # TF-TRT's names are where 2.6.2 has them
+from converter.targets.tf_trt.conversion import Converted  # imports TF-TRT, as in 2.6.2
 from converter.targets.tf_trt.engines import EngineSummary
 from converter.targets.tf_trt.runtime import Runtime
+from converter.targets.tf_trt.target import TfTrt
 
 
 def build(options, interface, rewritten, scratch, calibration):
@@ -19,4 +20,4 @@ def build(options, interface, rewritten, scratch, calibration):
     return Converted(lambda images: function(images), {}, EngineSummary([], {}))
 
 
-print(pipeline.run(parse(sys.argv[1:]), Runtime(tf.__version__, "7.2.2"), build).report)
+print(pipeline.run(parse(sys.argv[1:]), TfTrt(Runtime(tf.__version__, "7.2.2"), build)).report)

@@ -1,7 +1,7 @@
-"""Runs operations as TensorFlow has them and as they are rewritten, and prints both as JSON; under any TensorFlow.
+"""Runs operations before and after rewriting under any TensorFlow, and prints a JSON comparison.
 
-One line a case: the largest difference of the two, how large the values are, whether shape and dtype are the same, the
-rewrite's notes, and the operations that are left.
+For each case: the largest difference, the largest value, whether shape and dtype are the same, the rewrite's notes, and
+the remaining operations.
 """
 
 import json
@@ -21,7 +21,7 @@ SIZES = {
     "7.5 and 8": ((8, 10), (60, 80)),
     "odd sizes": ((7, 11), (33, 29)),
     "down": ((33, 29), (11, 7)),
-    # 1 / 41 in float32, 41 times, is less than 1.
+    # 41 * (1 / 41) is less than 1 in float32.
     "41": ((2, 3), (82, 123)),
     "1x1": ((1, 1), (13, 9)),
     "1 high": ((1, 6), (8, 24)),
@@ -32,7 +32,7 @@ CASES = {}
 
 
 def case(name, shape, dtype=np.float32):
-    """A function from a placeholder of this shape; the batch is open, and 1 and 4 images are put in."""
+    """Register a function of a placeholder of this shape; it is run with batches of 1 and 4 images."""
 
     def add(build):
         CASES[name] = (build, shape, dtype)
@@ -141,12 +141,12 @@ def padded(x):
     return tf.nn.depthwise_conv2d(x, depthwise, [1, 1, 1, 1], [[0, 0], [1, 0], [2, 1], [0, 0]])
 
 
-@case("uint8 pixels turned before they are cast", [None, 3, 6, 8], np.uint8)
-def turned(x):
+@case("uint8 pixels transposed before the cast", [None, 3, 6, 8], np.uint8)
+def transposed(x):
     return tf.nn.relu(tf.cast(tf.transpose(x, [0, 2, 3, 1])[:, 1:], tf.float32) - 100)
 
 
-@case("classes reshaped after they are cast", [None, 5, 6, 8])
+@case("classes reshaped after the cast", [None, 5, 6, 8])
 def flattened(x):
     return tf.reshape(tf.cast(tf.argmax(x, -1, tf.int32), tf.uint8)[..., tf.newaxis], [-1, 30])
 

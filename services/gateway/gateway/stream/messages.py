@@ -1,4 +1,4 @@
-"""The text messages of a stream: what a client may say, and what it is told. PROTOCOL.md has the tables."""
+"""The text messages of a stream, from the client and to it. PROTOCOL.md has the tables."""
 
 from typing import Annotated, Literal
 
@@ -10,7 +10,7 @@ from gateway.errors import InvalidParameter
 from gateway.imaging.palette import is_background
 from gateway.serving_client.replies import ServedModel
 
-# Class names of a large model, all of them listed, are a few KiB.
+# A list of all class names of a large model takes a few KiB.
 MAX_TEXT_BYTES = 64 * 1024
 
 
@@ -33,14 +33,14 @@ class Configure(TakesForm):
     @field_validator("classes", mode="before")
     @classmethod
     def _join(cls, value: object) -> object:
-        """A list of names and ids does as well as a string of them."""
+        """Accept a list of names and ids as well as a string of them."""
         return ",".join(map(str, value)) if isinstance(value, list) else value
 
     def parameters(self) -> SegmentParameters:
-        """The same as ``POST /segment`` would be asked; a mask is as large as the model's input unless that is said.
+        """The same as parameters of ``POST /segment``; ``size`` is ``model`` by default for a mask.
 
         Raises:
-            InvalidParameter: two of them do not go together.
+            InvalidParameter: two of them contradict each other.
         """
         given = self.model_dump(exclude_unset=True, exclude_none=True, exclude={"type", "api_key"})
         asked = SegmentParameters(**{"size": "model" if self.form == "mask" else "original"} | given)
@@ -49,7 +49,7 @@ class Configure(TakesForm):
 
 
 class End(BaseModel):
-    """``{"type": "end"}``: answer what is there, say what there was, and close."""
+    """``{"type": "end"}``: answer the waiting frame, send the summary, and close."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -57,7 +57,7 @@ class End(BaseModel):
 
 
 class Configured(BaseModel):
-    """Who answers from here on."""
+    """Which model makes the replies that follow."""
 
     type: Literal["configured"] = "configured"
     model: str
@@ -73,7 +73,7 @@ class Configured(BaseModel):
 
     @classmethod
     def by(cls, served: ServedModel, parameters: SegmentParameters) -> "Configured":
-        """What a client has to know to read the replies of ``served``."""
+        """What a client needs to read the replies of ``served``."""
         card = served.card
         assert parameters.form in ("mask", "overlay")
         return cls(
@@ -92,7 +92,7 @@ class Configured(BaseModel):
 
 
 class ControlError(BaseModel):
-    """A text message that could not be followed; everything stays as it was."""
+    """A text message that could not be followed; the configuration is unchanged."""
 
     type: Literal["error"] = "error"
     error: ErrorBody
@@ -112,20 +112,20 @@ _messages: TypeAdapter[Configure | End] = TypeAdapter(Annotated[Configure | End,
 
 
 def read(text: str) -> Configure | End:
-    """What a client says.
+    """A client's text message.
 
     Raises:
-        InvalidParameter: nothing that is understood.
+        InvalidParameter: it is not one of the two messages.
     """
     try:
         return _messages.validate_json(text)
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
-    # The first part says which message it is.
+    # The first part of the location is the message's type.
     where = ".".join(str(part) for part in problem["loc"][1:])
     if not where:
         raise InvalidParameter(
-            f'the message is not understood: {problem["msg"]}; send {{"type": "configure", …}} or {{"type": "end"}}'
+            f'the message is not valid: {problem["msg"]}; send {{"type": "configure", …}} or {{"type": "end"}}'
         ) from None
     takes = [name for name in Configure.model_fields if name != "type"]
     raise InvalidParameter(f"{where}: {problem['msg']}", parameter=where, available=takes) from None
