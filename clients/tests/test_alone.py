@@ -37,17 +37,17 @@ def run(*command: object, **variables: str) -> str:
 
 
 @pytest.mark.parametrize("module", ["tensorflow", "grpc", "fastapi"])
-def test_nothing_of_the_services_is_installed(environment: Path, module: str) -> None:
+def test_services_are_not_installed(environment: Path, module: str) -> None:
     code = f"import importlib.util, segclient; print(importlib.util.find_spec('{module}'))"
     assert run(environment / "bin/python", "-c", code) == "None\n"
 
 
-def test_it_knows_its_version(environment: Path) -> None:
+def test_version_is_printed(environment: Path) -> None:
     assert run(environment / "bin/segclient", "--version") == f"segclient {version('segclient')}\n"
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".avi"])
-def test_a_video_keeps_its_sound(environment: Path, url: str, tmp_path: Path, suffix: str) -> None:
+def test_video_keeps_its_sound(environment: Path, url: str, tmp_path: Path, suffix: str) -> None:
     ffmpeg, clip, output = environment / "bin/ffmpeg", tmp_path / "clip.mp4", tmp_path / f"overlay{suffix}"
     picture, sound = "testsrc=size=160x120:rate=30000/1001:duration=1", "sine=frequency=440:duration=1"
     run(ffmpeg, "-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", sound, "-c:v", "mpeg4", "-c:a", "aac", clip)

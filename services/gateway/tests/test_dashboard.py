@@ -17,7 +17,7 @@ def dashboard():
     return json.loads(FILE.read_text())
 
 
-def test_every_metric_and_label_is_exposed(dashboard, make_gateway, serving, jpeg):
+def test_metrics_and_labels_of_the_dashboard_are_exposed(dashboard, make_gateway, serving, jpeg):
     serving.publish("shapes", 2)
     client = make_gateway(shadow="shapes:1=1")
     client.post("/segment", content=jpeg)
@@ -40,7 +40,7 @@ def test_every_metric_and_label_is_exposed(dashboard, make_gateway, serving, jpe
             assert label in labels, f"{label} in {expression}"
 
 
-def test_panels_do_not_overlap_and_say_what_they_show(dashboard):
+def test_panels_do_not_overlap_and_have_distinct_titles(dashboard):
     taken = set()
     for panel in dashboard["panels"]:
         place = panel["gridPos"]

@@ -30,56 +30,56 @@ def check(reply, status, code, says=""):
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_400_an_image_cut_in_half(client, photo, kind):
+def test_image_cut_in_half_is_400(client, photo, kind):
     data = encode(photo, kind)
     check(client.post("/segment", content=data[: len(data) // 2]), 400, "undecodable_image", "truncated")
 
 
-def test_400_no_body(client):
+def test_empty_body_is_400(client):
     check(client.post("/segment"), 400, "bad_request", "empty")
 
 
-def test_404_a_model_that_is_not_configured_lists_those_that_are(client, jpeg):
+def test_unknown_model_is_404_and_lists_the_known(client, jpeg):
     reply = client.post("/segment?model=road", content=jpeg)
     check(reply, 404, "unknown_model", "there is shapes")
     assert reply.json()["error"]["detail"]["available"] == ["shapes"]
 
 
-def test_503_a_model_that_is_listed_but_not_in_serving_yet(make_gateway, jpeg):
+def test_model_that_serving_does_not_have_yet_is_503(make_gateway, jpeg):
     reply = make_gateway(models=("road",)).post("/segment", content=jpeg)
     check(reply, 503, "model_unavailable", "serving does not have model 'road' yet")
     assert int(reply.headers["Retry-After"]) > 0
 
 
-def test_404_a_version_that_is_not_loaded_lists_those_that_are(client, jpeg):
+def test_unknown_version_is_404_and_lists_the_loaded(client, jpeg):
     check(client.post("/segment?version=9", content=jpeg), 404, "unknown_version", "it has [1]")
 
 
-def test_404_and_405_of_the_router(client):
+def test_unknown_path_is_404_and_wrong_method_is_405(client):
     check(client.get("/nothing"), 404, "not_found", "/docs")
     reply = client.get("/segment")
     check(reply, 405, "method_not_allowed")
     assert reply.headers["Allow"] == "POST"
 
 
-def test_413_too_many_bytes_or_pixels(make_gateway, jpeg):
+def test_too_many_bytes_or_pixels_is_413(make_gateway, jpeg):
     check(
         make_gateway(max_image_bytes=1024).post("/segment", content=bytes(1025)), 413, "image_too_large", "1024 bytes"
     )
     check(make_gateway(max_pixels=128 * 96 - 1).post("/segment", content=jpeg), 413, "image_too_large", "128x96")
 
 
-def test_415_not_an_image(client):
+def test_body_that_is_no_image_is_415(client):
     check(client.post("/segment", content=b"GIF89a" + bytes(100)), 415, "unsupported_image", "JPEG, PNG or WebP")
 
 
-def test_422_a_parameter_unknown_or_out_of_range(client, jpeg):
+def test_unknown_or_invalid_parameter_is_422(client, jpeg):
     check(client.post("/segment?colour=red", content=jpeg), 422, "invalid_parameter", "colour")
     check(client.post("/segment?alpha=2", content=jpeg), 422, "invalid_parameter", "alpha=2")
     check(client.get("/models?page=2"), 422, "invalid_parameter", "page")
 
 
-def test_429_more_requests_than_places(make_gateway, serving, jpeg, gate):
+def test_more_requests_than_places_is_429(make_gateway, serving, jpeg, gate):
     serving.before_predict = lambda request, context: gate.wait(10)
     client = make_gateway(max_in_flight=1, max_waiting=0)
     first = threading.Thread(target=client.post, args=("/segment",), kwargs={"content": jpeg})
@@ -142,13 +142,13 @@ def no_version(reply):
         (no_version, "version 0"),
     ],
 )
-def test_502_a_mask_that_breaks_the_contract(client, serving, jpeg, spoil, says):
+def test_mask_that_breaks_the_contract_is_502(client, serving, jpeg, spoil, says):
     serving.change_mask = spoil
     check(client.post("/segment", content=jpeg), 502, "bad_serving_reply", says)
 
 
 @pytest.mark.parametrize("path", ["/segment", "/readyz"])
-def test_502_bytes_that_are_no_reply(client, serving, jpeg, path):
+def test_reply_that_is_no_protobuf_is_502(client, serving, jpeg, path):
     serving.serialize = lambda reply: b"\xff\xff\xff"
     reply = client.post(path, content=jpeg) if path == "/segment" else client.get(path)
     check(reply, 502, "bad_serving_reply", "cannot be parsed")
@@ -163,7 +163,7 @@ def no_card(reply):
 
 
 @pytest.mark.parametrize(("spoil", "says"), [(card_that_is_none, "export it again"), (no_card, "0 strings")])
-def test_502_a_card_that_cannot_be_read(client, serving, jpeg, spoil, says):
+def test_unreadable_card_is_502(client, serving, jpeg, spoil, says):
     serving.change_card = spoil
     check(client.post("/segment", content=jpeg), 502, "bad_serving_reply", says)
 
@@ -181,7 +181,7 @@ def unreadable_signatures(reply):
 @pytest.mark.parametrize(
     ("spoil", "says"), [(input_of_floats, "its card says uint8"), (unreadable_signatures, "cannot be read")]
 )
-def test_502_a_graph_that_contradicts_its_card(client, serving, jpeg, spoil, says):
+def test_graph_that_contradicts_its_card_is_502(client, serving, jpeg, spoil, says):
     serving.change_metadata = spoil
     check(client.post("/segment", content=jpeg), 502, "bad_serving_reply", says)
 
@@ -197,23 +197,23 @@ def test_502_a_graph_that_contradicts_its_card(client, serving, jpeg, spoil, say
         (grpc.StatusCode.DEADLINE_EXCEEDED, 504, "deadline_exceeded"),
     ],
 )
-def test_grpc_status_codes(client, serving, jpeg, code, status, name):
+def test_grpc_status_is_mapped_to_http(client, serving, jpeg, code, status, name):
     serving.before_predict = lambda request, context: context.abort(code, "scripted")
     check(client.post("/segment", content=jpeg), status, name)
 
 
-def test_503_no_model_yet_says_how_to_make_one(make_gateway, jpeg):
+def test_no_model_is_503_and_says_how_to_get_one(make_gateway, jpeg):
     client = make_gateway(models=())
     check(client.post("/segment", content=jpeg), 503, "no_model", "make demo")
     check(client.get("/readyz"), 503, "no_model", "make demo")
 
 
-def test_503_a_model_that_is_still_loading(client, serving, jpeg):
+def test_loading_model_is_503(client, serving, jpeg):
     serving.states["shapes", 1] = (pb.ModelVersionStatus.LOADING, "")
     check(client.post("/segment", content=jpeg), 503, "model_unavailable", "LOADING")
 
 
-def test_503_serving_away_and_back_again(client, serving, jpeg):
+def test_unreachable_serving_is_503_until_it_is_back(client, serving, jpeg):
     assert client.post("/segment", content=jpeg).status_code == 200
     serving.stop()
     check(client.post("/segment", content=jpeg), 503, "serving_unavailable", serving.address)
@@ -228,7 +228,7 @@ def test_503_serving_away_and_back_again(client, serving, jpeg):
     assert client.get("/readyz").status_code == 200
 
 
-def test_504_past_the_deadline(make_gateway, serving, jpeg, gate):
+def test_exceeded_deadline_is_504(make_gateway, serving, jpeg, gate):
     serving.before_predict = lambda request, context: gate.wait(10)
     client = make_gateway(deadline_ms=200)
     started_at = time.monotonic()
@@ -236,7 +236,7 @@ def test_504_past_the_deadline(make_gateway, serving, jpeg, gate):
     assert time.monotonic() - started_at < 2
 
 
-def test_429_a_wait_that_leaves_no_time_for_the_work(make_gateway, serving, jpeg, gate):
+def test_wait_that_leaves_no_time_for_inference_is_429(make_gateway, serving, jpeg, gate):
     serving.before_predict = lambda request, context: gate.wait(10)
     client = make_gateway(deadline_ms=300, max_in_flight=1, max_waiting=5)
     replies = []
@@ -251,14 +251,14 @@ def test_429_a_wait_that_leaves_no_time_for_the_work(make_gateway, serving, jpeg
     check(replies[2], 504, "deadline_exceeded")
 
 
-def test_500_a_bug_of_ours_keeps_the_shape(client, serving, jpeg, monkeypatch, caplog):
+def test_internal_error_is_500_in_the_documented_shape(client, serving, jpeg, monkeypatch, caplog):
     monkeypatch.setattr("gateway.results.outputs.encode", lambda *_: 1 / 0)
     reply = client.post("/segment", content=jpeg, headers={"X-Request-Id": "r-1"})
     check(reply, 500, "internal_error", "r-1")
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_every_error_documents_its_status_and_code():
+def test_every_error_has_a_status_a_code_and_a_place_in_the_table():
     kinds = errors.GatewayError.__subclasses__()
     assert len({kind.code for kind in kinds}) == len(kinds)
     for kind in kinds:

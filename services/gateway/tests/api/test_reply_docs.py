@@ -57,38 +57,38 @@ def road(make_gateway, serving):
     return make_gateway(models=("road", "shapes"))
 
 
-def test_bad_request(openapi, client):
+def test_example_of_bad_request(openapi, client):
     assert client.post("/segment").json() == documented(openapi, "bad_request")
 
 
-def test_undecodable_image(openapi, client, jpeg):
+def test_example_of_undecodable_image(openapi, client, jpeg):
     cut = jpeg[:-2].ljust(20480, b"\0")
     assert client.post("/segment", content=cut).json() == documented(openapi, "undecodable_image")
 
 
-def test_unknown_model(openapi, road, jpeg):
+def test_example_of_unknown_model(openapi, road, jpeg):
     assert road.post("/segment?model=raod", content=jpeg).json() == documented(openapi, "unknown_model")
 
 
-def test_unknown_version(openapi, road, jpeg):
+def test_example_of_unknown_version(openapi, road, jpeg):
     assert road.post("/segment?version=7", content=jpeg).json() == documented(openapi, "unknown_version")
 
 
-def test_image_too_large(openapi, client):
+def test_example_of_image_too_large(openapi, client):
     header = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (40_000).to_bytes(4) * 2 + bytes(9)
     assert client.post("/segment", content=header).json() == documented(openapi, "image_too_large")
 
 
-def test_unsupported_image(openapi, client):
+def test_example_of_unsupported_image(openapi, client):
     gif = bytes.fromhex("47 49 46 38 39 61 01 00 01 00 80 00")
     assert client.post("/segment", content=gif).json() == documented(openapi, "unsupported_image")
 
 
-def test_invalid_parameter(openapi, client):
+def test_example_of_invalid_parameter(openapi, client):
     assert client.post("/segment?fomr=json").json() == documented(openapi, "invalid_parameter")
 
 
-def test_bad_serving_reply(openapi, client, serving, card, jpeg):
+def test_example_of_bad_serving_reply(openapi, client, serving, card, jpeg):
     serving.publish("shapes", 2, replace(card, input_height=480, input_width=640))
 
     def to_floats(reply):
@@ -98,19 +98,19 @@ def test_bad_serving_reply(openapi, client, serving, card, jpeg):
     assert client.post("/segment", content=jpeg).json() == documented(openapi, "bad_serving_reply")
 
 
-def test_no_model(openapi, make_gateway, jpeg, monkeypatch, tmp_path):
+def test_example_of_no_model(openapi, make_gateway, jpeg, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     client = make_gateway(models=(), models_config=Path("models_repo/models.config"))
     assert client.post("/segment", content=jpeg).json() == documented(openapi, "no_model")
 
 
-def test_model_unavailable(openapi, road, serving, jpeg):
+def test_example_of_model_unavailable(openapi, road, serving, jpeg):
     del serving.cards["road"][2]
     serving.states["road", 3] = (pb.ModelVersionStatus.LOADING, "")
     assert road.post("/segment", content=jpeg).json() == documented(openapi, "model_unavailable")
 
 
-def test_serving_unavailable(openapi, client, serving, jpeg):
+def test_example_of_serving_unavailable(openapi, client, serving, jpeg):
     def away(request, context):
         context.abort(grpc.StatusCode.UNAVAILABLE, "failed to connect to all addresses")
 
@@ -119,7 +119,7 @@ def test_serving_unavailable(openapi, client, serving, jpeg):
     assert json.loads(told) == documented(openapi, "serving_unavailable")
 
 
-def test_body_timeout(openapi, make_gateway):
+def test_example_of_body_timeout(openapi, make_gateway):
     client = make_gateway(body_timeout_ms=201)
     with socket.create_connection((client.base_url.host, client.base_url.port), timeout=10) as connection:
         connection.sendall(b"POST /segment HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n")
@@ -133,11 +133,11 @@ def told(error: GatewayError):
     return json.loads(error_response(error).body)
 
 
-def test_deadline_exceeded(openapi):
+def test_example_of_deadline_exceeded(openapi):
     assert told(Deadline(Settings().deadline_ms).exceeded()) == documented(openapi, "deadline_exceeded")
 
 
-def test_overloaded(openapi):
+def test_example_of_overloaded(openapi):
     settings = Settings()
     admission = Admission(settings.max_in_flight, settings.max_waiting, 1, 1)
     with pytest.raises(GatewayError) as raised:
@@ -150,7 +150,7 @@ def _enter(admission):
         _enter(admission)
 
 
-def test_rate_limited(openapi):
+def test_example_of_rate_limited(openapi):
     limiter = RateLimiter(clock=lambda: 0.0)
 
     def flood():
@@ -162,7 +162,7 @@ def test_rate_limited(openapi):
     assert told(raised.value) == documented(openapi, "rate_limited")
 
 
-def test_unauthorized_and_forbidden(openapi, make_gateway, tmp_path):
+def test_examples_of_unauthorized_and_forbidden(openapi, make_gateway, tmp_path):
     keys = tmp_path / "keys"
     keys.write_text(f"fleet:{'0' * 64}\n")
     client = make_gateway(api_keys_file=keys)
@@ -172,13 +172,13 @@ def test_unauthorized_and_forbidden(openapi, make_gateway, tmp_path):
 
 
 @pytest.mark.parametrize("name", reply_docs.segmentation_examples())
-def test_segmentations(openapi, client, small_photo, name):
+def test_examples_of_segmentations(openapi, client, small_photo, name):
     response = openapi["paths"]["/segment"]["post"]["responses"]["200"]
     example = response["content"]["application/json"]["examples"][name]
     assert client.post(f"/segment?{example['summary']}", content=small_photo).json() == example["value"]
 
 
-def test_the_manifest_of_a_batch(client, jpeg):
+def test_example_of_a_batchs_manifest(client, jpeg):
     files = [("image", ("photo.jpg", jpeg)), ("image", ("notes.txt", b"a note"))]
     with ZipFile(io.BytesIO(client.post("/segment/batch", files=files).content)) as archive:
         assert json.loads(archive.read("manifest.json")) == reply_docs.MANIFEST

@@ -38,14 +38,14 @@ def check(file, reply):
         assert set(reply.json()["error"]) == {"code", "message", "detail"}, name
 
 
-def test_a_sample_is_answered_or_refused(client, corpus):
+def test_sample_of_hostile_images_is_answered_or_refused(client, corpus):
     for file in corpus(*CHEAP)[::EVERY]:
         check(file, client.post("/segment", content=file.read_bytes()))
 
 
 @pytest.mark.gateway
 @pytest.mark.timeout(600)
-def test_the_whole_corpus_twice_without_growth(run_gateway, corpus):
+def test_all_hostile_images_twice_do_not_grow_memory(run_gateway, corpus):
     files = corpus()
     # A bomb may take longer on a slow machine than a caller's patience: then 504 would be right, and hide the rest.
     with run_gateway(deadline_ms=120_000) as running:

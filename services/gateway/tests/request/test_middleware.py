@@ -6,7 +6,7 @@ ORIGIN = "https://labels.example"
 
 
 @pytest.mark.parametrize("path", ["/livez", "/models", "/no/such/page", "/static/app.js", "/openapi.json"])
-def test_replies_cannot_be_taken_for_something_else_or_framed(client, path):
+def test_replies_carry_security_headers(client, path):
     headers = client.get(path).headers
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "no-referrer"
@@ -14,7 +14,7 @@ def test_replies_cannot_be_taken_for_something_else_or_framed(client, path):
 
 
 @pytest.mark.parametrize("path", ["/", "/docs"])
-def test_pages_may_use_their_own_scripts_and_the_camera_and_nothing_else(client, path):
+def test_pages_may_load_their_own_scripts_and_use_the_camera_only(client, path):
     headers = client.get(path).headers
     assert "default-src 'self'; media-src 'self' blob:;" in headers["Content-Security-Policy"]
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
@@ -26,13 +26,13 @@ def preflight(client, origin=ORIGIN):
     return client.options("/segment", headers={"Origin": origin, **wanted})
 
 
-def test_pages_of_other_sites_are_told_nothing(client, jpeg):
+def test_pages_of_other_origins_get_no_cors_headers(client, jpeg):
     assert preflight(client).status_code == 405
     reply = client.post("/segment", content=jpeg, headers={"Origin": ORIGIN})
     assert not [name for name in reply.headers if name.startswith("access-control")]
 
 
-def test_unless_their_origin_is_listed(make_gateway, jpeg):
+def test_cors_headers_are_sent_to_listed_origins(make_gateway, jpeg):
     client = make_gateway(cors_origins=f"https://other.example,{ORIGIN}")
     allowed = preflight(client)
     assert allowed.status_code == 200

@@ -23,7 +23,7 @@ def send_slowly(client, request, pieces, pause_s):
         return connection.recv(4096).split(b"\r\n")[0].decode()
 
 
-def test_a_body_announced_too_large_is_refused_before_it_is_sent(make_gateway):
+def test_content_length_over_the_limit_is_413_before_the_body_arrives(make_gateway):
     client = make_gateway(max_image_bytes=2048)
     request = b"POST /segment HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n\r\n"
     assert " 413 " in send_slowly(client, request, [], 0)
@@ -48,7 +48,7 @@ async def test_no_more_than_max_image_bytes_is_read_of_an_endless_body(content_t
     assert taken < 1.2 * 2**20
 
 
-def test_the_limit_is_the_images_not_the_multipart_envelopes(make_gateway, jpeg):
+def test_max_image_bytes_excludes_the_multipart_envelope(make_gateway, jpeg):
     client = make_gateway(max_image_bytes=2048)
     padded = jpeg.ljust(2048, b"\0")
     assert client.post("/segment", files={"image": padded}).status_code == 200
@@ -69,25 +69,25 @@ def test_the_limit_is_the_images_not_the_multipart_envelopes(make_gateway, jpeg)
         ({"content": b""}, "curl --data-binary @photo.jpg"),
     ],
 )
-def test_multipart_without_the_image_says_what_was_there(client, request_body, says):
+def test_body_without_an_image_is_400_with_the_remedy(client, request_body, says):
     reply = client.post("/segment", **request_body)
     assert reply.status_code == 400
     assert says in reply.json()["error"]["message"]
 
 
-def test_a_body_that_stops_coming_is_given_up(make_gateway):
+def test_stalled_body_is_408(make_gateway):
     client = make_gateway(body_timeout_ms=200)
     request = b"POST /segment HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n\xff\xd8\xff"
     assert " 408 " in send_slowly(client, request, [], 0)
 
 
-def test_a_body_in_many_pieces_is_put_together(client, jpeg):
+def test_body_in_many_pieces_is_accepted(client, jpeg):
     request = f"POST /segment HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(jpeg)}\r\n\r\n".encode()
     pieces = [jpeg[i : i + 300] for i in range(0, len(jpeg), 300)]
     assert " 200 " in send_slowly(client, request, pieces, 0.005)
 
 
-def test_a_client_that_hangs_up_half_way_leaves_no_trace(client, caplog):
+def test_disconnect_during_the_body_leaves_no_place_taken_and_no_log(client, caplog):
     host, port = client.base_url.host, client.base_url.port
     with socket.create_connection((host, port)) as connection:
         connection.sendall(b"POST /segment HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n\xff\xd8\xff")

@@ -35,7 +35,7 @@ def forgetful(serving):
     return serving
 
 
-def test_another_version_is_held_against_the_answers(make_gateway, forgetful, agreement, jpeg):
+def test_shadow_version_is_compared_with_the_answers(make_gateway, forgetful, agreement, jpeg):
     client = make_gateway(shadow="shapes:2=1")
     reply = client.post("/segment", content=jpeg)
     assert (reply.status_code, reply.headers["X-Model-Version"]) == (200, "3")
@@ -60,7 +60,7 @@ def test_another_version_is_held_against_the_answers(make_gateway, forgetful, ag
     assert f'segstack_gateway_agreement_ratio{{measure="miou",{labels}}} 0.6' in metrics
 
 
-def test_another_model_with_another_input_size(make_gateway, serving, agreement, jpeg):
+def test_shadow_may_be_a_model_with_another_input_size(make_gateway, serving, agreement, jpeg):
     serving.publish("small", 7, name="small", input_height=24, input_width=32)
     client = make_gateway(models=("shapes", "small"), shadow="small=1")
     assert client.post("/segment", content=jpeg).headers["X-Model-Name"] == "shapes"
@@ -69,7 +69,7 @@ def test_another_model_with_another_input_size(make_gateway, serving, agreement,
     assert pair["total"]["miou"] > 0.95
 
 
-def test_a_shadow_that_fails_is_told_of_and_fails_nobody(make_gateway, serving, agreement, jpeg):
+def test_failing_shadow_is_reported_and_fails_no_request(make_gateway, serving, agreement, jpeg):
     client = make_gateway(shadow="shapes:9=1")
     assert [client.post("/segment", content=jpeg).status_code for _ in range(3)] == [200] * 3
     said = agreement(client, 3)
@@ -78,7 +78,7 @@ def test_a_shadow_that_fails_is_told_of_and_fails_nobody(make_gateway, serving, 
     assert said["comparisons"] == []
 
 
-def test_a_slow_shadow_slows_nobody_and_the_rest_of_its_share_is_dropped(make_gateway, serving, agreement, jpeg, gate):
+def test_slow_shadow_delays_no_request_and_further_images_are_dropped(make_gateway, serving, agreement, jpeg, gate):
     def wait_if_shadow(request, context):
         if request.model_spec.HasField("version"):
             gate.wait(30)
@@ -94,7 +94,7 @@ def test_a_slow_shadow_slows_nobody_and_the_rest_of_its_share_is_dropped(make_ga
 
 
 @pytest.mark.parametrize("query", ["version=1", "model=road"])
-def test_only_what_the_default_model_was_free_to_answer_is_shadowed(make_gateway, serving, jpeg, query):
+def test_requests_with_a_model_or_version_are_not_shadowed(make_gateway, serving, jpeg, query):
     serving.publish("shapes", 2)
     serving.publish("road", 1, name="road")
     client = make_gateway(models=("shapes", "road"), shadow="shapes:2=1")
@@ -103,7 +103,7 @@ def test_only_what_the_default_model_was_free_to_answer_is_shadowed(make_gateway
     assert (said["compared"], said["dropped"], said["failed"]) == (0, 0, 0)
 
 
-def test_a_model_without_a_shadow_says_so(client):
+def test_agreement_of_a_model_without_a_shadow_is_empty(client):
     said = client.get("/models/shapes/agreement").json()
     assert (said["shadow"], said["share"], said["comparisons"]) == (None, None, [])
     assert client.get("/models/road/agreement").status_code == 404

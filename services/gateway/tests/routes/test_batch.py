@@ -27,7 +27,7 @@ def files(*named):
     return [("image", each) for each in named]
 
 
-def test_every_image_is_answered_as_segment_would_in_the_order_sent(client, photo):
+def test_images_are_answered_in_order_as_by_segment(client, photo):
     bodies = [encode(np.rot90(photo, turns), "PNG") for turns in range(4)]
     reply = client.post("/segment/batch", files=files(*((f"{i}.jpg", body) for i, body in enumerate(bodies))))
     entries = opened(reply)
@@ -47,12 +47,12 @@ def test_every_image_is_answered_as_segment_would_in_the_order_sent(client, phot
     ("query", "extension"),
     [("output=json", "json"), ("output=overlay", "jpg"), ("output=color&format=webp", "webp"), ("size=model", "png")],
 )
-def test_parameters_are_segments_own(client, jpeg, query, extension):
+def test_parameters_are_those_of_segment(client, jpeg, query, extension):
     entries = opened(client.post(f"/segment/batch?{query}", files=files(("a.jpg", jpeg))))
     assert entries[f"a.{extension}"] == client.post(f"/segment?{query}", content=jpeg).content
 
 
-def test_one_bad_image_is_an_entry_that_says_why_and_the_others_are_answered(make_gateway, jpeg):
+def test_invalid_image_is_an_error_entry_and_the_others_are_answered(make_gateway, jpeg):
     client = make_gateway(max_image_bytes=8192, max_pixels=128 * 96)
     wide = io.BytesIO()
     Image.new("L", (4000, 4)).save(wide, "PNG")
@@ -82,7 +82,7 @@ def test_one_bad_image_is_an_entry_that_says_why_and_the_others_are_answered(mak
     assert entries["good.png"] == entries["last.png"]
 
 
-def test_a_bug_of_ours_costs_one_image(client, jpeg, monkeypatch, caplog):
+def test_internal_error_fails_one_image(client, jpeg, monkeypatch, caplog):
     encode = client.post("/segment", content=jpeg).content
     failures = iter([True, False])
     monkeypatch.setattr("gateway.imaging.png.encode_indexed", lambda *_: 1 / 0 if next(failures) else encode)
@@ -92,7 +92,7 @@ def test_a_bug_of_ours_costs_one_image(client, jpeg, monkeypatch, caplog):
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_serving_that_goes_away_meanwhile_is_told_image_by_image(client, serving, jpeg):
+def test_serving_lost_during_a_batch_fails_the_remaining_images(client, serving, jpeg):
     asked = threading.Event()
 
     def fail_from_the_second_on(request, context):
@@ -116,7 +116,7 @@ def test_serving_that_goes_away_meanwhile_is_told_image_by_image(client, serving
         ("/segment/batch?output=mask&format=jpeg", 422, "invalid_parameter"),
     ],
 )
-def test_what_is_wrong_for_all_is_the_requests_own_error(client, jpeg, path, status, code):
+def test_invalid_parameter_fails_the_whole_batch(client, jpeg, path, status, code):
     reply = client.post(path, files=files(("a.jpg", jpeg)))
     assert (reply.status_code, reply.json()["error"]["code"]) == (status, code)
 
@@ -131,14 +131,14 @@ def test_what_is_wrong_for_all_is_the_requests_own_error(client, jpeg, path, sta
         ({"files": {"image": bytes(200_000)}}, 413, "10240 bytes together"),
     ],
 )
-def test_a_body_that_is_no_batch(make_gateway, request_body, status, says):
+def test_invalid_batch_body_is_refused_with_the_remedy(make_gateway, request_body, status, says):
     client = make_gateway(max_batch_images=3, max_batch_bytes=10240)
     reply = client.post("/segment/batch", **request_body)
     assert reply.status_code == status
     assert says in reply.json()["error"]["message"]
 
 
-def test_its_place_is_held_until_the_last_byte(client, serving, jpeg, gate):
+def test_place_is_held_until_the_last_byte(client, serving, jpeg, gate):
     client.post("/segment", content=jpeg)  # the card is known: only images wait from here on
     serving.before_predict = lambda request, context: gate.wait(10)
     with client.stream("POST", "/segment/batch", files=files(("a.jpg", jpeg))) as reply:
@@ -150,7 +150,7 @@ def test_its_place_is_held_until_the_last_byte(client, serving, jpeg, gate):
     wait_until(lambda: metric(client, "segstack_gateway_entered") == 0)
 
 
-def test_a_client_that_hangs_up_frees_its_place(client, serving, jpeg, gate):
+def test_disconnect_during_a_batch_frees_the_place(client, serving, jpeg, gate):
     client.post("/segment", content=jpeg)
     serving.before_predict = lambda request, context: gate.wait(10)
     with client.stream("POST", "/segment/batch", files=files(*((f"{i}.jpg", jpeg) for i in range(5)))) as reply:

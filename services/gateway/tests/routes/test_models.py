@@ -8,18 +8,18 @@ def test_models_are_listed_with_the_default(make_gateway):
     assert client.get("/models").json() == {"default": "shapes", "models": ["road", "shapes"]}
 
 
-def test_no_model_yet_is_an_empty_list(make_gateway):
+def test_list_without_models_is_empty(make_gateway):
     assert make_gateway(models=()).get("/models").json() == {"default": None, "models": []}
 
 
-def test_a_default_that_is_not_published_yet_hides_no_model(make_gateway, tmp_path):
+def test_unpublished_default_hides_no_model(make_gateway, tmp_path):
     config = tmp_path / "models.config"
     config.write_text('model_config_list { config { name: "road" base_path: "/models/road" } }')
     client = make_gateway(models=(), models_config=config, default_model="shapes")
     assert client.get("/models").json() == {"default": None, "models": ["road"]}
 
 
-def test_a_model_says_what_its_card_says(client, card):
+def test_model_details_come_from_its_card(client, card):
     found = client.get("/models/shapes").json()
     assert found["architecture"] == card.architecture
     assert (found["input_width"], found["input_height"]) == (64, 48)
@@ -55,12 +55,12 @@ def test_labels_come_from_models_config(make_gateway, serving, tmp_path):
     assert [(v["version"], v["labels"]) for v in found] == [(2, []), (1, ["first", "stable"])]
 
 
-def test_a_model_none_of_whose_versions_loaded_says_why(client, serving):
+def test_model_without_a_loaded_version_has_the_reason(client, serving):
     serving.states["shapes", 1] = (pb.ModelVersionStatus.END, "no saved_model.pb")
     reply = client.get("/models/shapes")
     assert reply.status_code == 503
     assert "END no saved_model.pb" in reply.json()["error"]["message"]
 
 
-def test_an_unknown_model(client):
+def test_unknown_model_is_404(client):
     assert client.get("/models/road").status_code == 404

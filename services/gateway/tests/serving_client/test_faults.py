@@ -66,7 +66,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("fault", "status", "code"), FAULTS)
-def test_a_fault_has_its_documented_answer_and_is_soon_forgotten(
+def test_fault_has_its_documented_error_and_the_next_request_succeeds(
     make_gateway, serving, jpeg, gate, monkeypatch, fault, status, code
 ):
     fault(serving, gate, monkeypatch)

@@ -63,39 +63,39 @@ def impatient(make_gateway):
 
 
 @pytest.mark.parametrize("begun", [b"G", b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Slow: "])
-def test_headers_that_do_not_come_to_an_end(impatient, begun):
+def test_unfinished_headers_are_408(impatient, begun):
     with connected(impatient) as raw:
         raw.sendall(begun)
         assert refusal(everything(raw)) == (408, "header_timeout")
     assert 'segstack_gateway_errors_total{code="header_timeout"} 1.0' in impatient.get("/metrics").text
 
 
-def test_headers_that_drip(impatient):
+def test_headers_byte_by_byte_are_408(impatient):
     with connected(impatient) as raw:
         raw.sendall(b"GET /livez HTTP/1.1\r\nX-Slow: ")
         assert refusal(drip(raw, b"a")) == (408, "header_timeout")
 
 
-def test_a_connection_without_a_request_is_closed_without_a_word(impatient):
+def test_connection_without_a_request_is_closed_silently(impatient):
     with connected(impatient) as raw:
         assert everything(raw) == b""
 
 
-def test_empty_lines_after_an_answer_keep_no_connection(impatient):
+def test_empty_lines_do_not_keep_a_connection_open(impatient):
     with connected(impatient) as raw:
         raw.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert raw.recv(65536).startswith(b"HTTP/1.1 200")
         drip(raw, b"\r\n")
 
 
-def test_headers_without_end_are_not_kept_in_memory(client):
+def test_endless_headers_are_431(client):
     with connected(client) as raw:
         raw.sendall(b"GET /livez HTTP/1.1\r\n")
         said = drip(raw, b"X-Long: " + b"a" * 8000 + b"\r\n")
         assert refusal(said) == (431, "headers_too_large")
 
 
-def test_nor_are_those_behind_a_request_that_is_being_answered(make_gateway, serving, jpeg, gate):
+def test_endless_headers_during_a_request_are_431(make_gateway, serving, jpeg, gate):
     serving.before_predict = lambda request, context: gate.wait(30)
     client = make_gateway(deadline_ms=60_000)
     with connected(client) as raw:
@@ -105,14 +105,14 @@ def test_nor_are_those_behind_a_request_that_is_being_answered(make_gateway, ser
         assert refusal(said) == (431, "headers_too_large")
 
 
-def test_requests_sent_before_the_answer_are_answered_in_turn(impatient, jpeg):
+def test_pipelined_requests_are_answered_in_order(impatient, jpeg):
     with connected(impatient) as raw:
         raw.sendall(b"POST /segment HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(jpeg) + jpeg)
         raw.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         assert everything(raw).count(b"HTTP/1.1 200 OK") == 2
 
 
-def test_one_request_after_another_and_a_body_as_large_as_it_likes(impatient, jpeg):
+def test_connection_is_reused_and_bodies_are_not_counted_as_headers(impatient, jpeg):
     for _ in range(3):
         assert impatient.post("/segment", content=jpeg, headers={"X-Many": "a" * 8000}).status_code == 200
     # Headers and more than 64 KiB of body in one piece are no long headers.
@@ -122,7 +122,7 @@ def test_one_request_after_another_and_a_body_as_large_as_it_likes(impatient, jp
 REFUSED = b"POST /segment?alpha=2 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 200000\r\n\r\n"
 
 
-def test_the_rest_of_a_body_refused_before_its_end_is_read_past(client):
+def test_rest_of_a_refused_body_is_skipped(client):
     with connected(client) as raw:
         for _ in range(3):
             raw.sendall(REFUSED)
@@ -132,14 +132,14 @@ def test_the_rest_of_a_body_refused_before_its_end_is_read_past(client):
         assert raw.recv(65536).startswith(b"HTTP/1.1 200")
 
 
-def test_such_a_rest_that_does_not_come_to_its_end(make_gateway):
+def test_stalled_rest_of_a_refused_body_closes_the_connection(make_gateway):
     with connected(make_gateway(body_timeout_ms=300)) as raw:
         raw.sendall(REFUSED)
         assert raw.recv(65536).startswith(b"HTTP/1.1 422")
         drip(raw, b"a")
 
 
-def test_what_is_no_http(client):
+def test_bytes_that_are_no_http_are_400(client):
     with connected(client) as raw:
         raw.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
         assert refusal(everything(raw)) == (400, "bad_request")
@@ -147,7 +147,7 @@ def test_what_is_no_http(client):
 
 # All of a reply may fit between what the kernel takes and what would make the gateway stop writing.
 @pytest.mark.parametrize(("ending", "stops_at"), [("", None), ("\r\nConnection: close", 2**30)])
-def test_a_client_that_does_not_read_its_reply(make_gateway, monkeypatch, ending, stops_at):
+def test_client_that_never_reads_its_reply_is_disconnected(make_gateway, monkeypatch, ending, stops_at):
     connection_made = TimeoutHttpProtocol.connection_made
 
     def set_up(self, transport):
@@ -165,7 +165,7 @@ def test_a_client_that_does_not_read_its_reply(make_gateway, monkeypatch, ending
         wait_until(lambda: metric(client, "segstack_gateway_connections") == 1)  # the one that asks
 
 
-def test_beyond_the_most_connections_the_next_is_told_so(make_gateway):
+def test_connection_beyond_max_connections_is_503(make_gateway):
     client = make_gateway(max_connections=1)
     with connected(client), connected(client) as raw:
         said = everything(raw)
@@ -174,7 +174,7 @@ def test_beyond_the_most_connections_the_next_is_told_so(make_gateway):
     wait_until(lambda: client.get("/livez").status_code == 200)
 
 
-def test_over_tls_just_as_well(make_gateway, shared_certificates):
+def test_header_timeout_holds_over_tls(make_gateway, shared_certificates):
     client = make_gateway(
         ssl.create_default_context(cafile=shared_certificates / "ca.pem"),
         tls_certificate=shared_certificates / "gateway.pem",

@@ -7,7 +7,7 @@ import httpx
 from segstack_testing.waiting import wait_until
 
 
-def test_what_has_been_taken_on_is_finished(run_gateway, serving, jpeg, gate, submit):
+def test_sigterm_finishes_requests_at_work(run_gateway, serving, jpeg, gate, submit):
     with run_gateway() as running:
         assert running.client.post("/segment", content=jpeg).status_code == 200
         known = len(serving.predictions)
@@ -23,7 +23,7 @@ def test_what_has_been_taken_on_is_finished(run_gateway, serving, jpeg, gate, su
         assert running.process.wait(30) == 0
 
 
-def test_a_load_balancer_is_given_time_to_see_that_it_is_going(run_gateway, jpeg):
+def test_readyz_is_503_during_the_shutdown_delay(run_gateway, jpeg):
     with run_gateway(shutdown_delay_ms=600_000) as running:
         assert running.client.get("/readyz").status_code == 200
         running.process.send_signal(signal.SIGTERM)
