@@ -1,4 +1,4 @@
-"""segclient in an environment of its own, with what it asks for and nothing else; and with a real ffmpeg beside it."""
+"""segclient in an environment with its own dependencies only, and with a real ffmpeg."""
 
 import os
 import re
@@ -49,12 +49,12 @@ def test_version_is_printed(environment: Path) -> None:
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".avi"])
 def test_video_keeps_its_sound(environment: Path, url: str, tmp_path: Path, suffix: str) -> None:
     ffmpeg, clip, output = environment / "bin/ffmpeg", tmp_path / "clip.mp4", tmp_path / f"overlay{suffix}"
-    picture, sound = "testsrc=size=160x120:rate=30000/1001:duration=1", "sine=frequency=440:duration=1"
-    run(ffmpeg, "-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", sound, "-c:v", "mpeg4", "-c:a", "aac", clip)
+    frames, sound = "testsrc=size=160x120:rate=30000/1001:duration=1", "sine=frequency=440:duration=1"
+    run(ffmpeg, "-f", "lavfi", "-i", frames, "-f", "lavfi", "-i", sound, "-c:v", "mpeg4", "-c:a", "aac", clip)
     path = f"{environment / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    told = run(environment / "bin/segclient", "video", clip, "--output", output, SEGCLIENT_URL=url, PATH=path)
-    assert f"{output}: 30 frames at 29.97 per second" in told
-    assert "segclient: " not in told
+    output_text = run(environment / "bin/segclient", "video", clip, "--output", output, SEGCLIENT_URL=url, PATH=path)
+    assert f"{output}: 30 frames at 29.97 per second" in output_text
+    assert "segclient: " not in output_text
     described = run(ffmpeg, "-hide_banner", "-i", output)
     assert re.search(r"Video: .*160x120.*29\.97 fps", described), described
     assert re.search(r"Audio: aac.*44100 Hz", described), described

@@ -1,4 +1,4 @@
-"""docs/clients.md: its commands and its Python run as they stand there."""
+"""docs/clients.md: its commands and its Python run as printed."""
 
 import re
 import shlex
@@ -42,7 +42,7 @@ def test_every_command_is_documented() -> None:
 @pytest.mark.parametrize("program", PROGRAMS, ids=["image", "camera", "many"])
 def test_documented_program_runs(folder: Path, url: str, program: str, monkeypatch, capsys) -> None:
     shown: list[np.ndarray] = []
-    monkeypatch.setattr(cv2, "imshow", lambda _, picture: shown.append(picture))
+    monkeypatch.setattr(cv2, "imshow", lambda _, image: shown.append(image))
     monkeypatch.setattr(cv2, "waitKey", lambda _: -1)
     exec(compile(program.replace("http://localhost:8000", url), "docs/clients.md", "exec"), {})
     if "imshow" in program:
@@ -54,5 +54,5 @@ def test_documented_program_runs(folder: Path, url: str, program: str, monkeypat
 
 
 def test_documented_exit_statuses_are_those_of_the_command() -> None:
-    told = [int(status) for status in re.findall(r"^\| (\d+) \|", PAGE, re.MULTILINE)]
-    assert told == [cli.DONE, cli.SOME_FAILED, cli.UNUSABLE, cli.NO_GATEWAY, cli.STOPPED]
+    statuses = [int(status) for status in re.findall(r"^\| (\d+) \|", PAGE, re.MULTILINE)]
+    assert statuses == [cli.DONE, cli.SOME_FAILED, cli.UNUSABLE, cli.NO_GATEWAY, cli.STOPPED]

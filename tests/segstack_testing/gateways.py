@@ -1,6 +1,7 @@
 """Real gateways on loopback: in a thread of the tests' process, or ``python -m gateway`` in a process of its own."""
 
 import asyncio
+import logging
 import os
 import socket
 import ssl
@@ -9,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import uvicorn
 
 from gateway.access.keys import line_of, new_key
@@ -30,7 +32,8 @@ from segstack_testing.waiting import scaled, wait_until
 def gateway_thread(settings: Settings, verify: ssl.SSLContext | bool = False) -> Iterator[httpx.Client]:
     """An HTTP client of a gateway that runs in a thread until the block ends; ``port=0`` picks a free port."""
     gateway = server(settings)
-    gateway.main_loop = partial(_main_loop, gateway)  # type: ignore[method-assign]
+    gateway.main_loop = partial(_main_loop, gateway)
+    gateway.shutdown = partial(_shutdown, gateway.shutdown)
     thread = threading.Thread(target=gateway.run)
     thread.start()
     while not gateway.started:
@@ -52,6 +55,12 @@ async def _main_loop(gateway: uvicorn.Server) -> None:
             await gateway.on_tick(0)
             ticks_at = time.monotonic() + 1
         await asyncio.sleep(0.01)
+
+
+async def _shutdown(shutdown: Callable[..., Awaitable[None]], sockets: Any = None) -> None:
+    """Shut down, and let gRPC deliver its last events while this gateway's event loop is still open."""
+    await shutdown(sockets)
+    await asyncio.sleep(0.01)
 
 
 class SharedGateway:
@@ -162,3 +171,8 @@ def make_api_keys(file: Path, *names: str, suffix: str = "") -> list[str]:
     keys = [new_key() for _ in names]
     file.write_text("".join(f"{line_of(name, key)}{suffix}\n" for name, key in zip(names, keys, strict=True)))
     return keys
+
+
+def own_records(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    """The captured log records, without those of gRPC's events for the event loop of a gateway that has ended."""
+    return [record for record in caplog.records if "PollerCompletionQueue" not in record.getMessage()]

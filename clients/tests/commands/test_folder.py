@@ -66,12 +66,12 @@ def test_results_mirror_the_folders_and_each_image_has_a_line(photos, folder, li
 def test_killed_run_resumes_and_segments_each_image_once(url, folder, lines, serving, gate, tmp_path) -> None:
     names = [f"{number // 10}/{number}.png" for number in range(40)]
     photos = fill(tmp_path / "photos", names)
-    asked: Counter[int] = Counter()
+    requests: Counter[int] = Counter()
 
     def count(request, context) -> None:
         if request.model_spec.signature_name != "describe":
-            asked[request.inputs["image"].tensor_content[2]] += 1
-            if sum(asked.values()) > 12:
+            requests[request.inputs["image"].tensor_content[2]] += 1
+            if sum(requests.values()) > 12:
                 gate.wait(60)
 
     serving.before_predict = count
@@ -88,18 +88,18 @@ def test_killed_run_resumes_and_segments_each_image_once(url, folder, lines, ser
     assert sorted(line["file"] for line in lines()) == sorted(names)
     assert outputs(results) == sorted([*names, "results.jsonl"])
     for name, changed in before.items():
-        assert asked[names.index(name)] == 1
+        assert requests[names.index(name)] == 1
         assert (results / name).stat().st_mtime_ns == changed
-    assert sum(asked.values()) <= 40 + 3, "those under way when it was killed, and no others, were asked for twice"
+    assert sum(requests.values()) <= 40 + 3, "those under way when it was killed, and no others, were requested twice"
 
 
 def test_output_missing_from_the_log_is_not_made_again(photos, folder, lines, serving, tmp_path) -> None:
     assert folder(photos) == 0
     journal = tmp_path / "results/results.jsonl"
     journal.write_text("".join(journal.read_text().splitlines(keepends=True)[:-1]))
-    asked = len(serving.predictions)
+    before = len(serving.predictions)
     assert folder(photos) == 0
-    assert len(serving.predictions) == asked
+    assert len(serving.predictions) == before
     assert len(lines()) == 3
 
 
@@ -107,16 +107,16 @@ def test_retry_failed_repeats_only_failed_images(photos, folder, lines, serving,
     (photos / "broken.jpg").write_bytes(b"GIF89a")
     (photos / "empty.jpg").touch()
     assert folder(photos) == 1
-    told = capsys.readouterr()
-    assert "3 images done, 2 failed" in told.out
-    assert re.search(r"segclient: broken\.jpg: .*JPEG, PNG or WebP", told.err)
-    assert "--retry-failed" in told.err
+    output = capsys.readouterr()
+    assert "3 images done, 2 failed" in output.out
+    assert re.search(r"segclient: broken\.jpg: .*JPEG, PNG or WebP", output.err)
+    assert "--retry-failed" in output.err
     assert folder(photos) == 1, "they are not tried again unasked"
 
     cv2.imwrite(str(photos / "broken.jpg"), np.zeros((8, 8, 3), np.uint8))
-    asked = len(serving.predictions)
+    before = len(serving.predictions)
     assert folder(photos, "--retry-failed") == 1
-    assert len(serving.predictions) == asked + 1
+    assert len(serving.predictions) == before + 1
     (photos / "empty.jpg").unlink()
     cv2.imwrite(str(photos / "empty.jpg"), np.zeros((8, 8, 3), np.uint8))
     assert folder(photos, "--retry-failed") == 0
@@ -161,9 +161,9 @@ def test_without_flock_only_the_folder_command_is_unavailable(url, photos, tmp_p
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         return done.returncode, done.stderr
 
-    status, said = run("folder", photos, "--output", tmp_path / "results")
-    assert (status, said.count("\n")) == (2, 1)
-    assert "which Windows lacks: run it under WSL" in said
+    status, error = run("folder", photos, "--output", tmp_path / "results")
+    assert (status, error.count("\n")) == (2, 1)
+    assert "which Windows lacks: run it under WSL" in error
     assert not (tmp_path / "results").exists()
     assert run("image", photos / "one.png", "--output", tmp_path / "one.png") == (0, "")
 

@@ -33,8 +33,8 @@ def image(url: str, folder: Path) -> Callable[..., int]:
 )
 def test_result_is_written_to_the_working_folder(image, folder, capsys, kind, name, mode) -> None:
     assert image("photo.jpg", "--form", kind) == 0
-    with Image.open(folder / name) as picture:
-        assert (picture.size, picture.mode) == ((128, 96), mode)
+    with Image.open(folder / name) as result:
+        assert (result.size, result.mode) == ((128, 96), mode)
     assert f"{name}: {kind} by shapes version 1 in" in capsys.readouterr().out
 
 
@@ -45,8 +45,8 @@ def test_json_form_writes_json(image, folder) -> None:
 
 def test_suffix_of_output_selects_the_format(image, folder) -> None:
     assert image("photo.jpg", "--form", "overlay", "--output", "overlay.webp") == 0
-    with Image.open(folder / "overlay.webp") as picture:
-        assert picture.format == "WEBP"
+    with Image.open(folder / "overlay.webp") as result:
+        assert result.format == "WEBP"
 
 
 def test_image_is_read_from_stdin_and_written_to_stdout(image, jpeg, monkeypatch, capfdbinary) -> None:
@@ -76,10 +76,10 @@ def test_error_is_one_sentence_and_an_exit_status(image, folder, capsys, argumen
     (folder / "empty.jpg").touch()
     (folder / "notes.txt").write_text("no image")
     assert image(*arguments) == status
-    said = capsys.readouterr().err
-    assert said.startswith("segclient: ")
-    assert said.count("\n") == 1
-    assert sentence in said
+    error = capsys.readouterr().err
+    assert error.startswith("segclient: ")
+    assert error.count("\n") == 1
+    assert sentence in error
     assert not list(folder.glob("*mask*"))
 
 
@@ -101,8 +101,8 @@ def test_api_key_is_read_from_a_file(make_gateway, folder, capsys) -> None:
 
 
 def test_segclient_is_installed_as_a_command() -> None:
-    told = subprocess.run(
+    text = subprocess.run(
         [Path(sys.executable).with_name("segclient"), "--help"], capture_output=True, text=True, check=True
     ).stdout
-    assert "exit status:" in told
-    assert all(command in told for command in ("image", "folder", "video", "webcam"))
+    assert "exit status:" in text
+    assert all(command in text for command in ("image", "folder", "video", "webcam"))

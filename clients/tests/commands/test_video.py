@@ -110,8 +110,8 @@ def test_failing_ffmpeg_keeps_the_frames_without_sound(video, make_clip, ffmpeg,
     noted = ffmpeg("sys.exit('no such codec')")
     assert video(make_clip(), "--output", tmp_path / "result.mp4") == 0
     assert [line.split()[-2] for line in noted.read_text().splitlines()] == ["copy", "aac"]
-    assert "could not copy the sound" in (said := capsys.readouterr().err)
-    assert "no such codec" in said
+    assert "could not copy the sound" in (error := capsys.readouterr().err)
+    assert "no such codec" in error
     assert len(read(tmp_path / "result.mp4")) == 12
 
 

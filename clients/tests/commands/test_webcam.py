@@ -42,7 +42,7 @@ def test_recording_has_the_cameras_size_and_rate(webcam, make_clip, tmp_path) ->
 def test_window_shows_the_overlay_until_a_key_is_pressed(webcam, make_clip, monkeypatch) -> None:
     shown: list[np.ndarray] = []
     monkeypatch.setattr(cv2, "namedWindow", lambda *_: None)
-    monkeypatch.setattr(cv2, "imshow", lambda _, picture: shown.append(picture))
+    monkeypatch.setattr(cv2, "imshow", lambda _, image: shown.append(image))
     monkeypatch.setattr(cv2, "waitKey", lambda _: ord("q") if len(shown) == 2 else -1)
     monkeypatch.setattr(cv2, "getWindowProperty", lambda *_: 1.0)
     monkeypatch.setattr(cv2, "destroyAllWindows", lambda: None)

@@ -1,4 +1,4 @@
-"""The error table: each status, its code, its shape, over real HTTP and real gRPC."""
+"""The error table: each status, its code and its shape, over real HTTP and real gRPC."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""GATEWAY_* environment variables, and what is said when one cannot be used."""
+"""GATEWAY_* environment variables, and the errors of invalid ones."""
 
 import pytest
 from pydantic import ValidationError
@@ -24,7 +24,7 @@ def test_empty_variable_counts_as_unset(monkeypatch):
 
 
 def test_variables_of_kubernetes_are_ignored(monkeypatch):
-    # Kubernetes sets these in every container beside a service called gateway.
+    # Kubernetes sets these in every container of a namespace with a service called gateway.
     monkeypatch.setenv("GATEWAY_SERVICE_HOST", "10.0.0.1")
     monkeypatch.setenv("GATEWAY_PORT_8000_TCP_ADDR", "10.0.0.1")
     assert load_settings().port == 8000

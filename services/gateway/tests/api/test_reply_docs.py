@@ -1,4 +1,4 @@
-"""Every example in the OpenAPI document is what the gateway really answers."""
+"""Every example in the OpenAPI document is the gateway's real reply."""
 
 import io
 import json
@@ -31,7 +31,7 @@ def openapi(tmp_path_factory):
 
 
 def documented(openapi, code):
-    """The one example of an error, which is the same wherever it is shown."""
+    """The example of an error, which is the same at every path."""
     shown = [
         json.dumps(examples[code]["value"], sort_keys=True)
         for item in openapi["paths"].values()
@@ -111,12 +111,12 @@ def test_example_of_model_unavailable(openapi, road, serving, jpeg):
 
 
 def test_example_of_serving_unavailable(openapi, client, serving, jpeg):
-    def away(request, context):
+    def unreachable(request, context):
         context.abort(grpc.StatusCode.UNAVAILABLE, "failed to connect to all addresses")
 
-    serving.before_predict = away
-    told = client.post("/segment", content=jpeg).text.replace(serving.address, "localhost:8500")
-    assert json.loads(told) == documented(openapi, "serving_unavailable")
+    serving.before_predict = unreachable
+    body = client.post("/segment", content=jpeg).text.replace(serving.address, "localhost:8500")
+    assert json.loads(body) == documented(openapi, "serving_unavailable")
 
 
 def test_example_of_body_timeout(openapi, make_gateway):
@@ -125,16 +125,16 @@ def test_example_of_body_timeout(openapi, make_gateway):
         connection.sendall(b"POST /segment HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n")
         reply = HTTPResponse(connection)
         reply.begin()
-        told = reply.read(int(reply.headers["Content-Length"])).decode()
-    assert json.loads(told.replace("201", "30000")) == documented(openapi, "body_timeout")
+        body = reply.read(int(reply.headers["Content-Length"])).decode()
+    assert json.loads(body.replace("201", "30000")) == documented(openapi, "body_timeout")
 
 
-def told(error: GatewayError):
+def error_body(error: GatewayError):
     return json.loads(error_response(error).body)
 
 
 def test_example_of_deadline_exceeded(openapi):
-    assert told(Deadline(Settings().deadline_ms).exceeded()) == documented(openapi, "deadline_exceeded")
+    assert error_body(Deadline(Settings().deadline_ms).exceeded()) == documented(openapi, "deadline_exceeded")
 
 
 def test_example_of_overloaded(openapi):
@@ -142,7 +142,7 @@ def test_example_of_overloaded(openapi):
     admission = Admission(settings.max_in_flight, settings.max_waiting, 1, 1)
     with pytest.raises(GatewayError) as raised:
         _enter(admission)
-    assert told(raised.value) == documented(openapi, "overloaded")
+    assert error_body(raised.value) == documented(openapi, "overloaded")
 
 
 def _enter(admission):
@@ -159,7 +159,7 @@ def test_example_of_rate_limited(openapi):
 
     with pytest.raises(GatewayError) as raised:
         flood()
-    assert told(raised.value) == documented(openapi, "rate_limited")
+    assert error_body(raised.value) == documented(openapi, "rate_limited")
 
 
 def test_examples_of_unauthorized_and_forbidden(openapi, make_gateway, tmp_path):

@@ -1,4 +1,4 @@
-"""The log: one JSON object a line, or lines for people."""
+"""The log: one JSON object a line, or lines of plain text."""
 
 import json
 import logging
@@ -16,7 +16,7 @@ from gateway.settings import Settings
 
 @pytest.fixture
 def written(make_gateway, capsys):
-    """``written(requests, **settings)``: what a gateway writes to standard error about ``requests(client)``."""
+    """``written(requests, **settings)``: what a gateway logs to standard error during ``requests(client)``."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
 
@@ -24,7 +24,7 @@ def written(make_gateway, capsys):
         logs.configure(Settings(**{name: value for name, value in settings.items() if name.startswith("log_")}))
         client = make_gateway(**settings)
         requests(client)
-        client.get("/livez")  # the line about a request is written before the next is begun
+        client.get("/livez")  # a request's line is written before the next request begins
         return capsys.readouterr().err
 
     yield run
@@ -82,7 +82,7 @@ def test_refused_request_is_logged_with_its_error_and_caller(events_of, tmp_path
         ("/models/{model}", 404, "unknown_model", "key 'fleet'"),
         ("other", 404, "not_found", None),
     ]
-    # Neither keys nor what callers make up.
+    # Neither keys nor what callers invent.
     assert key not in str(events)
     assert "secret-path" not in str(events)
     assert "version=2" not in str(events)
@@ -105,8 +105,8 @@ def test_log_records_of_libraries_have_the_same_form(events_of):
 
 
 def test_console_format_is_plain_text(written, jpeg):
-    said = written(lambda client: client.post("/segment", content=jpeg), log_format="console")
-    (line,) = [line for line in said.splitlines() if "route=/segment" in line]
+    written_text = written(lambda client: client.post("/segment", content=jpeg), log_format="console")
+    (line,) = [line for line in written_text.splitlines() if "route=/segment" in line]
     assert "status=200" in line
     assert "\x1b" not in line  # colours are for terminals
 
@@ -117,11 +117,11 @@ def test_console_format_is_the_default_on_a_terminal():
     ours, theirs = pty.openpty()
     subprocess.run([sys.executable, "-c", script], stderr=theirs, check=True)
     os.close(theirs)
-    said = os.read(ours, 4096).decode()
+    written_text = os.read(ours, 4096).decode()
     os.close(ours)
-    assert "hello" in said
-    assert "answer" in said
-    assert not said.startswith("{")
+    assert "hello" in written_text
+    assert "answer" in written_text
+    assert not written_text.startswith("{")
 
 
 def test_internal_error_is_logged_with_its_traceback_and_request_id(events_of, monkeypatch, jpeg):

@@ -1,4 +1,4 @@
-"""What every reply carries, and what browsers are told about other sites."""
+"""The security headers of every reply, and CORS."""
 
 import pytest
 
@@ -42,6 +42,6 @@ def test_cors_headers_are_sent_to_listed_origins(make_gateway, jpeg):
     assert reply.headers["Access-Control-Allow-Origin"] == ORIGIN
     assert "Server-Timing" in reply.headers["Access-Control-Expose-Headers"]
 
-    stranger = "https://attacker.example"
-    assert preflight(client, stranger).status_code == 400
-    assert "Access-Control-Allow-Origin" not in client.get("/models", headers={"Origin": stranger}).headers
+    other = "https://attacker.example"
+    assert preflight(client, other).status_code == 400
+    assert "Access-Control-Allow-Origin" not in client.get("/models", headers={"Origin": other}).headers

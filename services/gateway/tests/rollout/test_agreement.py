@@ -1,4 +1,4 @@
-"""Mask agreement: what is counted, over which classes, and for which pairs."""
+"""Mask agreement: what is counted, over which classes, for which pairs of versions."""
 
 import numpy as np
 import pytest

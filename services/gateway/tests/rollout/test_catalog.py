@@ -12,7 +12,7 @@ from gateway.settings import Settings
 def write(path, *names):
     configs = "".join(f'  config {{ name: "{name}" base_path: "/models/{name}" }}\n' for name in names)
     path.write_text(f"model_config_list {{\n{configs}}}\n")
-    # Coarse clocks must not hide a change made a moment later.
+    # A coarse clock must not hide a change made a moment later.
     stamp = path.stat().st_mtime_ns + write.count * 1_000_000
     os.utime(path, ns=(stamp, stamp))
     write.count += 1

@@ -1,4 +1,4 @@
-"""GATEWAY_CANARY over HTTP: whom it answers, and that it is always the same ones."""
+"""GATEWAY_CANARY over HTTP: which callers it answers, and that they stay the same."""
 
 import io
 import json
@@ -13,10 +13,10 @@ CALLERS = [f"camera-{number}" for number in range(40)]
 
 @pytest.fixture
 def trial(serving, make_gateway):
-    """A gateway whose newest version 2 is on trial: version 1, by its label, answers a share."""
+    """``trial(fraction)``: a gateway whose newest version is 2; version 1, by its label, is the canary."""
     serving.publish("shapes", 2)
     serving.labels["shapes", "trial"] = 1
-    return lambda share, **settings: make_gateway(canary=f"shapes@trial={share}", **settings)
+    return lambda fraction, **settings: make_gateway(canary=f"shapes@trial={fraction}", **settings)
 
 
 def version(client, jpeg, session, query=""):
@@ -28,7 +28,7 @@ def version(client, jpeg, session, query=""):
 def test_canary_answers_the_same_fraction_of_callers_every_time(trial, jpeg):
     first, second = trial(0.5), trial(0.5)
     chosen = [version(first, jpeg, caller) for caller in CALLERS]
-    assert 8 <= chosen.count("1") <= 32  # of 40 at one half: out of these bounds once in 10,000 choices of names
+    assert 8 <= chosen.count("1") <= 32  # of 40 at one half: exceeded once in 10,000 choices of names
     assert [version(second, jpeg, caller) for caller in CALLERS] == chosen
 
 

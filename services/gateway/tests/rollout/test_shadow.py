@@ -1,4 +1,4 @@
-"""GATEWAY_SHADOW over HTTP: what is compared, what it says, and that no caller ever notices."""
+"""GATEWAY_SHADOW over HTTP: what is compared and reported, and that no caller notices."""
 
 import numpy as np
 import pytest
@@ -8,16 +8,16 @@ from segstack_testing.waiting import wait_until
 
 @pytest.fixture
 def agreement():
-    """``agreement(client, images)``: what /models/shapes/agreement says once that many have come to an end."""
+    """``agreement(client, images)``: /models/shapes/agreement once as many images have ended."""
 
-    def ask(client, images):
-        def said():
+    def wait_for_images(client, images):
+        def report():
             return client.get("/models/shapes/agreement").json()
 
-        wait_until(lambda: sum(said()[outcome] for outcome in ("compared", "dropped", "failed")) >= images)
-        return said()
+        wait_until(lambda: sum(report()[outcome] for outcome in ("compared", "dropped", "failed")) >= images)
+        return report()
 
-    return ask
+    return wait_for_images
 
 
 def without_green(image):
@@ -40,13 +40,13 @@ def test_shadow_version_is_compared_with_the_answers(make_gateway, forgetful, ag
     reply = client.post("/segment", content=jpeg)
     assert (reply.status_code, reply.headers["X-Model-Version"]) == (200, "3")
 
-    said = agreement(client, 1)
-    assert (said["shadow"], said["share"], said["compared"], said["failed"]) == ("shapes:2", 1, 1, 0)
-    [pair] = said["comparisons"]
+    report = agreement(client, 1)
+    assert (report["shadow"], report["share"], report["compared"], report["failed"]) == ("shapes:2", 1, 1, 0)
+    [pair] = report["comparisons"]
     assert (pair["version"], pair["shadow_model"], pair["shadow_version"]) == (3, "shapes", 2)
     assert pair["total"] == pair["window"]
     assert pair["total"]["images"] == 1
-    # Version 2 sees a quarter of the picture as background that is a tree to version 3.
+    # Version 2 sees a quarter of the image as background where version 3 sees a tree.
     assert pair["total"]["pixel_agreement"] == pytest.approx(0.75, abs=0.01)
     ious = pair["total"]["per_class_iou"]
     assert ious["tree"] == 0
@@ -72,10 +72,10 @@ def test_shadow_may_be_a_model_with_another_input_size(make_gateway, serving, ag
 def test_failing_shadow_is_reported_and_fails_no_request(make_gateway, serving, agreement, jpeg):
     client = make_gateway(shadow="shapes:9=1")
     assert [client.post("/segment", content=jpeg).status_code for _ in range(3)] == [200] * 3
-    said = agreement(client, 3)
-    assert said["failed"] + said["dropped"] == 3
-    assert "no version 9" in said["last_error"]
-    assert said["comparisons"] == []
+    report = agreement(client, 3)
+    assert report["failed"] + report["dropped"] == 3
+    assert "no version 9" in report["last_error"]
+    assert report["comparisons"] == []
 
 
 def test_slow_shadow_delays_no_request_and_further_images_are_dropped(make_gateway, serving, agreement, jpeg, gate):
@@ -99,11 +99,11 @@ def test_requests_with_a_model_or_version_are_not_shadowed(make_gateway, serving
     serving.publish("road", 1, name="road")
     client = make_gateway(models=("shapes", "road"), shadow="shapes:2=1")
     assert client.post(f"/segment?{query}", content=jpeg).status_code == 200
-    said = client.get("/models/shapes/agreement").json()
-    assert (said["compared"], said["dropped"], said["failed"]) == (0, 0, 0)
+    report = client.get("/models/shapes/agreement").json()
+    assert (report["compared"], report["dropped"], report["failed"]) == (0, 0, 0)
 
 
 def test_agreement_of_a_model_without_a_shadow_is_empty(client):
-    said = client.get("/models/shapes/agreement").json()
-    assert (said["shadow"], said["share"], said["comparisons"]) == (None, None, [])
+    report = client.get("/models/shapes/agreement").json()
+    assert (report["shadow"], report["share"], report["comparisons"]) == (None, None, [])
     assert client.get("/models/road/agreement").status_code == 404

@@ -66,12 +66,12 @@ def test_invalid_image_is_an_error_entry_and_the_others_are_answered(make_gatewa
         "last.jpg": jpeg,
     }
     entries = opened(client.post("/segment/batch", files=files(*sent.items())))
-    told = {
+    errors = {
         name: (image["status"], json.loads(entries[image["entry"]])["error"]["code"])
         for name, image in zip(sent, json.loads(entries["manifest.json"])["images"], strict=True)
         if image["status"] != 200
     }
-    assert told == {
+    assert errors == {
         "cut.jpg": (400, "undecodable_image"),
         "text.txt": (415, "unsupported_image"),
         "wide.png": (413, "image_too_large"),
@@ -93,13 +93,13 @@ def test_internal_error_fails_one_image(client, jpeg, monkeypatch, caplog):
 
 
 def test_serving_lost_during_a_batch_fails_the_remaining_images(client, serving, jpeg):
-    asked = threading.Event()
+    inferred = threading.Event()
 
     def fail_from_the_second_on(request, context):
         if request.model_spec.signature_name != "describe":
-            if asked.is_set():
+            if inferred.is_set():
                 context.abort(grpc.StatusCode.UNAVAILABLE, "scripted")
-            asked.set()
+            inferred.set()
 
     serving.before_predict = fail_from_the_second_on
     entries = opened(client.post("/segment/batch", files=files(*((f"{i}.jpg", jpeg) for i in range(4)))))

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture(scope="module", autouse=True)
 async def event_loop_of_grpc(anyio_backend):
-    """One event loop for this module, which takes no notice of those that are closed.
+    """One event loop for this module, which ignores loops that are closed.
 
     gRPC hands the last events of every closed channel of this process, also of gateways that ran in threads, to
     whichever loop polls next; it cannot pass them on to a loop that is closed by then.
@@ -45,7 +45,7 @@ def client(serving, codecs):
 
 @pytest.fixture
 def prepare(photo):
-    """The photo at the size a card asks for."""
+    """The photo at a card's input size."""
 
     async def resized(card):
         return resize(photo, card.input_height, card.input_width)
@@ -167,7 +167,7 @@ async def test_restarted_server_is_asked_for_its_cards_again(serving, client, pr
     async with client() as serving_client:
         before = await serving_client.segment(Target("shapes"), prepare, Deadline(5000))
         await asyncio.to_thread(serving.stop)
-        serving.publish("shapes", 1, classes=tuple(replace(c, name=f"{c.name} anew") for c in card.classes))
+        serving.publish("shapes", 1, classes=tuple(replace(c, name=f"{c.name} again") for c in card.classes))
         await asyncio.to_thread(serving.start)
         after = None
         async with asyncio.timeout(scaled(10)):
@@ -176,7 +176,7 @@ async def test_restarted_server_is_asked_for_its_cards_again(serving, client, pr
                     after = await serving_client.segment(Target("shapes"), prepare, Deadline(5000))
                 await asyncio.sleep(0.02)
     assert before.served.version == after.served.version == 1
-    assert after.served.card.classes[1].name == "car anew"
+    assert after.served.card.classes[1].name == "car again"
 
 
 async def test_masks_of_many_megapixels_fit_into_a_message(serving, segment):

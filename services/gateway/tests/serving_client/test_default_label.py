@@ -13,6 +13,7 @@ from gateway.serving_client import default_label
 from gateway.serving_client.calls import UnknownLabel
 from gateway.serving_client.default_label import DefaultLabel
 from gateway.serving_client.protocol import serving_pb2 as pb
+from segstack_testing.gateways import own_records
 from segstack_testing.waiting import wait_until
 
 
@@ -101,7 +102,7 @@ def test_model_without_the_label_is_answered_by_its_newest_version(serving, make
     client = make_gateway(default_label="stabel")
     with caplog.at_level(logging.WARNING):
         assert [version(client, jpeg) for _ in range(3)] == ["2"] * 3
-    [warning] = [record.getMessage() for record in caplog.records]
+    [warning] = [record.getMessage() for record in own_records(caplog)]
     assert "model 'shapes' has no version labelled 'stabel'" in warning
     assert client.get("/readyz").json()["version"] == 2
     found = client.get("/models/shapes").json()
@@ -173,21 +174,25 @@ def test_label_first_set_on_a_loading_version_fails_no_request(serving, client, 
 @pytest.mark.anyio
 async def test_missing_label_is_looked_up_by_one_request_at_a_time(patience):
     patience(0.0)
-    asked = []
+    requested = []
 
-    async def ask(target):
-        asked.append(target.label)
+    async def fetch(target):
+        requested.append(target.label)
         await asyncio.sleep(0)
         if target.label:
             raise UnknownLabel(target.model, target.label)
 
     pinned = DefaultLabel("stable")
-    await pinned.apply(Target("shapes"), ask)
-    asked.clear()
+
+    async def request():
+        await pinned.apply(Target("shapes"), fetch)
+
+    await request()
+    requested.clear()
     patience(3600)
-    await asyncio.gather(*(pinned.apply(Target("shapes"), ask) for _ in range(5)))
-    assert asked.count("stable") == 1
-    assert asked.count(None) == 5
+    await asyncio.gather(*(request() for _ in range(5)))
+    assert requested.count("stable") == 1
+    assert requested.count(None) == 5
 
 
 def test_without_a_loaded_version_the_error_is_the_models_own(stable, client, jpeg):

@@ -1,4 +1,4 @@
-"""Models that do not keep the contract: the original project's exports, one sigmoid, class ids; what is refused."""
+"""Models that do not keep the contract: the original project's exports, one sigmoid, class ids; refused ones."""
 
 import io
 import json
@@ -111,7 +111,7 @@ def test_single_channel_is_the_second_of_two_classes(publish, jpeg, output, thre
 
 
 def test_small_scores_are_resized_before_the_argmax(publish, jpeg):
-    """Where two classes' scores cross between pixels, the border lies there, not on the coarse grid."""
+    """Where two classes' scores cross between pixels, the border is there, not on the coarse grid."""
     coarse = np.zeros((1, 12, 16, 4), np.float32)
     coarse[..., 1] = np.linspace(1, -0.62, 16)  # crosses zero at 9.26, of the stretched columns before 39
     client = publish({"x": floats(*SIZE, 3)}, {"y": floats(None, None, 4)}, lambda _: coarse, classes=CLASSES,

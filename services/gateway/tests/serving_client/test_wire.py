@@ -26,7 +26,7 @@ def test_request_in_pieces_is_read_by_protobuf(dtype):
 
 
 def test_non_contiguous_image_is_written_in_order():
-    """Mirrored, for instance, as EXIF may ask for."""
+    """A mirrored one, for instance, as EXIF may require."""
     image = np.arange(48 * 64 * 3, dtype=np.uint8).reshape(48, 64, 3)[:, ::-1]
     read = pb.PredictRequest.FromString(wire.predict_request(SPEC, {"x": tensors.from_image(image)}, []).data)
     assert np.array_equal(tensors.to_array(read.inputs["x"], "x")[0], image)

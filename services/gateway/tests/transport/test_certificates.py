@@ -27,8 +27,8 @@ def test_https_with_the_trusted_authority(make_gateway, certificates, jpeg):
 
 def test_https_without_the_authority_is_refused_by_the_client(make_gateway, certificates):
     client = https(make_gateway, certificates)
-    with httpx.Client(base_url=client.base_url) as stranger, pytest.raises(httpx.ConnectError, match="CERTIFICATE"):
-        stranger.get("/livez")
+    with httpx.Client(base_url=client.base_url) as untrusting, pytest.raises(httpx.ConnectError, match="CERTIFICATE"):
+        untrusting.get("/livez")
 
 
 def test_plain_http_has_no_hsts_header(client):
