@@ -21,10 +21,13 @@ def raw_connection(client: httpx.Client, receive_buffer: int | None = None) -> I
         yield raw
 
 
-def read_until_closed(raw: socket.socket) -> bytes:
-    """All that the gateway sends until it closes or resets the connection."""
+def read_until_closed(raw: socket.socket, *, or_reset: bool = False) -> bytes:
+    """All that the gateway sends until it closes the connection.
+
+    ``or_reset``: or until it resets it, as it may where the client was still sending.
+    """
     received = b""
-    with suppress(ConnectionError):
+    with suppress(*([ConnectionError] if or_reset else [])):
         while chunk := raw.recv(65536):
             received += chunk
     return received

@@ -1,5 +1,6 @@
-"""Bodies: raw or multipart, never more of them held than allowed."""
+"""Request bodies, raw or multipart: what is accepted, and never more buffered than allowed."""
 
+import json
 import socket
 import time
 
@@ -14,7 +15,7 @@ from segstack_testing.gateways import own_records
 
 
 def send_slowly(client, request, pieces, pause_s):
-    """Writes a request piece by piece on a bare socket and gives the reply's status line."""
+    """Send a request piece by piece on a bare socket and give the reply's status line."""
     host, port = client.base_url.host, client.base_url.port
     with socket.create_connection((host, port), timeout=10) as connection:
         connection.sendall(request)
@@ -96,3 +97,42 @@ def test_disconnect_during_the_body_leaves_no_place_taken_and_no_log(client, cap
     time.sleep(0.1)
     assert "segstack_gateway_entered 0.0" in client.get("/metrics").text
     assert not own_records(caplog)
+
+
+IMAGE = b'--b\r\nContent-Disposition: form-data; name="image"; filename="x.jpg"\r\n\r\n'
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("multipart/form-data", b""),
+        ("multipart/form-data; boundary=", b"--\r\n"),
+        ("multipart/form-data; boundary=" + "b" * 5000, b"x"),
+        ("multipart/form-data; boundary=b", b""),
+        ("multipart/form-data; boundary=b", b"--b--\r\n"),
+        ("multipart/form-data; boundary=b", b"--b\r\n" * 10_000),
+        ("multipart/form-data; boundary=b", IMAGE + b"\xff\xd8\xff"),
+        ("multipart/form-data; boundary=b", IMAGE * 50 + b"--b--\r\n"),
+        ("multipart/form-data; boundary=b", b"--b\r\n" + b"X-Header: y\r\n" * 20_000 + b"\r\n\r\n--b--\r\n"),
+        ("multipart/form-data; boundary=b", b"--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n--b--\r\n"),
+        ("multipart/form-data; boundary=b", b"--b\r\nContent-Disposition: \xff\xfe\r\n\r\nx\r\n--b--\r\n"),
+        ("multipart/form-data; boundary=b", IMAGE.replace(b'"image"', b"image" * 5000) + b"x\r\n--b--\r\n"),
+        ("multipart/form-data; boundary=b", IMAGE.replace(b"x.jpg", b"../" * 9000) + b"x\r\n--b--\r\n"),
+        ("multipart/form-data; boundary=b; charset=nonsense", IMAGE + b"x\r\n--b--\r\n"),
+        ("multipart/form-data; boundary=b; charset=undefined", IMAGE + b"x\r\n--b--\r\n"),
+        ("multipart/form-data; boundary=b; charset=utf-7", IMAGE.replace(b"x.jpg", b"+2AA-") + b"x\r\n--b--\r\n"),
+        ("multipart/form-data; boundary=b", IMAGE.replace(b'="x.jpg"', b"*=utf-7''+2AA-") + b"x\r\n--b--\r\n"),
+        ("multipart/form-data; boundary=b", IMAGE.replace(b'="x.jpg"', b"*=undefined''x") + b"x\r\n--b--\r\n"),
+        ("multipart/mixed; boundary=b", IMAGE + b"x\r\n--b--\r\n"),
+        ("application/x-www-form-urlencoded", b"image=%ff%d8%ff&" * 1000),
+        ("application/json", json.dumps({"image": "/9j/4AAQ"}).encode()),
+        ("\xff\xfe/\xfd", b"\xff\xd8\xff"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/segment", "/segment/batch"])
+def test_malformed_multipart_is_a_client_error(client, path, content_type, body):
+    reply = client.post(path, content=body, headers={"Content-Type": content_type.encode("latin-1")})
+    if path == "/segment/batch" and reply.status_code == 200:  # an entry has the image's error
+        assert b"x.error.json" in reply.content or b"image.error.json" in reply.content
+    else:
+        assert 400 <= reply.status_code < 500

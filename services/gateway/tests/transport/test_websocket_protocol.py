@@ -95,7 +95,7 @@ def test_client_that_never_reads_is_disconnected(make_gateway):
             return metric(client, "segstack_gateway_streams") == 0
 
         wait_until(is_disconnected)
-        unread = read_until_closed(raw)
+        unread = read_until_closed(raw, or_reset=True)
     received = metric(client, "segstack_gateway_frames_received_total")
     answered = float(re.search(r'frames_total{outcome="answered"} (\S+)', client.get("/metrics").text)[1])
     assert received > answered + 2
@@ -131,7 +131,7 @@ def test_little_is_buffered_for_an_unauthenticated_client(keyed):
     client, _ = keyed
     with raw_stream(client) as raw:
         raw.sendall(message(BINARY, bytes(2_000_000))[:1_900_000])
-        assert close_frame(read_until_closed(raw)) == (1008, KEY_NEEDED)
+        assert close_frame(read_until_closed(raw, or_reset=True)) == (1008, KEY_NEEDED)
 
 
 def test_key_and_large_frame_may_arrive_together(keyed):
@@ -157,7 +157,7 @@ async def test_little_is_buffered_after_a_close():
 def test_text_message_over_64_kib_closes_the_stream(client):
     with raw_stream(client) as raw:
         raw.sendall(message(TEXT, b"[" * 70_000))
-        code, reason = close_frame(read_until_closed(raw))
+        code, reason = close_frame(read_until_closed(raw, or_reset=True))
     assert code == 1009
     assert "65536 bytes" in reason
 
@@ -165,7 +165,7 @@ def test_text_message_over_64_kib_closes_the_stream(client):
 def test_message_of_endless_fragments_closes_the_stream(client):
     with raw_stream(client) as raw:
         raw.sendall(message(BINARY, fin=False) + 5000 * message(CONT, fin=False))
-        code, reason = close_frame(read_until_closed(raw))
+        code, reason = close_frame(read_until_closed(raw, or_reset=True))
     assert code == 1009
     assert "1024 fragments" in reason
 
@@ -190,14 +190,14 @@ def test_message_in_fragments_is_one_frame(client, jpeg):
 def test_invalid_websocket_frame_closes_the_stream(client, garbage, code):
     with raw_stream(client) as raw:
         raw.sendall(garbage)
-        assert close_frame(read_until_closed(raw))[0] == code
+        assert close_frame(read_until_closed(raw, or_reset=True))[0] == code
 
 
 @pytest.mark.parametrize("headers", [[b"Cookie: " + 9000 * b"a"], [b"X-%d: 1" % n for n in range(150)]])
 def test_handshake_with_too_many_headers_is_431(client, headers):
     with raw_connection(client) as raw:
         raw.sendall(HANDSHAKE.removesuffix(b"\r\n") + b"\r\n".join([*headers, b"", b""]))
-        assert read_until_closed(raw).startswith(b"HTTP/1.1 431 ")
+        assert read_until_closed(raw, or_reset=True).startswith(b"HTTP/1.1 431 ")
 
 
 def test_garbage_during_an_inference_logs_no_error(client, serving, jpeg, gate, caplog):
