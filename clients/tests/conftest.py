@@ -42,7 +42,7 @@ __all__ = [
 
 @pytest.fixture
 def url(shared_gateway: SharedGateway, serving: FakeServing) -> str:
-    """Of a gateway with model ``shapes``: class 1 where red is largest, 2 green, 3 blue, 0, background, where dark."""
+    """A gateway with model ``shapes``: class 1 where red is largest, 2 green, 3 blue; 0, background, where dark."""
     return str(shared_gateway.client.base_url)
 
 

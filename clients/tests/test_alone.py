@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.other_python, pytest.mark.timeout(600)]
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """In the versions we use here; ffmpeg is imageio-ffmpeg's, which brings the program itself."""
+    """segclient with the locked versions, and the ffmpeg program that imageio-ffmpeg contains."""
     environment = tmp_path_factory.mktemp("client") / "environment"
     run(UV, "venv", "--quiet", "--python", sys.executable, environment)
     install = [UV, "pip", "install", "--quiet", "--python", environment]
@@ -30,7 +30,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(*command: object, **variables: str) -> str:
-    """What it says, both outputs, whatever its exit status."""
+    """A command's standard output and error together, whatever its exit status."""
     words = [str(word) for word in command]
     env = {**os.environ, "UV_PYTHON_DOWNLOADS": "never", **variables}
     return subprocess.run(words, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout

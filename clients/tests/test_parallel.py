@@ -1,4 +1,4 @@
-"""Few are under way at a time, however many there are."""
+"""Only a few items are processed at a time, however many there are."""
 
 import itertools
 import threading

@@ -1,4 +1,4 @@
-"""Indices come out of an indexed PNG, whatever wrote it."""
+"""The class ids of an indexed PNG, whatever wrote it."""
 
 import io
 
@@ -16,7 +16,7 @@ def mask() -> np.ndarray:
 
 
 def written(mask: np.ndarray, **options) -> bytes:
-    """By Pillow, which filters rows and packs small palettes, with one colour for all ids."""
+    """A PNG by Pillow, which filters rows and packs small palettes, with one colour for all ids."""
     image = Image.fromarray(mask).convert("L")
     image.putpalette(bytes(768))
     buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Replies of gateways, of proxies in front of them, and of others."""
+"""Replies of gateways, of proxies in front of them, and of other servers."""
 
 import httpx
 import numpy as np

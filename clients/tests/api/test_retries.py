@@ -1,4 +1,4 @@
-"""When a request is sent again, on a clock of the test's own."""
+"""When a request is sent again, with a clock that the tests set."""
 
 import pytest
 
@@ -23,7 +23,7 @@ def busy(retry_after_s: float | None) -> GatewayError:
 
 
 def give_up_after(clock: Clock, attempts: Attempts, error: SegclientError) -> float:
-    """Seconds until ``error`` is raised, each wait being waited for."""
+    """Seconds on the clock until ``error`` is raised."""
     try:
         while True:
             attempts.failed(error)

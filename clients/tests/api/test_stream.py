@@ -47,7 +47,7 @@ def stream(request, url) -> Callable[..., Awaitable[list]]:
 
 
 def numbered(count: int | None = None) -> Iterator[np.ndarray]:
-    """Frames of 40x32 pixels, red but for as many green columns as their number modulo 40."""
+    """Frames of 40x32 pixels, red, with n green columns, n being their number modulo 40."""
     for number in itertools.count() if count is None else range(count):
         frame = np.full((32, 40, 3), (200, 20, 20), np.uint8)
         frame[:, : number % 40] = (20, 200, 20)

@@ -1,4 +1,4 @@
-"""``segclient folder``: each image once, however it is interrupted."""
+"""``segclient folder``: each image once, even after an interruption."""
 
 import fcntl
 import json
@@ -21,7 +21,7 @@ from segstack_testing.waiting import wait_until
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """Two photos of one name in different sub-folders, and a third."""
+    """Two photos of the same name in different sub-folders, and a third."""
     return fill(tmp_path / "photos", ["one.png", "kitchen/one.png", "kitchen/shelf/two.png"])
 
 

@@ -1,4 +1,4 @@
-"""Images are found as they are needed."""
+"""Image files of a folder, listed as they are needed."""
 
 import tracemalloc
 from itertools import islice

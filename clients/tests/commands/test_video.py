@@ -44,7 +44,7 @@ def test_frames_stay_in_order_with_their_overlays(video, make_clip, tmp_path) ->
     clip = make_clip(frames=20)
     assert video(clip, "--output", tmp_path / "result.mp4", "--alpha", "0.25", "--parallel", 4) == 0
     results = read(tmp_path / "result.mp4")
-    # White is class 1, red: three quarters of the white stay.
+    # White is class 1, drawn red: three quarters of the white remain.
     assert [bar(frame) for frame in results] == [number % 10 for number in range(20)]
     left, right = results[0][80, 20], results[0][80, 100]
     assert left == pytest.approx(0.75 * np.array([200, 20, 20]) + 0.25 * np.array([220, 60, 60]), abs=12)
@@ -80,7 +80,7 @@ def test_missing_ffmpeg_drops_the_sound_with_one_warning(video, make_clip, tmp_p
 
 @pytest.fixture
 def ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
-    """``ffmpeg(code)``: puts a program of that name on PATH, which notes its arguments in the file returned."""
+    """``ffmpeg(code)``: put a program of that name on PATH; the file returned gets its arguments."""
 
     def make(code: str) -> Path:
         program, noted = tmp_path / "bin/ffmpeg", tmp_path / "arguments"

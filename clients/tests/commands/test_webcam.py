@@ -1,4 +1,4 @@
-"""``segclient webcam``, with a video file in the camera's place."""
+"""``segclient webcam``, with a video file instead of a camera."""
 
 import itertools
 import json

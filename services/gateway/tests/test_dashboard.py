@@ -1,4 +1,4 @@
-"""The Grafana dashboard speaks of metrics and labels that there are."""
+"""The Grafana dashboard uses metrics and labels that the gateway exposes."""
 
 import json
 import re

@@ -1,6 +1,5 @@
 """The error table: each status, its code and its shape, over real HTTP and real gRPC."""
 
-import threading
 import time
 
 import grpc
@@ -10,6 +9,7 @@ from contract.wire import varint
 from gateway import errors
 from gateway.serving_client.protocol import serving_pb2 as pb
 from segstack_testing.images import encode
+from segstack_testing.waiting import wait_until
 
 
 def shape_is_documented(reply):
@@ -79,16 +79,14 @@ def test_unknown_or_invalid_parameter_is_422(client, jpeg):
     check(client.get("/models?page=2"), 422, "invalid_parameter", "page")
 
 
-def test_more_requests_than_places_is_429(make_gateway, serving, jpeg, gate):
-    serving.before_predict = lambda request, context: gate.wait(10)
+def test_more_requests_than_places_is_429(make_gateway, serving, jpeg, gate, submit):
+    serving.before_predict = lambda request, context: gate.wait(30)
     client = make_gateway(max_in_flight=1, max_waiting=0)
-    first = threading.Thread(target=client.post, args=("/segment",), kwargs={"content": jpeg})
-    first.start()
-    while not serving.predictions:
-        time.sleep(0.005)
+    first = submit(client.post, "/segment", content=jpeg)
+    wait_until(lambda: serving.predictions)
     check(client.post("/segment", content=jpeg), 429, "overloaded")
     gate.set()
-    first.join()
+    assert first.result(30).status_code == 200
     assert client.post("/segment", content=jpeg).status_code == 200
 
 
@@ -116,7 +114,7 @@ def mask_that_is_cut_off(reply):
     reply.outputs["mask"].int_val = reply.outputs["mask"].int_val[:-1] + b"\x80"
 
 
-def mask_of_a_class_it_has_not(reply):
+def mask_of_an_unknown_class(reply):
     reply.outputs["mask"].int_val = varint(77) + reply.outputs["mask"].int_val[1:]
 
 
@@ -137,7 +135,7 @@ def no_version(reply):
         (mask_of_few_values, "5 values"),
         (mask_of_large_values, "outside 0 to 255"),
         (mask_that_is_cut_off, "ends in the middle of a number"),
-        (mask_of_a_class_it_has_not, "class 77"),
+        (mask_of_an_unknown_class, "class 77"),
         (logits_for_a_mask, "['logits']"),
         (no_version, "version 0"),
     ],
@@ -154,7 +152,7 @@ def test_reply_that_is_no_protobuf_is_502(client, serving, jpeg, path):
     check(reply, 502, "bad_serving_reply", "cannot be parsed")
 
 
-def card_that_is_none(reply):
+def card_without_fields(reply):
     reply.outputs["model_card"].string_val[0] = b"{}"
 
 
@@ -162,10 +160,10 @@ def no_card(reply):
     del reply.outputs["model_card"].string_val[:]
 
 
-@pytest.mark.parametrize(("spoil", "says"), [(card_that_is_none, "export it again"), (no_card, "0 strings")])
-def test_unreadable_card_is_502(client, serving, jpeg, spoil, says):
+@pytest.mark.parametrize(("spoil", "says"), [(card_without_fields, "export it again"), (no_card, "0 strings")])
+def test_unreadable_card_is_502(make_gateway, serving, jpeg, spoil, says):
     serving.change_card = spoil
-    check(client.post("/segment", content=jpeg), 502, "bad_serving_reply", says)
+    check(make_gateway().post("/segment", content=jpeg), 502, "bad_serving_reply", says)
 
 
 def input_of_floats(reply):
@@ -181,9 +179,9 @@ def unreadable_signatures(reply):
 @pytest.mark.parametrize(
     ("spoil", "says"), [(input_of_floats, "its card says uint8"), (unreadable_signatures, "cannot be read")]
 )
-def test_graph_that_contradicts_its_card_is_502(client, serving, jpeg, spoil, says):
+def test_graph_that_contradicts_its_card_is_502(make_gateway, serving, jpeg, spoil, says):
     serving.change_metadata = spoil
-    check(client.post("/segment", content=jpeg), 502, "bad_serving_reply", says)
+    check(make_gateway().post("/segment", content=jpeg), 502, "bad_serving_reply", says)
 
 
 @pytest.mark.parametrize(
@@ -221,10 +219,7 @@ def test_unreachable_serving_is_503_until_it_is_back(client, serving, jpeg):
     check(client.get("/readyz"), 503, "serving_unavailable")
 
     serving.start()
-    back_at = time.monotonic()
-    while client.post("/segment", content=jpeg).status_code != 200:
-        assert time.monotonic() - back_at < 3
-        time.sleep(0.05)
+    wait_until(lambda: client.post("/segment", content=jpeg).status_code == 200, 3)
     assert client.get("/readyz").status_code == 200
 
 
@@ -236,16 +231,11 @@ def test_exceeded_deadline_is_504(make_gateway, serving, jpeg, gate):
     assert time.monotonic() - started_at < 2
 
 
-def test_wait_that_leaves_no_time_for_inference_is_429(make_gateway, serving, jpeg, gate):
+def test_wait_that_leaves_no_time_for_inference_is_429(make_gateway, serving, jpeg, gate, submit):
     serving.before_predict = lambda request, context: gate.wait(10)
     client = make_gateway(deadline_ms=300, max_in_flight=1, max_waiting=5)
-    replies = []
-    threads = [threading.Thread(target=lambda: replies.append(client.post("/segment", content=jpeg))) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    replies.sort(key=lambda reply: reply.status_code)
+    requests = [submit(client.post, "/segment", content=jpeg) for _ in range(3)]
+    replies = sorted((request.result(30) for request in requests), key=lambda reply: reply.status_code)
     for reply in replies[:2]:
         check(reply, 429, "overloaded", "in time")
     check(replies[2], 504, "deadline_exceeded")

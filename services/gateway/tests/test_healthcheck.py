@@ -17,7 +17,7 @@ def port_of(client):
     return {"GATEWAY_PORT": str(client.base_url.port)}
 
 
-# A proxy for every request, as Docker passes it to containers, at which nothing listens.
+# An http_proxy, which Docker passes on to containers, at which nothing listens.
 @pytest.mark.parametrize("surroundings", [{}, {"http_proxy": "http://127.0.0.1:9"}], ids=["plain", "proxy"])
 def test_live_gateway_is_healthy_without_serving(client, serving, surroundings):
     serving.stop()

@@ -32,7 +32,7 @@ def test_gateway_serves_until_sigterm(run_gateway, jpeg):
         assert running.client.post("/segment", content=jpeg).status_code == 200
     assert running.process.returncode == 0
     assert "Traceback" not in running.stderr
-    # Not a terminal, hence JSON.
+    # Standard error is no terminal here, hence JSON.
     events = [json.loads(line) for line in running.stderr.splitlines()]
     assert "/segment" in [event.get("route") for event in events]
 
@@ -56,7 +56,7 @@ def test_new_key_prints_the_key_and_the_line_to_store(tmp_path):
     key, line = made.stdout.strip(), made.stderr.splitlines()[-1]
     (tmp_path / "keys").write_text(line)
     assert read_api_keys(tmp_path / "keys")[0].name == "fleet"
-    # The same line for a key that exists; it is read from standard input, for arguments are seen by everyone.
+    # The same line for an existing key, read from standard input: other users can see a process's arguments.
     assert gateway("hash-key", "fleet", stdin=f"{key}\n").stdout.strip() == line
 
 

@@ -1,4 +1,4 @@
-"""/metrics: what a dashboard and an alarm are made of, with labels that callers cannot multiply."""
+"""/metrics: what dashboards and alerts need, with labels whose number callers cannot raise."""
 
 import numpy as np
 import pytest

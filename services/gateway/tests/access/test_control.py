@@ -1,4 +1,4 @@
-"""Who is let in: by key, at what rate, to what."""
+"""Access by API key and rate limit, path by path."""
 
 import pytest
 
@@ -78,7 +78,7 @@ def test_key_may_have_its_own_rate_limit(make_gateway, keys_file, key, jpeg):
     refused = client.post("/segment", content=jpeg, headers={"X-API-Key": "segstack_slow"})
     assert code(refused) == "rate_limited"
     assert 1 <= int(refused.headers["Retry-After"]) <= 2
-    # What costs the model no time is not metered.
+    # Requests that need no inference are not limited.
     assert client.get("/models", headers={"X-API-Key": "segstack_slow"}).status_code == 200
 
 

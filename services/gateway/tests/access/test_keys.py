@@ -1,4 +1,4 @@
-"""The keys file: names, hashes, rates; and keys that come and go while the gateway runs."""
+"""The keys file: names, hashes, rates, and changes while the gateway runs."""
 
 import hashlib
 

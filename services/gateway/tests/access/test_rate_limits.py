@@ -1,4 +1,4 @@
-"""Token buckets, one per caller."""
+"""Token buckets, one for each caller."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def limiter(clock):
 
 
 def allowed(limiter, caller, requests_per_s, attempts):
-    """How many of ``attempts`` at once are let through."""
+    """How many of ``attempts`` at once are allowed."""
     count = 0
     for _ in range(attempts):
         try:
@@ -59,7 +59,7 @@ def test_charge_after_a_request_delays_the_next(limiter, clock):
     limiter.charge("labelling", 2, 9)
     with pytest.raises(RateLimited) as error:
         limiter.take("labelling", 2)
-    assert error.value.retry_after_s == 4  # 4 tokens less 10, and then one more
+    assert error.value.retry_after_s == 4  # 4 tokens minus 10, and one more for the next
     clock.now += 3.5
     assert allowed(limiter, "labelling", 2, 5) == 1
 

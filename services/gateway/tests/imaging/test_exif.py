@@ -1,4 +1,4 @@
-"""Orientation, as viewers read it."""
+"""EXIF orientation, as viewers apply it."""
 
 import io
 import struct
@@ -28,7 +28,7 @@ def block(value, order="<", kind=3, count=1, before=()):
 
 @pytest.fixture
 def turned(photo):
-    """``turned(kind, orientation, **options)``: the photo with EXIF data that says so."""
+    """``turned(kind, orientation, **options)``: the photo with this EXIF orientation."""
 
     def make(kind, value, **options):
         exif = Image.Exif()

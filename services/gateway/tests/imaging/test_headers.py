@@ -91,7 +91,7 @@ def test_header_without_a_size_is_refused(data):
 
 
 def test_jpeg_of_more_than_100_scans_is_refused():
-    # Each costs the decoder a walk over all blocks, whatever is in it.
+    # Each scan costs the decoder a walk over all blocks, even if it holds nothing.
     data = file("JPEG", progressive=True)
     start = data.index(b"\xff\xda")
     with pytest.raises(UndecodableImage, match="more than 100 scans"):

@@ -11,7 +11,7 @@ from segstack_testing.gateways import metric
 # All files take minutes on a slow machine; make test sends every n-th.
 EVERY = 20
 CHEAP = ["truncated", "flipped", "headers", "types", "polyglots"]
-# Two decoded images of the largest size there may be, and an allocator's habits.
+# Two decoded images of the largest accepted size, and what the allocator keeps.
 MAY_STAY_BYTES = 400 * 2**20
 
 

@@ -1,4 +1,4 @@
-"""Decoding: what becomes of each kind of image, and which are refused."""
+"""Decoding: the pixels of each kind of image, and which are refused."""
 
 import io
 import struct
@@ -81,7 +81,7 @@ def test_upper_8_of_16_bits_are_kept(channels):
 
 
 def test_interlaced_png_is_decoded():
-    # Pillow writes none: Adam7's passes by hand, each row after its filter byte.
+    # Pillow writes no interlaced PNG: Adam7's passes by hand, each row after its filter byte.
     rows = b""
     for x, y, dx, dy in (
         (0, 0, 8, 8),

@@ -15,7 +15,7 @@ def test_resize_takes_the_nearest_pixel_by_half_pixel_centres(source, target):
     mask = np.arange(source, dtype=np.uint8)[:, None].repeat(2, 1)
     taken = masks.resize(mask, target, 2)[:, 0].astype(int)
     centres = (np.arange(target) + 0.5) * source / target
-    # Either neighbour will do where a centre falls between the two.
+    # Where a centre falls between two pixels, either is right.
     assert np.abs(taken + 0.5 - centres).max() <= 0.5 + 1e-3
 
 

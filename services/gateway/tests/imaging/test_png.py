@@ -1,4 +1,4 @@
-"""The indexed PNG as other readers see it."""
+"""The indexed PNG, read by Pillow and OpenCV."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""Zips written piece by piece, and what their entries are called."""
+"""Zips written piece by piece, and the names of their entries."""
 
 import io
 from zipfile import ZipFile

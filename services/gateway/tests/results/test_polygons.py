@@ -1,4 +1,4 @@
-"""Outlines along pixel edges."""
+"""Polygons along pixel edges."""
 
 import cv2
 import numpy as np
@@ -10,7 +10,7 @@ from pycocotools import mask as pycocotools
 
 from gateway.results.polygons import polygons
 
-# pycocotools' own, against NumPy 2.
+# pycocotools' own warning with NumPy 2.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 SMALL = arrays.arrays(np.uint8, st.tuples(st.integers(1, 8), st.integers(1, 8)), elements=st.integers(0, 1))
@@ -26,7 +26,7 @@ def shoelace(ring):
 
 
 def filled(ring, shape):
-    """The pixels whose centres are inside: the winding number of each, one edge of the ring at a time."""
+    """bool [H,W]: the pixels whose centres are inside, by the even-odd rule, one edge of the ring at a time."""
     centre_x, centre_y = np.arange(shape[1]) + 0.5, np.arange(shape[0]) + 0.5
     inside = np.zeros(shape, bool)
     for (x0, y0), (x1, y1) in zip(ring, ring[1:] + ring[:1], strict=True):

@@ -1,4 +1,4 @@
-"""Where every class is."""
+"""Area, bounding box and runs of every class."""
 
 import numpy as np
 from hypothesis import given, settings

@@ -1,4 +1,4 @@
-"""Run-length encodings, read back as the tools they are for read them.
+"""Run-length encodings, read back as the labelling tools read them.
 
 Here by readers written from the formats' descriptions; in an environment with CVAT's and Label Studio's own packages
 by theirs (tests/labelling).
@@ -14,7 +14,7 @@ from pycocotools import mask as pycocotools
 from gateway.results import rle
 from gateway.results.regions import regions
 
-# pycocotools' own, against NumPy 2.
+# pycocotools' own warning with NumPy 2.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 SMALL = arrays.arrays(

@@ -131,7 +131,7 @@ def test_removed_label_falls_back_to_the_newest_version(stable, client, jpeg, pa
     del stable.labels["shapes", "stable"]
     assert [version(client, jpeg) for _ in range(3)] == ["2"] * 3
     by_label = [request for request in stable.predictions if request.model_spec.version_label]
-    assert len(by_label) == 2  # once in vain: then no image is sent until the label is there
+    assert len(by_label) == 2  # the second failed: no further image is sent until the label is set
     assert client.get("/readyz").json()["version"] == 2
 
 

@@ -1,4 +1,4 @@
-"""Serving at its worst: whatever it does, the caller gets the documented answer, and the next request a good one."""
+"""Faults of serving: each gives its documented error, and the next request succeeds."""
 
 import grpc
 import pytest
@@ -70,7 +70,7 @@ def test_fault_has_its_documented_error_and_the_next_request_succeeds(
     make_gateway, serving, jpeg, gate, monkeypatch, fault, status, code
 ):
     fault(serving, gate, monkeypatch)
-    # Long enough for every fault but slowness to be answered by what it is, on a loaded machine too.
+    # On a loaded machine too, only slowness must exceed the deadline.
     client = make_gateway(deadline_ms=500 if fault is is_slow else 10_000)
     reply = client.post("/segment", content=jpeg)
     assert (reply.status_code, reply.json()["error"]["code"]) == (status, code)

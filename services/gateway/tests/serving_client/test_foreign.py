@@ -27,14 +27,14 @@ def ids(reply):
 
 
 def colours_as_scores(pixels):
-    """Class 1, 2, 3 where red, green, blue leads, of pixels in -1 to 1; class 0 where it is dark."""
+    """Class 1, 2, 3 where red, green, blue is largest, of pixels in -1 to 1; class 0 where it is dark."""
     dark = np.full((*pixels.shape[:3], 1), -0.5, np.float32)
     return np.concatenate((dark, pixels), axis=3)
 
 
 @pytest.fixture
 def publish(serving, make_gateway, tmp_path):
-    """Serves a foreign model ``theirs`` with a card file and gives the gateway's client."""
+    """``publish(inputs, outputs, answer, **card)``: the client of a gateway with the foreign model ``theirs``."""
 
     def go(inputs, outputs, answer, **card):
         serving.publish_foreign("theirs", Signature(inputs, outputs), answer)

@@ -1,4 +1,4 @@
-"""Several serving addresses: taken in turn, left out while they are away, and what is never tried again."""
+"""Several serving addresses: used in turn, skipped while unreachable, and what is never retried."""
 
 import grpc
 import pytest
@@ -37,7 +37,7 @@ def test_unreachable_replica_is_skipped_until_it_is_back(client, two, jpeg):
     first, second = two
     wait_until(lambda: client.post("/segment", content=jpeg).status_code == 200 and masks_made(second) > 0)
     first.stop()
-    # Its end may be seen only by the request that meets it; from then on none fails.
+    # One request may meet the closed connection; from then on none fails.
     wait_until(lambda: client.post("/segment", content=jpeg).status_code == 200)
     assert [client.post("/segment", content=jpeg).status_code for _ in range(8)] == [200] * 8
 
@@ -59,7 +59,7 @@ def test_error_without_any_replica_names_all_addresses(make_gateway, unused_addr
 
 
 def test_request_that_reached_a_replica_is_not_retried_on_another(client, two, jpeg):
-    """What took the first down may take the second down as well."""
+    """A request that brought one replica down could bring down the next."""
     assert client.post("/segment", content=jpeg).status_code == 200
 
     def refuse(request, context):

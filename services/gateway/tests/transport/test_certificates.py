@@ -21,7 +21,7 @@ def test_https_with_the_trusted_authority(make_gateway, certificates, jpeg):
     assert client.base_url.scheme == "https"
     assert client.post("/segment", content=jpeg).status_code == 200
     assert client.get("/").headers["Strict-Transport-Security"] == "max-age=31536000"
-    # On localhost it would bind everything else that is developed there.
+    # On localhost HSTS would apply to every other server developed there.
     assert "Strict-Transport-Security" not in client.get("/", headers={"Host": "localhost:8000"}).headers
 
 

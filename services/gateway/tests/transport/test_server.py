@@ -1,4 +1,4 @@
-"""The end of a gateway process: it says so, takes nothing more on, and finishes what it has."""
+"""Shutdown: /readyz turns 503, new connections are refused, and requests at work are finished."""
 
 import signal
 
