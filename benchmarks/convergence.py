@@ -31,6 +31,7 @@ from benchmarks.environment import python_with
 from trainer.datasets.dataset import Dataset, load_dataset
 from trainer.datasets.pair import read_pair
 from trainer.metrics.confusion import ConfusionMatrix
+from trainer.metrics.overlap import mean_iou
 from trainer.recipe import RECIPES
 from trainer.sources.cvat.importer import import_cvat
 from trainer.sources.drawn.scenes import synthesize
@@ -73,7 +74,7 @@ def theirs(dataset: Dataset, folder: Path, python: Path, seconds: float, clock: 
     said = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
     confusion = ConfusionMatrix(len(dataset.classes))
     confusion.add(np.stack([pair.mask for pair in validation]), np.load(folder / "masks.npy"))
-    return confusion.miou(), json.loads(said)
+    return mean_iou(confusion), json.loads(said)
 
 
 def _cpu_seconds() -> float:

@@ -36,8 +36,8 @@ async def run(port: int, address: str) -> None:
                 image_header = await codecs.run(images.check_size, message[16:], 50_000_000)
                 photo = await codecs.run(images.decode, message[16:], image_header)
 
-                async def prepare(card: ModelCard, photo: Image = photo) -> Image:
-                    return await codecs.run(images.resize, photo, card.input_height, card.input_width)
+                def prepare(card: ModelCard, photo: Image = photo) -> Image:
+                    return images.resize(photo, card.input_height, card.input_width)
 
                 prediction = await serving.segment(Target(CARD.name), prepare, Deadline(60_000))
                 encoded = await codecs.run(outputs.encode_frame, photo, prediction, parameters)

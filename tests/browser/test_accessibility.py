@@ -39,7 +39,7 @@ def test_no_state_of_the_page_has_a_serious_problem(
     page.get_by_role("button", name="Pause").click()
     page.get_by_text("Slider").click()
     problems["slider"] = serious_problems(page)
-    page.get_by_text("Beside it").click()
+    page.get_by_text("Side by side").click()
     problems["beside"] = serious_problems(page)
 
     window.open("/docs")

@@ -121,7 +121,7 @@ def test_the_arrow_keys_move_a_pointer_for_those_without_a_mouse(opened) -> None
 
 def test_a_screen_reader_is_told_what_the_picture_shows(opened) -> None:
     label = opened.page.locator("#picture").get_attribute("aria-label")
-    assert label == "The picture with background 25 %, red 25 %, green 25 %, blue 25 %"
+    assert label == "The image with background 25 %, red 25 %, green 25 %, blue 25 %"
 
 
 def saved(window, button: str) -> tuple[str, bytes]:

@@ -25,13 +25,13 @@ def test_a_person_types_the_key_once_and_the_photo_is_not_lost(
     window.expect(field).to_be_hidden()
 
     window.choose(photo)
-    window.expect(notice.get_by_role("heading")).to_have_text("A key is needed")
+    window.expect(notice.get_by_role("heading")).to_have_text("An API key is required")
     window.expect(field).to_be_focused()
     assert window.overflow() <= 0
     window.shoot(f"key-{width}")
     field.fill("segstack_wrong")
     field.press("Enter")
-    window.expect(notice.get_by_role("heading")).to_have_text("This key is not valid")
+    window.expect(notice.get_by_role("heading")).to_have_text("This API key is not valid")
     field.fill(key)
     field.press("Enter")
     window.expect_overlay()

@@ -28,8 +28,8 @@ FAR_AWAY = """
         }
     };"""
 REFUSED = (
-    "Allow it for this page, by the sign beside the address or in the browser's settings, "
-    "and press “Use the camera” again."
+    "Allow it for this page with the icon next to the address or in the browser's settings, "
+    "then press “Use the camera” again."
 )
 
 
@@ -169,7 +169,7 @@ def test_the_stream_survives_a_restart_of_the_gateway(live, colour_road, seen) -
     notice, caption = window.page.get_by_role("alert"), window.page.locator("#caption")
     colour_road.gateway.terminate()
     colour_road.gateway.wait(20)
-    window.expect(notice.get_by_role("heading")).to_have_text("The gateway is away")
+    window.expect(notice.get_by_role("heading")).to_have_text("The gateway is unreachable")
     window.expect(caption).to_have_text("Waiting for the gateway…")
     frame = window.page.locator("#result .frame")
     assert len({seen(frame).tobytes() for _ in range(10)}) > 1, "the preview stood still"
@@ -187,9 +187,9 @@ def test_the_stream_survives_a_restart_of_the_gateway(live, colour_road, seen) -
 def test_the_readout_says_how_fast_it_is_and_where_the_time_goes(live) -> None:
     window = live()
     total = window.page.locator("#total")
-    window.expect(total).to_contain_text("frames a second")
+    window.expect(total).to_contain_text("frames per second")
     stages = window.page.locator("#timing dt").all_inner_texts()
-    assert stages == ["Decode", "Wait for a place", "Model", "Encode", "This page", "Network"]
+    assert stages == ["Decode", "Queue", "Model", "Encode", "This page", "Network"]
     window.shoot("live")
 
 
@@ -213,7 +213,7 @@ def test_a_refused_camera_gives_the_sentence(visit, colour_road, camera_browser)
     window = visit(colour_road.url, browser=camera_browser).open()  # headless, a browser refuses for its visitor
     window.page.get_by_role("button", name="Use the camera").click()
     notice = window.page.get_by_role("alert")
-    window.expect(notice.get_by_role("heading")).to_have_text("The camera was refused")
+    window.expect(notice.get_by_role("heading")).to_have_text("Camera access was denied")
     window.expect(notice.locator("p")).to_have_text(REFUSED)
     window.expect(window.page.get_by_role("button", name="Use the camera")).to_be_visible()
     window.shoot("camera-refused")
@@ -222,7 +222,7 @@ def test_a_refused_camera_gives_the_sentence(visit, colour_road, camera_browser)
 def test_where_there_is_no_camera_it_says_so(visit, colour_road) -> None:
     window = visit(colour_road.url, permissions=["camera"]).open()
     window.page.get_by_role("button", name="Use the camera").click()
-    window.expect(window.page.get_by_role("alert").get_by_role("heading")).to_have_text("There is no camera")
+    window.expect(window.page.get_by_role("alert").get_by_role("heading")).to_have_text("No camera found")
 
 
 def test_an_address_that_is_not_secure_gets_no_camera_and_is_told_why(
@@ -300,10 +300,10 @@ def test_where_a_key_is_needed_the_camera_waits_for_it(visit, colour_road, camer
     window = visit(colour_road.url, browser=camera_browser, permissions=["camera"]).open()
     window.page.get_by_role("button", name="Use the camera").click()
     notice, field = window.page.get_by_role("alert"), window.page.get_by_label("API key")
-    window.expect(notice.get_by_role("heading")).to_have_text("A key is needed")
+    window.expect(notice.get_by_role("heading")).to_have_text("An API key is required")
     field.fill("segstack_wrong")
     field.press("Enter")
-    window.expect(notice.get_by_role("heading")).to_have_text("This key is not valid")
+    window.expect(notice.get_by_role("heading")).to_have_text("This API key is not valid")
     window.expect(window.page.locator("#caption")).to_have_text("Waiting for the gateway…")
     field.fill(key)
     field.press("Enter")

@@ -12,7 +12,7 @@ from PIL import Image
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 
 ORIENTATION_TAG, TURN_RIGHT = 0x0112, 6
-STAGES = ["Decode", "Wait for a place", "Model", "Encode", "Network and page"]
+STAGES = ["Decode", "Queue", "Model", "Encode", "Network and page"]
 
 
 def drop(visit, photo: Path) -> None:
@@ -149,7 +149,7 @@ def test_opacity_changes_what_is_seen_without_asking_again(opened, seen) -> None
 
 def test_the_time_of_every_stage_is_shown(opened) -> None:
     total = opened.page.locator("#total").inner_text()
-    elapsed = float(re.match(r"(\d+) ms from sending to seeing", total)[1])
+    elapsed = float(re.match(r"(\d+) ms from upload to display", total)[1])
     stages = opened.page.locator("#timing dt").all_inner_texts()
     milliseconds = [float(text.removesuffix(" ms")) for text in opened.page.locator("#timing dd").all_inner_texts()]
     assert stages == STAGES
@@ -160,10 +160,10 @@ def test_the_time_of_every_stage_is_shown(opened) -> None:
 def test_the_photo_can_be_seen_beside_its_overlay(opened) -> None:
     beside = opened.page.locator("#original")
     opened.expect(beside).to_be_hidden()
-    opened.page.get_by_text("Beside it").click()
+    opened.page.get_by_text("Side by side").click()
     opened.expect(beside).to_be_visible()
     opened.shoot("beside")
-    opened.page.get_by_text("Over it").click()
+    opened.page.get_by_role("radiogroup", name="View").get_by_text("Overlay").click()
     opened.expect(beside).to_be_hidden()
 
 
@@ -207,7 +207,7 @@ def test_the_keyboard_reaches_every_control(visit, road, photo) -> None:
 
 
 def test_controls_have_names_for_those_who_do_not_see_them(opened) -> None:
-    for role, name in [("slider", "Opacity"), ("radio", "Beside it"), ("button", "Another photo"), ("link", "API")]:
+    for role, name in [("slider", "Opacity"), ("radio", "Side by side"), ("button", "Another photo"), ("link", "API")]:
         opened.expect(opened.page.get_by_role(role, name=name)).to_have_count(1)
 
 
@@ -219,7 +219,7 @@ def test_nothing_is_wider_than_a_phone(visit, road, photo) -> None:
     phone.expect_overlay()
     assert phone.overflow() <= 0
     phone.shoot("phone")
-    phone.page.get_by_text("Beside it").click()
+    phone.page.get_by_text("Side by side").click()
     assert phone.overflow() <= 0
 
 

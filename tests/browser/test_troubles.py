@@ -45,7 +45,7 @@ def test_an_image_cut_in_half_gives_the_gateways_own_sentence(visit, road, half_
 
 def test_a_file_that_is_no_image_is_refused_in_words(visit, road, text) -> None:
     window = visit(road.url).open()
-    check_refusal(window, road, text, "Not an image this page can use")
+    check_refusal(window, road, text, "Unsupported image format")
 
 
 def test_trouble_fits_on_a_phone(visit, road, half_a_photo) -> None:
@@ -86,9 +86,9 @@ def test_serving_may_go_and_come_back(visit, road, photo) -> None:
     window.choose(photo)
 
     notice = window.page.get_by_role("alert")
-    window.expect(notice.get_by_role("heading")).to_have_text("The model server is away")
+    window.expect(notice.get_by_role("heading")).to_have_text("The model server is unreachable")
     window.expect(notice.locator("code")).to_have_text(["make serve", "make demo"])
-    window.expect(status).to_have_text("The model server is away", timeout=5_000)  # at once, not at the next look
+    window.expect(status).to_have_text("The model server is unreachable", timeout=5_000)  # at once
     window.shoot("serving-away")
 
     road.start_serving()
@@ -108,7 +108,7 @@ def test_the_gateway_may_go_and_come_back(visit, road, photo) -> None:
     window.choose(photo)
 
     notice = window.page.get_by_role("alert")
-    window.expect(notice.get_by_role("heading")).to_have_text("The gateway is away")
+    window.expect(notice.get_by_role("heading")).to_have_text("The gateway is unreachable")
     window.expect(notice.locator("code")).to_have_text(["make gateway", "make demo"])
     window.shoot("gateway-away")
 

@@ -1,4 +1,4 @@
-"""What every service agrees on. Standard library only; Python 3.8 (the converter's) to 3.13."""
+"""What all services agree on. Standard library only; Python 3.8 (the converter's) to 3.13."""
 
 from contract.card import IGNORE_ID, CardError, ClassInfo, Metrics, ModelCard, Preprocessing
 from contract.folders import versions

@@ -1,7 +1,7 @@
-"""The model card: what a published segmentation model says about itself, as versioned JSON.
+"""The model card: a published segmentation model's metadata, as versioned JSON.
 
-It travels in two places of every published version: the ``describe`` signature answers it to machines, and
-``assets.extra/model_card.json`` shows it to people. The two are the same text.
+Every published version has it twice, as the same text: programs get it from the ``describe`` signature, and
+``assets.extra/model_card.json`` is for people.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ _Record = TypeVar("_Record")
 
 
 class CardError(ValueError):
-    """A model card that breaks the contract; the message names the field and what was expected."""
+    """A model card violates the contract; the message names the field and what was expected."""
 
 
 def check_model_name(name: str) -> str:
@@ -65,7 +65,7 @@ class Preprocessing:
 
 @dataclass(frozen=True)
 class Metrics:
-    """Quality measured on the exported graph: intersection over union in 0..1, ignored pixels not counted.
+    """Quality measured on the exported graph: intersection over union in 0..1, excluding ignored pixels.
 
     ``per_class_iou`` holds None for a class that is neither in the labels nor in the predictions; ``miou``
     is the mean over the others.
@@ -84,13 +84,13 @@ class Metrics:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """Everything a client, a converter or a person needs to know about one published version.
+    """The metadata of one published version, for clients, the converter and people.
 
     ``classes`` are numbered 0..C-1 in order, because the mask is an argmax. ``flops`` counts one image at the
     input size, a multiply-add as two. ``weights_sha256`` is over the trained weights, not the SavedModel.
 
     Raises:
-        CardError: a value breaks the contract.
+        CardError: a value violates the contract.
     """
 
     name: str
@@ -127,15 +127,15 @@ class ModelCard:
         names = [c.name for c in self.classes]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise CardError(f"class names {twice} stand twice: expected each once")
+            raise CardError(f"class names {twice} are repeated: expected each once")
         if self.ignore_id != IGNORE_ID:
             raise CardError(f"ignore id {self.ignore_id}: expected {IGNORE_ID}")
 
     def to_json(self) -> str:
-        """The card as JSON text, the same for the same card.
+        """The card as JSON text; equal cards give equal text.
 
         Raises:
-            CardError: a value that JSON does not have, such as NaN or a NumPy number.
+            CardError: a value that JSON cannot represent, such as NaN or a NumPy number.
         """
         try:
             return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -171,7 +171,7 @@ def _record(kind: Type[_Record], data: Any, where: str) -> _Record:
     fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
     unknown = sorted(set(data) - set(fields))
     if unknown:
-        raise CardError("{}: unknown field {}; it has {}".format(where, unknown[0], ", ".join(fields)))
+        raise CardError("{}: unknown field {}; known fields: {}".format(where, unknown[0], ", ".join(fields)))
     missing = [
         f.name
         for f in fields.values()

@@ -1,7 +1,7 @@
-"""``assets.extra/SHA256SUMS``: what every file of a version contained when it was published.
+"""``assets.extra/SHA256SUMS``: the checksums of a version's files when it was published.
 
-A version never changes once it has its name, so a file that is missing or reads otherwise was damaged. The format is
-that of GNU coreutils: ``sha256sum -c assets.extra/SHA256SUMS`` in the version's folder checks it by hand.
+A published version never changes, so a file that is missing or differs was damaged. The format is that of GNU
+coreutils: ``sha256sum -c assets.extra/SHA256SUMS`` in the version's folder verifies it by hand.
 """
 
 import hashlib
@@ -14,22 +14,22 @@ _CHUNK_BYTES = 1 << 20
 
 
 def write(folder: Path) -> None:
-    """Write the sums of all files below ``folder``, in place of those that are there."""
+    """Write the checksums of all files below ``folder``, replacing earlier ones."""
     lines = [f"{digest}  {path}\n" for path, digest in of(folder).items()]
     (folder / SUMS_PATH).write_text("".join(lines), encoding="utf-8")
 
 
 def of(folder: Path) -> Dict[str, str]:
-    """The SHA-256 of every file below ``folder``, in hexadecimal, by its path there; read anew."""
+    """Compute the SHA-256 of every file below ``folder``: hexadecimal digests by relative path."""
     paths = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     return {path.as_posix(): _sha256(folder / path) for path in paths if path != SUMS_PATH}
 
 
 def read(folder: Path) -> Optional[Dict[str, str]]:
-    """The sums of a version by path, or None where it has none: it was not published by Segstack.
+    """The recorded checksums of a version by path, or None if there are none: Segstack did not publish it.
 
     Raises:
-        ValueError: the file is damaged itself.
+        ValueError: the file itself is damaged.
     """
     try:
         lines = (folder / SUMS_PATH).read_text(encoding="utf-8").splitlines()
@@ -42,9 +42,9 @@ def read(folder: Path) -> Optional[Dict[str, str]]:
 
 
 def damage(folder: Path) -> Optional[str]:
-    """The first thing wrong with a version, or None; reads every file.
+    """The first damage found in a version, or None; reads every file.
 
-    Of a version without sums nothing can be said but that it has a ``saved_model.pb``.
+    Of a version without checksums, only the presence of ``saved_model.pb`` can be checked.
     """
     try:
         sums = read(folder)
@@ -56,7 +56,7 @@ def damage(folder: Path) -> Optional[str]:
         if not (folder / path).is_file():
             return f"{path} is missing"
         if _sha256(folder / path) != expected:
-            return f"{path} is not what was published"
+            return f"{path} differs from what was published"
     return None
 
 

@@ -1,4 +1,4 @@
-"""Files that are whole after a power cut: what is written is on the disk before its name says so."""
+"""Files that survive a power cut: data reach the disk before they get their final name."""
 
 import contextlib
 import os
@@ -7,7 +7,7 @@ from typing import Iterator
 
 
 def sync(path: Path) -> None:
-    """Have the disk hold what a file contains, or which names a folder has."""
+    """Flush a file's content, or a folder's entries, to the disk."""
     descriptor = os.open(str(path), os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -16,7 +16,7 @@ def sync(path: Path) -> None:
 
 
 def sync_tree(folder: Path) -> None:
-    """Have the disk hold a folder and everything in it."""
+    """Flush a folder and everything in it to the disk."""
     for path in sorted(folder.rglob("*")):
         sync(path)
     sync(folder)
@@ -24,17 +24,18 @@ def sync_tree(folder: Path) -> None:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A file to write that replaces ``path`` in one step once the block has ended: a reader sees the old or the new
-    one, also after a power cut. What the block raises leaves ``path`` as it was, and nothing beside it.
+    """Replace ``path`` atomically with the file that the block writes, also across a power cut.
+
+    The block is given a temporary path. If it raises, ``path`` is unchanged and the temporary file is removed.
     """
-    beside = path.with_name(".tmp-" + path.name)
+    temporary = path.with_name(".tmp-" + path.name)
     try:
-        yield beside
-        sync(beside)
-        beside.replace(path)
+        yield temporary
+        sync(temporary)
+        temporary.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
-            beside.unlink()
+            temporary.unlink()
         raise
     sync(path.parent)
 
@@ -43,7 +44,7 @@ def replace_file(path: Path, text: str) -> None:
     """Replace ``path`` by ``text`` as :func:`replacing` does.
 
     Raises:
-        OSError: the text could not be written; ``path`` is as it was.
+        OSError: the text could not be written; ``path`` is unchanged.
     """
-    with replacing(path) as beside:
-        beside.write_text(text, encoding="utf-8")
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What lies in the repository, folder by folder: versions, and whether one runs on a single GPU alone."""
+"""The repository's folders: a model's versions, and whether they run on only one GPU model."""
 
 import json
 import re
@@ -6,20 +6,20 @@ from pathlib import Path
 from typing import Dict, List
 
 CARD_PATH = Path("assets.extra", "model_card.json")
-# What is known of a version's engines where there is no card to say it: the source was another's model.
+# The facts about a version's engines if it has no card: it was converted from a third-party model.
 ENGINE_PATH = Path("assets.extra", "engine.json")
 
-# Serving passes over a name that is no int64; 18 digits always are one.
+# Serving ignores names that are not an int64; 18 digits always fit.
 _VERSION = re.compile("[0-9]{1,18}")
 
 
 def versions(models_root: Path, name: str) -> List[int]:
-    """The published versions of a model, ascending; none when it is unknown."""
+    """The published versions of a model, ascending; empty for an unknown model."""
     return sorted(version_folders(models_root, name))
 
 
 def version_folders(models_root: Path, name: str) -> Dict[int, Path]:
-    """The folder of every published version: ``7`` or, copied in by hand, ``0007``."""
+    """The folder of every published version: ``7``, or ``0007`` if copied by hand."""
     try:
         children = sorted((models_root / name).iterdir())
     except (FileNotFoundError, NotADirectoryError):
@@ -28,7 +28,7 @@ def version_folders(models_root: Path, name: str) -> Dict[int, Path]:
 
 
 def needs_its_gpu(models_root: Path, name: str) -> bool:
-    """Whether the newest version of a model is made of engines, which run only on the GPU that built them."""
+    """Whether the newest version of a model contains engines, which run only on the GPU model that built them."""
     folders = version_folders(models_root, name)
     if not folders:
         return False
@@ -38,5 +38,5 @@ def needs_its_gpu(models_root: Path, name: str) -> bool:
     try:
         card = json.loads((newest / CARD_PATH).read_bytes())
     except (OSError, ValueError):
-        return False  # another's model, or a damaged one
+        return False  # a third-party model, or a damaged one
     return isinstance(card, dict) and card.get("engine") is not None

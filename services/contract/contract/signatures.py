@@ -11,7 +11,7 @@ signature            inputs                                      outputs
 ``describe``         ``query`` string [N], any text              ``model_card`` string [N], the card as JSON
 ===================  ==========================================  ===============================================
 
-N is free everywhere and every output has it: TensorFlow Serving's batching refuses an output without.
+The batch size N is free in every input and output: TensorFlow Serving's batching refuses outputs without it.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ Shape = Tuple[Optional[int], ...]
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """One tensor of a signature: dtype as TensorFlow names it, shape with None where it is free."""
+    """One tensor of a signature: its dtype by TensorFlow's name, its shape with None for a free size."""
 
     dtype: str
     shape: Shape
@@ -64,7 +64,7 @@ def signatures(card: ModelCard) -> Dict[str, Signature]:
 
 
 def mismatches(card: ModelCard, found: Mapping[str, Signature]) -> List[str]:
-    """What ``found`` (a SavedModel's signatures) has other than the contract says; empty when it agrees."""
+    """The differences of ``found``, a SavedModel's signatures, from the contract; empty if there are none."""
     problems = []
     for name, expected in signatures(card).items():
         if name not in found:

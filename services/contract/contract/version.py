@@ -1,3 +1,3 @@
-"""The version of all of Segstack. It stands here alone: every pyproject.toml reads it from this file."""
+"""The version of all Segstack packages; every pyproject.toml reads it from this file."""
 
 __version__ = "0.1.0"

@@ -1,9 +1,9 @@
 """``assets.extra/tf_serving_warmup_requests``: every signature once at N=1.
 
-TensorFlow Serving replays the file while it loads a version, so the first request of a person finds a warm graph,
-and a version that cannot answer is refused instead of becoming AVAILABLE. The file is a TFRecord of
+TensorFlow Serving replays the file while it loads a version, so the first client's request finds a warm graph, and a
+version that fails is refused instead of becoming AVAILABLE. The file is a TFRecord of
 ``tensorflow.serving.PredictionLog``. Both formats are written here by hand, so that the converter can write them on
-Python 3.8 beside TensorFlow 2.6.2 without the serving stubs; the field numbers are those of TensorFlow Serving's
+Python 3.8 with TensorFlow 2.6.2, without the serving stubs; the field numbers are those of TensorFlow Serving's
 ``prediction_log.proto``, ``predict.proto``, ``model.proto`` and TensorFlow's ``tensor.proto``.
 """
 
@@ -42,9 +42,9 @@ def write(path: Path, card: ModelCard) -> None:
 
 
 def _tensor(spec: TensorSpec, card: ModelCard) -> bytes:
-    """A TensorProto with N=1: a grey image, as one value that stands for all (tensor.proto allows it), or a PNG of it.
+    """A TensorProto with N=1: a grey image, as one value for all pixels (tensor.proto allows it), or its PNG.
 
-    ``describe`` is asked with the PNG too: it takes any text.
+    ``describe`` gets the PNG too: it accepts any text.
     """
     sizes = [1 if size is None else size for size in spec.shape]
     shape = b"".join(_message(2, varint_field(1, size)) for size in sizes)

@@ -1,4 +1,4 @@
-"""What the contract's tests share: a small card, and a file that stands for a SavedModel."""
+"""Shared fixtures of the contract's tests: a small card, and a file in place of a SavedModel."""
 
 import dataclasses
 from pathlib import Path
@@ -11,7 +11,7 @@ from contract.serving_config.models_config import models
 
 @pytest.fixture
 def card():
-    """Two classes at 32 x 48: the smallest card worth having."""
+    """A small card: two classes at 32 x 48."""
     return ModelCard(
         name="road",
         architecture="ddrnet23_slim",
@@ -35,7 +35,7 @@ def write_model():
 
 @pytest.fixture
 def written():
-    """``written(path)``: which file it is and when it was last written; reading it makes no difference."""
+    """``written(path)``: the file's inode and the time it was last written, which reading does not change."""
 
     def written(path):
         status = path.stat()
@@ -52,7 +52,7 @@ def root(tmp_path):
 
 @pytest.fixture
 def publish_versions(root, card):
-    """``publish_versions(3)`` publishes three versions of ``road``, each with a graph of its own."""
+    """``publish_versions(3)`` publishes three versions of ``road``, each with a different graph."""
 
     def publish_versions(count, name="road"):
         return [
@@ -83,7 +83,7 @@ def write_config(root):
 
 @pytest.fixture
 def policy(root):
-    """What models.config says of ``road``: its policy in words, and its labels."""
+    """The entry of ``road`` in models.config: its policy in words, and its labels."""
 
     def policy():
         listed = models(root / "models.config")["road"]
@@ -100,5 +100,5 @@ def damage(root):
 
 @pytest.fixture
 def leftovers(root):
-    """What is left in the repository of a command that did not end."""
+    """The temporary files and folders left in the repository."""
     return lambda: sorted(path.name for path in root.rglob(".tmp-*"))

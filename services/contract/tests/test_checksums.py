@@ -16,7 +16,7 @@ def version(root, publish_versions):
     return root / "road" / "1"
 
 
-def test_every_file_but_the_sums_themselves_is_in_them(version):
+def test_every_file_but_the_checksum_file_is_listed(version):
     sums = checksums.read(version)
     assert sorted(sums) == [
         "assets.extra/model_card.json",
@@ -39,7 +39,7 @@ def test_coreutils_agrees(version):
 @pytest.mark.parametrize(
     ("path", "text", "sentence"),
     [
-        ("saved_model.pb", "graph", "saved_model.pb is not what was published"),
+        ("saved_model.pb", "graph", "saved_model.pb differs from what was published"),
         ("saved_model.pb", None, "saved_model.pb is missing"),
         ("assets.extra/tf_serving_warmup_requests", None, "assets.extra/tf_serving_warmup_requests is missing"),
         (SUMS, "nonsense\n", "assets.extra/SHA256SUMS is damaged"),
@@ -53,7 +53,7 @@ def test_damage_is_named(version, path, text, sentence):
     assert checksums.damage(version) == sentence
 
 
-def test_a_version_without_sums_needs_a_graph_and_no_more(version):
+def test_version_without_checksums_needs_only_a_graph(version):
     (version / SUMS).unlink()
     (version / "saved_model.pb").write_text("another graph")
     assert checksums.read(version) is None

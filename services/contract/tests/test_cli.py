@@ -1,4 +1,4 @@
-"""``segstack``: it finds the commands that are installed, and says what to do about the others."""
+"""``segstack`` finds the installed commands, and names the packages of the others."""
 
 import subprocess
 import sys

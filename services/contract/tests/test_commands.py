@@ -69,7 +69,7 @@ def test_prune(run, root, publish_versions):
     assert versions(root, "road") == [3, 4]
 
 
-def test_a_listed_model_without_a_version_holds_up_no_pruning(run, root, publish_versions, write_config):
+def test_listed_model_without_a_version_does_not_stop_pruning(run, root, publish_versions, write_config):
     write_config("")
     publish_versions(3, "signs")
     assert run("prune --all") == (0, "signs: removed 1\n", "")
@@ -79,17 +79,17 @@ def test_a_listed_model_without_a_version_holds_up_no_pruning(run, root, publish
     ("command", "sentence"),
     [
         ("list raod", "'raod' not found"),
-        ("label raod stable 1", "has no published model 'raod': it has road"),
-        ("label road stable 9", "road has no version 9: it has 1"),
-        ("label road stable --remove", "road has no label 'stable': it has none"),
+        ("label raod stable 1", "published models: road"),
+        ("label road stable 9", "version 9 of road not found; its versions: 1"),
+        ("label road stable --remove", "label 'stable' of road not found; its labels: none"),
         ("rollback road", "road has no version before 1"),
-        ("rollback road --to 9", "road has no version 9: it has 1"),
-        ("prune raod", "has no published model 'raod': it has road"),
+        ("rollback road --to 9", "version 9 of road not found; its versions: 1"),
+        ("prune raod", "published models: road"),
         ("remove road 1", "road 1 was not removed: it is the newest version"),
-        ("remove road 9", "road has no version 9: it has 1"),
+        ("remove road 9", "version 9 of road not found; its versions: 1"),
     ],
 )
-def test_a_refusal_is_one_sentence_and_status_1(run, publish_versions, command, sentence):
+def test_error_is_one_sentence_and_status_1(run, publish_versions, command, sentence):
     publish_versions(1)
     status, out, err = run(command)
     assert (status, out) == (1, "")
@@ -99,7 +99,7 @@ def test_a_refusal_is_one_sentence_and_status_1(run, publish_versions, command, 
 
 
 @pytest.mark.parametrize("command", ["list", "label road stable 1", "rollback road", "prune road", "prune --all"])
-def test_a_repository_that_cannot_be_read_is_a_refusal_too(run, root, publish_versions, command):
+def test_unreadable_repository_is_status_1(run, root, publish_versions, command):
     publish_versions(2)
     (root / "models.config").write_text("model_config_list {")
     status, out, err = run(command)
@@ -109,7 +109,7 @@ def test_a_repository_that_cannot_be_read_is_a_refusal_too(run, root, publish_ve
 
 
 @pytest.mark.parametrize("command", ["list", "prune --all", "rollback road"])
-def test_a_folder_that_is_not_there_is_named(run, root, command):
+def test_missing_folder_is_named(run, root, command):
     assert run(command) == (1, "", f"segstack models: {root} is not a folder: name the repository with --models-root\n")
 
 
@@ -130,7 +130,7 @@ def test_a_folder_that_is_not_there_is_named(run, root, command):
         "remove road one",
     ],
 )
-def test_a_wrong_command_line_is_status_2(run, publish_versions, command):
+def test_wrong_command_line_is_status_2(run, publish_versions, command):
     publish_versions(1)
     status, out, err = run(command)
     assert (status, out) == (2, "")
@@ -143,7 +143,7 @@ def test_remove(run, root, publish_versions):
     assert versions(root, "road") == [1, 3, 4]
 
 
-def test_help_says_where_the_states_are(run):
+def test_help_names_get_models(run):
     status, out, _ = run("--help")
     assert status == 0
     assert "GET /models" in " ".join(out.split())

@@ -1,4 +1,4 @@
-"""Files that nobody ever sees half of: not a reader, not after a full disk, not after a power cut."""
+"""Files are written completely or not at all: for readers, on a full disk, after a power cut."""
 
 import errno
 import os
@@ -34,14 +34,14 @@ def steps(monkeypatch):
     return steps
 
 
-def test_a_file_is_made_and_replaced(path):
+def test_file_is_created_and_replaced(path):
     for text in ["old\n", "new: é\n", ""]:
         durable.replace_file(path, text)
         assert path.read_text(encoding="utf-8") == text
         assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_reader_never_sees_half_a_file(path):
+def test_reader_never_sees_a_partial_file(path):
     texts = ["short\n", "long\n" * 50_000]
     durable.replace_file(path, texts[0])
     seen, done = set(), threading.Event()
@@ -61,7 +61,7 @@ def test_a_reader_never_sees_half_a_file(path):
     assert seen == set(texts)
 
 
-def test_a_disk_that_is_full_leaves_the_old_file_and_nothing_beside_it(path, monkeypatch):
+def test_full_disk_leaves_the_old_file_and_no_temporary_one(path, monkeypatch):
     durable.replace_file(path, "old")
 
     def full(descriptor):
@@ -74,12 +74,12 @@ def test_a_disk_that_is_full_leaves_the_old_file_and_nothing_beside_it(path, mon
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_the_text_is_on_the_disk_before_the_name_and_the_name_before_the_end(path, steps):
+def test_text_is_synced_before_the_rename_and_the_folder_after(path, steps):
     durable.replace_file(path, "new")
     assert steps == [path.with_name(".tmp-models.config"), "replace", path.parent]
 
 
-def test_a_tree_is_synced_file_by_file_and_itself_last(tmp_path, steps):
+def test_tree_is_synced_file_by_file_and_itself_last(tmp_path, steps):
     folder = tmp_path / "version"
     (folder / "variables").mkdir(parents=True)
     for name in ["saved_model.pb", "variables/variables.index"]:

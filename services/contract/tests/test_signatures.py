@@ -1,11 +1,11 @@
-"""The five signatures of a published SavedModel, and how one that differs is told apart."""
+"""The five signatures of a published SavedModel, and how differences from them are reported."""
 
 import pytest
 
 from contract import Signature, TensorSpec, mismatches, signatures
 
 
-def test_the_five_signatures_of_a_two_class_model_at_32x48(card):
+def test_signatures_of_a_two_class_model_at_32x48(card):
     image, plane = TensorSpec("uint8", (None, 32, 48, 3)), TensorSpec("uint8", (None, 32, 48))
     strings = TensorSpec("string", (None,))
     assert signatures(card) == {
@@ -23,11 +23,11 @@ def test_every_tensor_can_be_batched(card):
             assert spec.shape[0] is None
 
 
-def test_a_model_that_agrees_has_no_mismatches(card):
+def test_agreeing_model_has_no_mismatches(card):
     assert mismatches(card, signatures(card)) == []
 
 
-def test_signatures_beyond_the_five_are_nobodys_business(card):
+def test_additional_signatures_are_allowed(card):
     found = {**signatures(card), "__saved_model_init_op": Signature({}, {})}
     assert mismatches(card, found) == []
 
@@ -77,12 +77,12 @@ def _one_output_more(found):
         ),
     ],
 )
-def test_a_mismatch_is_one_sentence(card, change, sentence):
+def test_mismatch_is_one_sentence(card, change, sentence):
     # Copied to the last dictionary, because signatures share theirs.
     found = {name: Signature(dict(s.inputs), dict(s.outputs)) for name, s in signatures(card).items()}
     change(found)
     assert mismatches(card, found) == [sentence]
 
 
-def test_every_mismatch_is_told_at_once(card):
+def test_all_mismatches_are_reported(card):
     assert mismatches(card, {}) == [f"signature {name} is missing" for name in signatures(card)]

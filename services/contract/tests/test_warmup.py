@@ -23,29 +23,29 @@ def records(data: bytes):
         data = data[16 + length :]
 
 
-def test_the_crc_is_crc32c_masked():
+def test_crc_is_masked_crc32c():
     assert unmask(warmup._masked_crc32c(b"123456789")) == 0xE3069283
     assert unmask(warmup._masked_crc32c(b"")) == 0
     assert unmask(warmup._masked_crc32c(bytes(32))) == 0x8A9136AA  # RFC 3720, B.4
 
 
-def test_the_file_is_one_record_a_signature(tmp_path, card):
+def test_file_has_one_record_per_signature(tmp_path, card):
     warmup.write(tmp_path / warmup.WARMUP_PATH.name, card)
     assert list(records((tmp_path / warmup.WARMUP_PATH.name).read_bytes())) == warmup.requests(card)
     assert len(warmup.requests(card)) == len(signatures(card)) == 5
 
 
-def test_each_names_the_model_and_its_signature(card):
+def test_each_request_names_the_model_and_its_signature(card):
     for name, record in zip(signatures(card), warmup.requests(card)):
         assert b"\x0a\x04road" in record  # ModelSpec.name
         assert b"\x1a" + bytes([len(name)]) + name.encode() in record  # ModelSpec.signature_name
 
 
-def test_the_image_is_sent_as_one_value_however_large(card):
+def test_image_is_one_value_at_any_size(card):
     assert all(len(record) < 1000 for record in warmup.requests(card))
 
 
-def test_the_png_is_grey_and_of_the_input_size():
+def test_png_is_grey_and_has_the_input_size():
     png = warmup.grey_png(32, 48)
     assert png[:8] == b"\x89PNG\r\n\x1a\n"
     chunks, at = {}, 8

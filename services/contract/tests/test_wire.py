@@ -24,12 +24,12 @@ def test_varint(number):
     assert read_varint(varint(number) + b"rest") == (number, b"rest")
 
 
-def test_the_specification_s_own_examples():
+def test_examples_of_the_specification():
     assert varint_field(1, 150) == bytes.fromhex("089601")
     assert b"".join(field(2, [b"testing"])) == bytes.fromhex("120774657374696e67")
 
 
-def test_a_message_of_pieces_is_one_of_their_length():
+def test_message_of_pieces_has_their_length():
     picture = memoryview(bytes(921_600))
     tag, rest = read_varint(b"".join(field(4, [b"head", picture])))
     length, value = read_varint(rest)

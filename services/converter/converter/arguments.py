@@ -91,6 +91,7 @@ def create_parser(prog: str = "python -m converter") -> argparse.ArgumentParser:
     """The parser with all options."""
     parser = argparse.ArgumentParser(
         prog=prog,
+        usage="%(prog)s MODEL [options]",
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -88,7 +88,7 @@ def _files(folder: Path) -> List[Path]:
     else:
         raise ConverterError(f"{folder} is not a folder: expected a data set, or a folder of JPEG and PNG images")
     if not files:
-        raise ConverterError(f"{folder} contains no JPEG or PNG images: choose the folder directly above them")
+        raise ConverterError(f"{folder} contains no JPEG or PNG images; sub-folders are not searched")
     return sorted(files)
 
 

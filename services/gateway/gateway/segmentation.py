@@ -21,9 +21,9 @@ Then ``Segmenter.segment``, below. What takes the processor's time runs in flow/
 11. serving_client/client.py        looks up the model's card, which it fetches once per version, and calls back
                                     ``prepare``: results/outputs.py checks that the model has what is requested (422),
                                     imaging/images.py resizes to the model's input size. Then one gRPC call, through
-                                    signatures.py, pieces.py, calls.py and replicas.py of that folder, which turns its
+                                    signatures.py, wire.py, calls.py and replicas.py of that folder, which turns its
                                     failures into 502, 503 and 504 and the reply into a Prediction: a mask.
-    rollout/router.py               asks the target where the canary is not loaded or lacks a class.
+    rollout/router.py               turns to the target if the canary is not loaded or lacks a class.
 12. results/outputs.py              keeps classes, scales the mask to the photo, and encodes it: an indexed PNG,
                                     colours, an overlay, or JSON.
 13. metrics.py                      counts the image by model and version, and its stages' seconds (flow/timings.py).
@@ -142,19 +142,19 @@ class Segmenter:
         with timings.measure("decode"):
             photo = await self._codecs.run(images.decode, data, header)
 
-        async def prepare(card: contract.ModelCard) -> Image:
+        def prepare(card: contract.ModelCard) -> Image:
             outputs.check(photo, card, parameters)
             with timings.measure("decode"):
-                return await self._codecs.run(images.resize, photo, card.input_height, card.input_width)
+                return images.resize(photo, card.input_height, card.input_width)
 
-        async def ask(target: Target) -> tuple[Prediction, Target]:
+        async def infer(target: Target) -> tuple[Prediction, Target]:
             prediction = await self._serving.segment(
                 target, prepare, deadline, signature=parameters.signature, gate=partial(gate.inference, timings)
             )
             return prediction, target
 
         with timings.measure("infer"):
-            prediction, target = await route.ask(ask)
+            prediction, target = await route.call(infer)
         with timings.measure("encode"):
             encoded = await self._codecs.run(encode, photo, prediction, parameters)
         self._metrics.count_image(prediction.served, prediction.mask, timings)

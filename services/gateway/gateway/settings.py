@@ -156,7 +156,7 @@ class Settings(BaseModel):
     def _check_together(self) -> Self:
         if self.max_held_bytes < self.max_image_bytes:
             raise ValueError(
-                "GATEWAY_MAX_HELD_BYTES is less than GATEWAY_MAX_IMAGE_BYTES, so the largest image could not come in"
+                "GATEWAY_MAX_HELD_BYTES is less than GATEWAY_MAX_IMAGE_BYTES: the largest images would never fit"
             )
         if self.models and self.models_config:
             raise ValueError("GATEWAY_MODELS and GATEWAY_MODELS_CONFIG are both set; set only one")

@@ -1,4 +1,4 @@
-"""How an error becomes a gRPC status: one exception type, the runtime's errors turned into it, the cut at 1024."""
+"""Errors as gRPC statuses: one exception type, the conversion of the runtime's errors, messages cut at 1024 bytes."""
 
 import grpc
 
@@ -8,7 +8,7 @@ _STATUS_CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
 class ServingError(Exception):
-    """An answer other than OK, with the code and the text that TensorFlow Serving gives."""
+    """A status other than OK, with the code and the text of TensorFlow Serving."""
 
     def __init__(self, code: grpc.StatusCode, message: str) -> None:
         super().__init__(message)
@@ -16,12 +16,12 @@ class ServingError(Exception):
         self.message = message
 
     def __str__(self) -> str:
-        """As the runtime writes a status in a log: ``Not found: …``."""
+        """The status as the runtime logs it: ``Not found: …``."""
         return f"{self.code.name.replace('_', ' ').capitalize()}: {self.message}"
 
 
 def invalid_argument(message: str) -> ServingError:
-    """The request itself is wrong, whatever the server's state."""
+    """The request itself is invalid, whatever the server's state."""
     return ServingError(grpc.StatusCode.INVALID_ARGUMENT, message)
 
 
@@ -31,12 +31,12 @@ def not_found(message: str) -> ServingError:
 
 
 def failed_precondition(message: str) -> ServingError:
-    """The request is well formed, but not with what is loaded."""
+    """The request is valid, but not for the current state of the server."""
     return ServingError(grpc.StatusCode.FAILED_PRECONDITION, message)
 
 
 def from_exception(error: Exception) -> ServingError:
-    """The status for whatever loading or running a graph raised; TensorFlow's errors carry their own code."""
+    """The status for an exception from loading or running a graph; TensorFlow's errors have their own code."""
     if isinstance(error, ServingError):
         return error
     code = _STATUS_CODES.get(getattr(error, "error_code", None), grpc.StatusCode.UNKNOWN)
@@ -44,7 +44,7 @@ def from_exception(error: Exception) -> ServingError:
 
 
 def truncated(message: str) -> str:
-    """``message`` as it goes over the wire: at most 1024 bytes of UTF-8, then ``...TRUNCATED``."""
+    """``message`` as it is sent: at most 1024 bytes of UTF-8, then ``...TRUNCATED``."""
     encoded = message.encode()
     if len(encoded) <= MESSAGE_LIMIT:
         return message

@@ -1,4 +1,4 @@
-"""The process's memory: given back when a version goes, and how much of it is resident."""
+"""The process's memory: freed when a version is unloaded, and its resident size."""
 
 import ctypes
 import gc
@@ -9,30 +9,30 @@ _STATM = Path("/proc/self/statm")
 
 
 def freeze_imports() -> None:
-    """Take what the imports made out of the garbage collector's sight; to be called once, before the first load.
+    """Exclude the objects of all imports from garbage collection; call once, before the first load.
 
-    It never becomes garbage, and TensorFlow brings 300,000 objects: without them a collection takes milliseconds in
-    which no request is answered, not hundreds.
+    They never become garbage, and TensorFlow has 300,000 of them: without them a collection stops all requests for
+    milliseconds instead of hundreds.
     """
     gc.collect()
     gc.freeze()
 
 
 def limit_arenas() -> None:
-    """Let glibc keep one heap per core, not eight; to be called once, before the first load.
+    """Limit glibc to one heap per core instead of eight; call once, before the first load.
 
-    Threads of all kinds load and free versions, and each heap keeps pieces of what passed through it: with OpenVINO
-    that came to half a megabyte a version. Where the C library is another one, nothing is done.
+    Many threads load and free versions, and each heap keeps fragments: with OpenVINO half a megabyte per version.
+    With another C library this does nothing.
     """
     if _mallopt is not None:
         _mallopt(_M_ARENA_MAX, os.cpu_count() or 1)
 
 
 def reclaim() -> None:
-    """Free what dropped versions leave behind, and give it back to the system.
+    """Free the memory of unloaded versions, and return it to the system.
 
-    TensorFlow's graphs are reference cycles: their weights stay until the collector comes by, which left to itself
-    it does after ten versions or never. Where the C library is glibc, the freed pages are handed back as well.
+    TensorFlow's graphs are reference cycles: their weights stay until the garbage collector runs, which by itself it
+    does after ten versions or never. With glibc, the freed pages are also returned to the system.
     """
     gc.collect()
     if _malloc_trim is not None:
@@ -40,7 +40,7 @@ def reclaim() -> None:
 
 
 def resident_bytes() -> int | None:
-    """Bytes of the process in memory; None on a system without Linux's /proc."""
+    """The process's resident memory in bytes; None on a system without Linux's /proc."""
     try:
         return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:

@@ -12,14 +12,14 @@ _BOOL, _STRING, _MESSAGE = (
 
 
 class MonitoringConfigError(ValueError):
-    """A text that is no MonitoringConfig, or a path that no URL has."""
+    """The text is not a MonitoringConfig, or its path cannot be that of a URL."""
 
 
 def prometheus_path(text: str) -> str | None:
-    """Where the metrics are to be found on the REST port; None when they are not asked for.
+    """The path of the metrics on the REST port; None if they are not enabled.
 
     Raises:
-        MonitoringConfigError: the text does not parse; the message says where. Or its path does not begin with a /.
+        MonitoringConfigError: the text does not parse (the message says where), or its path does not begin with /.
     """
     try:
         config = text_format.Parse(text, _message_class()()).prometheus_config
@@ -32,7 +32,7 @@ def prometheus_path(text: str) -> str | None:
 
 
 def _message_class() -> Any:
-    """``config/monitoring_config.proto`` of TensorFlow Serving 2.6.2, which tensorflow-serving-api leaves out."""
+    """``config/monitoring_config.proto`` of TensorFlow Serving 2.6.2, which tensorflow-serving-api does not include."""
     file = descriptor_pb2.FileDescriptorProto(
         name="monitoring_config.proto", package="tensorflow.serving", syntax="proto3"
     )

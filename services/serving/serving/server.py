@@ -1,4 +1,4 @@
-"""The server put together: the manager, gRPC, REST, the poll of models.config, and the way down."""
+"""The server as a whole: manager, gRPC, REST, polling of models.config, and shutdown."""
 
 import logging
 import sys
@@ -21,19 +21,19 @@ from serving.rpc.rest import RestServer
 
 log = logging.getLogger(__name__)
 
-# What SIGTERM leaves to the calls under way; containers are killed 10 s after it.
+# Time for the running calls after SIGTERM; containers are killed 10 s after it.
 _DRAIN_S = 5.0
 
 
 def serve(flags: Flags, config: Any, metrics_path: str | None, stop: threading.Event) -> int:
-    """Load what ``config`` lists, open the ports, serve until ``stop`` is set; the process's exit status.
+    """Load the models that ``config`` lists, open the ports, serve until ``stop`` is set; return the exit status.
 
-    As with TensorFlow Serving the port opens only when the first models have loaded: an open port is a ready server.
-    The metrics are at ``metrics_path`` of the REST port, if there are both.
+    As with TensorFlow Serving, the port opens only when the first models have loaded: an open port means a ready
+    server. The metrics are at ``metrics_path`` of the REST port, if both are given.
     """
     print(
         f"Not TensorFlow Serving: the same gRPC protocol on TensorFlow {tf.__version__} of this Python "
-        f"{sys.version_info.major}.{sys.version_info.minor}; no batching, predictions over gRPC alone",
+        f"{sys.version_info.major}.{sys.version_info.minor}; no batching, predictions only over gRPC",
         flush=True,
     )
     memory.freeze_imports()
@@ -52,11 +52,11 @@ def serve(flags: Flags, config: Any, metrics_path: str | None, stop: threading.E
     if flags.model_config_file and flags.model_config_file_poll_wait_seconds > 0:
         threading.Thread(target=_poll_config, args=(flags, manager, stop), name="model-config", daemon=True).start()
     if rest is not None:
-        what = f"model status, metrics at {metrics_path}" if metrics_path else "model status"
-        print(f"REST on {flags.host}:{flags.rest_api_port}: {what}", flush=True)
+        content = f"model status, metrics at {metrics_path}" if metrics_path else "model status"
+        print(f"REST on {flags.host}:{flags.rest_api_port}: {content}", flush=True)
     print(f"ready on {flags.host}:{port}", flush=True)
     stop.wait()
-    log.info("stopping: the calls under way have %g s", _DRAIN_S)
+    log.info("stopping: running calls have %g s", _DRAIN_S)
     drained = server.stop(_DRAIN_S)
     if rest is not None:
         rest.close()
@@ -90,14 +90,14 @@ def _manager(flags: Flags) -> Manager:
 
 
 def _poll_config(flags: Flags, manager: Manager, stop: threading.Event) -> None:
-    """Apply the config file again and again, as TensorFlow Serving does: a label refused now may be right later."""
-    said = ""
+    """Apply the config file repeatedly, as TensorFlow Serving does: a label refused now may be valid later."""
+    logged = ""
     while not stop.wait(flags.model_config_file_poll_wait_seconds):
         try:
             text = Path(flags.model_config_file).read_text(encoding="utf-8")
             manager.reload(model_config.parse(text), cancelled=stop.is_set)
-            said = ""
+            logged = ""
         except (OSError, ValueError, ServingError) as error:
-            if str(error) != said and not stop.is_set():
-                log.error("%s: %s; what is served stays as it is", flags.model_config_file, error)
-            said = str(error)
+            if str(error) != logged and not stop.is_set():
+                log.error("%s: %s; the served models are unchanged", flags.model_config_file, error)
+            logged = str(error)

@@ -1,4 +1,4 @@
-"""Small real models, and the real server in a process of its own, spoken to through the official stubs."""
+"""Small real models, and the real server in its own process, called through the official stubs."""
 
 import functools
 import os
@@ -35,7 +35,7 @@ READY = re.compile(r"ready on 127\.0\.0\.1:(\d+)")
 
 
 class Segmenter(tf.Module):
-    """uint8 image in, uint8 mask out, as the project's own networks; beside it one signature of every other kind."""
+    """uint8 image in, uint8 mask out, as the project's networks; and one signature of every other kind."""
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, name="image")])
     def mask(self, image):
@@ -92,15 +92,15 @@ def segmenter(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def publish_in():
-    """Publish a version of a model that answers with its number, as it should be done: beside, then one rename."""
+    """Publish a version of a model that returns its number: written to a temporary folder, then renamed."""
 
     def publish_in(root, name, version, warmup=None):
         module = Constant(float(version))
-        beside = root / name / f".tmp-{version}"
-        tf.saved_model.save(module, str(beside), signatures=module.answer)
+        temporary = root / name / f".tmp-{version}"
+        tf.saved_model.save(module, str(temporary), signatures=module.answer)
         if warmup is not None:
-            write_warmup(beside, warmup)
-        beside.rename(root / name / str(version))
+            write_warmup(temporary, warmup)
+        temporary.rename(root / name / str(version))
         return root / name / str(version)
 
     return publish_in
@@ -132,9 +132,9 @@ def write_config(tmp_path):
             for name, extra in extras.items()
         )
         root.mkdir(exist_ok=True)
-        beside = root / ".tmp-models.config"
-        beside.write_text(f"model_config_list {{\n{configs}}}\n")
-        return beside.rename(root / "models.config")
+        temporary = root / ".tmp-models.config"
+        temporary.write_text(f"model_config_list {{\n{configs}}}\n")
+        return temporary.rename(root / "models.config")
 
     return write_config
 
@@ -159,7 +159,7 @@ def predict_request():
 
 
 class Server:
-    """``python -m serving`` running, with what it says and stubs to speak to it."""
+    """A running ``python -m serving``, with its output and gRPC stubs."""
 
     def __init__(self, arguments):
         environment = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}
@@ -187,8 +187,8 @@ class Server:
         deadline = time.monotonic() + timeout_s
         while (match := re.search(pattern, self.output)) is None:
             over = self.process.poll() is not None and not self._reader.is_alive()
-            assert not over, f"ended before saying {pattern!r}:\n{self.output}"
-            assert time.monotonic() < deadline, f"did not say {pattern!r} in {timeout_s} s:\n{self.output}"
+            assert not over, f"ended before printing {pattern!r}:\n{self.output}"
+            assert time.monotonic() < deadline, f"did not print {pattern!r} in {timeout_s} s:\n{self.output}"
             time.sleep(0.02)
         return match
 

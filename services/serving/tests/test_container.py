@@ -59,7 +59,7 @@ def entrypoint(tmp_path):
         process.communicate()
 
 
-def test_it_becomes_the_server_with_flags_it_knows(entrypoint, tmp_path):
+def test_server_is_started_with_known_flags(entrypoint, tmp_path):
     (tmp_path / "models.config").touch()
     process = entrypoint("--tensorflow_session_parallelism=2")
     pid, *arguments = process.communicate(timeout=10)[0].splitlines()
@@ -70,13 +70,13 @@ def test_it_becomes_the_server_with_flags_it_knows(entrypoint, tmp_path):
     assert "--enable_batching=true" not in arguments
 
 
-def test_batching_is_there_for_the_asking(entrypoint, tmp_path):
+def test_batching_is_optional(entrypoint, tmp_path):
     (tmp_path / "models.config").touch()
     output = entrypoint(ENABLE_BATCHING="true").communicate(timeout=10)[0]
     assert "--enable_batching=true\n--batching_parameters_file=/etc/serving/batching.config" in output
 
 
-def test_it_waits_for_the_config_and_says_so_once(entrypoint, tmp_path):
+def test_wait_for_the_config_is_printed_once(entrypoint, tmp_path):
     process = entrypoint()
     assert process.stdout.readline() == f"waiting for {tmp_path / 'models.config'}: publish a first model\n"
     with pytest.raises(subprocess.TimeoutExpired):
@@ -85,7 +85,7 @@ def test_it_waits_for_the_config_and_says_so_once(entrypoint, tmp_path):
     assert process.communicate(timeout=10)[0].startswith(f"pid {process.pid}\n--port=8500\n")
 
 
-def test_a_repository_from_before_there_was_a_config_for_gpus_is_served(entrypoint, tmp_path):
+def test_repository_without_models_gpu_config_is_served(entrypoint, tmp_path):
     (tmp_path / "models.config").touch()
     gpu_config = tmp_path / "models.gpu.config"
     output = entrypoint(MODEL_CONFIG_FILE=str(gpu_config)).communicate(timeout=10)[0]
@@ -97,7 +97,7 @@ def test_a_repository_from_before_there_was_a_config_for_gpus_is_served(entrypoi
     assert f"--model_config_file={gpu_config}\n" in output
 
 
-def test_a_first_model_from_an_older_trainer_ends_the_wait_too(entrypoint, tmp_path):
+def test_models_config_of_an_older_trainer_ends_the_wait(entrypoint, tmp_path):
     gpu_config = tmp_path / "models.gpu.config"
     process = entrypoint(MODEL_CONFIG_FILE=str(gpu_config))
     assert process.stdout.readline() == f"waiting for {gpu_config}: publish a first model\n"
@@ -107,7 +107,7 @@ def test_a_first_model_from_an_older_trainer_ends_the_wait_too(entrypoint, tmp_p
     assert f"--model_config_file={tmp_path / 'models.config'}\n" in output
 
 
-def test_it_stops_at_once_while_waiting(entrypoint):
+def test_stops_at_once_while_waiting(entrypoint):
     process = entrypoint()
     process.stdout.readline()
     process.send_signal(signal.SIGTERM)
@@ -135,7 +135,7 @@ def test_both_images_are_healthy_when_the_port_is_open():
         assert 'CMD ["bash", "-c", "</dev/tcp/127.0.0.1/8500"]' in (SERVICE / name).read_text()
 
 
-def test_the_embedded_image_starts_with_flags_it_knows():
+def test_embedded_image_starts_with_known_flags():
     from serving import flags
 
     text = (SERVICE / "Dockerfile.embedded").read_text()

@@ -16,12 +16,12 @@ from serving.errors import MESSAGE_LIMIT, from_exception, invalid_argument, trun
     ],
     ids=["NotFound", "ResourceExhausted", "RuntimeError"],
 )
-def test_the_runtime_s_errors_keep_their_code_and_text(error, code, message):
+def test_errors_of_the_runtime_keep_their_code_and_text(error, code, message):
     status = from_exception(error)
     assert (status.code, status.message) == (code, message)
 
 
-def test_a_status_passes_through_and_reads_as_the_runtime_logs_it():
+def test_status_is_kept_and_printed_as_the_runtime_logs_it():
     error = invalid_argument("Missing ModelSpec")
     assert from_exception(error) is error
     assert str(error) == "Invalid argument: Missing ModelSpec"

@@ -20,7 +20,7 @@ def test_defaults_are_those_of_tensorflow_model_server():
 
 
 @pytest.mark.parametrize("arguments", [["--port=9000"], ["--port", "9000"]], ids=str)
-def test_both_ways_to_write_a_value(arguments):
+def test_value_after_equals_or_as_next_argument(arguments):
     assert flags.parse(arguments).flags.port == 9000
 
 
@@ -42,7 +42,7 @@ def test_booleans(arguments, warm):
     assert parsed.unknown == ()
 
 
-def test_unknown_arguments_are_handed_back_with_their_values():
+def test_unknown_arguments_are_returned_with_their_values():
     parsed = flags.parse(["--bogus", "1", "--port=9", "stray", "--flag=x=y", "--last"])
     assert parsed.unknown == ("--bogus", "1", "stray", "--flag=x=y", "--last")
     assert parsed.flags == Flags(port=9)
@@ -54,19 +54,19 @@ def test_unknown_arguments_are_handed_back_with_their_values():
         (["--port=eighty"], "--port is 'eighty': expected --port=<integer>"),
         (["--enable_model_warmup=perhaps"], "--enable_model_warmup is 'perhaps': expected --enable_model_warmup=true"),
         (["--model_name"], "--model_name has no value: expected --model_name=<text>"),
-        (["--ssl_config_file=x"], "--ssl_config_file=x: TLS is not served here"),
+        (["--ssl_config_file=x"], "--ssl_config_file=x: TLS is not supported"),
         (["--grpc_channel_arguments=a=1,b"], "--grpc_channel_arguments has 'b': expected <name>=<value>"),
         (["--grpc_channel_arguments=a="], "--grpc_channel_arguments has 'a=': expected <name>=<value>"),
     ],
     ids=str,
 )
-def test_refused(arguments, message):
+def test_refusals(arguments, message):
     with pytest.raises(FlagError) as error:
         flags.check(flags.parse(arguments).flags)
     assert str(error.value).startswith(message)
 
 
-def test_channel_arguments_are_32_bit_integers_where_they_read_as_such():
+def test_channel_arguments_are_32_bit_integers_or_text():
     assert flags.channel_arguments("") == {}
     assert flags.channel_arguments("a=1,b=-2,c=x,d=4294967296,e=1=2") == {
         "a": 1,
@@ -91,5 +91,5 @@ def test_usage_names_every_flag():
         ("/modelsandmore/m", "/srv/repo", "/modelsandmore/m"),
     ],
 )
-def test_models_root_stands_at_models(base_path, models_root, where):
+def test_models_root_replaces_models(base_path, models_root, where):
     assert flags.local_path(base_path, models_root) == Path(where)

@@ -31,7 +31,7 @@ def test_cycles_are_freed_at_once():
     assert gone() is None
 
 
-def test_what_the_imports_made_is_not_looked_at_again():
+def test_objects_of_imports_are_not_collected_again():
     memory.freeze_imports()
     assert gc.get_freeze_count() > 10_000
     gone = weakref.ref(Node())

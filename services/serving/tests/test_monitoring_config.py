@@ -21,7 +21,7 @@ def test_path(text, path):
     assert prometheus_path(text) == path
 
 
-def test_the_image_s_own_config_has_the_usual_path():
+def test_the_images_config_has_the_usual_path():
     text = Path(__file__).parents[1].joinpath("monitoring.config").read_text()
     assert prometheus_path(text) == "/monitoring/prometheus/metrics"
 
@@ -38,7 +38,7 @@ def test_the_image_s_own_config_has_the_usual_path():
     ],
     ids=["cut short", "unknown field", "relative path"],
 )
-def test_refused(text, message):
+def test_refusals(text, message):
     with pytest.raises(MonitoringConfigError) as error:
         prometheus_path(text)
     assert str(error.value).startswith(message)

@@ -10,7 +10,7 @@ def read(lines):
     return family
 
 
-def test_a_counter_counts_each_combination_of_labels():
+def test_counter_counts_each_combination_of_labels():
     counter = Counter(":some:requests", "Requests.", "model status")
     counter.add("m", "OK")
     counter.add("m", "OK", amount=2)
@@ -23,14 +23,14 @@ def test_a_counter_counts_each_combination_of_labels():
     ]
 
 
-def test_label_values_come_back_as_they_were():
+def test_label_values_are_escaped():
     counter = Counter("requests", "Requests.", "model")
     counter.add('a "b"\\c\nd')
     (sample,) = read(counter.lines()).samples
     assert sample.labels == {"model": 'a "b"\\c\nd'}
 
 
-def test_a_histogram_accumulates_its_buckets():
+def test_histogram_accumulates_its_buckets():
     histogram = Histogram(":some:latency", "Microseconds.", "model")
     for microseconds in (4, 10, 11, 10**12):
         histogram.observe("m", microseconds=microseconds)
@@ -44,7 +44,7 @@ def test_a_histogram_accumulates_its_buckets():
     assert totals == {":some:latency_sum": 10**12 + 25, ":some:latency_count": 4}
 
 
-def test_a_gauge_says_what_is_now():
+def test_gauge_lines():
     assert list(gauge_lines("versions", "Versions.", "model state", {("m", "END"): 2}))[2:] == [
         'versions{model="m",state="END"} 2'
     ]

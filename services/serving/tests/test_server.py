@@ -64,7 +64,7 @@ def _served(server, request):
         return None
 
 
-def test_sigterm_lets_the_calls_under_way_finish(start_server, segmenter, link_version, predict_request):
+def test_sigterm_lets_running_calls_finish(start_server, segmenter, link_version, predict_request):
     root = link_version(segmenter, "m", 1)
     server = start_server("--model_name=m", f"--model_base_path={root / 'm'}", "--file_system_poll_wait_seconds=0")
     server.connect()
@@ -79,7 +79,7 @@ def test_sigterm_lets_the_calls_under_way_finish(start_server, segmenter, link_v
     assert server.stop() == 0
 
 
-def test_an_empty_config_opens_the_port_and_sigint_ends_it_well(start_server, tmp_path):
+def test_empty_config_opens_the_port_and_sigint_ends_with_status_0(start_server, tmp_path):
     empty = tmp_path / "models.config"
     empty.touch()
     server = start_server("--model_config_file", str(empty)).connect()
@@ -96,22 +96,22 @@ def test_an_empty_config_opens_the_port_and_sigint_ends_it_well(start_server, tm
 
 
 @pytest.mark.parametrize(
-    ("config", "said"),
+    ("config", "message"),
     [
         ("model_config_list {", "Error parsing text-format tensorflow.serving.ModelServerConfig: 1:"),
         ('model_config_list { config { nme: "m" } }', "Error parsing text-format tensorflow.serving.ModelServerConfig"),
     ],
     ids=["cut short", "unknown field"],
 )
-def test_a_config_that_cannot_be_read_ends_the_server(start_server, tmp_path, config, said):
+def test_unreadable_config_ends_the_server(start_server, tmp_path, config, message):
     path = tmp_path / "models.config"
     path.write_text(config)
     server = start_server(f"--model_config_file={path}")
-    server.wait_for(said)
+    server.wait_for(message)
     assert server.process.wait(10) == 1
 
 
-def test_it_waits_for_a_config_where_it_is_told_to(start_server, publish, write_config, tmp_path):
+def test_wait_for_config(start_server, publish, write_config, tmp_path):
     publish("m", 1)
     root = tmp_path / "models_repo"
     server = start_server(f"--model_config_file={root / 'models.config'}", f"--models_root={root}", "--wait_for_config")
@@ -127,7 +127,7 @@ def test_sigterm_while_waiting_for_a_config(start_server, tmp_path):
     assert server.stop() == 0
 
 
-def test_a_first_model_that_does_not_load_ends_the_server(start_server, tmp_path):
+def test_first_model_that_does_not_load_ends_the_server(start_server, tmp_path):
     (tmp_path / "m" / "1").mkdir(parents=True)
     server = start_server("--model_name=m", f"--model_base_path={tmp_path / 'm'}", "--max_num_load_retries=0")
     server.wait_for("Failed to start server. Error: Unknown: 1 servable.s. did not become available: ")
@@ -140,7 +140,7 @@ def test_sigterm_while_waiting_for_a_first_version(start_server, tmp_path):
     assert server.stop(signal.SIGTERM) == 0
 
 
-def test_no_model_named_is_answered_with_the_flags(start_server):
+def test_without_a_model_the_flags_are_printed(start_server):
     server = start_server()
     server.wait_for("neither --model_config_file nor --model_base_path is given")
     server.wait_for("--model_config_file_poll_wait_seconds=0")

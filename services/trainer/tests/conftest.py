@@ -102,9 +102,10 @@ def recipe_file(dataset, tmp_path_factory):
 @pytest.fixture(scope="session")
 def run(dataset, make_once):
     """What training that recipe leaves."""
-    from trainer.runs import load_run
+    from trainer.runs import RunFolder
 
-    return load_run(make_once("trained", lambda folder: small_model.train(folder, dataset.root)) / "run")
+    trained = make_once("trained", lambda folder: small_model.train(folder, dataset.root))
+    return RunFolder(trained / "run").load()
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,12 @@
-"""The recipe: what a YAML file may say, and the shell in its place."""
+"""The recipe: a YAML file, and overrides on the command line."""
 
 from pathlib import Path
 
 import pytest
 
 from trainer.errors import UserError
-from trainer.losses.registry import CrossEntropy, Dice, Focal, OhemCrossEntropy
+from trainer.losses.cross_entropy import CrossEntropy, Focal, OhemCrossEntropy
+from trainer.losses.overlap import Dice
 from trainer.recipe import RECIPES, StopEarly, load_recipe, save_recipe
 
 SHORTEST = """
@@ -34,7 +35,7 @@ def operation(recipe, name):
     return next(o for o in recipe.data.augmentation if o.name == name)
 
 
-def test_what_is_not_said_has_a_default(recipe_file):
+def test_missing_values_have_defaults(recipe_file):
     recipe = load_recipe(recipe_file)
     assert (recipe.network, recipe.epochs, recipe.auxiliary_weight, recipe.seed) == ("ddrnet23_slim", 8, 0.4, 0)
     assert (recipe.data.path, recipe.data.input_height, recipe.data.input_width) == (Path("data/drawn"), 192, 256)
@@ -44,7 +45,7 @@ def test_what_is_not_said_has_a_default(recipe_file):
 
 
 @pytest.mark.parametrize("path", sorted(Path(__file__).parents[1].glob("recipes/*.yaml")), ids=lambda p: p.name)
-def test_the_recipes_that_come_with_the_trainer_load(path):
+def test_the_trainer_s_recipes_load(path):
     load_recipe(path)
 
 
@@ -78,11 +79,11 @@ def test_the_recipes_that_come_with_the_trainer_load(path):
         ("losses.cross_entropy.label_smoothing=0.1", lambda r: r.losses == (CrossEntropy(label_smoothing=0.1),)),
     ],
 )
-def test_the_shell_can_set_every_value(recipe_file, override, read):
+def test_every_value_can_be_overridden(recipe_file, override, read):
     assert read(load_recipe(recipe_file, [override]))
 
 
-def test_a_recipe_lists_operations_in_their_order_and_the_shell_changes_one(recipe_file):
+def test_one_operation_of_the_list_can_be_overridden(recipe_file):
     recipe_file.write_text(SHORTEST.replace("256}", "256, augmentation: [shift, {flip: }, {blur: {sigma: [1, 2]}}]}"))
     recipe = load_recipe(recipe_file, ["data.augmentation.shift.fraction=0.3", "data.augmentation.flip.vertical=1"])
     assert [o.name for o in recipe.data.augmentation] == ["shift", "flip", "blur"]
@@ -90,18 +91,18 @@ def test_a_recipe_lists_operations_in_their_order_and_the_shell_changes_one(reci
     assert operation(recipe, "blur").sigma == (1, 2)
 
 
-def test_the_last_override_counts(recipe_file):
+def test_last_override_wins(recipe_file):
     assert load_recipe(recipe_file, ["epochs=3", "epochs=4"]).epochs == 4
 
 
-def test_a_saved_recipe_is_read_back_the_same(recipe_file, tmp_path):
+def test_saved_recipe_loads_as_it_was(recipe_file, tmp_path):
     recipe = load_recipe(recipe_file, ["data.augmentation.random_scale.range=[0.5, 2]", "class_weights=[1, 2]"])
     save_recipe(recipe, tmp_path / "saved.yaml")
     assert load_recipe(tmp_path / "saved.yaml") == recipe
 
 
 @pytest.mark.parametrize(
-    ("override", "said"),
+    ("override", "message"),
     [
         ("epochs=0", "epochs: Input should be greater than or equal to 1"),
         ("epochs=many", "epochs: Input should be a valid integer"),
@@ -118,7 +119,7 @@ def test_a_saved_recipe_is_read_back_the_same(recipe_file, tmp_path):
         ),
         ("losses=[{dice: {gamma: 2}}]", "losses.0: dice: gamma: there is no such value; there are weight, smooth"),
         ("losses=[{boundary: {tolerance: 4}}]", "boundary: tolerance: 4 is even: expected an odd number of pixels"),
-        ("losses.dice.weight=2", "the recipe's list has no 'dice', only cross_entropy: add it to the list there"),
+        ("losses.dice.weight=2", "the recipe's list has no 'dice', only cross_entropy: add it to the recipe"),
         ("optimizer.name=lion", "optimizer.name: Input should be 'sgd', 'adam', 'adamw' or 'radam'"),
         ("optimizer.learning_rate=0", "optimizer.learning_rate: Input should be greater than 0"),
         ("optimizer.learning_rate=.nan", "optimizer.learning_rate: Input should be a finite number"),
@@ -149,22 +150,22 @@ def test_a_saved_recipe_is_read_back_the_same(recipe_file, tmp_path):
         ("epochs=[3", "--set epochs=[3: '[3' is not a YAML value"),
     ],
 )
-def test_a_bad_value_is_named_in_one_line(recipe_file, override, said):
-    assert said in refusal(recipe_file, override)
+def test_invalid_value_is_named_in_one_line(recipe_file, override, message):
+    assert message in refusal(recipe_file, override)
 
 
-def test_class_weights_that_no_loss_takes_are_refused(recipe_file):
+def test_class_weights_without_a_loss_that_takes_them_are_a_user_error(recipe_file):
     message = refusal(recipe_file, "losses=[dice]", "class_weights=auto")
     assert "class_weights: none of the losses takes them; cross_entropy, ohem_cross_entropy, focal do" in message
 
 
-def test_every_bad_value_is_named_at_once(recipe_file):
+def test_all_invalid_values_are_named_at_once(recipe_file):
     message = refusal(recipe_file, "epochs=0", "optimizer.learning_rate=-1", "sede=1")
     assert all(name in message for name in ("epochs", "optimizer.learning_rate", "sede", str(recipe_file)))
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "expected"),
     [
         (b"network: ddrnet23_slim\n", "data: Field required; epochs: Field required"),
         (b"", "expected a recipe (see services/trainer/recipes), found NoneType"),
@@ -173,18 +174,18 @@ def test_every_bad_value_is_named_at_once(recipe_file):
         (b"\x89PNG\r\n\x1a\n\xff", "is not YAML"),
     ],
 )
-def test_what_is_no_recipe_is_named(tmp_path, content, said):
+def test_file_that_is_no_recipe_is_a_user_error(tmp_path, content, expected):
     path = tmp_path / "recipe.yaml"
     path.write_bytes(content)
     message = refusal(path)
-    assert said in message
+    assert expected in message
     assert str(path) in message
 
 
-def test_a_recipe_that_is_not_there_is_answered_with_those_that_are(recipe_file):
+def test_missing_recipe_lists_the_existing_ones(recipe_file):
     assert f"{recipe_file}" in refusal(recipe_file.with_name("demo.yml"))
     assert str(RECIPES / "demo.yaml") in refusal(Path("nowhere/demo.yaml"))
 
 
-def test_a_folder_is_no_recipe(tmp_path):
-    assert "there is no recipe" in refusal(tmp_path)
+def test_folder_is_a_user_error(tmp_path):
+    assert "no such recipe" in refusal(tmp_path)

@@ -1,17 +1,19 @@
-"""A run folder: what a training leaves."""
+"""The run folder of a training."""
 
 import csv
 import json
+import re
 
 import keras
 import pytest
 
+from trainer.commands.cli import main
 from trainer.errors import UserError
 from trainer.recipe import load_recipe
-from trainer.runs import load_run
+from trainer.runs import RunFolder
 
 
-def test_it_holds_recipe_facts_metrics_and_weights(run):
+def test_run_folder_has_recipe_facts_metrics_and_weights(run):
     assert {p.name for p in run.folder.iterdir()} == {
         "README.md",
         "best.keras",
@@ -25,7 +27,7 @@ def test_it_holds_recipe_facts_metrics_and_weights(run):
     }
 
 
-def test_it_says_what_was_trained_on_what(run, dataset, recipe_file):
+def test_recipe_and_facts_are_those_of_the_training(run, dataset, recipe_file):
     assert run.recipe == load_recipe(recipe_file)
     assert run.classes == dataset.classes
     facts = json.loads((run.folder / "run.json").read_text())
@@ -43,7 +45,7 @@ def test_metrics_have_a_line_an_epoch(run):
     assert 0 < float(lines[0]["loss"]) < 10
 
 
-def test_the_weights_are_the_recipe_s_network(run):
+def test_weights_are_the_recipe_s_network(run):
     model = keras.models.load_model(run.weights, compile=False)
     assert model.name == "ddrnet23_slim"
     assert model.input.shape == (None, 64, 96, 3)
@@ -54,8 +56,35 @@ def test_the_weights_are_the_recipe_s_network(run):
 
 
 @pytest.mark.parametrize("missing", ["best.keras", "run.json"])
-def test_a_folder_without_a_trained_network_is_refused(tmp_path, missing):
+def test_folder_without_a_trained_network_is_a_user_error(tmp_path, missing):
     for name in {"recipe.yaml", "best.keras", "run.json"} - {missing}:
         (tmp_path / name).touch()
-    with pytest.raises(UserError, match=r"holds no trained network .* run `trainer train` first"):
-        load_run(tmp_path)
+    with pytest.raises(UserError, match=r"holds no trained network .*`segstack train`"):
+        RunFolder(tmp_path).load()
+
+
+@pytest.fixture
+def readme(recipe_file, tmp_path):
+    folder = tmp_path / "my run"
+    folder.mkdir()
+    run = RunFolder(folder)
+    run.write_readme(load_recipe(recipe_file, ["average=0.99"]))
+    return run.readme.read_text()
+
+
+def test_readme_names_network_and_data(readme, dataset):
+    assert "# my run\n" in readme
+    assert "`ddrnet23_slim` at 64x96" in readme
+    assert f"`{dataset.root}`" in readme
+    assert "moving average of the weights (decay 0.99)" in readme
+
+
+def test_readme_commands_exist_with_their_options(readme, capsys):
+    commands = re.findall(r"segstack (\w+) (.*)", readme)
+    assert {command for command, _ in commands} == {"train", "evaluate", "predict", "export"}
+    for command, arguments in commands:
+        assert "my run'" in arguments
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        known = capsys.readouterr().out
+        assert all(option in known for option in re.findall(r"--[a-z-]+", arguments)), command

@@ -1,19 +1,32 @@
-"""The recipe of a training: one YAML file, every value of which the shell can set too (``--set path.to=value``)."""
+"""The recipe of a training: one YAML file, every value of which the command line can set (``--set path.to=value``)."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, ValidatorFunctionWrapHandler, field_validator, model_validator
 
 from contract.durable import replace_file
 from trainer.augmentation.operations import Operation, RecipeOperation, create_operation
 from trainer.errors import UserError
-from trainer.losses.registry import CLASS_WEIGHTED, CrossEntropy, Loss, PerClass, RecipeLoss
+from trainer.losses.cross_entropy import CrossEntropy
+from trainer.losses.loss import Loss, PerClass
+from trainer.losses.registry import CLASS_WEIGHTED, RecipeLoss
 from trainer.recipe_values import Fraction, Strict, describe, to_recipe
 
 RECIPES = Path(__file__).parents[1] / "recipes"
+
+T = TypeVar("T")
+
+
+class _MayChange:
+    """Marks a value that a resumed training may change."""
+
+
+# ``epochs: Resumable[int]``: a resumed training may change the value, since it changes nothing of what has been
+# trained, or is what a training gone wrong is fixed with. All other values stay as they were.
+Resumable = Annotated[T, _MayChange()]
 
 
 def _default_augmentation() -> tuple[Operation, ...]:
@@ -22,17 +35,17 @@ def _default_augmentation() -> tuple[Operation, ...]:
 
 
 class Data(Strict):
-    """Which images, at what size (pixels), in batches of how many, and what happens to a training image.
+    """The data set, the input size in pixels, the batch size, and the augmentation of training images.
 
-    Every image counts as stretched to the input size, as clients stretch it; ``augmentation`` starts from there.
-    ``cache`` keeps decoded images in memory: for sets that are small beside it.
+    Every image is stretched to the input size, as clients stretch it; ``augmentation`` starts from there. ``cache``
+    keeps decoded images in memory: for sets that need only a small part of it.
     """
 
-    path: Path
+    path: Resumable[Path]
     input_height: int = Field(ge=32)
     input_width: int = Field(ge=32)
     batch_size: int = Field(8, ge=1)
-    cache: bool = False
+    cache: Resumable[bool] = False
     augmentation: tuple[RecipeOperation, ...] = Field(default_factory=_default_augmentation)
 
     @field_validator("augmentation")
@@ -50,9 +63,9 @@ class Data(Strict):
 
 
 class Schedule(Strict):
-    """From the learning rate down to ``end_factor`` of it, a little each step: ``poly`` is (1 - done) ** power.
+    """From the learning rate down to ``end_factor`` times it: ``poly`` is (1 - done) ** power.
 
-    ``cosine`` falls along half a wave (arXiv 1608.03983, without restarts) and has no ``power``.
+    ``cosine`` falls along half a cosine wave (arXiv 1608.03983, without restarts) and has no ``power``.
     """
 
     name: Literal["poly", "cosine"] = "poly"
@@ -63,20 +76,20 @@ class Schedule(Strict):
 class Optimizer(Strict):
     """``weight_decay`` skips biases and normalisation; ``clip_norm`` bounds the norm of all gradients together.
 
-    ``momentum`` is SGD's. The first ``warmup_steps`` raise the learning rate linearly to its height.
+    ``momentum`` is SGD's. The learning rate rises linearly over the first ``warmup_steps``.
     """
 
     name: Literal["sgd", "adam", "adamw", "radam"] = "sgd"
-    learning_rate: float = Field(0.01, gt=0)
+    learning_rate: Resumable[float] = Field(0.01, gt=0)
     momentum: float = Field(0.9, ge=0, lt=1)
     weight_decay: float = Field(5e-4, ge=0)
-    clip_norm: float | None = Field(None, gt=0)
+    clip_norm: Resumable[float | None] = Field(None, gt=0)
     schedule: Schedule = Schedule()
     warmup_steps: int = Field(100, ge=0)
 
 
 class StopEarly(Strict):
-    """End once ``patience`` validations in a row have brought nothing better than the best before them."""
+    """End after ``patience`` validations in a row without an improvement over the best before them."""
 
     patience: int = Field(20, ge=1)
     monitor: Literal["miou", "loss"] = "miou"
@@ -88,26 +101,26 @@ class Recipe(Strict):
     network: str
     # Backbones of keras.applications: ImageNet's weights, downloaded once, or those in a file.
     pretrained: bool | Path = False
-    # Where to go on from: a run folder, a .keras file of ours, or an authors' checkpoint of DDRNet.
+    # Initial weights: a run folder, a .keras file of ours, or a checkpoint by DDRNet's authors.
     weights: Path | None = None
     data: Data
     optimizer: Optimizer = Optimizer()
-    # Summed, each times its weight; an auxiliary head has the same ones, all times auxiliary_weight.
+    # Summed, each times its weight; an auxiliary head has the same losses, all times auxiliary_weight.
     losses: tuple[RecipeLoss, ...] = (CrossEntropy(),)
     auxiliary_weight: float = Field(0.4, ge=0)
-    # For every loss that takes one weight a class: from the training images' pixels (auto), or one a class in id order.
+    # For every loss with a weight per class: from the training images' pixels (auto), or one per class in id order.
     class_weights: Literal["none", "auto"] | PerClass = "none"
-    epochs: int = Field(ge=1)
-    # What the convolutions compute in; weights, logits and losses stay float32.
+    epochs: Resumable[int] = Field(ge=1)
+    # Of the convolutions' arithmetic; weights, logits and losses stay float32.
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     # Micro-batches of data.batch_size whose gradients make one step.
     accumulate: int = Field(1, ge=1)
     # The decay of an exponential moving average of the weights, which is then what is validated and kept.
     average: float | None = Field(None, gt=0, lt=1)
     # In epochs; the last one is always validated.
-    validate_every: int = Field(1, ge=1)
-    early_stopping: StopEarly | None = None
-    # The same weights from the same recipe on the same machine, at some cost in speed.
+    validate_every: Resumable[int] = Field(1, ge=1)
+    early_stopping: Resumable[StopEarly | None] = None
+    # The same recipe on the same machine gives the same weights, at some cost in speed.
     deterministic: bool = False
     seed: int = Field(0, ge=0, lt=2**32)
 
@@ -123,7 +136,7 @@ class Recipe(Strict):
     def _none_auto_or_numbers(cls, value: Any, read: ValidatorFunctionWrapHandler) -> Any:
         try:
             return read(value)
-        except ValidationError:  # of a union's members each has its complaint
+        except ValidationError:  # every member of a union reports an error of its own
             raise ValueError(f"expected none, auto, or one weight per class, found {value!r}") from None
 
     @model_validator(mode="after")
@@ -131,6 +144,17 @@ class Recipe(Strict):
         if self.class_weights != "none" and not any(loss.name in CLASS_WEIGHTED for loss in self.losses):
             raise ValueError(f"class_weights: none of the losses takes them; {', '.join(CLASS_WEIGHTED)} do")
         return self
+
+
+def resumable_values(part: type[BaseModel] = Recipe) -> list[str]:
+    """The values that a resumed training may change, as ``path.to.value``, sorted."""
+    names = []
+    for name, field in part.model_fields.items():
+        if any(isinstance(mark, _MayChange) for mark in field.metadata):
+            names.append(name)
+        elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            names += [f"{name}.{below}" for below in resumable_values(field.annotation)]
+    return sorted(names)
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -143,7 +167,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, IsADirectoryError):
         known = sorted({*path.parent.glob("*.yaml"), *RECIPES.glob("*.yaml")})
-        raise UserError(f"there is no recipe {path}: the recipes there are: {', '.join(map(str, known))}") from None
+        raise UserError(f"{path}: no such recipe; there are {', '.join(map(str, known))}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not YAML: {_one_line(error)}") from None
     if not isinstance(content, dict):
@@ -184,7 +208,7 @@ def _override(content: dict[str, Any], override: str) -> None:
 
 
 def _holder(node: Any, key: str, override: str) -> dict[str, Any]:
-    """Where ``key`` stands or is to stand: the mapping itself, or in a list the entry of that name."""
+    """The mapping that has or gets ``key``: ``node`` itself, or in a list the entry of that name."""
     if isinstance(node, list):
         entries = [{entry: {}} if isinstance(entry, str) else entry for entry in node]
         node[:] = entries
@@ -193,7 +217,7 @@ def _holder(node: Any, key: str, override: str) -> dict[str, Any]:
                 return entry
         there = ", ".join(name for entry in entries if isinstance(entry, dict) for name in entry)
         raise UserError(
-            f"--set {override}: the recipe's list has no {key!r}, only {there or 'none'}: add it to the list there"
+            f"--set {override}: the recipe's list has no {key!r}, only {there or 'none'}: add it to the recipe"
         )
     if not isinstance(node, dict):
         raise _no_override(override)
@@ -205,5 +229,5 @@ def _no_override(override: str) -> UserError:
 
 
 def _one_line(error: Exception) -> str:
-    """A YAML error spans several lines and draws a picture."""
+    """A YAML error as one line; it has several, with an excerpt."""
     return " ".join(str(error).split())

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from trainer.commands.cli import create_parser
-from trainer.runs import BEST, RECIPE_NAME
+from trainer.runs import RunFolder
 
 pytestmark = pytest.mark.containers
 
@@ -87,14 +87,14 @@ def test_a_worker_whose_others_never_come_ends_with_a_sentence(worker, monkeypat
 def run(tmp_path):
     """A run folder as it is once the training has begun."""
     folder = tmp_path / "run"
-    (folder / "state").mkdir(parents=True)
-    (folder / RECIPE_NAME).touch()
+    RunFolder(folder).state.mkdir(parents=True)
+    RunFolder(folder).recipe.touch()
     return folder
 
 
 @pytest.mark.parametrize(
     ("index", "holds", "is_kept"),
-    [("0", [], False), ("1", [], True), ("0", [BEST], True), ("0", ["state/step-00000001.npz"], True)],
+    [("0", [], False), ("1", [], True), ("0", ["best.keras"], True), ("0", ["state/step-00000001.npz"], True)],
 )
 def test_what_a_chief_left_that_was_killed_early_is_in_nobodys_way(run, worker, monkeypatch, index, holds, is_kept):
     monkeypatch.setenv("JOB_COMPLETION_INDEX", index)
@@ -106,7 +106,7 @@ def test_what_a_chief_left_that_was_killed_early_is_in_nobodys_way(run, worker, 
 
 def test_a_folder_that_is_no_run_is_never_removed(run, worker, monkeypatch):
     monkeypatch.setenv("JOB_COMPLETION_INDEX", "0")
-    (run / RECIPE_NAME).rename(run / "precious")
+    RunFolder(run).recipe.rename(run / "precious")
     assert worker.trainer_words([f"--run={run}"]) == ["train", f"--run={run}"]
     assert (run / "precious").exists()
 

@@ -1,6 +1,6 @@
-"""What is in the repository, as far as its files tell: versions, sizes, labels, and what their cards say.
+"""The repository's contents according to its files: versions, sizes, labels and cards.
 
-Reads only, and takes no lock: a version that is published or pruned meanwhile is in the list or is not.
+It only reads, without the lock: a version published or pruned meanwhile may or may not be in the list.
 """
 
 import contextlib
@@ -17,14 +17,14 @@ from contract.serving_config.models_config import ListedModel
 
 LOADED = "loaded"  # the policy in models.config or models.gpu.config has serving load it
 KEPT = "kept"  # on disk only
-UNLISTED = "unlisted"  # neither models.config nor models.gpu.config knows the model
-INCOMPLETE = "incomplete"  # files are missing that its publishing wrote
-LEFTOVER = "leftover"  # .tmp-…: being written, or left by a writer that was killed
+UNLISTED = "unlisted"  # neither models.config nor models.gpu.config lists the model
+INCOMPLETE = "incomplete"  # files that were published are missing
+LEFTOVER = "leftover"  # .tmp-…: being written, or left by a killed writer
 
 
 @dataclass(frozen=True)
 class StoredVersion:
-    """One folder of a model; ``version`` is None for a leftover, whose name ``folder`` has."""
+    """One folder of a model; ``version`` is None for a leftover, whose name is ``folder``."""
 
     folder: str
     version: Optional[int]
@@ -36,7 +36,7 @@ class StoredVersion:
 
 @dataclass(frozen=True)
 class StoredModel:
-    """A model: its folders, the newest version first, and what is said where it is listed (None: it is not)."""
+    """A model: its folders, the newest version first, and its entry in models.config (None: not listed)."""
 
     name: str
     listed: Optional[ListedModel]
@@ -45,28 +45,30 @@ class StoredModel:
 
     @property
     def warnings(self) -> List[str]:
-        """What serving will stumble over, in a sentence each."""
+        """What will cause problems in serving, one sentence each."""
         if self.listed is None:
-            return [f"{self.name} is not listed in models.config, so it is not served: publishing lists it"]
+            return [f"{self.name} is not listed in models.config, so it is not served: publish a version to list it"]
         there = {stored.version for stored in self.versions if stored.version is not None}
         if not there:
-            return [f"{self.name} is listed but has no version, which holds up TensorFlow Serving: take it out"]
+            return [
+                f"{self.name} is listed but has no version, which blocks TensorFlow Serving: remove it from the file"
+            ]
         warnings = []
         if self.needs_its_gpu and not self.listed.gpu_only:
             warnings.append(
-                f"{self.name} runs only on the GPU that it was converted on and is listed in models.config, which is "
-                "for every machine: its config { … } belongs in models.gpu.config alone"
+                f"{self.name} runs only on the GPU that it was converted on, but is listed in models.config, which is "
+                "for every machine: move its config { … } to models.gpu.config"
             )
         loaded = self.listed.policy.loads(there)
         for label, version in self.listed.labels.items():
             if version not in there:
                 warnings.append(
-                    f"label {label} of {self.name} points at version {version}, which is not there: move or remove it"
+                    f"label {label} of {self.name} points at version {version}, which does not exist: move or remove it"
                 )
             elif version not in loaded:
                 warnings.append(
-                    f"label {label} of {self.name} points at version {version}, which its policy, written by hand "
-                    f"({self.listed.policy}), does not load: move or remove it, or add the version to the policy"
+                    f"label {label} of {self.name} points at version {version}, which its hand-written policy "
+                    f"({self.listed.policy}) does not load: move or remove it, or add the version to the policy"
                 )
         return warnings
 
@@ -112,7 +114,7 @@ def _model(models_root: Path, name: str, listed: Optional[ListedModel]) -> Store
 
 
 def _is_complete(folder: Path) -> bool:
-    """By name only: reading every byte is for those who are about to rely on a version."""
+    """Checks only names: the commands that are about to use a version read every byte."""
     try:
         paths: Iterable[str] = checksums.read(folder) or ()
     except (OSError, ValueError):
@@ -124,11 +126,11 @@ def _card(folder: Path) -> Optional[ModelCard]:
     try:
         return ModelCard.from_json((folder / CARD_PATH).read_bytes())
     except (OSError, CardError):
-        return None  # another's model, or a damaged one: it has no card to show
+        return None  # a third-party model, or a damaged one: there is no card to show
 
 
 def _size_bytes(folder: Path) -> int:
-    """Of its files; one that goes away meanwhile counts nothing."""
+    """The size of its files; one that disappears meanwhile counts 0."""
     size = 0
     for path in folder.rglob("*"):
         with contextlib.suppress(FileNotFoundError):

@@ -10,7 +10,7 @@ _NONE = "-"
 
 
 def as_table(models: Sequence[StoredModel]) -> str:
-    """One line a version, aligned, then the warnings."""
+    """One aligned line per version, then the warnings."""
     rows = [_HEAD] + [_row(model, stored) for model in models for stored in model.versions]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
@@ -18,7 +18,7 @@ def as_table(models: Sequence[StoredModel]) -> str:
 
 
 def as_json(models: Sequence[StoredModel]) -> str:
-    """``{"models": […]}``; sizes in bytes, mIoU in 0..1, null where nothing is known."""
+    """``{"models": […]}``; sizes in bytes, mIoU in 0..1, null for unknown values."""
     return json.dumps({"models": [_model_json(model) for model in models]}, indent=2, ensure_ascii=False)
 
 

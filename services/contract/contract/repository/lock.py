@@ -1,4 +1,4 @@
-"""The repository's lock: whoever writes to it takes turns, and finds nothing that a killed writer left half done."""
+"""The repository's lock: one writer at a time, and each removes what a killed one left behind."""
 
 import contextlib
 import errno
@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 @contextlib.contextmanager
 def locked(models_root: Path) -> Iterator[None]:
-    """Hold the repository's lock. The kernel gives it back when the holder dies, however it dies."""
+    """Hold the repository's lock. The kernel releases it when the holder ends, however it ends."""
     with (models_root / _LOCK_NAME).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -30,14 +30,14 @@ def locked(models_root: Path) -> Iterator[None]:
 
 
 def clear_leftovers(folder: Path) -> None:
-    """Remove what a killed writer left in a model's folder or in the repository's. The caller holds the lock."""
+    """Remove what a killed writer left in a model's folder or the repository's. The caller holds the lock."""
     for leftover in sorted(folder.glob(TEMPORARY_PREFIX + "*")):
-        _log.warning("removing %s, left by a publisher that was killed", leftover)
+        _log.warning("removing %s, which an interrupted command left", leftover)
         remove(leftover)
 
 
 def remove(path: Path) -> None:
-    """Remove a folder with all that is in it, or a file; of a link, only the link."""
+    """Remove a folder with its contents, or a file; of a symbolic link, only the link."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(str(path))
     else:

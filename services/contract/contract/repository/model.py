@@ -1,4 +1,4 @@
-"""What looking after the repository has in common: one model, held under the lock, and refusals in one sentence."""
+"""One model of the repository, as the commands that change it see it: under the lock, or read only."""
 
 import contextlib
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from contract.serving_config.models_config import ListedModel
 
 
 class RepositoryError(RuntimeError):
-    """A request that the repository does not allow; the message says what it has instead. Nothing was changed."""
+    """A request that the repository's state does not allow; the message says what there is. Nothing was changed."""
 
 
 @dataclass(frozen=True)
 class RepositoryModel:
-    """A model as it stands in the repository, and the file that lists it; ``listed`` is None when that is to come."""
+    """A model's version folders, and the file that lists it; ``listed`` is None if it is not listed yet."""
 
     name: str
     config: Path
@@ -28,14 +28,16 @@ class RepositoryModel:
     def check_has(self, version: int) -> None:
         """Raise :class:`RepositoryError` unless it has this version."""
         if version not in self.folders:
-            raise RepositoryError(f"{self.name} has no version {version}: it has {joined(sorted(self.folders))}")
+            raise RepositoryError(
+                f"version {version} of {self.name} not found; its versions: {joined(sorted(self.folders))}"
+            )
 
 
 def find_model(models_root: Path, name: str) -> RepositoryModel:
-    """The model as it stands now; without the lock it may change at any time.
+    """Read the model's state; without the lock it may change at any time.
 
     Raises:
-        CardError: no model can have this name.
+        CardError: not a valid model name.
         RepositoryError: there is no such model.
         ModelsConfigError: models.config cannot be read.
     """
@@ -43,7 +45,7 @@ def find_model(models_root: Path, name: str) -> RepositoryModel:
     folders = version_folders(models_root, name)
     if not folders:
         there = sorted(path.name for path in models_root.glob("*") if version_folders(models_root, path.name))
-        raise RepositoryError(f"{models_root} has no published model {name!r}: it has {joined(there)}")
+        raise RepositoryError(f"model {name!r} not found in {models_root}; published models: {joined(there)}")
     return RepositoryModel(
         name, models_config.home(models_root, name), folders, models_config.listed(models_root).get(name)
     )
@@ -51,8 +53,8 @@ def find_model(models_root: Path, name: str) -> RepositoryModel:
 
 @contextlib.contextmanager
 def locked_model(models_root: Path, name: str) -> Iterator[RepositoryModel]:
-    """The model under the repository's lock, with nothing left of a killed writer."""
-    find_model(models_root, name)  # what is no repository gets no lock file
+    """The model, under the repository's lock, once what a killed writer left has been removed."""
+    find_model(models_root, name)  # an unknown repository gets no lock file
     with locked(models_root):
         model = find_model(models_root, name)
         clear_leftovers(models_root)
@@ -61,5 +63,5 @@ def locked_model(models_root: Path, name: str) -> Iterator[RepositoryModel]:
 
 
 def joined(things: Iterable[object]) -> str:
-    """What there is, for a sentence that refuses what there is not."""
+    """A list for a message: ``1, 2``, or ``none``."""
     return ", ".join(map(str, things)) or "none"

@@ -13,11 +13,11 @@ from contract.serving_config.version_policy import TWO_NEWEST
 
 
 def prune(models_root: Path, name: str, keep: int = TWO_NEWEST.count, dry_run: bool = False) -> List[int]:
-    """Remove a model's versions that serving is not told to load and no label names, the oldest first.
+    """Remove a model's versions that are neither loaded nor labelled, the oldest first.
 
-    Never removed are the newest version, and the ``keep`` newest whole ones: while the newest are damaged, serving
-    still has the last whole one loaded, whatever the policy says. A version is renamed out of serving's sight before
-    it is deleted. A version that the policy loaded until now, for a label that has moved, goes the next time.
+    The newest version and the ``keep`` newest undamaged ones are never removed: while the newest are damaged, serving
+    still has the last undamaged one loaded, whatever the policy is. A version is renamed, which hides it from serving,
+    before it is deleted. A version that was loaded for a label that has moved is removed the next time.
 
     Returns:
         The versions removed, or to be removed in a ``dry_run``.

@@ -1,9 +1,9 @@
-"""The model repository: how a version comes into ``models_repo/`` so that serving never sees half of one.
+"""Publishing a version into ``models_repo/``, so that serving never sees an incomplete one.
 
-Publishing takes the repository's lock, writes beside in ``<model>/.tmp-<version>`` (a name that TensorFlow Serving
-does not take for a version), has the caller prove that the result loads, makes it durable, renames it to
-``<model>/<version>`` in one step, and lists the model in models.config. A publisher that is killed leaves a
-``.tmp-…`` folder, which the next one clears away.
+Publishing takes the repository's lock, writes into ``<model>/.tmp-<version>`` (a name that TensorFlow Serving does not
+take for a version), calls the caller's load check, flushes the folder to the disk, renames it atomically to
+``<model>/<version>``, and lists the model in models.config. A killed publisher leaves a ``.tmp-…`` folder, which the
+next command removes.
 """
 
 import logging
@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 class PublishError(RuntimeError):
-    """A version that was not published; nothing of it is left in the repository."""
+    """A version was not published; nothing of it is left in the repository."""
 
 
 def publish(
@@ -34,20 +34,20 @@ def publish(
     """Publish the next version of ``card.name``.
 
     Args:
-        models_root: the repository; made when it is missing.
-        card: written to ``assets.extra/model_card.json``, with a warm-up of every signature beside it, unless
-            ``write`` brings them; then ``SHA256SUMS`` over all of it.
-        write: writes the SavedModel into the empty folder it is given.
+        models_root: the repository; created if missing.
+        card: written to ``assets.extra/model_card.json``, with a warm-up file of every signature, unless ``write``
+            has written them; then ``SHA256SUMS`` of all files.
+        write: writes the SavedModel into the empty folder given.
         check: loads the finished folder and runs every signature; raises when one fails.
 
     Returns:
-        The version, one above the highest there is. A version is never overwritten.
+        The version: the highest existing one plus 1. A version is never overwritten.
 
     Raises:
-        CardError: the card cannot be read back, or its name is not free; raised before anything is written.
+        CardError: the card cannot be read back, or its name is that of a file; raised before anything is written.
         ModelsConfigError: models.config cannot be read; raised before anything is written.
-        PublishError: what ``write`` left is no SavedModel.
-        Exception: whatever ``write`` or ``check`` raises. Nothing of the version is left then.
+        PublishError: ``write`` has not written a SavedModel.
+        Exception: whatever ``write`` or ``check`` raises; nothing of the version is left.
     """
     ModelCard.from_json(card.to_json())
     _check_name_is_free(models_root, card.name)
@@ -62,11 +62,11 @@ def publish_without_card(
     write: Callable[[Path], None],
     check: Callable[[Path], None],
 ) -> int:
-    """As :func:`publish`, of another's model: it has no card, and no warm-up but what ``write`` brings.
+    """Like :func:`publish`, for a third-party model: it has no card, and a warm-up file only if ``write`` writes one.
 
     Raises:
-        CardError: the name is none that a model can have, or is not free; raised before anything is written.
-        ModelsConfigError, PublishError, Exception: as :func:`publish`.
+        CardError: not a valid model name, or that of a file; raised before anything is written.
+        ModelsConfigError, PublishError, Exception: like :func:`publish`.
     """
     check_model_name(name)
     _check_name_is_free(models_root, name)
@@ -77,7 +77,7 @@ def publish_without_card(
 
 def _check_name_is_free(models_root: Path, name: str) -> None:
     if name in models_config.FILE_NAMES or (models_root / name).is_file():
-        raise CardError(f"model name {name!r} is that of a file in {models_root}: expected another name")
+        raise CardError(f"model name {name!r} is the name of a file in {models_root}: choose another name")
 
 
 def publish_next(
@@ -87,42 +87,42 @@ def publish_next(
     write: Callable[[Path], None],
     check: Callable[[Path], None],
 ) -> int:
-    """As :func:`publish`, for a caller that holds the repository's lock; ``card`` is None where the model has none."""
+    """Like :func:`publish`, for a caller that holds the lock; ``card`` is None for a third-party model."""
     models_config.listed(models_root)
     model_folder = models_root / name
     model_folder.mkdir(exist_ok=True)
     clear_leftovers(models_root)
     clear_leftovers(model_folder)
     version = max(versions(models_root, name), default=0) + 1
-    beside = model_folder / f"{TEMPORARY_PREFIX}{version}"
-    beside.mkdir()
+    temporary = model_folder / f"{TEMPORARY_PREFIX}{version}"
+    temporary.mkdir()
     try:
-        write(beside)
-        _complete(beside, card)
-        check(beside)
-        sync_tree(beside)
-        beside.rename(model_folder / str(version))
+        write(temporary)
+        _complete(temporary, card)
+        check(temporary)
+        sync_tree(temporary)
+        temporary.rename(model_folder / str(version))
     except BaseException:
-        shutil.rmtree(str(beside), ignore_errors=True)
+        shutil.rmtree(str(temporary), ignore_errors=True)
         raise
     sync(model_folder)
     sync(models_root)
-    # The version first, then the config: a listed model without a version blocks TensorFlow Serving. Whoever is
-    # killed in between leaves a whole version that the next publish lists.
+    # The version first, then the config: a listed model without a version blocks TensorFlow Serving. A publisher
+    # killed in between leaves a complete version, which the next publish lists.
     folders = version_folders(models_root, name)
     config = models_config.home(models_root, name)
     models_config.list_model(config, name, folders)
     policy = models_config.models(config)[name].policy
     if version not in policy.loads(folders):
         _log.warning(
-            "%s %d is not served: its policy in %s, written by hand (%s), does not load it",
+            "%s %d is not served: its hand-written policy in %s (%s) does not load it; add the version there",
             *(name, version, config, policy),
         )
     return version
 
 
 def _complete(folder: Path, card: Optional[ModelCard]) -> None:
-    """Add card, warm-up and checksums, and refuse a folder that is no SavedModel."""
+    """Add card, warm-up file and checksums; refuse a folder without a SavedModel."""
     if not (folder / "saved_model.pb").is_file():
         raise PublishError(f"{folder.name} was written without a saved_model.pb: expected a SavedModel")
     (folder / CARD_PATH).parent.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""Rolling back: an earlier version serves again, published anew as the next number."""
+"""Rolling back: an earlier version is published again, as the next number."""
 
 import shutil
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from contract.serving_config.version_policy import Specific
 
 @dataclass(frozen=True)
 class Rollback:
-    """What rolling back did: ``source`` is published again as ``version``, in front of ``replaced``."""
+    """The outcome: ``source`` was published again as ``version`` and replaces ``replaced`` as the newest."""
 
     source: int
     version: int
@@ -23,22 +23,22 @@ class Rollback:
 
 
 def rollback(models_root: Path, name: str, to: Optional[int] = None) -> Rollback:
-    """Have an earlier version serve again, by publishing it anew as the next number.
+    """Publish an earlier version again, as the next number.
 
-    Clients that ask for no version get the newest, and the newest only ever goes up: a version number never comes to
-    mean another model, and whoever caches by it stays right. The copy is the source to the byte, the model card too,
-    which ``describe`` answers from inside the graph: ``created_at`` stays when the model was made. Files are copied,
-    not linked, so that a damaged copy never takes its source with it. Nothing here can load a SavedModel: the copy is
-    compared with the sums of its publishing, when it passed a real load check, and its warm-up is serving's own gate.
+    Clients that request no version get the newest, and numbers only increase: a number never changes its meaning, so
+    caches by version stay correct. The copy equals its source byte for byte, with the model card, which ``describe``
+    returns from inside the graph: ``created_at`` is still the time at which the model was made. Files are copied, not
+    linked, so that damage to the copy does not affect its source. Nothing here can load a SavedModel: the copy is
+    compared with the checksums of its publishing, which included a load check, and serving replays its warm-up file.
 
     Args:
         models_root: the repository.
         name: the model.
-        to: the version to publish again; by default the one before that which is newest now. Of what was rolled back
-            to, the version before counts: rolling back twice goes two versions back.
+        to: the version to publish again; by default the one before the newest. If the newest is itself the copy of a
+            version, the one before that version: rolling back twice goes two versions back.
 
     Raises:
-        RepositoryError: no such model or version, none before, a damaged one, or a policy that would not load the copy.
+        RepositoryError: no such model or version, no earlier one, it is damaged, or the policy would not load the copy.
         ModelsConfigError: models.config cannot be read.
     """
     with locked_model(models_root, name) as model:
@@ -49,11 +49,11 @@ def rollback(models_root: Path, name: str, to: Optional[int] = None) -> Rollback
             model.check_has(to)
             source = to
         if source == newest:
-            raise RepositoryError(f"{name} {source} is the newest version and serves already: name an earlier one")
+            raise RepositoryError(f"{name} {source} is already the newest version: choose an earlier one with --to")
         if model.listed is not None and model.listed.by_hand and isinstance(model.listed.policy, Specific):
             raise RepositoryError(
-                f"{model.config}: the policy of {name} was written by hand ({model.listed.policy}), so a new version "
-                "would not be loaded; name the version to serve there"
+                f"{model.config}: the hand-written policy of {name} ({model.listed.policy}) would not load a new "
+                "version; add the version to serve there instead"
             )
         expected = _whole(model.folders[source], name, source)
         version = publish_next(
@@ -76,9 +76,7 @@ def _previous(folders: Mapping[int, Path], name: str) -> int:
     earlier = [version for version in folders if version < first]
     if not earlier:
         same = f" (version {newest} is version {first} again)" if first != newest else ""
-        raise RepositoryError(
-            f"{name} has no version before {first}{same}: name one with --to if there is another to serve"
-        )
+        raise RepositoryError(f"{name} has no version before {first}{same}: choose one with --to")
     return max(earlier)
 
 
@@ -86,33 +84,33 @@ def _sums(folder: Path) -> Optional[Dict[str, str]]:
     try:
         return checksums.read(folder)
     except ValueError:
-        return None  # damaged: like no other version
+        return None  # damaged: equal to no other version
 
 
 def _card(folder: Path, name: str, version: int) -> Optional[ModelCard]:
-    """The card of a whole version; None of another's model, which was published without one."""
+    """The card of an undamaged version; None for a third-party model, published without one."""
     try:
         card = ModelCard.from_json((folder / CARD_PATH).read_bytes())
     except FileNotFoundError:
         if checksums.read(folder) is not None:
             return None
         raise RepositoryError(
-            f"{name} {version} has no {CARD_PATH}, so it cannot be published again: export it"
+            f"{name} {version} has no {CARD_PATH}, so it cannot be published again: export the model again"
         ) from None
     except CardError as error:
         raise RepositoryError(f"{folder / CARD_PATH}: {error}") from None
     if card.name != name:
         raise RepositoryError(
-            f"{name} {version} was published as {card.name}: roll back {card.name}, or publish it anew"
+            f"{name} {version} was published as {card.name}: roll back {card.name}, or export {name} again"
         )
     return card
 
 
 def _whole(folder: Path, name: str, version: int) -> Dict[str, str]:
-    """The sums of a version whose files are what was published."""
+    """The checksums of a version, after verifying that its files are undamaged."""
     damage = checksums.damage(folder)
     if damage:
-        raise RepositoryError(f"{name} {version} is damaged: {damage}; name another version with --to")
+        raise RepositoryError(f"{name} {version} is damaged: {damage}; choose another version with --to")
     return checksums.read(folder) or checksums.of(folder)
 
 
@@ -124,4 +122,4 @@ def _check_copy(folder: Path, expected: Mapping[str, str]) -> None:
     copied = checksums.read(folder) or {}
     for path, digest in expected.items():
         if copied.get(path) != digest:
-            raise RepositoryError(f"{path} came out differently in the copy: nothing was published; see to the disk")
+            raise RepositoryError(f"{path} differs in the copy, so nothing was published; check the disk")

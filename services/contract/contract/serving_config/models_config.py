@@ -1,11 +1,11 @@
 """``models.config``: which models serving loads, in TensorFlow Serving's own ModelServerConfig text format.
 
-Serving polls the file, so it is only ever replaced whole, by a rename. Which policies are kept up to date with their
-labels is written in a comment at its head: a ``specific`` policy that a person wrote looks no different.
+Serving polls the file, so it is only ever replaced as a whole, by a rename. A comment at its head lists the policies
+that are kept up to date with their labels: a hand-written ``specific`` policy looks no different.
 
-A model of engines loads on the GPU that built them and stops TensorFlow Serving anywhere else, so it is listed apart:
-``models.gpu.config`` has such models, and a copy of all that ``models.config`` says. The machine with the GPU is given
-that file, and any machine may be given the other.
+A model with engines loads only on the GPU model that built them and crashes TensorFlow Serving elsewhere, so it is
+listed separately: ``models.gpu.config`` lists such models, and contains a copy of ``models.config``. The machine with
+the GPU serves that file; any machine can serve the other.
 """
 
 import dataclasses
@@ -29,7 +29,7 @@ _LIST = "model_config_list"
 _LABELS = "version_labels"
 
 _HEADER = """\
-# Written by `contract` when a model is published, and polled by serving. Edit by hand only while nothing is
+# Written by `segstack` when a model is published, and polled by serving. Edit by hand only while nothing is
 # being published; comments are not kept.
 """
 _COPIED = "# Copied from models.config, which is the one to edit for them: "
@@ -37,16 +37,16 @@ _FOLLOWING = "# Specific policies that follow their labels; take a name out to k
 
 
 class ModelsConfigError(ValueError):
-    """A models.config that cannot be read; the message names the file and the line."""
+    """A models.config cannot be read; the message names the file and the line."""
 
 
 @dataclass(frozen=True)
 class ListedModel:
-    """What models.config says of one model.
+    """One model's entry in models.config.
 
-    ``by_hand`` is whether a person chose the policy: it is then never changed. ``latest { num_versions: 2 }`` is what
-    publishing writes, and a ``specific`` one is ours where the file's head says so. ``gpu_only``: it stands in
-    models.gpu.config alone.
+    ``by_hand``: the policy was written by hand, so it is never changed. Publishing writes
+    ``latest { num_versions: 2 }``, and ``specific`` policies that the file's head lists. ``gpu_only``: only
+    models.gpu.config lists the model.
     """
 
     name: str
@@ -57,19 +57,19 @@ class ListedModel:
 
 
 def model_names(path: Path) -> List[str]:
-    """The names of the models listed, in the file's order; none when there is no file yet.
+    """The names of the models listed, in the file's order; empty if there is no file yet.
 
     Raises:
-        ModelsConfigError: the file is not a ModelServerConfig with one list of models.
+        ModelsConfigError: the file is not a ModelServerConfig with one model_config_list.
     """
     return [_name(config, path) for config in _configs(_read(path), path)]
 
 
 def models(path: Path) -> Dict[str, ListedModel]:
-    """The models listed, by name, in the file's order; none when there is no file yet.
+    """The models listed, by name, in the file's order; empty if there is no file yet.
 
     Raises:
-        ModelsConfigError: as :func:`model_names`, or a policy or label that cannot be read.
+        ModelsConfigError: like :func:`model_names`, or a policy or label cannot be read.
     """
     following = _names_after(_FOLLOWING, path)
     found = [_listed(config, following, path) for config in _configs(_read(path), path)]
@@ -77,10 +77,10 @@ def models(path: Path) -> Dict[str, ListedModel]:
 
 
 def listed(models_root: Path) -> Dict[str, ListedModel]:
-    """The models that either file of a repository lists, by name.
+    """The models that a repository's two files list, by name.
 
     Raises:
-        ModelsConfigError: as :func:`models`, of either file.
+        ModelsConfigError: like :func:`models`, for either file.
     """
     everywhere = models(models_root / FILE_NAME)
     on_gpu = models(models_root / GPU_FILE_NAME)
@@ -89,10 +89,10 @@ def listed(models_root: Path) -> Dict[str, ListedModel]:
 
 
 def home(models_root: Path, name: str) -> Path:
-    """The file that a model is listed in, or is to be: where it stands already, else where its newest version can run.
+    """The file that lists a model, or will: for a new model, the one for machines that can run its newest version.
 
     Raises:
-        ModelsConfigError: as :func:`listed`.
+        ModelsConfigError: like :func:`listed`.
     """
     there = listed(models_root).get(name)
     gpu_only = there.gpu_only if there else needs_its_gpu(models_root, name)
@@ -100,9 +100,9 @@ def home(models_root: Path, name: str) -> Path:
 
 
 def in_force(path: Path) -> Path:
-    """``path``, or the models.config beside a models.gpu.config that is not there yet.
+    """``path``, or models.config in place of a models.gpu.config that does not exist yet.
 
-    A repository that was last written before there were two files has one.
+    A repository last written by an older Segstack has only models.config.
     """
     beside = path.with_name(FILE_NAME)
     return beside if path.name == GPU_FILE_NAME and not path.exists() and beside.exists() else path
@@ -114,18 +114,18 @@ def list_model(
     folders: Mapping[int, Path],
     labels: Optional[Mapping[str, int]] = None,
 ) -> None:
-    """List ``name``, give it these labels (its own when None), and the policy that labels and ``folders`` ask for.
+    """List ``name`` with these labels (None: unchanged) and the policy that follows from labels and ``folders``.
 
     The caller holds the repository's lock. A version that a label has just left stays loaded until the next call:
-    serving unloads what the policy no longer names before it moves the label, and requests by label would fail in
-    between. What else the file says (other models, a policy written by hand, fields of its own) is kept, and a file
-    that would say the same is not touched.
+    serving unloads versions outside the policy before it moves the label, and requests by label would fail in
+    between. The rest of the file (other models, hand-written policies, unknown fields) is kept, and the file is not
+    written if nothing changes.
 
     Raises:
-        ModelsConfigError: the file cannot be read; it is left as it was.
+        ModelsConfigError: the file cannot be read; it is unchanged.
     """
     if path.name == GPU_FILE_NAME:
-        everywhere = path.with_name(FILE_NAME)  # a person may have edited it since it was copied
+        everywhere = path.with_name(FILE_NAME)  # it may have been edited since it was copied
         _copy_for_gpus(everywhere, _read(everywhere), models(everywhere))
     model_list = _read(path)
     before = models(path)
@@ -149,20 +149,20 @@ def list_model(
     if policy != model.policy:
         _replace(config, version_policy.FIELD, [version_policy.to_message(policy)])
     after = {**before, name: ListedModel(name, policy, labels, model.by_hand)}
-    # First: whoever sees models.config then sees the other file as well.
+    # Written first, so that a reader of the new models.config also sees the new models.gpu.config.
     _copy_for_gpus(path, model_list, after)
     copied = _names_after(_COPIED, path)
     replace_file(path, _text(model_list, after, [name for name in copied if name in after]))
 
 
 def _copy_for_gpus(path: Path, model_list: Message, listed_models: Mapping[str, ListedModel]) -> None:
-    """Have models.gpu.config say what models.config is about to say, and keep what it says of its own models."""
+    """Update models.gpu.config to what models.config is about to contain, and keep its own models."""
     if path.name != FILE_NAME:
         return
     gpu_path = path.with_name(GPU_FILE_NAME)
     before, gpu_list = models(gpu_path), _read(gpu_path)
     own = _own(path.parent, listed_models, before)
-    # The last of two: where a person pasted what had been copied already, serving would refuse the file.
+    # The last of two entries of one name: serving would refuse a file with both.
     last = {_name(config, gpu_path): config for config in _configs(gpu_list, gpu_path)}
     after = {**listed_models, **{name: before[name] for name in own}}
     text = _text([*model_list, *(("config", last[name]) for name in own)], after, list(listed_models))
@@ -171,10 +171,10 @@ def _copy_for_gpus(path: Path, model_list: Message, listed_models: Mapping[str, 
 
 
 def _own(models_root: Path, everywhere: Collection[str], on_gpu: Collection[str]) -> List[str]:
-    """Of the names in models.gpu.config those that are not there as a copy of models.config.
+    """The names in models.gpu.config that are not a copy from models.config.
 
-    One that was copied and is gone from models.config was taken out, unless it is one that should never have stood
-    there: a person has mended the file.
+    A copied name that is no longer in models.config was removed, unless it needs its GPU and should never have been
+    in models.config: then somebody has corrected that file.
     """
     copied = _names_after(_COPIED, models_root / GPU_FILE_NAME)
     return [
@@ -204,7 +204,7 @@ def _label_message(label: str, version: int) -> Message:
 
 
 def _replace(config: Message, field: str, values: Sequence[Message]) -> None:
-    """Put ``values`` where ``field`` first stood, or at the end: a person who reads the file finds them there."""
+    """Put ``values`` in place of the first ``field``, or at the end, where readers of the file expect them."""
     at = next((i for i, (name, _) in enumerate(config) if name == field), len(config))
     config[:] = [
         *config[:at],
@@ -214,7 +214,7 @@ def _replace(config: Message, field: str, values: Sequence[Message]) -> None:
 
 
 def _to_load(before: Mapping[str, int], after: Mapping[str, int]) -> AbstractSet[int]:
-    """The labelled versions, and those from which a label that is still there has moved."""
+    """The labelled versions, and those that a label that still exists has just left."""
     return set(after.values()) | {version for label, version in before.items() if label in after}
 
 
@@ -228,13 +228,13 @@ def _names_after(head: str, path: Path) -> List[str]:
 
 
 def _read(path: Path) -> Message:
-    """What stands in the file's model_config_list."""
+    """The content of the file's model_config_list."""
     try:
         document = textproto.parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return []
     except (textproto.TextProtoError, UnicodeDecodeError) as error:
-        raise ModelsConfigError(f"{path}: {error}. Mend the file, or move it away and publish again") from None
+        raise ModelsConfigError(f"{path}: {error}. Fix the file, or move it away and publish again") from None
     if not document:
         return []
     fields = [field for field, _ in document]

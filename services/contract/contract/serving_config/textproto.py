@@ -1,7 +1,7 @@
 """Protocol buffers' text format, as much of it as models.config uses, without the protobuf package.
 
-A message is a list of ``(field, value)`` pairs in the order written; a value is a message, or a scalar kept as the
-text it was written with (``"quoted"``, ``7``, ``true``), so that what this project does not know survives a rewrite.
+A message is a list of ``(field, value)`` pairs in file order; a value is a message, or a scalar kept as it was
+written (``"quoted"``, ``7``, ``true``), so that fields this project does not know survive a rewrite.
 Extensions and ``Any`` (``[name]`` as a field) are refused: models.config has none.
 Source: the text format specification of protobuf.dev.
 """
@@ -26,7 +26,7 @@ _LETTERS = {"a": 7, "b": 8, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11}
 
 
 class TextProtoError(ValueError):
-    """Text that is not in the text format; the message names the line."""
+    """Text is not in the text format; the message names the line."""
 
 
 def parse(text: str) -> Message:

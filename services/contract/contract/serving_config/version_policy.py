@@ -1,10 +1,10 @@
 """``model_version_policy``: which of a model's versions serving loads.
 
-A model is published with ``latest { num_versions: 2 }``: old and new at once, so that a swap leaves no gap and a
-client pinned to the old version can finish. Once it has a label the policy is ``specific``: the two newest and the
-labelled ones. Not only when a label points further back: serving sees a new version folder before it sees a new
-models.config, and with ``latest`` would unload a labelled version in between. ``specific`` picks up no new version by
-itself, so everything that publishes or labels writes it anew (:func:`following`).
+A model is published with ``latest { num_versions: 2 }``: old and new together, so that the switch leaves no gap and
+clients pinned to the old version can finish. Once it has a label, the policy is ``specific``: the two newest and the
+labelled ones, even if the label points at one of the two newest: serving sees a new version folder before the new
+models.config, and with ``latest`` it would unload a labelled version in between. ``specific`` does not include new
+versions by itself, so every publish and label command rewrites it (:func:`following`).
 """
 
 import itertools
@@ -23,7 +23,7 @@ class Latest:
     count: int
 
     def loads(self, versions: Collection[int]) -> AbstractSet[int]:
-        """Which of these serving loads."""
+        """The versions of these that serving loads."""
         return set(sorted(versions)[-self.count :])
 
     def __str__(self) -> str:
@@ -35,7 +35,7 @@ class All:
     """Every version."""
 
     def loads(self, versions: Collection[int]) -> AbstractSet[int]:
-        """Which of these serving loads."""
+        """The versions of these that serving loads."""
         return set(versions)
 
     def __str__(self) -> str:
@@ -44,12 +44,12 @@ class All:
 
 @dataclass(frozen=True)
 class Specific:
-    """These versions and no other."""
+    """Only these versions."""
 
     versions: FrozenSet[int]
 
     def loads(self, versions: Collection[int]) -> AbstractSet[int]:
-        """Which of these serving loads."""
+        """The versions of these that serving loads."""
         return self.versions.intersection(versions)
 
     def __str__(self) -> str:
@@ -59,15 +59,15 @@ class Specific:
 Policy = Union[Latest, All, Specific]
 
 TWO_NEWEST = Latest(2)
-# What TensorFlow Serving does with a model that has no policy.
+# TensorFlow Serving's policy for a model without one.
 DEFAULT = Latest(1)
 
 
 def following(versions: Collection[int], labelled: AbstractSet[int], is_whole: Callable[[int], bool]) -> Policy:
     """The policy for ``versions``, of which some are labelled.
 
-    Where it has to be spelt out, the two newest are the two newest whole ones. With ``latest``, serving keeps the
-    version before two damaged ones because nothing else serves; a labelled one that serves would let it go.
+    A ``specific`` policy names the two newest undamaged versions. With ``latest``, serving keeps the version before
+    two damaged ones because no other is available; with a labelled one available it would unload it.
     """
     labelled = labelled & set(versions)
     if not labelled:
@@ -89,7 +89,7 @@ def from_message(message: Value) -> Policy:
     """Read a ``ServableVersionPolicy``; an empty one is TensorFlow Serving's default.
 
     Raises:
-        ValueError: another choice than latest, all or specific, or a number that is none.
+        ValueError: a choice other than latest, all or specific, or an invalid number.
     """
     if isinstance(message, str):
         raise ValueError(f"{FIELD} is {message}: expected {FIELD} {{ … }}")

@@ -1,7 +1,7 @@
 """``python killed.py REPOSITORY OUT COMMAND…``: a command killed at each of its steps, as if the power went.
 
 A step is a change to the file system, or a file opened on the way to one. For every step there is a copy of the
-repository, OUT/<step>, in which a process of its own runs the command and is killed by SIGKILL just before it; the
+repository, OUT/<step>, in which a new process runs the command and is killed by SIGKILL just before it; the
 last copy, OUT/whole, is the one in which it came to its end. COMMAND is one of ``segstack models``, or
 ``publish``, or ``publish gpu`` of a model that only its GPU can load.
 """
@@ -52,7 +52,7 @@ def kill_before(step: int) -> None:
 
 
 def killed(root: Path, step: int, command) -> bool:
-    """Run the command in a process of its own; whether it was killed. Any other end than success ends us too."""
+    """Run the command in a new process; return whether it was killed. An error ends this process too."""
     child = os.fork()
     if child == 0:
         kill_before(step)

@@ -23,7 +23,7 @@ class TestEveryCommand:
     def command(self, request):
         return request.param
 
-    def test_clears_what_a_killed_one_left(self, root, publish_versions, command, leftovers):
+    def test_removes_what_a_killed_command_left(self, root, publish_versions, command, leftovers):
         publish_versions(3)
         label(root, "road", "stable", 2)
         (root / "road/.tmp-4").mkdir()
@@ -32,7 +32,7 @@ class TestEveryCommand:
         command(root)
         assert leftovers() == []
 
-    def test_leaves_a_broken_models_config_alone(self, root, publish_versions, command):
+    def test_broken_models_config_is_not_changed(self, root, publish_versions, command):
         publish_versions(3)
         (root / "models.config").write_text("model_config_list {")
         before = sorted(root.rglob("*"))
@@ -41,14 +41,14 @@ class TestEveryCommand:
         assert sorted(root.rglob("*")) == before
         assert (root / "models.config").read_text() == "model_config_list {"
 
-    def test_makes_no_lock_where_there_is_no_repository(self, tmp_path, command):
-        with pytest.raises(RepositoryError, match="has no published model 'road': it has none"):
+    def test_creates_no_lock_in_an_unknown_repository(self, tmp_path, command):
+        with pytest.raises(RepositoryError, match="published models: none"):
             command(tmp_path)
-        with pytest.raises(RepositoryError, match="has no published model 'road': it has none"):
+        with pytest.raises(RepositoryError, match="published models: none"):
             command(tmp_path / "nowhere")
         assert list(tmp_path.iterdir()) == []
 
-    def test_keeps_to_the_repository(self, root, publish_versions):
+    def test_name_outside_the_repository_is_refused(self, root, publish_versions):
         publish_versions(1)
         for name in ("../models_repo/road", ".", ""):
             with pytest.raises(CardError, match="model name"):

@@ -12,7 +12,7 @@ BY_HAND = "model_version_policy { %s }"
 
 
 class TestPruning:
-    def test_keeps_what_is_loaded_and_what_is_labelled(self, root, publish_versions, leftovers):
+    def test_keeps_loaded_and_labelled_versions(self, root, publish_versions, leftovers):
         publish_versions(6)
         label(root, "road", "stable", 2)
         assert prune(root, "road") == [1, 3, 4]
@@ -20,25 +20,25 @@ class TestPruning:
         assert leftovers() == []
         assert publish_versions(1) == [7]
 
-    def test_keeps_as_many_as_asked(self, root, publish_versions):
+    def test_keep_option(self, root, publish_versions):
         publish_versions(5)
         assert prune(root, "road", keep=4) == [1]
         assert prune(root, "road", keep=1) == [2, 3]  # the policy loads two
 
-    def test_keeps_what_a_policy_written_by_hand_loads_and_the_newest(self, root, publish_versions, write_config):
+    def test_keeps_versions_of_a_hand_written_policy_and_the_newest(self, root, publish_versions, write_config):
         publish_versions(5)
         write_config(BY_HAND % "specific { versions: [2, 9] }")
         assert prune(root, "road", keep=1) == [1, 3, 4]
         assert versions(root, "road") == [2, 5]
 
-    def test_keeps_the_last_whole_versions_below_damaged_ones(self, root, publish_versions, damage):
+    def test_keeps_the_last_undamaged_versions(self, root, publish_versions, damage):
         publish_versions(5)
         damage(4)
         damage(5)
         assert prune(root, "road", keep=1) == [1, 2]
         assert versions(root, "road") == [3, 4, 5]
 
-    def test_lets_go_of_what_a_label_has_left_in_two_steps(self, root, publish_versions, policy):
+    def test_version_that_a_label_left_is_removed_the_second_time(self, root, publish_versions, policy):
         publish_versions(4)
         label(root, "road", "stable", 1)
         label(root, "road", "stable", 4)
@@ -46,7 +46,7 @@ class TestPruning:
         assert policy() == ("specific 3, 4", {"stable": 4})
         assert prune(root, "road") == [1]
 
-    def test_dry_says_what_would_go_and_touches_nothing(self, root, publish_versions):
+    def test_dry_run_lists_versions_and_changes_nothing(self, root, publish_versions):
         publish_versions(4)
         (root / "road/.tmp-5").mkdir()
         (root / ".lock").unlink()
@@ -54,13 +54,13 @@ class TestPruning:
         assert prune(root, "road", dry_run=True) == [1, 2]
         assert sorted(root.rglob("*")) == before
 
-    def test_does_not_list_a_model_that_is_not_listed(self, root, publish_versions):
+    def test_unlisted_model_stays_unlisted(self, root, publish_versions):
         publish_versions(3)
         (root / "models.config").write_text("")
         assert prune(root, "road") == [1]
         assert models(root / "models.config") == {}
 
-    def test_removes_a_link_and_not_what_it_leads_to(self, root, publish_versions, tmp_path):
+    def test_removes_a_link_but_not_its_target(self, root, publish_versions, tmp_path):
         publish_versions(3)
         (root / "road/1").rename(tmp_path / "elsewhere")
         (root / "road/1").symlink_to(tmp_path / "elsewhere")
@@ -89,7 +89,7 @@ class TestRemovingOneVersion:
             remove_version(root, "road", version)
         assert versions(root, "road") == [1, 2, 3, 4, 5]
 
-    def test_version_that_a_label_has_just_left_goes_after_pruning_has_updated_the_policy(self, root, publish_versions):
+    def test_version_that_a_label_just_left_can_be_removed_after_pruning(self, root, publish_versions):
         publish_versions(5)
         label(root, "road", "stable", 1)
         label(root, "road", "stable", 2)
@@ -99,7 +99,7 @@ class TestRemovingOneVersion:
         remove_version(root, "road", 1)
         assert versions(root, "road") == [2, 3, 4, 5]
 
-    def test_last_whole_version_below_damaged_ones_is_kept(self, root, publish_versions, damage):
+    def test_last_undamaged_version_is_kept(self, root, publish_versions, damage):
         publish_versions(4)
         damage(3)
         damage(4)

@@ -24,7 +24,7 @@ PUBLISHER = Path(__file__).with_name("publisher.py")
 
 @pytest.fixture
 def publisher(root):
-    """Start ``publisher.py`` on the repository; whoever still waits at the end of the test is killed."""
+    """Start ``publisher.py`` on the repository; those still waiting at the end of the test are killed."""
     started = []
 
     def start(stage=""):
@@ -58,8 +58,8 @@ def seen_by_serving(root, name="road"):
     return sorted(child.name for child in (root / name).iterdir() if child.name.lstrip("+-").isdigit())
 
 
-class TestAVersion:
-    def test_holds_the_model_its_card_and_a_warmup(self, root, card, write_model):
+class TestVersion:
+    def test_contains_model_card_and_warmup(self, root, card, write_model):
         assert publish(root, card, write_model, accept) == 1
         assert files(root) == [
             "models.config",
@@ -77,7 +77,7 @@ class TestAVersion:
         text = (root / "road/1/assets.extra/model_card.json").read_text(encoding="utf-8")
         assert ModelCard.from_json(text) == card
 
-    def test_is_checked_complete_but_out_of_serving_s_sight(self, root, card, write_model):
+    def test_is_checked_complete_before_serving_can_see_it(self, root, card, write_model):
         def check(folder):
             assert (folder / "saved_model.pb").exists()
             assert (folder / "assets.extra/model_card.json").exists()
@@ -88,7 +88,7 @@ class TestAVersion:
         publish(root, card, write_model, check)
         assert seen_by_serving(root) == ["1"]
 
-    def test_keeps_the_card_and_the_warmup_that_come_with_it(self, root, card, write_model):
+    def test_keeps_a_card_and_warmup_that_exist_already(self, root, card, write_model):
         brought = {"model_card.json": card.to_json() + "\n", "tf_serving_warmup_requests": "two images"}
 
         def write(folder):
@@ -108,19 +108,19 @@ class TestAVersion:
         assert versions(root, "road") == [1, 2, 3]
         assert model_names(root / "models.config") == ["road", "signs"]
 
-    def test_follows_the_highest_so_that_a_pruned_number_never_comes_back(self, root, card, write_model):
+    def test_version_follows_the_highest_number(self, root, card, write_model):
         (root / "road" / "0041").mkdir(parents=True)
         assert publish(root, card, write_model, accept) == 42
 
-    def test_that_a_policy_written_by_hand_passes_over_is_published_and_said(
+    def test_published_outside_a_hand_written_policy_is_warned_about(
         self, root, card, write_model, write_config, caplog
     ):
         publish(root, card, write_model, accept)
         assert caplog.text == ""
         write_config("model_version_policy { specific { versions: 1 } }")
         assert publish(root, card, write_model, accept) == 2
-        assert "road 2 is not served: its policy in" in caplog.text
-        assert "written by hand (specific 1), does not load it" in caplog.text
+        assert "road 2 is not served: its hand-written policy in" in caplog.text
+        assert "(specific 1) does not load it" in caplog.text
 
     def test_never_overwrites_another(self, root, card, write_model):
         publish(root, card, write_model, accept)
@@ -135,9 +135,7 @@ class TestAVersion:
             if path != "road":  # the folder gained a child
                 assert (root / path).stat().st_mtime_ns == before[path]
 
-    def test_is_on_the_disk_before_it_has_its_name_and_has_its_name_before_it_is_listed(
-        self, root, card, write_model, monkeypatch
-    ):
+    def test_is_synced_then_renamed_then_listed(self, root, card, write_model, monkeypatch):
         steps = []
 
         def note(owner, name, step):
@@ -157,10 +155,10 @@ class TestAVersion:
         assert steps == ["sync .tmp-1 and all in it", "rename to 1", "sync road", "sync models_repo", "list road [1]"]
 
 
-class TestAnothersModel:
+class TestThirdPartyModel:
     """Published without a card: the converter's, of a source that had none."""
 
-    def test_has_what_it_brings_and_its_sums(self, root, write_model):
+    def test_has_its_own_files_and_checksums(self, root, write_model):
         assert publish_without_card(root, "theirs", write_model, accept) == 1
         assert files(root / "theirs/1") == [
             *("assets.extra", "assets.extra/SHA256SUMS", "saved_model.pb", "variables", "variables/variables.index")
@@ -168,20 +166,20 @@ class TestAnothersModel:
         assert model_names(root / "models.config") == ["theirs"]
 
     @pytest.mark.parametrize("name", ["../theirs", "", "models.gpu.config"])
-    def test_needs_a_name_that_is_free(self, root, write_model, name):
+    def test_name_of_a_file_is_refused(self, root, write_model, name):
         with pytest.raises(CardError, match="model name"):
             publish_without_card(root, name, write_model, accept)
         assert not root.exists()
 
 
-class TestAModelOfEngines:
-    """It loads on the GPU that built them alone, so no other machine is told to load it."""
+class TestModelWithEngines:
+    """It loads only on the GPU model that built its engines, so no other machine may list it."""
 
     @pytest.fixture
     def converted(self, card):
         return dataclasses.replace(card, name="road-trt-fp16", engine={"engines": 1}, derived_from="road:1")
 
-    def test_is_listed_where_that_gpu_s_machine_looks(self, root, card, converted, write_model):
+    def test_is_listed_in_models_gpu_config(self, root, card, converted, write_model):
         publish(root, card, write_model, accept)
         publish(root, converted, write_model, accept)
         publish(root, converted, write_model, accept)
@@ -193,7 +191,7 @@ class TestAModelOfEngines:
         assert model_names(root / "models.config") == []
         assert model_names(root / "models.gpu.config") == ["road-trt-fp16"]
 
-    def test_without_a_card_is_known_by_what_it_brings(self, root, write_model):
+    def test_without_a_card_is_recognised_by_engine_json(self, root, write_model):
         def write(folder):
             write_model(folder)
             (folder / ENGINE_PATH).parent.mkdir()
@@ -203,7 +201,7 @@ class TestAModelOfEngines:
         assert model_names(root / "models.config") == []
         assert model_names(root / "models.gpu.config") == ["theirs-trt-fp16"]
 
-    def test_stays_in_the_file_that_a_person_put_it_in(self, root, converted, write_model):
+    def test_stays_in_the_file_it_was_moved_to_by_hand(self, root, converted, write_model):
         publish(root, converted, write_model, accept)
         (root / "models.gpu.config").rename(root / "models.config")
         publish(root, converted, write_model, accept)
@@ -228,41 +226,41 @@ class TestAModelOfEngines:
 
 
 class TestVersions:
-    def test_of_an_unknown_model_are_none(self, tmp_path):
+    def test_unknown_model_has_none(self, tmp_path):
         assert versions(tmp_path, "road") == []
         (tmp_path / "README.md").write_text("not a model")
         assert versions(tmp_path, "README.md") == []
 
-    def test_are_what_serving_takes_for_versions(self, tmp_path):
+    def test_folder_names_that_serving_takes_for_versions(self, tmp_path):
         for name in ["10", "9", ".tmp-11", "latest", "1.5", "-3", "²", "12 ", "9" * 19]:
             (tmp_path / "road" / name).mkdir(parents=True)
         assert versions(tmp_path, "road") == [9, 10]
 
 
-class TestRefused:
+class TestRefusals:
     """Before anything is written: the repository is not even made."""
 
     @pytest.mark.parametrize("name", ["models.config", "models.gpu.config", "README.md"])
-    def test_a_name_that_is_a_file_of_the_repository(self, root, card, write_model, name):
+    def test_name_of_a_file_in_the_repository(self, root, card, write_model, name):
         root.mkdir()
         (root / "README.md").write_text("what is here")
-        with pytest.raises(CardError, match=r"model name .* is that of a file in .*: expected another name"):
+        with pytest.raises(CardError, match=r"model name .* is the name of a file in"):
             publish(root, dataclasses.replace(card, name=name), write_model, accept)
         assert files(root) == ["README.md"]
 
     @pytest.mark.parametrize("name", ["../road", "a/b", ".tmp-1", ""])
-    def test_a_name_that_is_no_folder(self, root, card, write_model, name):
+    def test_name_that_cannot_be_a_folder(self, root, card, write_model, name):
         object.__setattr__(card, "name", name)  # a card cannot be made with it, but publish does not rely on that
         with pytest.raises(CardError, match="model name"):
             publish(root, card, write_model, accept)
         assert not root.exists()
 
-    def test_a_card_that_cannot_be_read_back(self, root, card, write_model):
+    def test_card_that_cannot_be_read_back(self, root, card, write_model):
         with pytest.raises(CardError, match=r"model card.parameters: expected int, found 5.7"):
             publish(root, dataclasses.replace(card, parameters=5.7), write_model, accept)
         assert not root.exists()
 
-    def test_a_repository_whose_models_config_is_broken(self, root, card, write_model):
+    def test_broken_models_config(self, root, card, write_model):
         root.mkdir()
         for text, sentence in (
             ("model_config_list {", r"models.config: line 1"),
@@ -273,7 +271,7 @@ class TestRefused:
                 publish(root, card, write_model, accept)
             assert files(root) == ["models.config"]
 
-    def test_a_folder_without_a_saved_model(self, root, card):
+    def test_folder_without_a_saved_model(self, root, card):
         with pytest.raises(PublishError, match=r"was written without a saved_model.pb: expected a SavedModel"):
             publish(root, card, lambda folder: (folder / "model.keras").write_bytes(b""), accept)
         assert files(root) == ["road"]
@@ -289,11 +287,11 @@ class TestRefused:
     ],
     ids=repr,
 )
-class TestAnExceptionLeavesNothing:
+class TestExceptionLeavesNothing:
     def fail(self, error):
         raise error
 
-    def test_in_write(self, root, card, write_model, error):
+    def test_raised_by_write(self, root, card, write_model, error):
         def write(folder):
             write_model(folder)
             self.fail(error)
@@ -302,12 +300,12 @@ class TestAnExceptionLeavesNothing:
             publish(root, card, write, accept)
         assert files(root) == ["road"]
 
-    def test_in_check(self, root, card, write_model, error):
+    def test_raised_by_check(self, root, card, write_model, error):
         with pytest.raises(type(error)):
             publish(root, card, write_model, lambda folder: self.fail(error))
         assert files(root) == ["road"]
 
-    def test_and_what_was_published_before_stays(self, root, card, write_model, error):
+    def test_earlier_versions_are_kept(self, root, card, write_model, error):
         publish(root, card, write_model, accept)
         before = files(root)
         with pytest.raises(type(error)):
@@ -316,7 +314,7 @@ class TestAnExceptionLeavesNothing:
         assert publish(root, card, write_model, accept) == 2
 
 
-class TestAKilledPublisher:
+class TestKilledPublisher:
     """Killed by SIGKILL, which no cleaning-up survives."""
 
     def kill(self, process):
@@ -325,7 +323,7 @@ class TestAKilledPublisher:
         process.wait()
 
     @pytest.mark.parametrize("stage", ["write", "check", "sync", "rename"])
-    def test_leaves_nothing_that_serving_takes_for_a_version(self, root, card, write_model, publisher, stage, caplog):
+    def test_leaves_no_version_folder(self, root, card, write_model, publisher, stage, caplog):
         publish(root, dataclasses.replace(card, name="signs"), write_model, accept)
         config = (root / "models.config").read_bytes()
 
@@ -337,12 +335,12 @@ class TestAKilledPublisher:
 
         with caplog.at_level(logging.WARNING):
             assert publish(root, card, write_model, accept) == 1
-        assert "left by a publisher that was killed" in caplog.text
+        assert "which an interrupted command left" in caplog.text
         assert [child.name for child in (root / "road").iterdir()] == ["1"]
         assert model_names(root / "models.config") == ["signs", "road"]
 
     @pytest.mark.parametrize("stage", ["write", "rename"])
-    def test_leaves_the_versions_before_it_as_they_are(self, root, card, write_model, publisher, stage):
+    def test_leaves_earlier_versions_unchanged(self, root, card, write_model, publisher, stage):
         publish(root, card, write_model, accept)
         before = files(root)
         self.kill(publisher(stage))
@@ -352,7 +350,7 @@ class TestAKilledPublisher:
         assert seen_by_serving(root) == ["1", "2"]
 
     @pytest.mark.parametrize("stage", ["list", "replace"])
-    def test_after_the_rename_leaves_a_whole_version_that_the_next_publish_lists(
+    def test_after_the_rename_leaves_a_complete_version_that_the_next_publish_lists(
         self, root, card, write_model, publisher, stage
     ):
         self.kill(publisher(stage))
@@ -364,7 +362,7 @@ class TestAKilledPublisher:
         assert [child for child in files(root) if ".tmp-" in child] == []
 
 
-def test_two_publishers_at_once_take_turns(root, publisher):
+def test_two_publishers_take_turns(root, publisher):
     first = publisher("write")
     assert first.stdout.readline() == "here\n"
     second = publisher()
@@ -381,7 +379,7 @@ def test_two_publishers_at_once_take_turns(root, publisher):
         assert (root / "road" / version / "assets.extra" / "model_card.json").exists()
 
 
-def test_a_model_is_listed_only_once_its_first_version_is_there(root, publisher):
+def test_model_is_listed_only_after_its_first_version_exists(root, publisher):
     process = publisher("list")
     assert process.stdout.readline() == "here\n"
     assert seen_by_serving(root) == ["1"]

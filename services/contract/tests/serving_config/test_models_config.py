@@ -36,14 +36,14 @@ def test_no_file_is_no_models(path):
 
 
 @pytest.mark.parametrize("text", ["", "# only a comment\n", "model_config_list {}", "model_config_list { config: [] }"])
-def test_an_empty_file_is_no_models_either(path, text):
+def test_empty_file_lists_no_models(path, text):
     path.write_text(text)
     assert model_names(path) == []
     list_model(path, "road", {1: path.parent})
     assert model_names(path) == ["road"]
 
 
-def test_what_stands_there_after_the_first_model(path):
+def test_file_after_the_first_model(path):
     list_model(path, "road", {1: path.parent})
     assert path.read_text().splitlines()[2:] == [
         "model_config_list {",
@@ -59,17 +59,17 @@ def test_what_stands_there_after_the_first_model(path):
         "  }",
         "}",
     ]
-    assert path.read_text().startswith("# Written by `contract`")
+    assert path.read_text().startswith("# Written by `segstack`")
 
 
-def test_a_model_is_listed_once_and_in_order(path):
+def test_model_is_listed_once_and_in_order(path):
     for name in ["road", "signs", "road", "signs"]:
         list_model(path, name, {1: path.parent})
     assert model_names(path) == ["road", "signs"]
     assert path.read_text().count("# Written by") == 1
 
 
-def test_a_model_that_is_listed_leaves_the_file_alone(path, written):
+def test_listing_a_listed_model_does_not_write_the_file(path, written):
     path.write_text(BY_HAND)
     before = written(path)
     list_model(path, "signs", {1: path.parent})
@@ -77,7 +77,7 @@ def test_a_model_that_is_listed_leaves_the_file_alone(path, written):
     assert written(path) == before
 
 
-def test_what_a_person_wrote_survives(path):
+def test_hand_written_parts_are_kept(path):
     path.write_text(BY_HAND, encoding="utf-8")
     assert model_names(path) == ["signs", "road-trt-fp16"]
     ((_, before),) = parse(BY_HAND)
@@ -87,7 +87,7 @@ def test_what_a_person_wrote_survives(path):
     assert model_names(path) == ["signs", "road-trt-fp16", "road"]
 
 
-def test_what_is_said_of_each_model(path):
+def test_entries_of_the_models(path):
     path.write_text(BY_HAND, encoding="utf-8")
     assert models(path) == {
         "signs": ListedModel("signs", Specific(frozenset({3, 5})), {"stable": 3, "canary": 5}, by_hand=True),
@@ -97,7 +97,7 @@ def test_what_is_said_of_each_model(path):
     assert models(path)["road"] == ListedModel("road", TWO_NEWEST, {}, by_hand=False)
 
 
-def test_labels_and_policy_change_where_they_stand(path):
+def test_labels_and_policy_are_replaced_in_place(path):
     folders = {version: path.parent / str(version) for version in (1, 2, 3)}
     for folder in folders.values():
         folder.mkdir()
@@ -128,7 +128,7 @@ def test_labels_and_policy_change_where_they_stand(path):
         ("version_labels: 7", "version_labels is 7: expected version_labels { … }"),
     ],
 )
-def test_a_policy_or_label_that_cannot_be_read_is_left_untouched(path, text, sentence):
+def test_unreadable_policy_or_label_is_not_changed(path, text, sentence):
     text = f"model_config_list {{ config {{ name: 'road' {text} }} }}"
     path.write_text(text)
     assert model_names(path) == ["road"]
@@ -154,7 +154,7 @@ def test_a_policy_or_label_that_cannot_be_read_is_left_untouched(path, text, sen
         (b"\xff\xfe", "'utf-8' codec can't decode"),
     ],
 )
-def test_a_broken_file_is_left_untouched_and_told_by_name(path, text, sentence):
+def test_broken_file_is_named_and_not_changed(path, text, sentence):
     broken = text if isinstance(text, bytes) else text.encode("utf-8")
     path.write_bytes(broken)
     for use in (lambda: model_names(path), lambda: list_model(path, "road", {1: path.parent})):
@@ -172,7 +172,7 @@ class TestModelsForGpus:
     def gpu_path(self, path):
         return path.with_name("models.gpu.config")
 
-    def test_copies_what_a_person_wrote(self, path, gpu_path):
+    def test_hand_written_entries_are_copied(self, path, gpu_path):
         path.write_text(BY_HAND, encoding="utf-8")
         list_model(gpu_path, "fast", {1: path.parent})
         ((_, original),) = parse(BY_HAND)
@@ -182,7 +182,7 @@ class TestModelsForGpus:
         assert models(gpu_path)["signs"] == models(path)["signs"]
         assert path.read_text(encoding="utf-8") == BY_HAND
 
-    def test_follows_each_change_and_keeps_its_own(self, path, gpu_path):
+    def test_changes_are_copied_and_its_own_models_kept(self, path, gpu_path):
         list_model(gpu_path, "fast", {1: path.parent}, {"stable": 1})
         list_model(path, "road", {1: path.parent})
         assert model_names(gpu_path) == ["road", "fast"]
@@ -191,7 +191,7 @@ class TestModelsForGpus:
         assert model_names(gpu_path) == ["signs", "road-trt-fp16", "fast"]
         assert models(gpu_path)["fast"].labels == {"stable": 1}
 
-    def test_a_model_that_a_person_moves_there_stays_there(self, path, gpu_path):
+    def test_model_moved_there_by_hand_is_kept(self, path, gpu_path):
         engine = path.parent / "fast/1" / ENGINE_PATH
         engine.parent.mkdir(parents=True)
         engine.write_text("{}")
@@ -201,7 +201,7 @@ class TestModelsForGpus:
         assert (model_names(path), model_names(gpu_path)) == (["road"], ["road", "fast"])
         assert {name: model.gpu_only for name, model in listed(path.parent).items()} == {"road": False, "fast": True}
 
-    def test_a_model_that_a_person_pastes_there_stands_there_once(self, path, gpu_path):
+    def test_model_pasted_there_by_hand_is_listed_once(self, path, gpu_path):
         engine = path.parent / "fast/1" / ENGINE_PATH
         engine.parent.mkdir(parents=True)
         engine.write_text("{}")
@@ -214,7 +214,7 @@ class TestModelsForGpus:
         assert model_names(gpu_path) == ["road", "fast"]
         assert "/models/elsewhere" in gpu_path.read_text(encoding="utf-8")
 
-    def test_is_made_where_an_older_segstack_left_none(self, path, gpu_path):
+    def test_is_created_in_a_repository_of_an_older_segstack(self, path, gpu_path):
         list_model(path, "road", {1: path.parent})
         gpu_path.unlink()
         assert in_force(gpu_path) == path
@@ -222,7 +222,7 @@ class TestModelsForGpus:
         assert in_force(gpu_path) == gpu_path
         assert models(gpu_path) == models(path)
 
-    def test_is_there_first(self, path, gpu_path, monkeypatch):
+    def test_is_written_first(self, path, gpu_path, monkeypatch):
         replaced = []
         monkeypatch.setattr(models_config, "replace_file", lambda path, text: replaced.append(path.name))
         list_model(path, "road", {1: path.parent})

@@ -38,7 +38,7 @@ from contract.serving_config.textproto import TextProtoError, dump, parse, quote
         ("a: ['x' 'y', 'z']", [("a", "'x' 'y'"), ("a", "'z'")]),
     ],
 )
-def test_what_is_read(text, message):
+def test_text_is_read(text, message):
     assert parse(text) == message
 
 
@@ -59,12 +59,12 @@ def test_what_is_read(text, message):
         ('"é"', "é"),
     ],
 )
-def test_the_text_of_a_string(scalar, text):
+def test_text_of_a_string(scalar, text):
     assert unquote(scalar) == text
 
 
 @pytest.mark.parametrize("scalar", ["7", "true", r'"\377"', r'"\U00110000"'])
-def test_scalars_that_have_no_text(scalar):
+def test_scalars_that_are_not_strings(scalar):
     with pytest.raises(ValueError, match=r"expected a string in quotes|can't decode|chr\(\) arg"):
         unquote(scalar)
 
@@ -75,13 +75,13 @@ def test_quoting_is_undone_by_unquoting(text):
     assert parse("a: " + quote(text)) == [("a", quote(text))]
 
 
-def test_what_is_written():
+def test_message_is_written():
     message = [("m", [("a", "1"), ("n", [("b", '"x"')])]), ("c", "true")]
     assert dump(message) == 'm {\n  a: 1\n  n {\n    b: "x"\n  }\n}\nc: true\n'
 
 
 @pytest.mark.parametrize("text", [r'a: "\303\251 \x41 \?"', "a: 'x' \"y\"", "a: 1e-3 b: -0x1F", "m { n <> a: [1, 2] }"])
-def test_a_rewrite_keeps_every_scalar_as_it_was_written(text):
+def test_rewriting_keeps_scalars_as_written(text):
     assert parse(dump(parse(text))) == parse(text)
 
 
@@ -111,7 +111,7 @@ def test_a_rewrite_keeps_every_scalar_as_it_was_written(text):
         ("\ufeffa: 1", "line 1: unexpected '\\ufeff'"),
     ],
 )
-def test_what_is_refused_names_the_line(text, sentence):
+def test_error_names_the_line(text, sentence):
     with pytest.raises(TextProtoError) as caught:
         parse(text)
     assert str(caught.value).startswith(sentence)

@@ -1,4 +1,4 @@
-"""Which versions serving is told to load."""
+"""Which versions serving loads."""
 
 import pytest
 
@@ -9,7 +9,7 @@ VERSIONS = [2, 3, 10]
 
 
 @pytest.mark.parametrize(
-    ("text", "policy", "loads", "said"),
+    ("text", "policy", "loads", "words"),
     [
         ("latest { num_versions: 2 }", Latest(2), {3, 10}, "latest 2"),
         ("latest { num_versions: 0 }", Latest(1), {10}, "latest 1"),  # as TensorFlow Serving takes it
@@ -20,10 +20,10 @@ VERSIONS = [2, 3, 10]
         ("specific { versions: 0xA versions: 2 }", Specific(frozenset({2, 10})), {2, 10}, "specific 2, 10"),
     ],
 )
-def test_the_policies_of_tensorflow_serving(text, policy, loads, said):
+def test_policies_of_tensorflow_serving(text, policy, loads, words):
     assert from_message(parse(text)) == policy
     assert policy.loads(VERSIONS) == loads
-    assert str(policy) == said
+    assert str(policy) == words
     assert from_message(to_message(policy)) == policy
 
 
@@ -35,7 +35,7 @@ def test_the_policies_of_tensorflow_serving(text, policy, loads, said):
         ("7", r"is 7: expected model_version_policy \{ … \}"),
     ],
 )
-def test_what_is_no_policy_is_refused(message, sentence):
+def test_invalid_policy_is_refused(message, sentence):
     with pytest.raises(ValueError, match=sentence):
         from_message(message)
 

@@ -61,7 +61,9 @@ class Client:
         assert self._access.keys
         owner = self._access.keys.find(key)
         if owner is None:
-            raise Forbidden("this API key is not, or no longer, valid; ask for a new one whoever runs the gateway")
+            raise Forbidden(
+                "this API key is not, or no longer, valid; request a new one from the operator of the gateway"
+            )
         self.name, self._key, self._requests_per_s = f"key {owner.name!r}", key, owner.requests_per_s
 
     def count_request(self) -> None:

@@ -23,7 +23,7 @@ _EXAMPLES: dict[type[errors.GatewayError], tuple[str, dict[str, Any]]] = {
         {},
     ),
     errors.Forbidden: (
-        "this API key is not, or no longer, valid; ask for a new one whoever runs the gateway",
+        "this API key is not, or no longer, valid; request a new one from the operator of the gateway",
         {},
     ),
     errors.UnknownModel: (
@@ -55,7 +55,7 @@ _EXAMPLES: dict[type[errors.GatewayError], tuple[str, dict[str, Any]]] = {
         {"requests_per_s": 20.0},
     ),
     errors.Overloaded: (
-        "36 requests are being worked on or waiting, which is the most; try again in a moment",
+        "36 requests are in progress or waiting, the maximum; try again in a moment",
         {"limit": 36},
     ),
     errors.BadServingReply: (
@@ -75,7 +75,7 @@ _EXAMPLES: dict[type[errors.GatewayError], tuple[str, dict[str, Any]]] = {
         {},
     ),
     errors.ShuttingDown: (
-        "the gateway is shutting down; it finishes what it has taken on, and new requests belong elsewhere",
+        "the gateway is shutting down; it finishes the requests in progress and accepts no others",
         {},
     ),
     errors.DeadlineExceeded: (

@@ -19,17 +19,17 @@ _EXTENSIONS: dict[ImageFormat, str] = {"png": "png", "jpeg": "jpg", "webp": "web
 
 @dataclass(frozen=True)
 class FormSpec:
-    """What a form is, to those who ask for it.
+    """The public side of one form.
 
     Attributes:
         description: for the API reference.
         formats: image formats it can be written in, the default first; empty if it is not an image.
         refusals: why it cannot be written in the other formats.
         options: parameters that have an effect with this form only.
-        signature: of the contract, that has what it is made of.
+        signature: of the contract, whose outputs it is made of.
         media_type: if it is not an image.
         extension: of a file that holds it, without the dot, if it is not an image.
-        examples: of replies, if they can be shown, as OpenAPI has them.
+        examples: of replies, in OpenAPI's form, if they are text.
     """
 
     description: str

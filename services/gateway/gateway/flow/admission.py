@@ -84,7 +84,7 @@ class Admission:
         """
         if self.entered >= self._places:
             raise Overloaded(
-                f"{self.entered} requests are being worked on or waiting, which is the most; try again in a moment",
+                f"{self.entered} requests are in progress or waiting, the maximum; try again in a moment",
                 limit=self._places,
             )
         place = Place(self)
@@ -103,8 +103,8 @@ class Admission:
         """
         if count and self.held_bytes + count > self._max_held_bytes:
             raise Overloaded(
-                f"the images being sent or waiting hold {self.held_bytes} bytes, and {count} more would be over "
-                f"{self._max_held_bytes}, which is the most; try again in a moment",
+                f"the images being sent or waiting hold {self.held_bytes} bytes, and {count} more would exceed "
+                f"the maximum of {self._max_held_bytes}; try again in a moment",
                 limit_bytes=self._max_held_bytes,
             )
         self.held_bytes += count

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from typing import ParamSpec, TypeVar
 
@@ -22,8 +23,9 @@ class CodecPool:
     def run(
         self, function: Callable[_Parameters, _Result], *args: _Parameters.args, **kwargs: _Parameters.kwargs
     ) -> Awaitable[_Result]:
-        """Call ``function`` in a thread; await its result."""
-        return asyncio.get_running_loop().run_in_executor(self._threads, partial(function, *args, **kwargs))
+        """Call ``function`` in a thread, within the caller's trace and log context; await its result."""
+        call = partial(copy_context().run, function, *args, **kwargs)
+        return asyncio.get_running_loop().run_in_executor(self._threads, call)
 
     def close(self) -> None:
         """Wait for running work, cancel what is queued, and end the threads."""

@@ -14,7 +14,7 @@ from gateway.api.targets import Target, TrafficSplit
 from gateway.errors import InvalidParameter, ModelUnavailable, UnknownVersion
 from gateway.rollout.catalog import Catalog
 
-_Answer = TypeVar("_Answer")
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
@@ -24,19 +24,19 @@ class Route:
     target: Target
     canary: Target | None = None
 
-    def ask(self, ask: Callable[[Target], Awaitable[_Answer]]) -> Awaitable[_Answer]:
-        """What ``ask`` answers for the canary, or else for the target.
+    def call(self, model: Callable[[Target], Awaitable[_Result]]) -> Awaitable[_Result]:
+        """The result of ``model`` for the canary, or else for the target.
 
         The target answers where the canary is not loaded or lacks what is requested, for instance a class: the client
         did not choose the canary.
         """
-        return ask(self.target) if self.canary is None else self._ask_first(self.canary, ask)
+        return model(self.target) if self.canary is None else self._call_first(self.canary, model)
 
-    async def _ask_first(self, canary: Target, ask: Callable[[Target], Awaitable[_Answer]]) -> _Answer:
+    async def _call_first(self, canary: Target, model: Callable[[Target], Awaitable[_Result]]) -> _Result:
         try:
-            return await ask(canary)
+            return await model(canary)
         except (UnknownVersion, ModelUnavailable, InvalidParameter):
-            return await ask(self.target)
+            return await model(self.target)
 
 
 class Router:

@@ -87,8 +87,8 @@ class Shadow:
                 await self._task
 
     async def _compare(self, target: Target, photo: Image, answer: Prediction) -> None:
-        async def prepare(card: contract.ModelCard) -> Image:
-            return await self._codecs.run(images.resize, photo, card.input_height, card.input_width)
+        def prepare(card: contract.ModelCard) -> Image:
+            return images.resize(photo, card.input_height, card.input_width)
 
         try:
             other = await self._serving.segment(target, prepare, Deadline(self._deadline_ms))

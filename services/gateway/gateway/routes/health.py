@@ -44,7 +44,7 @@ async def readyz(state: State) -> Ready:
     """The default model is AVAILABLE in serving and the gateway not shutting down; otherwise 503 with the reason."""
     if state.admission.is_closing:
         raise errors.ShuttingDown(
-            "the gateway is shutting down; it finishes what it has taken on, and new requests belong elsewhere"
+            "the gateway is shutting down; it finishes the requests in progress and accepts no others"
         )
     try:
         model = state.catalog.default()

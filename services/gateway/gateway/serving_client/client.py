@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -74,7 +74,7 @@ class ServingClient:
     async def segment(
         self,
         target: Target,
-        prepare: Callable[[contract.ModelCard], Awaitable[NDArray[np.uint8]]],
+        prepare: Callable[[contract.ModelCard], NDArray[np.uint8]],
         deadline: Deadline,
         *,
         signature: str = contract.SERVING_DEFAULT,
@@ -84,7 +84,7 @@ class ServingClient:
 
         Args:
             target: the model and version; where it names no number, the reply does, and that version's card counts.
-            prepare: makes the image for a card, uint8 [H,W,3] RGB at its input size.
+            prepare: makes the image for a card, uint8 [H,W,3] RGB at its input size; called in a codec thread.
             deadline: for the whole call.
             signature: of the contract; decides which outputs the prediction has.
             gate: a context entered when the request is ready, and left when serving has replied.
@@ -93,23 +93,22 @@ class ServingClient:
             UnknownVersion, ModelUnavailable, ServingUnavailable, DeadlineExceeded, BadServingReply
             InvalidParameter: a foreign model has nothing that corresponds to ``signature``.
         """
-        call = partial(self._segment, prepare=prepare, deadline=deadline, signature=signature, gate=gate)
-        return await self._default_label.apply(target, call)
+        segment = partial(self._segment, prepare=prepare, deadline=deadline, signature=signature, gate=gate)
+        return await self._default_label.apply(target, segment)
 
     async def _segment(
         self,
         target: Target,
-        prepare: Callable[[contract.ModelCard], Awaitable[NDArray[np.uint8]]],
+        prepare: Callable[[contract.ModelCard], NDArray[np.uint8]],
         deadline: Deadline,
         signature: str,
         gate: Callable[[], AbstractAsyncContextManager[None]],
     ) -> Prediction:
         # Twice, because a new version with another input size may be loaded between reading the old one's card and
-        # the call; it then replies with nonsense or an error, and is called again as its own card says.
+        # the call; it then replies with an error or a wrong shape, and is called again as its own card says.
         for last_attempt in (False, True):
             expected = await self._load(target, deadline)
-            image = await prepare(expected.served.card)
-            request = await self._codecs.run(_written, expected.graph, image, target, signature)
+            request = await self._codecs.run(_write_request, expected.graph, prepare, target, signature)
             try:
                 async with gate():
                     reply = await self._call(request, deadline)
@@ -147,7 +146,7 @@ class ServingClient:
         try:
             reply = await call(self._replicas, pb.GetModelStatusRequest(model_spec=pb.ModelSpec(name=model)), deadline)
         except NotServed:
-            # The catalog lists it, so it is to come: serving has yet to read models.config, or is still loading.
+            # The catalog lists it, so serving has not read models.config yet, or is still loading it.
             raise ModelUnavailable(
                 f"serving does not have model {model!r} yet; try again in a moment", model=model
             ) from None
@@ -240,8 +239,10 @@ class ServingClient:
         )
 
 
-def _written(graph: Graph, image: NDArray[np.uint8], target: Target, signature: str) -> WrittenRequest:
-    call = graph.build_call(image, signature)
+def _write_request(
+    graph: Graph, prepare: Callable[[contract.ModelCard], NDArray[np.uint8]], target: Target, signature: str
+) -> WrittenRequest:
+    call = graph.build_call(prepare(graph.card), signature)
     return predict_request(_model_spec(target, call.signature), call.inputs, call.outputs)
 
 

@@ -39,11 +39,11 @@ class DefaultLabel:
         """
         if self._label is None or target.is_pinned or time.monotonic() < self._retry_at.get(target.model, 0):
             return call(target)
+        if target.model in self._retry_at:  # one request tries the label; the others do not wait
+            self._retry_at[target.model] = time.monotonic() + _RETRY_AFTER_S
         return self._apply(replace(target, label=self._label), target, call)
 
     async def _apply(self, labelled: Target, target: Target, call: Callable[[Target], Awaitable[Result]]) -> Result:
-        if target.model in self._retry_at:  # one request tries the label; the others do not wait
-            self._retry_at[target.model] = time.monotonic() + _RETRY_AFTER_S
         try:
             result = await call(labelled)
         except UnknownLabel as error:

@@ -37,13 +37,19 @@ class ForeignGraph:
         """The image, preprocessed as this graph expects.
 
         Raises:
-            InvalidParameter: the signature is ``scores``, and the graph's output is class ids.
+            InvalidParameter: the signature is ``scores`` and the graph's output is class ids, or it is neither of
+                ``scores`` and ``serving_default``.
         """
         if signature == contract.SCORES and self.output_kind == "ids":
             raise InvalidParameter(
                 f"min_confidence: model {self.card.name!r} outputs class ids without probabilities; leave "
                 "min_confidence out",
                 parameter="min_confidence",
+            )
+        if signature not in (contract.SERVING_DEFAULT, contract.SCORES):
+            raise InvalidParameter(
+                f"model {self.card.name!r} is a foreign model and has no signature {signature!r}; use another model",
+                parameter="model",
             )
         pixels: NDArray[np.uint8] | NDArray[np.float32] = image
         if self.preprocessing is not None:

@@ -1,7 +1,6 @@
 """How a served graph is called and its reply read: one that keeps the contract, or (:mod:`.foreign`) one that does not.
 
-A signature of the contract is called by its name. What is asked of it are those of its outputs that
-:class:`ModelOutput` has a field for.
+Callers name a signature of the contract; those of its outputs are requested that :class:`ModelOutput` has a field for.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,44 +1,44 @@
 // The gateway's HTTP calls.
 
-import { Trouble, gatewayAway, troubleOf } from "./troubles.js";
+import { Trouble, gatewayUnreachable, troubleOf } from "./troubles.js";
 
 const KEY = "segstack-api-key";
 
-/** Sends `key` with every request from now on, until this tab is closed. */
+/** Sends `key` with every request from now on, until the tab is closed. */
 export function useKey(key) {
   sessionStorage.setItem(KEY, key);
 }
 
-/** The key in use; null when there is none. */
+/** The key in use, or null. */
 export function key() {
   return sessionStorage.getItem(KEY);
 }
 
-/** The default model: `{model, version}`. Throws Trouble when it cannot answer. */
+/** The default model: `{model, version}`. Throws Trouble if it is not ready. */
 export async function readiness() {
-  return (await ask("/readyz")).json();
+  return (await request("/readyz")).json();
 }
 
 /** `{default, models}`: the names of the configured models. Throws Trouble. */
 export async function models() {
-  return (await ask("/models")).json();
+  return (await request("/models")).json();
 }
 
-/** What `name` says about itself, its versions first. Throws Trouble. */
+/** The description of the model `name`, with its versions. Throws Trouble. */
 export async function model(name) {
-  return (await ask(`/models/${encodeURIComponent(name)}`)).json();
+  return (await request(`/models/${encodeURIComponent(name)}`)).json();
 }
 
 /**
- * Segments an image file by the `{model, version}` wanted, each of which may be missing. The mask comes at the model's
- * size: this page stretches it over the photo.
+ * Segments an image file with the `{model, version}` wanted, each of which may be missing. The mask has the model's
+ * size: the page stretches it over the photo.
  *
  * Resolves to `{segmentation, timing, elapsed}`; timing maps stages to milliseconds. Throws Trouble.
  */
 export async function segment(file, wanted, signal) {
   const startedAt = performance.now();
-  const query = new URLSearchParams({ output: "json", size: "model", ...wanted });
-  const response = await ask(`/segment?${query}`, { method: "POST", body: file, signal });
+  const query = new URLSearchParams({ form: "json", size: "model", ...wanted });
+  const response = await request(`/segment?${query}`, { method: "POST", body: file, signal });
   const segmentation = await response.json();
   return {
     segmentation,
@@ -47,23 +47,23 @@ export async function segment(file, wanted, signal) {
   };
 }
 
-async function ask(path, options = {}) {
+async function request(path, options = {}) {
   let response;
   try {
     response = await fetch(path, { ...options, headers: key() ? { "X-API-Key": key() } : {} });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw gatewayAway();
+    throw gatewayUnreachable();
   }
   if (response.ok) return response;
-  throw await refusal(response);
+  throw await errorOf(response);
 }
 
-async function refusal(response) {
+async function errorOf(response) {
   try {
     return troubleOf((await response.json()).error);
   } catch {
-    return new Trouble("That did not work", `The gateway answered with status ${response.status}.`);
+    return new Trouble("The request failed", `The gateway answered with status ${response.status}.`);
   }
 }
 

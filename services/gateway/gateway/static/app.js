@@ -1,4 +1,4 @@
-// The page: takes a picture, a video or a camera, and shows what the model sees in it.
+// The page: takes a photo, a video or a camera, and shows the model's segmentation of it.
 
 import * as api from "./api.js";
 import { ClassList } from "./class_list.js";
@@ -6,39 +6,39 @@ import { onFile } from "./intake.js";
 import { Live } from "./live.js";
 import { countPixels, fromRuns } from "./masks.js";
 import { onChoice, refreshMenus, wanted } from "./menus.js";
-import { forgetTrouble, onKey, showTrouble } from "./notice.js";
+import { clearTrouble, onKey, showTrouble } from "./notice.js";
 import { Palette } from "./palette.js";
 import { decode, decodeWhole } from "./photo.js";
 import { Playback } from "./playback.js";
-import { StreamFigures, showStages, showTotal } from "./readout.js";
+import { StreamStats, showStages, showTotal } from "./readout.js";
 import { watchReadiness } from "./readiness.js";
 import { download, jsonFile, maskFile, overlayFile } from "./save.js";
 import { Stage } from "./stage.js";
 import { Trouble } from "./troubles.js";
 
 const SCHEME = "segstack-colours";
-// Often enough to follow, seldom enough to read.
-const TELL_EVERY_MS = 250;
-const NOBODY = { model: "", version: 0, ignore_id: 255, classes: [] };
+// Often enough to follow changes, seldom enough to read.
+const UPDATE_EVERY_MS = 250;
+const NO_MODEL = { model: "", version: 0, ignore_id: 255, classes: [] };
 
 const $ = (id) => document.getElementById(id);
 
-let running = new AbortController(); // aborted when another picture takes the place of this one
-let file; // of a photo or a video
+let running = new AbortController(); // aborted when another image replaces this one
+let file; // the photo or video
 let live;
-let figures;
-let served = NOBODY;
+let stats;
+let served = NO_MODEL;
 let palette = new Palette("model");
-let shares = new Float64Array(256);
-let telling;
+let fractions = new Float64Array(256);
+let updateTimer;
 let readyModel;
 
 const palettes = new Map();
-const stage = new Stage((id) => `${palette.nameOf(id)} · ${(100 * shares[id]).toFixed(1)} %`);
+const stage = new Stage((id) => `${palette.nameOf(id)} · ${(100 * fractions[id]).toFixed(1)} %`);
 const classList = new ClassList($("classes"), () => (stage.rgba = palette.rgba));
 const playback = new Playback({ failed: fail, mirror: (on) => (stage.mirrored = on) });
 
-function look() {
+function checkReadiness() {
   watchReadiness((model, version) => {
     live?.hurry();
     if (readyModel === `${model} ${version}`) return;
@@ -47,25 +47,25 @@ function look() {
   });
 }
 
-/** Makes room for another picture. */
+/** Clears the page for another image. */
 function begin(caption) {
   running.abort();
   running = new AbortController();
-  clearTimeout(telling);
-  telling = undefined;
+  clearTimeout(updateTimer);
+  updateTimer = undefined;
   live?.close();
   live = undefined;
   playback.stop();
-  forgetTrouble("picture");
+  clearTrouble("image");
   $("caption").textContent = caption;
   $("views").hidden = false;
-  if ($("sources").contains(document.activeElement)) $("picture").focus(); // or the keyboard would begin at the top
+  if ($("sources").contains(document.activeElement)) $("picture").focus(); // else the keyboard focus would go to the top
   $("sources").hidden = true;
   $("panel").hidden = true;
   return running.signal;
 }
 
-/** Back to where a picture is chosen; the keyboard's focus goes to where this one was. */
+/** Back to choosing an image; the keyboard focus goes to where this one was chosen. */
 function end() {
   const hadFocus = ["views", "transport", "panel"].some((part) => $(part).contains(document.activeElement));
   begin("");
@@ -78,15 +78,15 @@ function end() {
 
 function fail(trouble) {
   end();
-  say(trouble);
+  report(trouble);
 }
 
-function say(trouble) {
-  // Where everything is away the header should say so at once, and the notice go when it is back.
-  if (showTrouble(trouble, "picture") && trouble.isAway) look();
+function report(trouble) {
+  // If everything is unreachable the header shows it at once, and the notice is cleared when it is back.
+  if (showTrouble(trouble, "image") && trouble.isUnavailable) checkReadiness();
 }
 
-/** Runs what opens a picture; a Trouble ends it, another picture's beginning ends it quietly. */
+/** Runs `opening`; a Trouble is reported, unless another image has been opened meanwhile. */
 async function attempt(opening, signal) {
   try {
     await opening();
@@ -94,7 +94,7 @@ async function attempt(opening, signal) {
     if (signal.aborted) return;
     if (!(error instanceof Trouble)) throw error;
     fail(error);
-    if (!error.needsKey) file = undefined; // with a key it is tried again
+    if (!error.needsKey) file = undefined; // with a key it will be opened again
   }
 }
 
@@ -119,22 +119,22 @@ function openPhoto(photo) {
     if ((await shown) === "unreadable") throw new Trouble("This browser cannot show the image", "Save it as JPEG or PNG and try that.");
     const classes = await everyClass(segmentation);
     signal.throwIfAborted();
-    answeredBy({ ...segmentation, classes });
+    useModel({ ...segmentation, classes });
     const found = [...segmentation.classes].sort((a, b) => b.area - a.area);
-    shares = new Float64Array(256);
-    for (const { id, area } of found) shares[id] = area;
+    fractions = new Float64Array(256);
+    for (const { id, area } of found) fractions[id] = area;
     stage.show(stage.shown.frame, fromRuns(segmentation));
     setSavable(true);
     classList.fill(palette, found.map(({ id }) => id));
-    showTotal(`${elapsed.toFixed(0)} ms from sending to seeing:`);
+    showTotal(`${elapsed.toFixed(0)} ms from upload to display:`);
     showStages(timing, elapsed);
-    tell();
+    updatePanel();
   }, signal).finally(() => {
     if (!signal.aborted || $("views").hidden) $("views").classList.remove("busy");
   });
 }
 
-/** The classes of the model that answered: those in the picture, and the others as far as the gateway tells. */
+/** All classes of the model that answered: those in the image, and the others if the gateway lists them. */
 async function everyClass({ model, version, classes }) {
   const others = served.model === model && served.version === version ? served.classes : await classesOf(model, version);
   const known = new Map([...others, ...classes].map((each) => [each.id, each]));
@@ -149,29 +149,29 @@ async function classesOf(model, version) {
     return current.version === version ? current.classes : [];
   } catch (error) {
     if (!(error instanceof Trouble)) throw error;
-    return []; // the picture has its answer all the same
+    return []; // the image is shown without them
   }
 }
 
 function openLive(play) {
   const signal = begin("Starting…");
   stage.clear();
-  shares = new Float64Array(256);
-  figures = new StreamFigures();
-  served = NOBODY;
+  fractions = new Float64Array(256);
+  stats = new StreamStats();
+  served = NO_MODEL;
   attempt(async () => {
     await play(signal);
     live = new Live($("video"), wanted(), {
       configured: (answer) => {
-        forgetTrouble("picture");
-        const isAnother = answer.model !== served.model || answer.version !== served.version;
-        answeredBy(answer);
-        if (!isAnother) return;
+        clearTrouble("image");
+        const isOther = answer.model !== served.model || answer.version !== served.version;
+        useModel(answer);
+        if (!isOther) return;
         classList.fill(palette, []);
         if (stage.shown.frame) stage.show(stage.shown.frame, null);
       },
-      troubled: say,
-      lost: look,
+      troubled: report,
+      lost: checkReadiness,
       show: showLive,
     });
   }, signal);
@@ -184,21 +184,21 @@ function showLive(frame, mask, reply) {
     $("caption").textContent = "Waiting for the gateway…";
     return;
   }
-  forgetTrouble("picture");
-  figures.count(reply);
-  telling ??= setTimeout(() => {
-    telling = undefined;
+  clearTrouble("image");
+  stats.count(reply);
+  updateTimer ??= setTimeout(() => {
+    updateTimer = undefined;
     const { mask } = stage.shown;
     if (!mask) return;
-    shares = Float64Array.from(countPixels(mask), (pixels) => pixels / mask.ids.length);
-    // A class gets its row when it is first seen, and keeps it.
-    classList.add(palette.classes.map(({ id }) => id).filter((id) => shares[id] > 0 || classList.has(id)));
-    figures.show();
-    tell();
-  }, TELL_EVERY_MS);
+    fractions = Float64Array.from(countPixels(mask), (pixels) => pixels / mask.ids.length);
+    // A class gets a row when it first appears, and keeps it.
+    classList.add(palette.classes.map(({ id }) => id).filter((id) => fractions[id] > 0 || classList.has(id)));
+    stats.show();
+    updatePanel();
+  }, UPDATE_EVERY_MS);
 }
 
-function answeredBy(answer) {
+function useModel(answer) {
   served = answer;
   if (!palettes.has(answer.model)) palettes.set(answer.model, new Palette($("scheme").value));
   palette = palettes.get(answer.model);
@@ -206,12 +206,12 @@ function answeredBy(answer) {
   stage.rgba = palette.rgba;
 }
 
-/** Brings captions and the panel up to what the picture shows. */
-function tell() {
-  classList.shares = shares;
+/** Updates the caption and the panel to the image shown. */
+function updatePanel() {
+  classList.fractions = fractions;
   $("caption").textContent = `${served.model} v${served.version}`;
-  const found = palette.classes.filter(({ id }) => shares[id] > 0).sort((a, b) => shares[b.id] - shares[a.id]);
-  $("picture").ariaLabel = `The picture with ${found.map(({ id, name }) => `${name} ${(100 * shares[id]).toFixed(0)} %`).join(", ")}`;
+  const found = palette.classes.filter(({ id }) => fractions[id] > 0).sort((a, b) => fractions[b.id] - fractions[a.id]);
+  $("picture").ariaLabel = `The image with ${found.map(({ id, name }) => `${name} ${(100 * fractions[id]).toFixed(0)} %`).join(", ")}`;
   $("another").hidden = live !== undefined;
   $("panel").hidden = false;
 }
@@ -222,15 +222,15 @@ const FILES = {
   "save-json": [".json", (frame, mask) => jsonFile(mask, frame, served)],
 };
 
-async function save(ending, contents) {
+async function save(suffix, contents) {
   const { frame, mask } = stage.shown;
   if (!mask) return;
   const name = file ? file.name.replace(/\.[^.]*$/, "") : `camera-${new Date().toISOString().slice(0, 19).replaceAll(":", "")}`;
-  // A photo is saved whole, however large; a frame of a video now, before the next takes its place.
+  // A photo is saved at full size; a frame of a video at once, before the next one replaces it.
   const whole = live ? frame : await decodeWhole(file);
   const blob = await contents(whole, mask);
   if (whole !== frame) whole.close();
-  download(blob, `${name}${ending}`);
+  download(blob, `${name}${suffix}`);
 }
 
 function setSavable(isSavable) {
@@ -245,8 +245,8 @@ function savedScheme() {
   return localStorage.getItem(SCHEME) ?? "model";
 }
 
-for (const [button, [ending, contents]] of Object.entries(FILES)) {
-  $(button).addEventListener("click", () => save(ending, contents));
+for (const [button, [suffix, contents]] of Object.entries(FILES)) {
+  $(button).addEventListener("click", () => save(suffix, contents));
 }
 onFile($("file"), open);
 for (const [element, kind, device] of [
@@ -287,4 +287,4 @@ $("scheme").addEventListener("change", () => {
   classList.recolour();
 });
 addEventListener("online", () => live?.hurry());
-look();
+checkReadiness();

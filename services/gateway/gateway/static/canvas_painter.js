@@ -1,6 +1,6 @@
-// The plain canvas: for browsers without WebGL2, and for files to save.
+// Paints with the 2D canvas: for browsers without WebGL2, and for saved files.
 
-/** See painter.js. Also takes an OffscreenCanvas. */
+/** See painter.js. Also accepts an OffscreenCanvas. */
 export class CanvasPainter {
   #canvas;
   #colours = new OffscreenCanvas(1, 1);
@@ -33,7 +33,7 @@ export class CanvasPainter {
     this.#colours.height = height;
     const context = this.#colours.getContext("2d");
     const image = context.createImageData(width, height);
-    // Looked up as words: right whichever way round this machine has its bytes.
+    // Copied as 32-bit words, which is correct in either byte order.
     const pixels = new Uint32Array(image.data.buffer);
     const words = new Uint32Array(rgba.buffer);
     for (let i = 0; i < ids.length; i++) pixels[i] = words[ids[i]];

@@ -1,9 +1,9 @@
-// The classes with their shares; each can be painted or not, in a colour of one's own.
+// The list of classes with their fractions; each can be hidden or given another colour.
 
 import { fromHex, toHex } from "./palette.js";
 import { make } from "./text.js";
 
-/** Rows in `list`; calls `changed()` when a person has changed `palette`. */
+/** Rows in `list`; calls `changed()` when the user has changed `palette`. */
 export class ClassList {
   #list;
   #changed;
@@ -15,14 +15,14 @@ export class ClassList {
     this.#changed = changed;
   }
 
-  /** One row for each of `ids`, in that order, as `palette` has them. */
+  /** Shows one row for each of `ids`, in that order, with the colours of `palette`. */
   fill(palette, ids) {
     this.#palette = palette;
     this.#rows = new Map(ids.map((id) => [id, this.#row(id)]));
     this.#list.replaceChildren(...[...this.#rows.values()].map(({ item }) => item));
   }
 
-  /** Rows for those of `ids` that have none yet; the others stay where they are, and the keyboard's focus with them. */
+  /** Adds rows for those of `ids` that have none; existing rows stay in place and keep the keyboard focus. */
   add(ids) {
     ids.forEach((id, at) => {
       if (this.#rows.has(id)) return;
@@ -35,13 +35,13 @@ export class ClassList {
     return this.#rows.has(id);
   }
 
-  /** `shares[id]` is the fraction of the picture that the class has. */
-  set shares(shares) {
+  /** `fractions[id]` is the class's fraction of the image. */
+  set fractions(fractions) {
     for (const [id, { share, meter }] of this.#rows) {
-      const text = `${(100 * shares[id]).toFixed(1)} %`;
+      const text = `${(100 * fractions[id]).toFixed(1)} %`;
       if (share.textContent === text) continue;
       share.textContent = text;
-      meter.value = shares[id];
+      meter.value = fractions[id];
     }
   }
 
@@ -53,7 +53,7 @@ export class ClassList {
     this.#changed();
   }
 
-  /** Shows the palette's colours again. */
+  /** Updates the rows to the palette's colours. */
   recolour() {
     for (const [id, { swatch }] of this.#rows) swatch.value = toHex(this.#palette.colorOf(id));
   }
@@ -81,7 +81,7 @@ export class ClassList {
     label.append(painted, make("span", name));
     const share = make("span", "", "share");
     const meter = make("meter");
-    meter.ariaLabel = `Share of ${name}`;
+    meter.ariaLabel = `Fraction of ${name}`;
     item.append(swatch, label, share, meter);
     return { item, swatch, painted, share, meter };
   }

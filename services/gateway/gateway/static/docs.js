@@ -1,4 +1,4 @@
-// The API reference, drawn from the OpenAPI document itself.
+// The API reference, generated from the OpenAPI document.
 
 import { make } from "./text.js";
 
@@ -12,7 +12,7 @@ function resolve(schema) {
     .reduce((node, key) => node[key], documentRoot);
 }
 
-/** "integer >= 1", "mask | color": what values there may be. */
+/** "integer >= 1", "mask | color": the values allowed. */
 function kindOf(schema) {
   const s = resolve(schema);
   if (s.anyOf) return s.anyOf.map(kindOf).filter((kind) => kind !== "null").join(" | ");
@@ -97,7 +97,7 @@ function operationCard(method, path, operation) {
   card.id = operation.operationId;
   const heading = make("h2", path);
   heading.prepend(make("span", method.toUpperCase(), "method"));
-  // The examples are to be copied: they name the address that this page came from.
+  // Examples can be copied: they contain the address of this page.
   const description = (operation.description ?? "").replaceAll("http://localhost:8000", location.origin);
   card.append(heading, ...description.split("\n\n").map((text) => make("p", text)));
   if (operation.requestBody) {

@@ -1,18 +1,18 @@
-// Frames that wait for their masks.
+// Frames waiting for their masks.
 
-const MOST = 12; // more than may be unanswered
+const MAX_FRAMES = 12; // more than the stream leaves unanswered
 
-/** ImageBitmaps by sequence number, the oldest first, each with what it cost; what nobody will ask for is closed. */
+/** ImageBitmaps by sequence number, oldest first, each with its cost; dropped ones are closed. */
 export class Frames {
   #waiting = new Map();
 
-  /** `pageMs`: what this page has spent on the frame so far. */
+  /** `pageMs`: milliseconds that the page has spent on the frame so far. */
   keep(sequence, frame, pageMs) {
     this.#waiting.set(sequence, { frame, pageMs });
-    if (this.#waiting.size > MOST) this.#drop(this.#waiting.keys().next().value);
+    if (this.#waiting.size > MAX_FRAMES) this.#drop(this.#waiting.keys().next().value);
   }
 
-  /** `{frame, pageMs}` of `sequence`, the frame now the caller's; empty if it is gone. Those before it are dropped. */
+  /** `{frame, pageMs}` of `sequence`, to be closed by the caller; empty if dropped. Earlier frames are dropped. */
   take(sequence) {
     if (!this.#waiting.has(sequence)) return {};
     for (const earlier of this.#waiting.keys()) {

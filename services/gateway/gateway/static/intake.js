@@ -1,6 +1,6 @@
-// The ways in which a file gets to the page: chosen, pasted, dropped.
+// How a file gets onto the page: chosen, pasted or dropped.
 
-/** Calls `open(file)` with what a person gives, and with undefined where that is no file. */
+/** Calls `open(file)` with the user's file, or with undefined if it was something else. */
 export function onFile(input, open) {
   input.addEventListener("change", () => open(input.files[0]));
   document.addEventListener("paste", (event) => open(event.clipboardData.files[0]));

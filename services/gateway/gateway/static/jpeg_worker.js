@@ -1,4 +1,4 @@
-// Encodes frames away from the page's own thread: 5 ms each that scrolling and drawing need not wait for.
+// Encodes frames outside the page's main thread: 5 ms each, for which scrolling and drawing need not wait.
 
 const QUALITY = 0.85;
 

@@ -1,4 +1,4 @@
-// A video element's frames through the stream, each shown with its own mask.
+// Sends a video element's frames through the stream and shows each with its own mask.
 
 import { Frames } from "./frames.js";
 import { inflate } from "./masks.js";
@@ -6,7 +6,7 @@ import { Stream } from "./stream.js";
 
 /**
  * Streams what `video` plays. The listener has the stream's `configured`, `troubled` and `lost`, and
- * `show(frame, mask, reply)`: a frame, from then on the listener's own; `mask` and `reply` are null while nobody answers.
+ * `show(frame, mask, reply)`: a frame, which the listener closes; `mask` and `reply` are null while there is no answer.
  */
 export class Live {
   #video;
@@ -29,7 +29,7 @@ export class Live {
         configured: (answer) => {
           this.#inputSize = answer;
           listener.configured(answer);
-          this.#capture(); // the picture of a video that stands still
+          this.#capture(); // the frame of a paused video
         },
         masked: (reply) => this.#receive(reply),
         refused: (sequence, trouble) => {
@@ -46,7 +46,7 @@ export class Live {
       },
       wanted,
     );
-    // A frame may have been held back just before the video stopped; the one that stays on the screen must not be.
+    // The last frame before the video stopped may have been skipped; the one that stays visible must be sent.
     for (const moment of ["pause", "seeked"]) video.addEventListener(moment, this.#captureStill);
     this.#watch();
   }
@@ -74,7 +74,7 @@ export class Live {
       this.#watch();
     };
     if (this.#video.requestVideoFrameCallback) this.#video.requestVideoFrameCallback(seen);
-    else requestAnimationFrame(seen); // Firefox before 132: some frames are taken twice
+    else requestAnimationFrame(seen); // Firefox before 132: some frames are captured twice
   }
 
   async #capture() {
@@ -102,7 +102,7 @@ export class Live {
     }
   }
 
-  /** As large as the model's input needs and no larger: the gateway would throw the rest away. */
+  /** Scaled down to what the model's input needs: the gateway would discard the rest. */
   async #encode(frame) {
     const { width, height } = this.#inputSize;
     const scale = Math.min(1, Math.max(width / frame.width, height / frame.height));

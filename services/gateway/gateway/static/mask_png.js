@@ -1,4 +1,4 @@
-// A mask as the gateway writes it: an indexed PNG whose pixel value is the class id (PNG specification, third edition).
+// A mask in the gateway's format: an indexed PNG, pixel value = class id (PNG specification, third edition).
 
 const SIGNATURE = [137, 80, 78, 71, 13, 10, 26, 10];
 const TEXT_KEY = "segstack-classes";
@@ -12,14 +12,14 @@ const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
 /**
  * A PNG Blob of `mask`.
  *
- * @param classes `{id, name, color}` of each; they become the palette and, as JSON, a text chunk.
+ * @param classes list of `{id, name, color}`: the palette and, as JSON, a text chunk.
  * @param ignoreId the id that is transparent.
  */
 export async function encodeMask({ ids, width, height }, classes, ignoreId) {
   const header = new DataView(new ArrayBuffer(13));
   header.setUint32(0, width);
   header.setUint32(4, height);
-  header.setUint8(8, 8); // bits a pixel
+  header.setUint8(8, 8); // bits per pixel
   header.setUint8(9, 3); // indexed
   const colours = new Uint8Array(3 * 256);
   for (const { id, color } of classes) colours.set(color, 3 * id);
@@ -40,7 +40,7 @@ export async function encodeMask({ ids, width, height }, classes, ignoreId) {
   );
 }
 
-/** Each row behind a byte that says "unfiltered". */
+/** Each row after a byte with its filter type: 0, none. */
 function rows(ids, width, height) {
   const bytes = new Uint8Array((width + 1) * height);
   for (let y = 0; y < height; y++) bytes.set(ids.subarray(y * width, (y + 1) * width), y * (width + 1) + 1);
@@ -67,7 +67,7 @@ function crcOf(...parts) {
   return ~crc >>> 0;
 }
 
-/** A text chunk is Latin-1; JSON can say the rest in ASCII. */
+/** A text chunk is Latin-1; JSON escapes everything else in ASCII. */
 function ascii(json) {
   return json.replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

@@ -1,6 +1,6 @@
 // Masks: `{ids, width, height}`, ids a Uint8Array of class ids row by row.
 
-/** The mask of a `/segment?output=json` answer: the ids are exact, no image decoder and no colour management between. */
+/** The mask of a `/segment?form=json` reply: exact ids, without an image decoder or colour management. */
 export function fromRuns({ width, height, ignore_id, classes }) {
   const ids = new Uint8Array(width * height).fill(ignore_id);
   for (const { id, rle } of classes) {
@@ -9,7 +9,7 @@ export function fromRuns({ width, height, ignore_id, classes }) {
   return { ids, width, height };
 }
 
-/** The mask of a stream's reply, whose payload is deflated. */
+/** The mask of a stream's reply, whose payload is compressed with zlib. */
 export async function inflate({ payload, width, height }) {
   const ids = new Uint8Array(width * height);
   const reader = new Blob([payload]).stream().pipeThrough(new DecompressionStream("deflate")).getReader();
@@ -21,7 +21,7 @@ export async function inflate({ payload, width, height }) {
   return { ids, width, height };
 }
 
-/** `mask` at another size: nearest neighbour with half-pixel centres, as the gateway stretches its masks. */
+/** `mask` at another size: nearest neighbour with half-pixel centres, as in the gateway. */
 export function stretch(mask, width, height) {
   const ids = new Uint8Array(width * height);
   const columns = Uint32Array.from({ length: width }, (_, x) => Math.floor(((x + 0.5) * mask.width) / width));
@@ -32,7 +32,7 @@ export function stretch(mask, width, height) {
   return { ids, width, height };
 }
 
-/** How many pixels each of the 256 ids has. */
+/** The number of pixels of each of the 256 ids. */
 export function countPixels({ ids }) {
   const counts = new Uint32Array(256);
   for (let i = 0; i < ids.length; i++) counts[ids[i]]++;
@@ -40,7 +40,7 @@ export function countPixels({ ids }) {
 }
 
 /**
- * What is where, in the shape of `/segment?output=json`.
+ * The classes and their regions, as `/segment?form=json` returns them.
  *
  * @param model `{model, version, ignore_id, classes}`, its classes `{id, name, color, background}`.
  */

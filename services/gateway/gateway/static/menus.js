@@ -1,11 +1,11 @@
-// Which model and version is asked.
+// The menus for model and version.
 
 import * as api from "./api.js";
 import { Trouble } from "./troubles.js";
 
 const $ = (id) => document.getElementById(id);
 
-/** `{model, version}` as chosen; what is missing is left to the gateway. */
+/** `{model, version}` as selected; if one is missing the gateway chooses. */
 export function wanted() {
   const chosen = {};
   if ($("model").value) chosen.model = $("model").value;
@@ -13,7 +13,7 @@ export function wanted() {
   return chosen;
 }
 
-/** Calls `changed()` when a person has chosen another. */
+/** Calls `changed()` when the user selects another. */
 export function onChoice(changed) {
   $("model").addEventListener("change", async () => {
     $("version").replaceChildren();
@@ -23,7 +23,7 @@ export function onChoice(changed) {
   $("version").addEventListener("change", changed);
 }
 
-/** Asks the gateway again what there is; choices stay as long as they can. */
+/** Fetches models and versions again; selections are kept where they still exist. */
 export async function refreshMenus() {
   try {
     const { default: name, models } = await api.models();
@@ -32,7 +32,7 @@ export async function refreshMenus() {
     await listVersions($("model").value || name);
     $("menus").hidden = false;
   } catch (error) {
-    // Whatever is wrong shows where it matters: when a picture is asked for.
+    // It is reported where it matters: when an image is segmented.
     if (!(error instanceof Trouble)) throw error;
   }
 }

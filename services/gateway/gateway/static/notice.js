@@ -1,4 +1,4 @@
-// The one place where the page says that something is wrong.
+// The notice that shows errors.
 
 import { setText } from "./text.js";
 
@@ -6,13 +6,13 @@ const $ = (id) => document.getElementById(id);
 
 let subject = null;
 
-/** Says `trouble`, which is about `about`: "readiness" or "picture". Returns whether that is news. */
+/** Shows `trouble`, about "readiness" or "image". Returns whether it is new. */
 export function showTrouble(trouble, about) {
   const isSame = $("notice-title").textContent === trouble.title;
-  // What a person has just tried comes first; that the model is away as well stands in the header.
-  if (!$("notice").hidden && subject === "picture" && about === "readiness" && !isSame) return false;
+  // An error of the user's last action has priority; the header shows that the model is unavailable.
+  if (!$("notice").hidden && subject === "image" && about === "readiness" && !isSame) return false;
   subject = about;
-  // The same trouble is found again and again while it lasts; a screen reader should say it once.
+  // The same error is reported repeatedly while it lasts; a screen reader should read it once.
   if (!$("notice").hidden && isSame) return false;
   $("notice-title").textContent = trouble.title;
   setText($("notice-text"), trouble.message);
@@ -22,14 +22,14 @@ export function showTrouble(trouble, about) {
   return true;
 }
 
-/** Takes back what was said about `about`, and nothing else. */
-export function forgetTrouble(about) {
+/** Hides the notice if it is about `about`. */
+export function clearTrouble(about) {
   if (subject !== about) return;
   $("notice").hidden = true;
   subject = null;
 }
 
-/** Calls `use(key)` when a person has typed an API key. */
+/** Calls `use(key)` when the user has entered an API key. */
 export function onKey(use) {
   $("key-form").addEventListener("submit", (event) => {
     event.preventDefault();

@@ -1,6 +1,6 @@
-// Which class is painted, and in which colour.
+// Which classes are painted, and in which colour.
 
-// Okabe and Ito's colours, told apart by every kind of colour vision, without their black. "Color Universal Design",
+// The colours of Okabe and Ito, which people with any colour vision can distinguish, without black. "Color Universal Design",
 // 2008, https://jfly.uni-koeln.de/color/
 const SAFE = [
   [230, 159, 0],
@@ -13,7 +13,7 @@ const SAFE = [
 ];
 const SAFE_BACKGROUND = [0, 0, 0];
 
-/** The classes of one model as a person has set them. */
+/** The classes of one model with the user's settings. */
 export class Palette {
   #classes = new Map();
   #edited = new Map();
@@ -24,7 +24,7 @@ export class Palette {
     this.#scheme = scheme;
   }
 
-  /** Takes in classes `{id, name, color, background}`; a background is not painted until someone asks for it. */
+  /** Adds classes `{id, name, color, background}`; a background is hidden until the user shows it. */
   learn(classes) {
     for (const each of classes) {
       if (!this.#classes.has(each.id) && each.background) this.#hidden.add(each.id);
@@ -32,7 +32,7 @@ export class Palette {
     }
   }
 
-  /** By id. */
+  /** Sorted by id. */
   get classes() {
     return [...this.#classes.values()].sort((a, b) => a.id - b.id);
   }
@@ -50,7 +50,7 @@ export class Palette {
     else this.#hidden.add(id);
   }
 
-  /** `[red, green, blue]` as painted now. */
+  /** `[red, green, blue]` as painted. */
   colorOf(id) {
     return this.#edited.get(id) ?? (this.#scheme === "safe" ? this.#safeColor(id) : this.#classes.get(id).color);
   }
@@ -59,7 +59,7 @@ export class Palette {
     this.#edited.set(id, color);
   }
 
-  /** "model" or "safe"; what was edited by hand is forgotten. */
+  /** "model" or "safe"; discards colours that the user chose. */
   set scheme(name) {
     this.#scheme = name;
     this.#edited.clear();
@@ -74,7 +74,7 @@ export class Palette {
     return table;
   }
 
-  /** By id alone, so that a class keeps its colour; past seven the hues come again, darker, then lighter. */
+  /** Depends on the id only, so that a class keeps its colour; after seven the hues repeat, darker, then lighter. */
   #safeColor(id) {
     if (this.#classes.get(id).background) return SAFE_BACKGROUND;
     const round = Math.floor(id / SAFE.length) % 3;

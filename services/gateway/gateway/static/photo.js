@@ -1,13 +1,13 @@
-// Image files as the page shows them.
+// Decodes image files for the page.
 
-const LONGEST_SIDE = 2560; // more than most screens have; a phone's photo is 4000 and more
+const LONGEST_SIDE = 2560; // more than most screens have; photos of phones have 4000 and more
 
-/** `file` decoded, turned as its EXIF says, at its own size. Rejects what this browser cannot read. */
+/** `file` decoded at full size, rotated by its EXIF data. Rejects if the browser cannot decode it. */
 export function decodeWhole(file) {
   return createImageBitmap(file);
 }
 
-/** The same no larger than a screen. */
+/** The same, no larger than a screen. */
 export async function decode(file) {
   const whole = await decodeWhole(file);
   const scale = LONGEST_SIDE / Math.max(whole.width, whole.height);

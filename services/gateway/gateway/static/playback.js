@@ -1,11 +1,11 @@
-// The video element behind the live picture: a camera or a file, with what a person can do to each.
+// The video element that plays a camera or a file, and its controls.
 
 import { cameraOptions, closeCamera, facesAway, openCamera } from "./camera.js";
 import { Trouble } from "./troubles.js";
 
 const $ = (id) => document.getElementById(id);
 
-/** Plays into `video`. `failed(trouble)` hears of what ends it later; `mirror(on)` of which way round it is shown. */
+/** Plays into `video`. Calls `failed(trouble)` if playback ends later, and `mirror(on)` when mirroring changes. */
 export class Playback {
   #failed;
   #mirror;
@@ -28,7 +28,7 @@ export class Playback {
     $("mirror").addEventListener("change", () => mirror($("mirror").checked));
   }
 
-  /** Starts the camera `deviceId`, or the one the browser prefers. Throws Trouble; AbortError once `signal` is. */
+  /** Starts the camera `deviceId`, or the browser's default. Throws Trouble, or AbortError if `signal` aborts. */
   async useCamera(deviceId, signal) {
     const camera = await openCamera(deviceId);
     if (signal.aborted) {
@@ -37,7 +37,7 @@ export class Playback {
     }
     this.#camera = camera;
     camera.getVideoTracks()[0].addEventListener("ended", () => {
-      if (this.#camera === camera) this.#failed(new Trouble("The camera is gone", "Connect it again and press “Use the camera”."));
+      if (this.#camera === camera) this.#failed(new Trouble("The camera was disconnected", "Connect it again and press “Use the camera”."));
     });
     $("video").srcObject = camera;
     $("mirror").checked = !facesAway(camera);
@@ -50,7 +50,7 @@ export class Playback {
     await start(signal);
   }
 
-  /** Starts a video file. Throws Trouble; AbortError once `signal` is. */
+  /** Starts a video file. Throws Trouble, or AbortError if `signal` aborts. */
   async useFile(file, signal) {
     this.#url = URL.createObjectURL(file);
     $("video").src = this.#url;

@@ -1,24 +1,24 @@
-// Watches whether the default model answers, and says so in the header.
+// Checks whether the default model is ready, and shows it in the header.
 
 import { readiness } from "./api.js";
-import { forgetTrouble, showTrouble } from "./notice.js";
+import { clearTrouble, showTrouble } from "./notice.js";
 import { Trouble } from "./troubles.js";
 
-const POLL_AWAY_MS = 2000;
+const POLL_UNAVAILABLE_MS = 2000;
 const POLL_READY_MS = 15000;
 
 const $ = (id) => document.getElementById(id);
 
-let nextLook;
+let nextCheck;
 
-/** Looks now, and from then on again and again; `ready(model, version)` hears of each time that all is well. */
+/** Checks now and then periodically; calls `ready(model, version)` each time the model is ready. */
 export async function watchReadiness(ready) {
-  let pause = POLL_AWAY_MS;
+  let pause = POLL_UNAVAILABLE_MS;
   try {
     const { model, version } = await readiness();
     $("status").textContent = `${model} v${version}`;
     $("status").dataset.state = "ready";
-    forgetTrouble("readiness");
+    clearTrouble("readiness");
     ready(model, version);
     pause = POLL_READY_MS;
   } catch (trouble) {
@@ -27,7 +27,7 @@ export async function watchReadiness(ready) {
     $("status").dataset.state = "away";
     showTrouble(trouble, "readiness");
   } finally {
-    clearTimeout(nextLook); // of another look that was under way
-    nextLook = setTimeout(() => watchReadiness(ready), pause);
+    clearTimeout(nextCheck); // of another check that was in progress
+    nextCheck = setTimeout(() => watchReadiness(ready), pause);
   }
 }

@@ -1,14 +1,14 @@
-// Where the time goes.
+// Shows the time that each stage takes.
 
 import { make, setText } from "./text.js";
 
 const $ = (id) => document.getElementById(id);
 
-const STAGES = { decode: "Decode", queue: "Wait for a place", infer: "Model", encode: "Encode" };
+const STAGES = { decode: "Decode", queue: "Queue", infer: "Model", encode: "Encode" };
 const WINDOW_MS = 3000;
 
 /**
- * What the gateway said of its stages, what this page took where `timing.page` says so, and what is left of `elapsed`
+ * Shows the gateway's stages, this page's own time if `timing.page` is given, and what remains of `elapsed`
  * milliseconds.
  */
 export function showStages(timing, elapsed) {
@@ -32,12 +32,12 @@ function build(stages) {
   $("bar").replaceChildren(...stages.map(([stage]) => make("span", "", stage)));
 }
 
-/** The figures of a stream over the last seconds. */
-export class StreamFigures {
+/** The rate and the times of a stream over the last seconds. */
+export class StreamStats {
   #shown = [];
   #dropped = 0;
 
-  /** One frame was shown; `dropped` more were not, for newer ones. */
+  /** Counts one frame shown, and `dropped` ones that newer frames replaced. */
   count({ capturedAt, timing, dropped }) {
     const now = performance.now();
     this.#shown.push({ now, latency: now - capturedAt, timing });
@@ -45,12 +45,12 @@ export class StreamFigures {
     this.#dropped += dropped;
   }
 
-  /** Writes them down; often enough to follow, seldom enough to read. */
+  /** Updates the page. */
   show() {
     if (!this.#shown.length) return;
     const span = performance.now() - this.#shown[0].now;
-    // One frame is no rate.
-    const rate = this.#shown.length > 1 ? `${((1000 * (this.#shown.length - 1)) / span).toFixed(1)} frames a second · ` : "";
+    // A rate needs two frames.
+    const rate = this.#shown.length > 1 ? `${((1000 * (this.#shown.length - 1)) / span).toFixed(1)} frames per second · ` : "";
     const latency = median(this.#shown.map((each) => each.latency));
     const stages = [...Object.keys(STAGES), "page"].map((stage) => [
       stage,

@@ -1,13 +1,13 @@
-// The picture on the screen: a frame with its mask over it, beside it or behind a divider, and what lies where.
+// Shows a frame with its mask: as an overlay, side by side or with a divider; names the class under the pointer.
 
 import { painterOn } from "./painter.js";
 
 const $ = (id) => document.getElementById(id);
 
-const STEP = 0.02; // of the picture's width and height, for each press of an arrow key
+const STEP = 0.02; // of the image's width and height, for each press of an arrow key
 const ARROWS = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] };
 
-/** Shows frames. `name(id, mask)` is what the probe says of a class in a mask. */
+/** Shows frames. `name(id, mask)` gives the probe's text for a class in a mask. */
 export class Stage {
   #painter = painterOn($("picture"));
   #name;
@@ -17,7 +17,7 @@ export class Stage {
   #opacity = 0.6;
   #view = "over";
   #mirrored = false;
-  #probed; // fractions of the picture's width and height as seen, while there is a pointer
+  #probed; // fractions of the image's width and height as displayed, while there is a pointer
 
   constructor(name) {
     this.#name = name;
@@ -28,7 +28,7 @@ export class Stage {
         this.#probe([(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height]);
       });
     }
-    // After a tap the name stays; a mouse takes it along.
+    // After a tap the name stays; it leaves with a mouse.
     picture.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && this.#probe());
     $("picture").addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.#probe();
@@ -43,12 +43,12 @@ export class Stage {
     $("divider").addEventListener("input", () => this.redraw());
   }
 
-  /** What is shown now: `{frame, mask}`; `frame` is undefined before the first. */
+  /** `{frame, mask}` as shown; `frame` is undefined before the first. */
   get shown() {
     return { frame: this.#frame, mask: this.#mask };
   }
 
-  /** Shows `frame`, an ImageBitmap that is the stage's from here on, under `mask` or, if that is null, bare. */
+  /** Shows `frame`, an ImageBitmap that the stage closes, with `mask`, which may be null. */
   show(frame, mask) {
     if (this.#frame !== frame) this.#frame?.close();
     this.#frame = frame;

@@ -1,4 +1,4 @@
-// The gateway's stream (services/gateway/PROTOCOL.md), which comes back by itself.
+// A client of the gateway's stream (services/gateway/PROTOCOL.md) that reconnects by itself.
 
 import { key } from "./api.js";
 import { troubleOf } from "./troubles.js";
@@ -9,13 +9,13 @@ const MAX_UNANSWERED = 8;
 const LONGEST_GAP_MS = 250;
 
 /**
- * Frames out, masks in. The listener has
+ * Sends frames and receives masks. The listener has
  *
- * - `configured(answer)`: who answers from here on, with which classes;
+ * - `configured(answer)`: the model that answers from now on, with its classes;
  * - `masked(reply)`: a mask, as wire.js parses it;
- * - `refused(sequence, trouble)`: a frame gets no mask;
- * - `troubled(trouble)`: the configuration was refused; the stream tries it again, or waits for a key;
- * - `lost()`: the connection is gone, and what was sent with it; the stream looks for the gateway.
+ * - `refused(sequence, trouble)`: there is no mask for a frame;
+ * - `troubled(trouble)`: the configuration was refused; the stream tries again, or waits for a key;
+ * - `lost()`: the connection was lost, with every frame in flight; the stream tries to reconnect.
  */
 export class Stream {
   #listener;
@@ -25,7 +25,7 @@ export class Stream {
   #awaitsKey = false;
   #failures = 0;
   #timer;
-  #next = 0; // sequence numbers are u32 and come round again
+  #next = 0; // sequence numbers are u32 and wrap around
   #unanswered = 0;
   #frameBytes = 0;
   #sentAt = 0;
@@ -38,7 +38,7 @@ export class Stream {
     this.#connect();
   }
 
-  /** Asks for another `{model, version}`; answered by `configured` before any mask of it. */
+  /** Changes to `{model, version}`; `configured` is called before its first mask. */
   configure(wanted) {
     this.#wanted = wanted;
     this.#awaitsKey = false;
@@ -47,21 +47,21 @@ export class Stream {
     else this.hurry();
   }
 
-  /** Whether there is someone who answers. */
+  /** Whether a model answers. */
   get isConfigured() {
     return this.#isConfigured;
   }
 
   /**
-   * Whether a frame may go out now. The gateway keeps the newest and drops the rest, so there is nothing to hold back
-   * for but an uplink that is behind. A model that takes longer than eight frames is sent frames further apart: eight at
-   * once would leave it with an old one.
+   * Whether a frame may be sent now. The gateway keeps the newest and drops the rest, so frames are held back only when
+   * the uplink is slow. If the model takes longer than eight frames they are sent further apart: eight at once would
+   * leave it with an old one.
    */
   get isReady() {
     return (
       this.#isConfigured &&
       this.#unanswered < MAX_UNANSWERED &&
-      this.#socket.bufferedAmount <= this.#frameBytes && // at most one on its way out
+      this.#socket.bufferedAmount <= this.#frameBytes && // at most one not yet sent
       performance.now() - this.#sentAt >= this.#gapMs
     );
   }
@@ -77,7 +77,7 @@ export class Stream {
     return sequence;
   }
 
-  /** The gateway is known to be back: does not wait for the next try. */
+  /** Reconnects at once: the gateway is known to be back. */
   hurry() {
     if (this.#socket || this.#awaitsKey) return;
     clearTimeout(this.#timer);
@@ -110,7 +110,7 @@ export class Stream {
   }
 
   #sendConfiguration() {
-    const message = { type: "configure", output: "mask", size: "model", ...this.#wanted };
+    const message = { type: "configure", form: "mask", size: "model", ...this.#wanted };
     if (key()) message.api_key = key();
     this.#socket.send(JSON.stringify(message));
   }
@@ -125,18 +125,18 @@ export class Stream {
       this.#isConfigured = false;
       this.#awaitsKey = trouble.needsKey;
       this.#listener.troubled(trouble);
-      // A person has to bring the key; for all else, as a model that is being loaded, time may help.
+      // A key must come from the user; anything else, such as a model being loaded, may resolve itself.
       if (!trouble.needsKey) this.#timer = setTimeout(() => this.#sendConfiguration(), this.#pause());
     }
   }
 
   #receive(reply) {
-    // Replies come in the order of their frames: what was sent before this one is answered or dropped.
+    // Replies come in the order of their frames: every earlier frame is answered or dropped.
     this.#unanswered = (this.#next - 1 - reply.sequence) >>> 0;
     const now = performance.now();
     this.#gapMs = Math.min(LONGEST_GAP_MS, (now - this.#answeredAt) / MAX_UNANSWERED);
     this.#answeredAt = now;
-    if (!this.#isConfigured) return; // the old configuration's
+    if (!this.#isConfigured) return; // by the old configuration
     if (reply.kind === MASK) this.#listener.masked(reply);
     else if (reply.kind === ERROR) this.#listener.refused(reply.sequence, troubleOf(errorIn(reply)));
   }
@@ -153,7 +153,7 @@ export class Stream {
   #pause() {
     const longest = PAUSES_MS[Math.min(this.#failures, PAUSES_MS.length - 1)];
     this.#failures += 1;
-    return longest * (0.5 + Math.random() / 2); // not every page at the same moment
+    return longest * (0.5 + Math.random() / 2); // so that pages do not all reconnect at the same moment
   }
 }
 

@@ -1,6 +1,6 @@
-// Text with `code` in it, as nodes: never through innerHTML.
+// Text with `code` in it, as DOM nodes: never through innerHTML.
 
-/** Replaces the element's content by the text, with what stands in backticks as <code>. */
+/** Replaces the element's content by the text; text in backticks becomes <code>. */
 export function setText(element, text) {
   element.replaceChildren(
     ...text.split("`").map((part, index) => {

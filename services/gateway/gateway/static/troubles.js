@@ -1,88 +1,88 @@
-// What can go wrong, in clear words.
+// Errors as the page shows them.
 
-// Of these the whole gateway or the model server is the cause, and not what was asked.
-const NOT_READY = new Set(["gateway_away", "no_model", "model_unavailable", "serving_unavailable", "shutting_down"]);
+// Caused by the gateway or the model server being unavailable, not by the request.
+const NOT_READY = new Set(["gateway_unreachable", "no_model", "model_unavailable", "serving_unavailable", "shutting_down"]);
 
 /**
- * A failure with a title and a sentence for the person at the screen; `needsKey` when an API key would help, `isAway`
- * when everyone has it until the gateway is ready again.
+ * An error with a title and a sentence for the user; `needsKey` if an API key would help, `isUnavailable` if it affects
+ * everyone until the gateway is ready again.
  */
 export class Trouble extends Error {
   constructor(title, message, code = "") {
     super(message);
     this.title = title;
     this.needsKey = code === "unauthorized" || code === "forbidden";
-    this.isAway = NOT_READY.has(code);
+    this.isUnavailable = NOT_READY.has(code);
   }
 }
 
 const TITLES = {
-  unauthorized: "A key is needed",
-  forbidden: "This key is not valid",
+  unauthorized: "An API key is required",
+  forbidden: "This API key is not valid",
   rate_limited: "Too many requests",
   no_model: "No model yet",
   model_unavailable: "The model is not loaded",
-  serving_unavailable: "The model server is away",
-  deadline_exceeded: "That took too long",
-  overloaded: "Too much to do",
+  serving_unavailable: "The model server is unreachable",
+  deadline_exceeded: "The request timed out",
+  overloaded: "The gateway is overloaded",
   image_too_large: "The image is too large",
-  unsupported_image: "Not an image this page can use",
+  unsupported_image: "Unsupported image format",
   undecodable_image: "The image is damaged",
   shutting_down: "The gateway is shutting down",
 };
 
 const HINTS = {
-  unauthorized: "Whoever runs this gateway gives out API keys.",
-  forbidden: "Check it, or ask whoever runs this gateway for another.",
-  no_model: "Run `make demo` in the repository: it trains and publishes a small model in a few minutes, and this page finds it by itself.",
-  model_unavailable: "This page goes on looking for it.",
-  serving_unavailable: "Start it with `make serve`, or everything with `make demo`; this page goes on looking for it.",
+  unauthorized: "The administrator of this gateway gives out API keys.",
+  forbidden: "Check it, or ask the administrator of this gateway for a new one.",
+  no_model: "Run `make demo` in the repository: it trains and publishes a small model in a few minutes. This page then uses it without a reload.",
+  model_unavailable: "It may still be loading; this page keeps checking.",
+  serving_unavailable: "Start it with `make serve`, or everything with `make demo`; this page keeps checking.",
 };
 
 /** The Trouble of the gateway's `{code, message}`. */
 export function troubleOf({ code, message }) {
-  return new Trouble(TITLES[code] ?? "That did not work", HINTS[code] ?? sentence(message), code);
+  return new Trouble(TITLES[code] ?? "The request failed", HINTS[code] ?? sentence(message), code);
 }
 
-export function gatewayAway() {
+export function gatewayUnreachable() {
   return new Trouble(
-    "The gateway is away",
-    "It does not answer. Start it again with `make gateway`, or everything with `make demo`; this page goes on looking for it.",
-    "gateway_away",
+    "The gateway is unreachable",
+    "It does not answer. Start it with `make gateway`, or everything with `make demo`; this page keeps checking.",
+    "gateway_unreachable",
   );
 }
 
-/** Browsers give cameras to pages from https:// and from this machine only. */
+/** Browsers allow cameras only on pages from https:// or from the same machine. */
 export function insecureAddress() {
   const local = `http://localhost${location.port && `:${location.port}`}`;
   return new Trouble(
     "This address is not secure",
-    `Browsers give the camera only to pages from \`https://\` or from the machine itself, at \`${local}\`. ` +
-      "Whoever runs this gateway makes it secure with `make cert`; photos and videos work here all the same.",
+    `Browsers allow the camera only on pages from \`https://\` or, on the gateway's own machine, from \`${local}\`. ` +
+      "The administrator can set up HTTPS with `make cert`; photos and videos work without it.",
   );
 }
 
-/** The Trouble of what getUserMedia threw. */
+/** The Trouble for an error of getUserMedia. */
 export function cameraTrouble(error) {
   switch (error.name) {
     case "NotAllowedError":
     case "SecurityError":
       return new Trouble(
-        "The camera was refused",
-        "Allow it for this page, by the sign beside the address or in the browser's settings, and press “Use the camera” again.",
+        "Camera access was denied",
+        "Allow it for this page with the icon next to the address or in the browser's settings, then press “Use the camera” again.",
       );
     case "NotFoundError":
     case "OverconstrainedError":
-      return new Trouble("There is no camera", "Connect one and press “Use the camera” again, or choose a photo or a video.");
+      return new Trouble("No camera found", "Connect one and press “Use the camera” again, or choose a photo or a video.");
     case "NotReadableError":
     case "AbortError":
-      return new Trouble("The camera does not start", "Another program may be using it; close that and press “Use the camera” again.");
+      return new Trouble("The camera does not start", "Another program may be using it; close that program and press “Use the camera” again.");
     default:
       return new Trouble("The camera does not start", sentence(error.message || error.name));
   }
 }
 
-/** `text` with a capital and a full stop. */
+/** `text` with a capital letter and a full stop. */
 export function sentence(text) {
   return `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 }

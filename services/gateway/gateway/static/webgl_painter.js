@@ -1,5 +1,5 @@
-// WebGL2: the mask goes up as class ids, one byte a pixel; colours, visibility and opacity are looked up in the shader,
-// so that changing them moves no pixels.
+// WebGL2: the mask is uploaded as class ids, one byte per pixel; the shader looks up colours, visibility and opacity, so
+// that changing them uploads no pixels.
 
 const VERTICES = `#version 300 es
 out vec2 place;
@@ -29,7 +29,7 @@ vec4 classAt(ivec2 at) {
 
 void main() {
   vec3 photo = texture(frame, place).rgb;
-  // Colours are mixed between neighbours, never ids.
+  // Colours are interpolated between neighbours, never ids.
   vec2 at = place * vec2(textureSize(mask, 0)) - 0.5;
   ivec2 first = ivec2(floor(at));
   vec2 between = fract(at);
@@ -52,7 +52,7 @@ export class WebglPainter {
   #uniforms;
   #shown = {};
 
-  /** A painter for `canvas`; undefined where there is no WebGL2. */
+  /** A painter for `canvas`; undefined without WebGL2. */
   static on(canvas) {
     const gl = canvas.getContext("webgl2", { alpha: false, antialias: false, depth: false });
     return gl ? new WebglPainter(gl) : undefined;
@@ -60,7 +60,7 @@ export class WebglPainter {
 
   constructor(gl) {
     this.#gl = gl;
-    // Phones take the context away while another app is in front. Whoever paints paints again when it is back.
+    // Phones take the context away while another app is in front; the stage redraws when it is restored.
     gl.canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
     gl.canvas.addEventListener("webglcontextrestored", () => this.#prepare());
     this.#prepare();
@@ -119,7 +119,7 @@ export class WebglPainter {
       gl.uniform1i(this.#uniforms[name], unit);
     }
     gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
-    // Until there is a mask: one pixel, which opacity 0 hides.
+    // Until there is a mask: one pixel, hidden by opacity 0.
     gl.activeTexture(gl.TEXTURE0 + MASK);
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.R8UI, 1, 1, 0, gl.RED_INTEGER, gl.UNSIGNED_BYTE, new Uint8Array(1));
     this.#shown = {};

@@ -1,15 +1,15 @@
-// The stream's binary messages, as services/gateway/PROTOCOL.md lays them out: little-endian.
+// The stream's binary messages (services/gateway/PROTOCOL.md): little-endian.
 
 const VERSION = 1;
 const FRAME = 1;
 const FRAME_HEADER_BYTES = 16;
 const REPLY_HEADER_BYTES = 40;
 
-/** What a reply's payload is. */
+/** Kinds of a reply's payload. */
 export const MASK = 2;
 export const ERROR = 4;
 
-/** The header that goes before an image. */
+/** The header of a frame, before its image. */
 export function frameHeader(sequence, capturedAt) {
   const header = new DataView(new ArrayBuffer(FRAME_HEADER_BYTES));
   header.setUint8(0, VERSION);

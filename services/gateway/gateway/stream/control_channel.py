@@ -63,7 +63,7 @@ class ControlChannel:
                 outputs.check_classes(served.card, parameters)
                 return served
 
-            served = await self._router.route(parameters, self._context.canary_identity).ask(describe)
+            served = await self._router.route(parameters, self._context.canary_identity).call(describe)
         except GatewayError as error:
             await self.send_error(error)
             return

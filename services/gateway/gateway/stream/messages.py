@@ -43,9 +43,9 @@ class Configure(TakesForm):
             InvalidParameter: two of them contradict each other.
         """
         given = self.model_dump(exclude_unset=True, exclude_none=True, exclude={"type", "api_key"})
-        asked = SegmentParameters(**{"size": "model" if self.form == "mask" else "original"} | given)
-        asked.check()
-        return asked
+        parameters = SegmentParameters(**{"size": "model" if self.form == "mask" else "original"} | given)
+        parameters.check()
+        return parameters
 
 
 class End(BaseModel):

@@ -30,7 +30,7 @@ def test_bodies_share_the_bytes_and_return_them_with_their_place():
         first.hold(60)
         first.hold(30)  # within what it holds already
         second.hold(40)
-        with pytest.raises(Overloaded, match="over 100"):
+        with pytest.raises(Overloaded, match="maximum of 100"):
             second.hold(41)
         assert admission.held_bytes == 100
     with admission.enter() as third:

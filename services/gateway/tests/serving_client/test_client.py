@@ -47,7 +47,7 @@ def client(serving, codecs):
 def prepare(photo):
     """The photo at a card's input size."""
 
-    async def resized(card):
+    def resized(card):
         return resize(photo, card.input_height, card.input_width)
 
     return resized

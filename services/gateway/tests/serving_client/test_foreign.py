@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from contract import Signature, TensorSpec
+from contract import ClassInfo, ModelCard, Signature, TensorSpec
+from gateway.errors import InvalidParameter
+from gateway.serving_client.foreign import ForeignGraph
 
 CLASSES = ["background", "car", "tree", "person"]
 SIZE = (48, 64)
@@ -181,3 +183,10 @@ def test_contract_model_may_replace_a_foreign_one(publish, serving, jpeg):
     reply = client.post("/segment", content=jpeg)
     assert reply.headers["X-Model-Version"] == "2"
     assert np.array_equal(ids(reply), QUARTERS)
+
+
+def test_a_signature_that_only_the_contract_has_is_invalid():
+    card = ModelCard("theirs", "foreign", *SIZE, tuple(ClassInfo(i, name, (i, i, i)) for i, name in enumerate(CLASSES)))
+    graph = ForeignGraph(card, "serving_default", "x", None, "y", "logits")
+    with pytest.raises(InvalidParameter, match="no signature 'encoded'"):
+        graph.build_call(np.zeros((*SIZE, 3), np.uint8), "encoded")

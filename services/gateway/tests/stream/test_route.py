@@ -235,7 +235,7 @@ async def test_newest_frame_is_answered_and_dropped_ones_are_counted(make_gatewa
         for sequence in range(1, 20):
             await stream.send(jpeg, sequence)
         await stream.send_text(type="end")
-        await stream.connection.ping()
+        await (await stream.connection.ping())  # all frames have arrived
         gate.set()
         first, second, summary = [await stream.receive() for _ in range(3)]
     assert [(reply.sequence, reply.dropped) for reply in (first, second)] in ([(0, 0), (19, 18)], [(0, 18), (19, 0)])

@@ -1,9 +1,11 @@
-"""What runs the graphs: TensorFlow, or OpenVINO beside it for what OpenVINO can take.
+"""The engines that run the graphs: TensorFlow, or OpenVINO where it can and TensorFlow for the rest.
 
-Whichever it is, a loaded version is a :class:`~serving.models.servable.Servable`: the same signatures, answers and
-errors.
+On any engine a loaded version is a :class:`~serving.models.servable.Servable`, with the same signatures, answers and
+errors. An engine is an entry of ``_PACKAGES`` and a module of its name here, with ``load``, ``has_native_bf16`` and
+``description`` as in ``openvino.py``.
 """
 
+import importlib
 import importlib.util
 import logging
 from collections.abc import Callable, Mapping
@@ -14,63 +16,66 @@ from serving.flags import FlagError, Flags
 
 log = logging.getLogger(__name__)
 
-_ENGINES = ("tensorflow", "openvino")
+# The package that each engine needs besides TensorFlow, which is also the name of segstack-serving's extra.
+_PACKAGES = {"tensorflow": None, "openvino": "openvino"}
 _PRECISIONS = ("f32", "bf16", "auto")
 
-# Equal pixels below which a version is refused. Measured on agreement.examples with DDRNet-23-slim: trained, f32 all
-# and bf16 99.9 %; with random weights, near-ties everywhere, f32 all but a few pixels and bf16 99 %. A graph that is
-# read wrongly agrees by chance, on one pixel in as many as there are classes.
-_LEAST_AGREEMENT: Mapping[str, float] = {"f32": 0.999, "bf16": 0.97}
+# A version with a smaller fraction of equal pixels is refused. Measured on agreement.examples with DDRNet-23-slim:
+# trained, 100 % in f32 and 99.9 % in bf16; with random weights, where near-ties are everywhere, nearly 100 % in f32 and
+# 99 % in bf16. A graph that is read wrongly agrees by chance, on one pixel in as many as there are classes.
+_MIN_AGREEMENT: Mapping[str, float] = {"f32": 0.999, "bf16": 0.97}
 
 
 def check(flags: Flags) -> None:
-    """Refuse what cannot be chosen, before anything slow is imported.
+    """Refuse invalid choices before anything slow is imported.
 
     Raises:
-        FlagError: an unknown engine or precision, bf16 on TensorFlow, OpenVINO not installed.
+        FlagError: an unknown engine or precision, bf16 on TensorFlow, or the engine is not installed.
     """
-    if flags.engine not in _ENGINES:
-        raise FlagError(f"--engine is {flags.engine!r}: expected one of {', '.join(_ENGINES)}")
+    if flags.engine not in _PACKAGES:
+        raise FlagError(f"--engine is {flags.engine!r}: expected one of {', '.join(_PACKAGES)}")
     if flags.precision not in _PRECISIONS:
         raise FlagError(f"--precision is {flags.precision!r}: expected one of {', '.join(_PRECISIONS)}")
     if flags.engine == "tensorflow" and flags.precision != "f32":
         raise FlagError(
-            f"--precision={flags.precision} with --engine=tensorflow: TensorFlow computes as the graph says, in f32; "
+            f"--precision={flags.precision} with --engine=tensorflow: TensorFlow computes in the graph's f32; "
             "add --engine=openvino, or leave --precision out"
         )
     if not 0 <= flags.engine_min_agreement <= 1:
-        raise FlagError(f"--engine_min_agreement is {flags.engine_min_agreement:g}: expected a share from 0 to 1")
-    if flags.engine == "openvino" and importlib.util.find_spec("openvino") is None:
+        raise FlagError(f"--engine_min_agreement is {flags.engine_min_agreement:g}: expected a fraction from 0 to 1")
+    package = _PACKAGES[flags.engine]
+    if package is not None and importlib.util.find_spec(package) is None:
         raise FlagError(
-            "--engine=openvino: OpenVINO is not installed; install segstack-serving[openvino], or leave --engine out"
+            f"--engine={flags.engine}: the package {package} is not installed; install segstack-serving[{package}], or "
+            "leave --engine out"
         )
 
 
 def loader(flags: Flags, session_config: Any) -> Callable[[Path], Any]:
-    """What makes a servable of a version folder, on the engine that ``flags`` choose; raises ServingError."""
-    from serving.models.servable import Servable
+    """A function that loads a version folder on the engine of ``flags``; it raises ServingError."""
+    from serving.models.servable import Servable  # imports TensorFlow
 
     if flags.engine == "tensorflow":
         return lambda path: Servable(path, session_config)
-    from serving.engines import openvino
     from serving.engines.agreement import DisagreementError
 
+    engine = importlib.import_module(f"serving.engines.{flags.engine}")
     precisions = [flags.precision]
     if flags.precision == "auto":
-        precisions = ["bf16", "f32"] if openvino.has_native_bf16() else ["f32"]
-    log.info("engine: %s", openvino.description())
+        precisions = ["bf16", "f32"] if engine.has_native_bf16() else ["f32"]
+    log.info("engine: %s", engine.description())
 
     def load(path: Path) -> Servable:
-        for precision in precisions:
-            least = flags.engine_min_agreement or _LEAST_AGREEMENT[precision]
+        *others, last = precisions
+        threads = flags.tensorflow_intra_op_parallelism
+        for precision in others:
             try:
-                return openvino.OpenVINOServable(
-                    path, session_config, precision, least, flags.tensorflow_intra_op_parallelism
-                )
+                return engine.load(path, session_config, precision, min_agreement(precision), threads)
             except DisagreementError as disagreement:
-                if precision == precisions[-1]:
-                    raise
-                log.warning("%s; trying the next precision", disagreement.message)
-        raise AssertionError("there is always a last precision")
+                log.warning("%s. Trying the next precision", disagreement.message)
+        return engine.load(path, session_config, last, min_agreement(last), threads)
+
+    def min_agreement(precision: str) -> float:
+        return flags.engine_min_agreement or _MIN_AGREEMENT[precision]
 
     return load

@@ -1,9 +1,8 @@
-"""Whether two engines answer alike: a version whose outputs differ too much must not be served.
+"""Comparison of two engines' outputs: a version whose outputs differ too much must not be served.
 
-Compared is what clients decide by. Where a signature gives a ``mask``, that is the share of equal pixels: confidences
-and entropies come from the same logits, and a last bit of theirs decides nothing. Of other outputs integers must be
-equal, and floats within 2 % of the largest, twice what bfloat16's eight bits of mantissa lose on the way through
-a network of fifty layers.
+If a signature has a ``mask``, only the fraction of its equal pixels counts: confidence and entropy come from the same
+logits, and their last bit is not decisive. Of other outputs, integers must be equal, and floats within 2 % of the
+largest, twice what bfloat16's eight bits of mantissa lose in a network of fifty layers.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,36 +18,36 @@ from serving.errors import ServingError
 MASK = "mask"
 
 _TOLERANCE = 0.02
-_GREY = 114  # what the contract's own warm-up requests are filled with
-_UNKNOWN_SIDE = 128  # pixels, where the signature leaves an image's size open
+_GREY = 114  # as in the contract's warm-up requests
+_UNKNOWN_SIDE = 128  # pixels, if the signature leaves an image's size free
 
 
 class DisagreementError(ServingError):
-    """The engine's answers are not TensorFlow's; the version is not served."""
+    """The engine's outputs differ from TensorFlow's; the version is not served."""
 
-    def __init__(self, path: Any, engine: str, share: float, least: float) -> None:
+    def __init__(self, path: Any, engine: str, agreement: float, minimum: float) -> None:
         super().__init__(
             grpc.StatusCode.FAILED_PRECONDITION,
-            f"{path}: {engine} agrees with TensorFlow on {share:.2%}, expected at least {least:.2%}. "
+            f"{path}: {engine} agrees with TensorFlow on {agreement:.2%}, expected at least {minimum:.2%}. "
             "Serve it with --engine=tensorflow or --precision=f32, or lower --engine_min_agreement",
         )
 
 
 def examples(inputs: Sequence[tuple[np.dtype[Any], Sequence[int]]]) -> Iterator[list[NDArray[Any]]]:
-    """Inputs to compare on, from their dtypes and shapes (-1 where open); the same ones at every call.
+    """Inputs to compare on, from their dtypes and shapes (-1 for a free size); the same ones in every call.
 
-    Four kinds: an even grey as in the warm-up requests; a gradient; noise with the 1/f amplitudes of natural images
+    Four kinds: uniform grey as in the warm-up requests; a gradient; noise with the 1/f amplitudes of natural images
     (Field, 1987, "Relations between the statistics of natural images and the response properties of cortical cells");
-    and white noise. The third is what photographs are to a network. The last is the worst case, for nothing in it is
-    an object and the classes are near-ties; the first two cost nothing to get right, unless the graph was misread.
+    and white noise. The third resembles photographs. The last is the worst case, as it contains no object and all
+    classes are near-ties; the first two are easy, unless the graph was misread.
     """
     random = np.random.default_rng(0)
     for kind in (_grey, _gradient, _natural, _white):
         yield [_of_dtype(kind(random, _known(shape)), dtype) for dtype, shape in inputs]
 
 
-def share(expected: NDArray[Any], actual: NDArray[Any]) -> float:
-    """The share of elements, 0 to 1, on which ``actual`` agrees with ``expected``; 0 for another shape or dtype."""
+def equal_fraction(expected: NDArray[Any], actual: NDArray[Any]) -> float:
+    """The fraction of elements, 0 to 1, in which ``actual`` agrees with ``expected``; 0 for another shape or dtype."""
     if expected.shape != actual.shape or expected.dtype != actual.dtype:
         return 0.0
     if expected.size == 0:
@@ -60,7 +59,7 @@ def share(expected: NDArray[Any], actual: NDArray[Any]) -> float:
 
 
 def _known(shape: Sequence[int]) -> list[int]:
-    """One image or row, of ``_UNKNOWN_SIDE`` where its sides are open."""
+    """The shape of one image or row, with ``_UNKNOWN_SIDE`` for free sides."""
     is_image = len(shape) == 4
     return [
         side if side > 0 else _UNKNOWN_SIDE if is_image and axis in (1, 2) else 1 for axis, side in enumerate(shape)
@@ -72,7 +71,7 @@ def _grey(_: np.random.Generator, shape: list[int]) -> NDArray[np.float64]:
 
 
 def _gradient(_: np.random.Generator, shape: list[int]) -> NDArray[np.float64]:
-    """Rising from one corner to the opposite one, each channel from another level."""
+    """Increasing from one corner to the opposite one, each channel from another level."""
     axes = [np.linspace(0, 1, side) for side in shape]
     return np.asarray(sum(np.ix_(*axes), np.zeros(())) / max(1, sum(side > 1 for side in shape)))
 
@@ -92,7 +91,7 @@ def _white(random: np.random.Generator, shape: list[int]) -> NDArray[np.float64]
 
 
 def _of_dtype(unit: NDArray[np.float64], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """0..1 as 0..255 in integers and as -1..1 in floats, which networks normalise their inputs to, more or less."""
+    """0..1 as 0..255 in integers and as -1..1 in floats, roughly the range of normalised network inputs."""
     if tf.as_dtype(dtype).is_floating:
         return (2 * unit - 1).astype(dtype)
     return np.round(min(255, tf.as_dtype(dtype).max) * unit).astype(dtype)

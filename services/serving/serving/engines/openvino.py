@@ -1,8 +1,8 @@
 """Servables on OpenVINO: the numeric signatures of a SavedModel, several times faster on a CPU.
 
-TensorFlow stays beside it and has the last word. It loads the version, answers the signatures that OpenVINO does not
-take (strings, operations it lacks), and every request that does not fit the compiled graph: a wrong rank is refused
-in the runtime's own words, another image size answered if the graph can.
+TensorFlow remains the reference. It loads the version, runs the signatures that OpenVINO does not support (strings,
+missing operations), and every request that does not fit the compiled graph: a wrong rank is refused with the runtime's
+own text, another image size is answered if the graph can.
 """
 
 import contextlib
@@ -31,33 +31,40 @@ _DEVICE = "CPU"
 
 
 def has_native_bf16() -> bool:
-    """Whether this processor multiplies in bfloat16 by itself (AMX or AVX-512 BF16 on x86); elsewhere it is slower."""
+    """Whether this processor has bfloat16 instructions (AMX or AVX-512 BF16 on x86); without them bf16 is slower."""
     return "BF16" in ov.Core().get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES")
 
 
 def description() -> str:
-    """The engine's version and the processor, for a person to read."""
+    """The engine's version and the processor, for the log."""
     return f"OpenVINO {ov.get_version().split('-')[0]} on {ov.Core().get_property(_DEVICE, 'FULL_DEVICE_NAME').strip()}"
+
+
+def load(path: Path, session_config: Any, precision: str, min_agreement: float, threads: int) -> Servable:
+    """Load a version with ``precision`` "f32" or "bf16"; 0 ``threads`` leaves their number to OpenVINO.
+
+    Raises:
+        ServingError: as for :class:`Servable`; DisagreementError if a signature agrees on less than ``min_agreement``.
+    """
+    return OpenVINOServable(path, session_config, precision, min_agreement, threads)
 
 
 class OpenVINOServable(Servable):
     """A version whose numeric signatures OpenVINO runs, in ``precision`` "f32" or "bf16".
 
-    Each of them has been compared with TensorFlow's answers (see :mod:`serving.engines.agreement`).
+    Each has been compared with TensorFlow's outputs (see :mod:`serving.engines.agreement`).
 
     Raises:
-        ServingError: as for :class:`Servable`; DisagreementError, a signature agrees on less than ``least_agreement``.
+        ServingError: as for :class:`Servable`; DisagreementError if a signature agrees on less than ``min_agreement``.
     """
 
-    def __init__(
-        self, path: Path, session_config: Any, precision: str, least_agreement: float, threads: int = 0
-    ) -> None:
+    def __init__(self, path: Path, session_config: Any, precision: str, min_agreement: float, threads: int = 0) -> None:
         super().__init__(path, session_config)
         self.compiled: list[CompiledSignature] = []
         options: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": precision,
             "PERFORMANCE_HINT": "LATENCY",
-            # A pinned thread waits for its core while the gateway beside it works there, and all others wait for it.
+            # A pinned thread waits for its core while the gateway uses it, and all others wait for that thread.
             "ENABLE_CPU_PINNING": False,
         }
         if threads:
@@ -69,16 +76,16 @@ class OpenVINOServable(Servable):
                     try:
                         compiled = CompiledSignature(read.read(name), self.signatures[name], options)
                     except RuntimeError as error:
-                        log.warning("%s: TensorFlow answers %s, as OpenVINO cannot: %s", path, name, _first_line(error))
+                        log.warning("%s: TensorFlow runs %s, as OpenVINO cannot: %s", path, name, _first_line(error))
                         continue
-                    share = self._agreement(compiled)
-                    if share is None:
-                        log.info("%s: TensorFlow answers %s, as it refuses the inputs to compare on", path, name)
+                    agreed = self._agreement(compiled)
+                    if agreed is None:
+                        log.info("%s: TensorFlow runs %s, as it refuses the inputs to compare on", path, name)
                         continue
                     engine = f"OpenVINO {compiled.precision}"
-                    if share < least_agreement:
-                        raise DisagreementError(path, f"{name} on {engine}", share, least_agreement)
-                    log.info("%s: %s on %s agrees with TensorFlow on %.2f %%", path, name, engine, 100 * share)
+                    if agreed < min_agreement:
+                        raise DisagreementError(path, f"{name} on {engine}", agreed, min_agreement)
+                    log.info("%s: %s on %s agrees with TensorFlow on %.2f %%", path, name, engine, 100 * agreed)
                     self.compiled.append(compiled)
         except BaseException:
             self.close()
@@ -93,19 +100,19 @@ class OpenVINOServable(Servable):
                 try:
                     return compiled.run(feeds, fetches, timeout_ms)
                 except RuntimeError as error:
-                    log.info("OpenVINO did not answer, TensorFlow will: %s", _first_line(error))
+                    log.info("OpenVINO failed, TensorFlow runs the request: %s", _first_line(error))
                     break
         return super().run(feeds, fetches, timeout_ms)
 
     def close(self) -> None:
-        """Free both engines' memory. No run may be under way."""
+        """Free both engines' memory. No run may be in progress."""
         self.compiled.clear()
         super().close()
 
     def _agreement(self, compiled: "CompiledSignature") -> float | None:
-        """The mean share over the examples and outputs; None when TensorFlow itself refuses the examples."""
+        """The mean agreement over examples and outputs; None if TensorFlow itself refuses the examples."""
         compared = [f for f, alias in compiled.aliases.items() if alias == agreement.MASK] or list(compiled.aliases)
-        shares = []
+        fractions = []
         for arrays in agreement.examples(list(compiled.inputs.values())):
             feeds = dict(zip(compiled.inputs, arrays, strict=True))
             try:
@@ -113,8 +120,10 @@ class OpenVINOServable(Servable):
             except ServingError:
                 return None
             actual = compiled.run(feeds, compared, None)
-            shares += [agreement.share(np.asarray(e), np.asarray(a)) for e, a in zip(expected, actual, strict=True)]
-        return float(np.mean(shares))
+            fractions += [
+                agreement.equal_fraction(np.asarray(e), np.asarray(a)) for e, a in zip(expected, actual, strict=True)
+            ]
+        return float(np.mean(fractions))
 
 
 @dataclass(frozen=True)
@@ -124,7 +133,7 @@ class _Output:
 
 
 class CompiledSignature:
-    """One signature on OpenVINO, spoken to as the session is: by the names of its tensors.
+    """One signature on OpenVINO, addressed like the session by the names of its tensors.
 
     Raises:
         RuntimeError: OpenVINO cannot compile it, or has other inputs and outputs than the signature.
@@ -133,7 +142,7 @@ class CompiledSignature:
     def __init__(self, model: ov.Model, signature: Any, options: Mapping[str, Any]) -> None:
         model, self.tails = without_tails(model)
         self._compiled = ov.compile_model(model, _DEVICE, dict(options))
-        # Of the CPU, which computes in f32 where it has no bf16.
+        # The CPU's: it computes in f32 if it has no bf16.
         self.precision: str = self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
         self._idle: queue.LifoQueue[Any] = queue.LifoQueue()
         self._ports = {info.name: self._compiled.input(alias) for alias, info in signature.inputs.items()}
@@ -150,7 +159,7 @@ class CompiledSignature:
         }
 
     def takes(self, feeds: Mapping[str, NDArray[Any]], fetches: Sequence[str]) -> bool:
-        """Whether these are the signature's inputs, in dtypes and shapes that the compiled graph takes."""
+        """Whether these are the signature's inputs, with dtypes and shapes that the compiled graph accepts."""
         return (
             feeds.keys() == self._ports.keys()
             and all(fetch in self._outputs for fetch in fetches)
@@ -179,7 +188,7 @@ class CompiledSignature:
             request.start_async({self._ports[name]: array for name, array in feeds.items()}, share_inputs=True)
             if timeout_ms is not None and not request.wait_for(timeout_ms):
                 request.cancel()
-                with contextlib.suppress(RuntimeError):  # that it was cancelled
+                with contextlib.suppress(RuntimeError):  # raised because it was cancelled
                     request.wait()
                 raise ServingError(grpc.StatusCode.DEADLINE_EXCEEDED, "Timed out waiting for notification")
             request.wait()

@@ -1,4 +1,4 @@
-"""A SavedModel's signatures as OpenVINO models, and what can be taken off their ends."""
+"""A SavedModel's signatures as OpenVINO models, and the outputs that are computed outside of OpenVINO."""
 
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ from tensorflow.python.saved_model import loader_impl
 
 from serving.engines.upsampled_argmax import is_power_of_two, upsampled_argmax
 
-# The one signature that OpenVINO reads.
+# The only signature that OpenVINO reads.
 _READ = "serving_default"
 
 
@@ -27,11 +27,11 @@ def reader(path: Path) -> Iterator["Reader"]:
 
 
 class Reader:
-    """Reads one signature after the other of the SavedModel in ``path``; ``scratch`` is an empty folder.
+    """Reads the signatures, one by one, of the SavedModel in ``path``; ``scratch`` is an empty folder.
 
-    OpenVINO's reader takes ``serving_default`` and no other, so each signature is given to it under that name, in a
-    copy of the graph beside links to the variables. (``openvino.convert_model`` takes any signature, but it loads the
-    model with TensorFlow once more, and reports to OpenVINO's makers that it was used.)
+    OpenVINO's reader reads only ``serving_default``, so each signature is given to it under that name, in a copy of the
+    graph with links to the variables. (``openvino.convert_model`` reads any signature, but it loads the model with
+    TensorFlow once more, and sends usage statistics.)
     """
 
     def __init__(self, path: Path, scratch: Path) -> None:
@@ -61,18 +61,18 @@ class Reader:
 
 @dataclass(frozen=True)
 class UpsampledArgmax:
-    """An output that ends in resize and argmax, done outside of OpenVINO from the logits before them."""
+    """An output that ends in resize and argmax, which are computed outside of OpenVINO from the logits."""
 
     factor: int
     dtype: np.dtype[Any]
 
     def __call__(self, logits: NDArray[np.float32]) -> NDArray[Any]:
-        """The output's own value, [N, H, W], from logits [N, H / factor, W / factor, C]."""
+        """The output, [N, H, W], from logits [N, H / factor, W / factor, C]."""
         return upsampled_argmax(logits, self.factor).astype(self.dtype, copy=False)
 
 
 def without_tails(model: ov.Model) -> tuple[ov.Model, Mapping[str, UpsampledArgmax]]:
-    """``model`` with the logits themselves where an output is the argmax of upsampled logits; these tails by alias."""
+    """``model`` with logits in place of every argmax of upsampled logits; and these removed ends, by alias."""
     tails: dict[str, UpsampledArgmax] = {}
     results = []
     for output in model.outputs:

@@ -1,4 +1,4 @@
-"""How a version becomes a servable and goes again: the engine, the warm-up as its gate, so many at a time."""
+"""Loading and unloading versions: the engine, the warm-up that must pass, limits on concurrent loads."""
 
 import threading
 from collections.abc import Callable
@@ -13,10 +13,10 @@ from serving.models.servable import Servable
 
 
 class Loader:
-    """Loads and unloads versions, over all models at most so many at the same time; 0 sets no limit.
+    """Loads and unloads versions, with limits on concurrent loads and unloads over all models; 0 sets no limit.
 
-    TensorFlow Serving with 0 threads does both in its one manager thread, where a slow version holds up every other;
-    here each model has a thread of its own, and the limits save memory and cores where many models load at once.
+    TensorFlow Serving with 0 threads does both in its single manager thread, where a slow version blocks every other.
+    Here each model has its own thread, and the limits save memory and cores when many models load at once.
     """
 
     def __init__(
@@ -31,10 +31,10 @@ class Loader:
         self._load_slots, self._unload_slots = _slots(load_threads), _slots(unload_threads)
 
     def load(self, path: Path) -> Servable:
-        """Load the version in the folder ``path`` and let it answer its own warm-up requests.
+        """Load the version in the folder ``path`` and run its warm-up requests.
 
         Raises:
-            ServingError: it cannot be loaded, or does not answer them.
+            ServingError: it cannot be loaded, or a warm-up request fails.
         """
         with self._load_slots:
             with metrics.load_of(path):
@@ -49,7 +49,7 @@ class Loader:
             return servable
 
     def unload(self, servable: Servable) -> None:
-        """Free a version that no call uses any more."""
+        """Free a version that no call uses."""
         with self._unload_slots:
             servable.close()
 

@@ -1,4 +1,4 @@
-"""Which models are served: the configuration in force, the poll for new versions, the labels, the way to a servable."""
+"""The served models: the current configuration, polling for new versions, labels, and the look-up of servables."""
 
 import contextlib
 import logging
@@ -19,13 +19,13 @@ from serving.models.versions import Retries, State, Versions
 
 log = logging.getLogger(__name__)
 
-# How often a wait for models looks whether its caller still wants them.
-_PATIENCE_S = 0.1
+# How often a wait for models checks whether it was cancelled.
+_CANCEL_POLL_S = 0.1
 
 
 @dataclass(frozen=True)
 class Options:
-    """How versions are found and loaded; ``local_path`` says where a base path lies on this machine."""
+    """How versions are found and loaded; ``local_path`` maps a base path to a folder of this machine."""
 
     load: Callable[[Path], Servable]
     local_path: Callable[[str], Path]
@@ -36,7 +36,7 @@ class Options:
 
 
 class Manager:
-    """Serves what its configuration lists, and follows the file system."""
+    """Serves the models of its configuration, and follows changes in their folders."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -45,17 +45,16 @@ class Manager:
         self._labels: Mapping[tuple[str, str], int] = {}
         self._reloading = threading.Lock()
         self._polling = threading.Lock()
-        self._said_missing: set[str] = set()
+        self._reported_missing: set[str] = set()
         self._stop = threading.Event()
         self._poller = threading.Thread(target=self._poll_forever, name="storage-paths", daemon=True)
         if options.poll_wait_s > 0:
             self._poller.start()
 
     def reload(self, message: Any, cancelled: Callable[[], bool] = lambda: False) -> None:
-        """Serve what the ``ModelServerConfig`` lists and nothing else; wait until newly named models have loaded.
+        """Serve exactly the models of the ``ModelServerConfig``; wait until new models have loaded.
 
-        A message without any list changes nothing. Labels are assigned last: while one of them is refused, the former
-        ones stay.
+        A message without a list changes nothing. Labels are assigned last: if one is refused, the previous ones stay.
 
         Raises:
             ServingError: the configuration is refused, a new model has no version that loads, a label points at a
@@ -78,7 +77,7 @@ class Manager:
             self._labels = self._checked_labels(config)
 
     def poll(self) -> None:
-        """Look for versions on disk and tell every model which of them to serve. Returns at once."""
+        """Look for versions on disk and set which of them each model should serve; return at once."""
         with self._polling:
             config = self._config or {}
             for name in config.keys() - self._models.keys():
@@ -90,21 +89,21 @@ class Manager:
                 base_path = self._options.local_path(config[name].base_path)
                 found = storage_paths.find_versions(base_path)
                 if found is None:
-                    self._say_missing(name, f"Could not find base path {base_path} for servable {name}")
+                    self._report_missing(name, f"Could not find base path {base_path} for servable {name}")
                     continue
                 aspired = storage_paths.aspired(found, config[name].policy)
                 if aspired:
-                    self._said_missing.discard(name)
+                    self._reported_missing.discard(name)
                 else:
-                    self._say_missing(name, f"No versions of servable {name} found under base path {base_path}")
+                    self._report_missing(name, f"No versions of servable {name} found under base path {base_path}")
                 versions.aspire(aspired)
 
     @contextlib.contextmanager
     def use(self, model_spec: Any) -> Iterator[tuple[int, Servable]]:
-        """The version and servable that a ``ModelSpec`` names by number, label or not at all (the newest).
+        """The version and servable that a ``ModelSpec`` names by number or label, by default the newest.
 
         Raises:
-            ServingError: INVALID_ARGUMENT for no name or an unknown label, NOT_FOUND for what is not served.
+            ServingError: INVALID_ARGUMENT without a name or with an unknown label, NOT_FOUND if it is not served.
         """
         if not model_spec.name:
             raise invalid_argument("ModelSpec has no name specified.")
@@ -132,12 +131,12 @@ class Manager:
         return Counter((name, state.name) for name in sorted(self._models) for _, state, _ in self.snapshot(name))
 
     def snapshot(self, name: str) -> list[tuple[int, State, ServingError | None]]:
-        """Number, state and error of every version of a model that was ever seen, the highest first."""
+        """Number, state and error of every version of a model ever seen, the highest first."""
         versions = self._models.get(name)
         return versions.snapshot() if versions else []
 
     def close(self) -> None:
-        """Stop following the file system and unload everything, once its calls are over."""
+        """Stop polling and unload everything, once the running calls have ended."""
         self._stop.set()
         if self._poller.is_alive():
             self._poller.join()
@@ -148,16 +147,16 @@ class Manager:
         while not self._stop.wait(self._options.poll_wait_s):
             self.poll()
 
-    def _say_missing(self, name: str, what: str) -> None:
-        if name not in self._said_missing:
-            self._said_missing.add(name)
+    def _report_missing(self, name: str, what: str) -> None:
+        if name not in self._reported_missing:
+            self._reported_missing.add(name)
             log.warning("%s: waiting for a first <version>/saved_model.pb, or keeping what is loaded", what)
 
     def _wait_until_available(self, names: list[str], cancelled: Callable[[], bool]) -> None:
         failed = []
         for name in names:
             versions = self._models[name]
-            while not versions.wait_until_settled(_PATIENCE_S):
+            while not versions.wait_until_settled(_CANCEL_POLL_S):
                 if self._stop.is_set() or cancelled():
                     raise ServingError(grpc.StatusCode.CANCELLED, f"Stopped waiting for model {name} to load")
             states = versions.snapshot()
@@ -175,7 +174,7 @@ class Manager:
         for model in config.values():
             available = {number for number, state, _ in self.snapshot(model.name) if state is State.AVAILABLE}
             for label, number in model.labels.items():
-                # Ahead of its version a label may only be set, never moved: moving it would cut off who uses it.
+                # Before its version is loaded a label may only be set, not moved, which would break requests by label.
                 moves = self._labels.get((model.name, label), number) != number
                 if number not in available and (moves or not self._options.labels_may_run_ahead):
                     raise failed_precondition(

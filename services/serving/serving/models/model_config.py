@@ -16,7 +16,7 @@ _PLATFORM = "tensorflow"
 
 
 class ModelConfigError(ValueError):
-    """A text that is no ModelServerConfig; the message says where, as protobuf's own parser does."""
+    """The text is not a ModelServerConfig; the message is that of protobuf's parser, with the place."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class ModelConfig:
 
 
 def parse(text: str) -> Any:
-    """The ``ModelServerConfig`` message that ``text`` spells.
+    """Parse ``text`` as a ``ModelServerConfig`` message.
 
     Raises:
         ModelConfigError: the text does not parse.

@@ -1,4 +1,4 @@
-"""PredictionService.Predict on one servable: which check comes first, what each one answers.
+"""PredictionService.Predict on one servable: the checks in their order, and their errors.
 
 Order, codes and texts are those of TensorFlow Serving 2.6.2 (``servables/tensorflow/predict_util.cc``).
 """

@@ -14,18 +14,18 @@ from serving.errors import from_exception, invalid_argument, not_found
 
 _TAGS = ["serve"]
 
-# On another rank than theirs these abort the process where oneDNN runs them (tensorflow#111453, #112536).
+# On inputs of another rank these abort the process if oneDNN runs them (tensorflow#111453, #112536).
 _ABORT_ON_RANK = {"Conv2D", "Conv3D", "DepthwiseConv2dNative"}
 
 
 class Servable:
     """A SavedModel's ``serve`` graph with its variables, ready to run; safe to use from many threads.
 
-    Runs go straight to the C++ runtime. Python's own shape checks are passed over on purpose: the texts of the
-    runtime are those that TensorFlow Serving's clients see.
+    Runs call the C++ runtime directly. Python's shape checks are skipped on purpose: TensorFlow Serving's clients
+    see the error texts of the runtime.
 
     Raises:
-        ServingError: the folder holds no SavedModel, or one that this runtime cannot load.
+        ServingError: the folder has no SavedModel, or one that this runtime cannot load.
     """
 
     def __init__(self, path: Path, session_config: Any = None) -> None:
@@ -42,7 +42,7 @@ class Servable:
         self.signatures: Mapping[str, Any] = dict(meta_graph.signature_def)
         self._image_ranks = _image_ranks(meta_graph)
         self._graph.finalize()
-        # Session.run would do this at every call; the graph is final, so once is enough.
+        # Session.run would do this in every call; the graph is final, so once is enough.
         self._session._extend_graph()
 
     def run(
@@ -51,11 +51,11 @@ class Servable:
         """Run the graph from the tensors named in ``feeds`` to those named in ``fetches``.
 
         Raises:
-            ServingError: the runtime's own code and text; DEADLINE_EXCEEDED after ``timeout_ms``.
+            ServingError: with the runtime's code and text; DEADLINE_EXCEEDED after ``timeout_ms``.
         """
         for name, array in feeds.items():
             if self._image_ranks.get(name, array.ndim) != array.ndim:
-                # What a convolution that does not abort says.
+                # The error text of a convolution that does not abort.
                 shape = ",".join(map(str, array.shape))
                 raise invalid_argument(f"input must be {self._image_ranks[name]}-dimensional[{shape}]")
         options = None

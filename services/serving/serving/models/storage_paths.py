@@ -1,4 +1,4 @@
-"""Which versions of a model lie in its base path, and which of them its policy wants."""
+"""The versions in a model's base path, and those of them that its policy selects."""
 
 import re
 from collections.abc import Mapping
@@ -11,17 +11,17 @@ _INT64 = range(-(2**63), 2**63)
 
 
 def parse_version(name: str) -> int | None:
-    """The version that a folder name stands for: an int64 in decimal (``7``, ``007``), or None for any other name."""
+    """The version of a folder name: a decimal int64 (``7``, ``007``), or None for any other name."""
     if _INTEGER.fullmatch(name) and int(name) in _INT64:
         return int(name)
     return None
 
 
 def find_versions(base_path: Path) -> dict[int, Path] | None:
-    """The version folders under ``base_path``; None when it is not there, which is no reason to unload anything.
+    """The version folders in ``base_path``; None if it does not exist, in which case nothing is to be unloaded.
 
-    Names that are no version (``.tmp-5``, ``latest``) are passed over. Of two names for one version (``7``, ``007``)
-    the last in alphabetical order counts.
+    Other names (``.tmp-5``, ``latest``) are ignored. Of two names of one version (``7``, ``007``) the last in
+    alphabetical order counts.
     """
     try:
         children = sorted(base_path.iterdir())

@@ -42,7 +42,7 @@ def to_numpy(proto: Any) -> NDArray[Any]:
     """The array that ``proto`` holds; a proto without a shape is a scalar.
 
     Raises:
-        ValueError: the values do not fill the shape, or the dtype is not one.
+        ValueError: the number of values does not match the shape, or the dtype is unknown.
     """
     dtype = _CONTENT_BY_DTYPE.get(proto.dtype)
     shape = [dim.size for dim in proto.tensor_shape.dim]

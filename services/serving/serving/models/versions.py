@@ -1,8 +1,8 @@
-"""The versions of one model and their lives: START, LOADING, AVAILABLE, UNLOADING, END.
+"""The versions of one model and their states: START, LOADING, AVAILABLE, UNLOADING, END.
 
-A thread of its own moves them, so that a version which loads slowly, or fails and is tried again, holds up no other
-model. What should be served is told by ``aspire``; a version goes only when another one of those serves, or when none
-should.
+Each model has its own thread, so that a version that loads slowly, or fails and is retried, blocks no other model.
+``aspire`` sets which versions should be served; a version is unloaded only when one of those is available, or when
+none should be served.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ class State(enum.IntEnum):
 
 @dataclass(frozen=True)
 class Retries:
-    """How often a failed load is tried again, and how far apart."""
+    """How often a failed load is retried, and at what interval."""
 
     count: int
     interval_s: float
@@ -45,7 +45,7 @@ class Retries:
 
 @dataclass
 class Version:
-    """What is known of one version, served or not."""
+    """One version, served or not."""
 
     number: int
     path: Path
@@ -58,7 +58,7 @@ class Version:
 
     @property
     def settled(self) -> bool:
-        """Whether it serves or has ended: nothing more will happen to it by itself."""
+        """Whether it is available or has ended, so that its state will not change by itself."""
         return self.state in (State.AVAILABLE, State.END)
 
 
@@ -80,9 +80,9 @@ class Versions:
         self._thread.start()
 
     def aspire(self, paths: Mapping[int, Path]) -> None:
-        """Say which versions should be served from now on, and from where. Returns at once.
+        """Set which versions should be served from now on, with their folders; return at once.
 
-        A version that failed is not tried again while it stays among them.
+        A failed version is not retried while it remains among them.
         """
         with self._changed:
             for number, path in paths.items():
@@ -95,10 +95,10 @@ class Versions:
 
     @contextlib.contextmanager
     def use(self, number: int | None) -> Iterator[tuple[int, Servable]]:
-        """A version's number and servable, kept loaded until the block ends; the newest served when None.
+        """A version's number and servable, kept loaded until the block ends; None selects the newest available.
 
         Raises:
-            ServingError: NOT_FOUND, the version is not served.
+            ServingError: NOT_FOUND if the version is not available.
         """
         with self._changed:
             if number is None:
@@ -124,7 +124,7 @@ class Versions:
             return [(version.number, version.state, version.error) for version in versions]
 
     def wait_until_settled(self, timeout_s: float) -> bool:
-        """Wait until there are versions to serve and each of them serves or has ended; False when time runs out."""
+        """Wait until there are versions to serve, each available or ended; False after ``timeout_s``."""
         with self._changed:
             return self._changed.wait_for(
                 lambda: bool(self._aspired) and all(self._versions[number].settled for number in self._aspired),
@@ -132,7 +132,7 @@ class Versions:
             )
 
     def close(self) -> None:
-        """Unload every version once its calls are over; a load or a call that takes too long is not waited for."""
+        """Unload every version once its calls have ended; do not wait for slow loads or calls."""
         with self._changed:
             self._closing = True
             self._aspired = set()
@@ -150,7 +150,7 @@ class Versions:
             action(version)
 
     def _next_step(self) -> tuple[Version, Callable[[Version], None]] | None:
-        """The next version to move: the highest one to load comes first, then the lowest one to drop."""
+        """The next version to act on: first the highest one to load, then the lowest one to unload."""
         now = time.monotonic()
         for number in sorted(self._aspired, reverse=True):
             version = self._versions[number]
@@ -188,7 +188,7 @@ class Versions:
             return self._load(path)
         except Exception as error:
             status = from_exception(error)
-            # Not that one: its traceback's frames hold what had been loaded when it was raised.
+            # A new error: the frames of the original's traceback would keep what had been loaded.
             return ServingError(status.code, status.message)
 
     def _load_failed(self, version: Version, error: ServingError) -> None:
@@ -198,7 +198,7 @@ class Versions:
         if tries_left <= 0:
             self._set(version, State.END, error)
             return
-        log.info("%s version %d: next try in %g s", self.name, version.number, self._retries.interval_s)
+        log.info("%s version %d: next attempt in %g s", self.name, version.number, self._retries.interval_s)
         version.retry_at = time.monotonic() + self._retries.interval_s
 
     def _give_up(self, version: Version) -> None:

@@ -1,4 +1,4 @@
-"""A version's own warmup requests, run before it serves: they warm it, and they are the gate it has to pass."""
+"""A version's own warm-up requests, run before it is served: they warm it up, and it must answer all of them."""
 
 from pathlib import Path
 
@@ -18,10 +18,10 @@ MAX_RECORDS = 1000
 def run(servable: Servable, version_path: Path) -> int:
     """Run every record of the version's warmup file (TFRecords of ``PredictionLog``) and count them; 0 without a file.
 
-    Model names in the records are not looked at, as in TensorFlow Serving.
+    As in TensorFlow Serving, model names in the records are ignored.
 
     Raises:
-        ServingError: a request that the version does not answer, a record that is no PredictRequest, a damaged file.
+        ServingError: the version does not answer a request, a record is not a PredictRequest, or the file is damaged.
     """
     path = version_path / WARMUP_PATH
     if not path.is_file():

@@ -1,1 +1,1 @@
-"""How the server is asked: gRPC services, REST. Nothing here waits for a load."""
+"""The server's interfaces: gRPC services and REST. Nothing here waits for a model to load."""

@@ -1,4 +1,4 @@
-"""The gRPC server: both services on one port, and on a unix socket beside it where one is asked for."""
+"""The gRPC server: both services on one port, and optionally on a unix socket."""
 
 from concurrent import futures
 
@@ -17,18 +17,18 @@ _INT32_MAX = 2**31 - 1
 _OPTIONS = {
     "grpc.max_receive_message_length": _INT32_MAX,
     "grpc.max_send_message_length": _INT32_MAX,
-    # Two servers on one port would share its requests out; the second one had better say so and stop.
+    # Otherwise two servers on one port would share its requests; the second must fail instead.
     "grpc.so_reuseport": 0,
 }
 
 
 def listen(flags: Flags, manager: Manager) -> tuple[grpc.Server, int]:
-    """Start answering from what ``manager`` serves; the server and its TCP port.
+    """Start answering from the models of ``manager``; return the server and its TCP port.
 
     Raises:
-        OSError: the port or the socket cannot be had; the message says what to do.
+        OSError: the port or the socket is not available; the message says what to do.
     """
-    # Threads rather than asyncio: a call is one blocking run that releases the GIL, and a slow one holds up no other.
+    # Threads rather than asyncio: a call is one blocking run that releases the GIL, and a slow one blocks no other.
     server = grpc.server(
         futures.ThreadPoolExecutor(flags.grpc_max_threads, thread_name_prefix="grpc"),
         options=list((_OPTIONS | command_line.channel_arguments(flags.grpc_channel_arguments)).items()),
@@ -39,8 +39,8 @@ def listen(flags: Flags, manager: Manager) -> tuple[grpc.Server, int]:
         port = server.add_insecure_port(f"{flags.host}:{flags.port}")
     except RuntimeError:
         raise OSError(
-            f"cannot listen on {flags.host}:{flags.port}: taken by another process, or not an address of this "
-            "machine; give another --port or --host"
+            f"cannot listen on {flags.host}:{flags.port}: in use by another process, or not an address of this "
+            "machine; choose another --port or --host"
         ) from None
     if flags.grpc_socket_path:
         try:
@@ -48,7 +48,7 @@ def listen(flags: Flags, manager: Manager) -> tuple[grpc.Server, int]:
         except RuntimeError:
             raise OSError(
                 f"cannot listen on the unix socket {flags.grpc_socket_path}: its folder must exist and be "
-                "writable, the path no longer than 107 bytes; give another --grpc_socket_path"
+                "writable, the path no longer than 107 bytes; choose another --grpc_socket_path"
             ) from None
     server.start()
     return server, port

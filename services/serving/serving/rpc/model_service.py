@@ -14,10 +14,10 @@ log = logging.getLogger(__name__)
 
 
 def model_status(manager: Manager, request: Any) -> Any:
-    """The ``GetModelStatusResponse`` to a request; a label in it is passed over, as TensorFlow Serving does.
+    """The ``GetModelStatusResponse`` to a request; a label in it is ignored, as in TensorFlow Serving.
 
     Raises:
-        ServingError: INVALID_ARGUMENT without a model_spec, NOT_FOUND for a model or version that was never seen.
+        ServingError: INVALID_ARGUMENT without a model_spec, NOT_FOUND for a model or version that never existed.
     """
     if not request.HasField("model_spec"):
         raise invalid_argument("Missing ModelSpec")
@@ -39,26 +39,26 @@ def model_status(manager: Manager, request: Any) -> Any:
 
 
 class ModelService(model_service_pb2_grpc.ModelServiceServicer):
-    """Says what the manager serves, and changes it."""
+    """Reports the manager's models, and changes them."""
 
     def __init__(self, manager: Manager) -> None:
         self._manager = manager
 
     @answers_errors
     def GetModelStatus(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        """State and error of one version, or of all that were ever seen, the highest first."""
+        """State and error of one version, or of all versions ever seen, the highest first."""
         return model_status(self._manager, request)
 
     @answers_errors
     def HandleReloadConfigRequest(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        """Replace the whole list of models; answers when the newly named ones have loaded."""
+        """Replace the whole list of models; answer when the newly listed ones have loaded."""
         if request.config.WhichOneof("config") != "model_config_list":
             raise invalid_argument(
                 "ServerModelConfig type not supported by HandleReloadConfigRequest. "
                 "Only ModelConfigList is currently supported"
             )
         names = ", ".join(config.name for config in request.config.model_config_list.config)
-        log.info("asked to serve %s", names or "nothing")
+        log.info("new configuration: serve %s", names or "nothing")
         self._manager.reload(request.config, cancelled=lambda: not context.is_active())
         response = model_management_pb2.ReloadConfigResponse()
         response.status.SetInParent()

@@ -18,7 +18,7 @@ _SIGNATURE_DEF = "signature_def"
 
 
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
-    """Answers from what the manager serves."""
+    """Answers requests with the manager's models."""
 
     def __init__(self, manager: Manager) -> None:
         self._manager = manager
@@ -56,7 +56,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 
 
 def add_to_server(service: PredictionService, server: grpc.Server) -> None:
-    """Register the service; its Predict first, as it gives a :class:`Reply`, which the generated code cannot write."""
+    """Register the service; Predict separately: it returns a :class:`Reply`, which the generated code cannot write."""
     predict_method = grpc.unary_unary_rpc_method_handler(
         service.Predict, predict_pb2.PredictRequest.FromString, Reply.serialize
     )

@@ -1,4 +1,4 @@
-"""The REST port: model status and Prometheus metrics. Predictions are on gRPC, and this says so.
+"""The REST port: model status and Prometheus metrics. Requests for predictions are referred to gRPC.
 
 URLs, JSON and error texts are those of TensorFlow Serving 2.6.2 (``model_servers/http_rest_api_handler.cc``).
 """
@@ -28,7 +28,7 @@ _PREDICTION = re.compile(_MODEL + ":(?:predict|classify|regress)")
 _INT64_MAX = 2**63 - 1
 _CHUNK_BYTES = 1 << 16
 
-# As TensorFlow Serving maps the codes that a status call can end with.
+# TensorFlow Serving's mapping of the codes that a status call can return.
 _HTTP_STATUSES = {
     grpc.StatusCode.INVALID_ARGUMENT: HTTPStatus.BAD_REQUEST,
     grpc.StatusCode.NOT_FOUND: HTTPStatus.NOT_FOUND,
@@ -36,13 +36,13 @@ _HTTP_STATUSES = {
 
 
 class RestServer(ThreadingHTTPServer):
-    """Answers on ``host``:``port`` from now on, in threads of its own; the metrics at ``metrics_path``, if any.
+    """Answers on ``host``:``port`` from now on, in its own threads; metrics at ``metrics_path``, if any.
 
     Raises:
-        OSError: the port is taken, or the host no address of this machine; the message says what to do.
+        OSError: the port is in use, or the host is not an address of this machine; the message says what to do.
     """
 
-    # server_close() then waits for the calls under way; the handler's timeout bounds how long they can take.
+    # server_close() then waits for running calls; the handler's timeout limits how long they can take.
     daemon_threads = False
 
     def __init__(self, host: str, port: int, manager: Manager, metrics_path: str | None) -> None:
@@ -52,17 +52,17 @@ class RestServer(ThreadingHTTPServer):
             super().__init__((host, port), _Handler)
         except OSError as error:
             raise OSError(
-                f"cannot listen on {host}:{port}: {error.strerror}; give another --rest_api_port or --host"
+                f"cannot listen on {host}:{port}: {error.strerror}; choose another --rest_api_port or --host"
             ) from None
         self._thread = threading.Thread(target=self.serve_forever, name="rest")
         self._thread.start()
 
     def server_bind(self) -> None:
-        """Bind, without HTTPServer's look-up of the host's full name: it can take seconds and serves nothing here."""
+        """Bind without HTTPServer's look-up of the host's full name, which can take seconds and is not needed."""
         socketserver.TCPServer.server_bind(self)
 
     def close(self) -> None:
-        """Take no more calls, and return when those under way have been answered."""
+        """Accept no more calls, and return when the running ones have been answered."""
         self.shutdown()
         self.server_close()
         self._thread.join()
@@ -70,32 +70,32 @@ class RestServer(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: RestServer
-    timeout = 3.0  # seconds that a client may keep a thread waiting
+    timeout = 3.0  # seconds that a client may block a thread
 
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
         if path == self.server.metrics_path:
             self._reply(HTTPStatus.OK, metrics.page(self.server.manager.version_states()), prometheus.CONTENT_TYPE)
-        elif asked := _STATUS.fullmatch(path):
-            self._reply_status(asked["name"], asked["version"])
+        elif requested := _STATUS.fullmatch(path):
+            self._reply_status(requested["name"], requested["version"])
         elif _METADATA.fullmatch(path):
-            self._reply_error(HTTPStatus.NOT_IMPLEMENTED, "Metadata is not served here: ask GetModelMetadata over gRPC")
+            self._reply_error(HTTPStatus.NOT_IMPLEMENTED, "Metadata is not served here: use GetModelMetadata over gRPC")
         else:
             self._reply_unknown(path)
 
     def do_POST(self) -> None:
-        # A reply before the request has been read to its end may not reach the client.
+        # A reply sent before the whole request has been read may not reach the client.
         left = int(self.headers.get("Content-Length") or 0)
         while left > 0 and (chunk := self.rfile.read(min(left, _CHUNK_BYTES))):
             left -= len(chunk)
         path = urlsplit(self.path).path
         if _PREDICTION.fullmatch(path):
-            self._reply_error(HTTPStatus.NOT_IMPLEMENTED, "Predictions are not served here: ask Predict over gRPC")
+            self._reply_error(HTTPStatus.NOT_IMPLEMENTED, "Predictions are not served here: use Predict over gRPC")
         else:
             self._reply_unknown(path)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing: Prometheus would fill the log."""
+        """Log nothing: Prometheus's requests would fill the log."""
 
     def _reply_status(self, name: str | None, version: str | None) -> None:
         request = get_model_status_pb2.GetModelStatusRequest()
@@ -107,7 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
                 if int(version) > _INT64_MAX:
                     raise invalid_argument(f"Failed to convert version: {version} to numeric.")
                 request.model_spec.version.value = int(version)
-            # A label changes nothing: as in TensorFlow Serving every version is listed.
+            # As in TensorFlow Serving, a label is ignored and every version is listed.
             response = model_status(self.server.manager, request)
         except ServingError as error:
             self._reply_error(_HTTP_STATUSES[error.code], truncated(error.message))

@@ -1,4 +1,4 @@
-"""What every gRPC method shares: errors become statuses, the client's deadline becomes a timeout."""
+"""Shared by the gRPC methods: errors become statuses, the client's deadline becomes a timeout."""
 
 import functools
 import logging
@@ -11,12 +11,12 @@ from serving.errors import ServingError, truncated
 
 log = logging.getLogger(__name__)
 
-# RunOptions.timeout_in_ms is 64 bits wide, but the runtime waits in microseconds; a month is as good as none.
+# RunOptions.timeout_in_ms is 64 bits wide, but the runtime waits in microseconds; a month counts as none.
 _LONGEST_TIMEOUT_MS = 30 * 24 * 3600 * 1000
 
 
 def answers_errors(method: Callable[[Any, Any, grpc.ServicerContext], Any]) -> Callable[..., Any]:
-    """Let a gRPC method raise: a ServingError is its status, anything else is INTERNAL and logged."""
+    """Decorate a gRPC method that raises: a ServingError becomes its status, other exceptions INTERNAL, logged."""
 
     @functools.wraps(method)
     def answer(self: Any, request: Any, context: grpc.ServicerContext) -> Any:
@@ -32,9 +32,9 @@ def answers_errors(method: Callable[[Any, Any, grpc.ServicerContext], Any]) -> C
 
 
 def timeout_ms(context: grpc.ServicerContext) -> int | None:
-    """Milliseconds until the client's deadline, at least 1; None when it set none.
+    """Milliseconds until the client's deadline, at least 1; None if it set none.
 
-    A deadline that has passed already still runs, for a millisecond: the client has its DEADLINE_EXCEEDED anyway.
+    After the deadline the call still runs for a millisecond: the client gets DEADLINE_EXCEEDED anyway.
     """
     remaining_s = context.time_remaining()
     if remaining_s is None:

@@ -8,26 +8,26 @@ from serving.engines import agreement
 MASK = np.arange(100, dtype=np.uint8).reshape(1, 10, 10)
 
 
-def test_integers_agree_where_they_are_equal():
+def test_integers_agree_if_equal():
     other = MASK.copy()
     other[0, 0, :3] += 1
-    assert agreement.share(MASK, MASK) == 1
-    assert agreement.share(MASK, other) == pytest.approx(0.97)
+    assert agreement.equal_fraction(MASK, MASK) == 1
+    assert agreement.equal_fraction(MASK, other) == pytest.approx(0.97)
 
 
 def test_floats_agree_within_two_percent_of_the_largest():
     expected = np.float32([0, 1, 100, np.nan])
-    assert agreement.share(expected, expected + np.float32(1.9)) == 1
-    assert agreement.share(expected, np.float32([2.1, 1, 100, np.nan])) == 0.75
-    assert agreement.share(expected, np.float32([0, 1, np.nan, 0])) == 0.5
+    assert agreement.equal_fraction(expected, expected + np.float32(1.9)) == 1
+    assert agreement.equal_fraction(expected, np.float32([2.1, 1, 100, np.nan])) == 0.75
+    assert agreement.equal_fraction(expected, np.float32([0, 1, np.nan, 0])) == 0.5
 
 
 @pytest.mark.parametrize("other", [MASK[:, :5], MASK.astype(np.int32)], ids=["shape", "dtype"])
-def test_another_shape_or_dtype_is_no_agreement(other):
-    assert agreement.share(MASK, other) == 0
+def test_other_shape_or_dtype_does_not_agree(other):
+    assert agreement.equal_fraction(MASK, other) == 0
 
 
-def test_the_examples_are_images_of_four_kinds_the_same_each_time():
+def test_examples_are_four_kinds_of_images_and_reproducible():
     spec = [(np.dtype(np.uint8), (-1, 48, 64, 3))]
     images = [arrays[0] for arrays in agreement.examples(spec)]
     assert [image.shape for image in images] == [(1, 48, 64, 3)] * 4

@@ -1,4 +1,4 @@
-"""OpenVINO beside TensorFlow: the same answers, the same refusals, and a gate for versions on which they differ."""
+"""OpenVINO against TensorFlow: the same outputs and errors, and versions on which they differ are refused."""
 
 import logging
 import threading
@@ -115,7 +115,7 @@ def on_openvino(monkeypatch):
 
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("signature", ["serving_default", "scores"])
-def test_masks_are_those_of_tensorflow(ask, on_openvino, signature, count):
+def test_masks_equal_tensorflows(ask, on_openvino, signature, count):
     expected, actual = ask("network", signature, image=IMAGES[:count])
     assert len(on_openvino) == 1
     assert actual.keys() == expected.keys()
@@ -131,13 +131,13 @@ def test_probabilities_are_close(ask, on_openvino):
     np.testing.assert_allclose(actual["probabilities"], expected["probabilities"], atol=1e-5)
 
 
-def test_only_the_outputs_asked_for(ask, on_openvino):
+def test_only_requested_outputs(ask, on_openvino):
     expected, actual = ask("network", "scores", image=IMAGES, outputs=["confidence"])
     assert len(on_openvino) == 1
     assert list(actual) == list(expected) == ["confidence"]
 
 
-def test_two_inputs_are_not_mixed_up(ask, on_openvino):
+def test_two_inputs_are_not_swapped(ask, on_openvino):
     expected, actual = ask("segmenter", "add", a=np.float32([1, 2]), b=np.float32([10, 20]))
     assert len(on_openvino) == 1
     assert actual["sum"].tolist() == expected["sum"].tolist() == [11, 22]
@@ -158,7 +158,7 @@ OTHERWISE = {
 
 
 @pytest.mark.parametrize("case", OTHERWISE)
-def test_what_the_compiled_graph_does_not_take_is_answered_by_tensorflow(ask, on_openvino, case):
+def test_tensorflow_runs_inputs_that_the_compiled_graph_does_not_accept(ask, on_openvino, case):
     expected, actual = ask("network", image=OTHERWISE[case])
     assert on_openvino == []
     assert type(actual) is type(expected)
@@ -168,7 +168,7 @@ def test_what_the_compiled_graph_does_not_take_is_answered_by_tensorflow(ask, on
         assert np.array_equal(actual["mask"], expected["mask"])
 
 
-def test_what_openvino_fails_on_is_answered_by_tensorflow(ask, on_openvino):
+def test_tensorflow_runs_what_openvino_fails_on(ask, on_openvino):
     # Shapes of [None] fit each by itself; that they do not fit each other is found on the way.
     expected, actual = ask("segmenter", "add", a=np.zeros(2, np.float32), b=np.zeros(3, np.float32))
     assert expected[0] is StatusCode.INVALID_ARGUMENT
@@ -176,7 +176,7 @@ def test_what_openvino_fails_on_is_answered_by_tensorflow(ask, on_openvino):
     assert on_openvino == []
 
 
-def test_a_deadline_ends_a_run(both, on_openvino):
+def test_deadline_ends_a_run(both, on_openvino):
     _, servable = both["segmenter"]
     request = servable.signatures["serving_default"]
     image = {request.inputs["image"].name: np.zeros((64, 512, 512, 3), np.uint8)}
@@ -189,7 +189,7 @@ def test_a_deadline_ends_a_run(both, on_openvino):
     assert len(on_openvino) == 1
 
 
-def test_many_threads_get_each_its_own_answer(both, on_openvino):
+def test_concurrent_calls_get_their_own_outputs(both, on_openvino):
     tensorflow, openvino = both["network"]
     signature = tensorflow.signatures["scores"]
     feed, fetches = signature.inputs["image"].name, [signature.outputs[alias].name for alias in ("mask", "confidence")]
@@ -212,7 +212,7 @@ def test_many_threads_get_each_its_own_answer(both, on_openvino):
     assert len(on_openvino) == 8 * 20
 
 
-def test_an_answer_is_not_overwritten_by_the_next(both):
+def test_output_is_not_overwritten_by_the_next_run(both):
     _, openvino = both["network"]
     signature = openvino.signatures["probabilities"]
     feed, fetches = signature.inputs["image"].name, [signature.outputs["probabilities"].name]
@@ -222,7 +222,7 @@ def test_an_answer_is_not_overwritten_by_the_next(both):
     assert np.array_equal(first, kept)
 
 
-def test_the_argmax_is_taken_before_full_size(both):
+def test_argmax_is_computed_before_upsampling(both):
     """Of the network's masks; not of the segmenter's, whose argmax is over the image itself."""
     tails = {
         name: [sorted(alias for alias, output in compiled.tails.items() if output) for compiled in openvino.compiled]
@@ -232,7 +232,7 @@ def test_the_argmax_is_taken_before_full_size(both):
     assert not any(tails["segmenter"])
 
 
-def test_a_version_that_agrees_too_little_is_refused(network, monkeypatch):
+def test_version_that_agrees_too_little_is_refused(network, monkeypatch):
     monkeypatch.setattr(engine.UpsampledArgmax, "__call__", lambda self, logits: np.zeros((1, HEIGHT, WIDTH), np.uint8))
     with pytest.raises(DisagreementError) as error:
         OpenVINOServable(network, None, "f32", 0.999)
@@ -242,13 +242,13 @@ def test_a_version_that_agrees_too_little_is_refused(network, monkeypatch):
     assert "--engine=tensorflow" in error.value.message
 
 
-def test_the_agreement_is_logged(network, caplog):
+def test_agreement_is_logged(network, caplog):
     with caplog.at_level(logging.INFO):
         OpenVINOServable(network, None, "f32", 0.999).close()
     assert "serving_default on OpenVINO f32 agrees with TensorFlow on 100.00 %" in caplog.text
 
 
-def test_a_folder_without_a_model_is_refused_as_on_tensorflow(tmp_path):
+def test_folder_without_a_model_is_refused_as_by_tensorflow(tmp_path):
     with pytest.raises(ServingError, match="Could not find SavedModel"):
         OpenVINOServable(tmp_path, None, "f32", 0.999)
 
@@ -260,30 +260,30 @@ class TestChoice:
             ({"engine": "onnx"}, "--engine is 'onnx': expected one of tensorflow, openvino"),
             ({"precision": "int8"}, "--precision is 'int8': expected one of f32, bf16, auto"),
             ({"precision": "bf16"}, "add --engine=openvino"),
-            ({"engine_min_agreement": 98.0}, "expected a share from 0 to 1"),
+            ({"engine_min_agreement": 98.0}, "expected a fraction from 0 to 1"),
         ],
         ids=str,
     )
-    def test_what_cannot_be_chosen(self, chosen, text):
+    def test_invalid_choices(self, chosen, text):
         with pytest.raises(FlagError, match=text):
             engines.check(Flags(**chosen))
 
-    def test_openvino_that_is_not_installed(self, monkeypatch):
+    def test_openvino_is_not_installed(self, monkeypatch):
         engines.check(Flags(engine="openvino"))
         monkeypatch.setattr(engines.importlib.util, "find_spec", lambda name: None)
         with pytest.raises(FlagError, match=r"install segstack-serving\[openvino\]"):
             engines.check(Flags(engine="openvino"))
 
     @pytest.mark.parametrize(("native", "tried"), [(True, ["bf16", "f32"]), (False, ["f32"])])
-    def test_auto_tries_bf16_where_the_processor_has_it(self, network, monkeypatch, native, tried):
+    def test_auto_tries_bf16_if_the_processor_has_it(self, network, monkeypatch, native, tried):
         monkeypatch.setattr(engine, "has_native_bf16", lambda: native)
-        monkeypatch.setattr(agreement, "share", lambda expected, actual: 0.5)
+        monkeypatch.setattr(agreement, "equal_fraction", lambda expected, actual: 0.5)
         refused = []
         refuse = DisagreementError.__init__
 
-        def counted(self, path, what, *shares):
+        def counted(self, path, what, *fractions):
             refused.append(what.split()[-1])
-            refuse(self, path, what, *shares)
+            refuse(self, path, what, *fractions)
 
         monkeypatch.setattr(DisagreementError, "__init__", counted)
         with pytest.raises(DisagreementError):
@@ -296,7 +296,7 @@ class TestChoice:
         assert type(servable) is Servable
 
 
-def test_the_server_on_openvino(start_server, network, link_version, predict_request, both):
+def test_server_on_openvino(start_server, network, link_version, predict_request, both):
     root = link_version(network, "network", 1)
     arguments = "--model_name=network", f"--model_base_path={root / 'network'}"
     server = start_server("--engine=openvino", "--precision=bf16", *arguments).connect()
@@ -318,7 +318,7 @@ class Restless(tf.Module):
         return {"mask": tf.cast(tf.argmax(tf.random.uniform(tf.shape(image)), -1), tf.uint8)}
 
 
-def test_a_version_below_the_bound_ends_with_its_error(start_server, tmp_path, link_version):
+def test_version_below_the_minimum_agreement_ends_with_its_error(start_server, tmp_path, link_version):
     module = Restless()
     tf.saved_model.save(module, str(tmp_path / "saved"), signatures=module.mask)
     root = link_version(tmp_path / "saved", "restless", 1)

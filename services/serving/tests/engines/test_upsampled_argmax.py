@@ -35,20 +35,20 @@ def _constant(random, shape):
 
 @pytest.mark.parametrize("kind", [_noise, _regions, _ties, _last_bits, _constant])
 @pytest.mark.parametrize("factor", [2, 4, 8, 16])
-def test_every_pixel_is_tensorflow_s(kind, factor):
+def test_every_pixel_equals_tensorflows(kind, factor):
     logits = kind(np.random.default_rng(factor), (2, 48, 64, 19)).astype(np.float32)
     assert np.array_equal(upsampled_argmax(logits, factor), _argmax_of_resized(logits, factor))
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1, 2), (1, 1, 7, 3), (3, 5, 1, 2), (1, 4, 4, 256), (1, 3, 3, 1)], ids=str)
-def test_the_smallest_and_the_most_classes(shape):
+def test_smallest_image_and_most_classes(shape):
     logits = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     mask = upsampled_argmax(logits, 8)
     assert mask.dtype == np.uint8
     assert np.array_equal(mask, _argmax_of_resized(logits, 8))
 
 
-def test_a_class_that_leads_by_less_than_rounding_is_interpolated():
+def test_near_ties_are_interpolated():
     # Ahead at all corners by one unit in the last place, of which interpolation may keep nothing.
     logits = np.random.default_rng(0).uniform(1, 2, (1, 32, 32, 1)).astype(np.float32)
     logits = np.concatenate([logits, np.nextafter(logits, np.float32(4))], -1)

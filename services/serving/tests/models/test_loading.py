@@ -1,4 +1,4 @@
-"""Loading and unloading: the warm-up is the gate, and only so many go at once."""
+"""Loading and unloading: the warm-up must pass, and concurrency is limited."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +14,7 @@ X = np.zeros(1, np.float32)
 
 
 class Crowd:
-    """Counts who is inside, and lets nobody out before two have met there."""
+    """Counts concurrent callers, and releases none before two have met."""
 
     def __init__(self):
         self._lock = threading.Lock()
@@ -33,14 +33,14 @@ class Crowd:
     close = __call__
 
 
-def test_a_version_that_answers_its_warmup_is_handed_over(publish, predict_request):
+def test_version_that_answers_its_warmup_is_returned(publish, predict_request):
     loader = Loader(Servable)
     servable = loader.load(publish("m", 1, warmup=[predict_request("m", x=X)]))
     assert "serving_default" in servable.signatures
     loader.unload(servable)
 
 
-def test_a_version_that_does_not_is_closed_and_refused(publish, predict_request):
+def test_version_that_fails_its_warmup_is_closed_and_refused(publish, predict_request):
     path = publish("m", 1, warmup=[predict_request("m", z=X)])
     closed = []
 
@@ -56,7 +56,7 @@ def test_a_version_that_does_not_is_closed_and_refused(publish, predict_request)
     without.unload(without.load(path))
 
 
-def test_no_more_load_at_once_than_there_are_threads_for_it(tmp_path):
+def test_concurrent_loads_are_limited(tmp_path):
     crowd = Crowd()
     loader = Loader(crowd, warm_up=False, load_threads=2)
     with ThreadPoolExecutor(6) as threads:
@@ -64,7 +64,7 @@ def test_no_more_load_at_once_than_there_are_threads_for_it(tmp_path):
     assert crowd.most == 2
 
 
-def test_no_more_unload_at_once_than_there_are_threads_for_it():
+def test_concurrent_unloads_are_limited():
     crowd = Crowd()
     loader = Loader(Servable, unload_threads=2)
     with ThreadPoolExecutor(6) as threads:

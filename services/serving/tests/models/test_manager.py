@@ -67,13 +67,13 @@ def value(reply):
 
 
 def answer(manager, build, name, **version):
-    """What the model says: the version's own number."""
+    """The model's output: the number of the version."""
     request = build(name, x=X, **version)
     with manager.use(request.model_spec) as (_, servable):
         return value(predict(servable, request))
 
 
-def test_a_new_version_takes_over_and_the_old_one_ends(make_manager, publish, predict_request, eventually):
+def test_new_version_replaces_the_old_one(make_manager, publish, predict_request, eventually):
     publish("m", 1)
     manager = make_manager()
     manager.reload(config(m=""))
@@ -83,7 +83,7 @@ def test_a_new_version_takes_over_and_the_old_one_ends(make_manager, publish, pr
     assert answer(manager, predict_request, "m") == 2
 
 
-def test_the_new_version_is_loaded_before_the_old_one_goes(make_manager, publish, eventually):
+def test_new_version_is_loaded_before_the_old_one_is_unloaded(make_manager, publish, eventually):
     publish("m", 1)
     seen = []
 
@@ -116,7 +116,7 @@ def test_policies(make_manager, publish, policy, served):
     assert states(manager, "m") == dict.fromkeys(served, "AVAILABLE")
 
 
-def test_a_bad_version_leaves_the_old_one_serving(make_manager, publish, root, predict_request, eventually):
+def test_old_version_is_served_while_the_new_one_fails(make_manager, publish, root, predict_request, eventually):
     publish("m", 1)
     manager = make_manager()
     manager.reload(config(m=""))
@@ -128,7 +128,7 @@ def test_a_bad_version_leaves_the_old_one_serving(make_manager, publish, root, p
     assert error.message.startswith("Could not find SavedModel .pb or .pbtxt at supplied export directory path: ")
 
 
-def test_a_failed_version_is_retried_then_left_alone_while_its_folder_stays(make_manager, publish, root, eventually):
+def test_failed_version_is_retried_then_not_while_its_folder_exists(make_manager, publish, root, eventually):
     publish("m", 1)
     tries = []
 
@@ -151,7 +151,7 @@ def test_a_failed_version_is_retried_then_left_alone_while_its_folder_stays(make
     eventually(lambda: states(manager, "m") == {2: "AVAILABLE", 1: "END"})
 
 
-def test_retries_hold_up_neither_other_models_nor_a_better_version(make_manager, publish, root, eventually):
+def test_retries_block_neither_other_models_nor_newer_versions(make_manager, publish, root, eventually):
     publish("bad", 1)
     manager = make_manager(retries=Retries(5, 60.0))
     manager.reload(config(bad=""))
@@ -166,7 +166,7 @@ def test_retries_hold_up_neither_other_models_nor_a_better_version(make_manager,
 
 
 @pytest.mark.parametrize("with_warmup", [False, True], ids=["bare", "with warmup"])
-def test_a_half_copied_version_does_not_serve(make_manager, publish, root, predict_request, eventually, with_warmup):
+def test_partially_copied_version_is_not_served(make_manager, publish, root, predict_request, eventually, with_warmup):
     """Without warmup TensorFlow Serving loads one and then fails every request; here it is refused either way."""
     publish("m", 1)
     manager = make_manager()
@@ -177,7 +177,7 @@ def test_a_half_copied_version_does_not_serve(make_manager, publish, root, predi
     eventually(lambda: states(manager, "m") == {2: "END", 1: "AVAILABLE"})
 
 
-def test_a_version_that_does_not_answer_its_warmup_does_not_serve(make_manager, publish, predict_request, eventually):
+def test_version_that_fails_its_warmup_is_not_served(make_manager, publish, predict_request, eventually):
     publish("m", 1, warmup=[predict_request("another name", x=X)])
     manager = make_manager()
     manager.reload(config(m=""))
@@ -188,7 +188,7 @@ def test_a_version_that_does_not_answer_its_warmup_does_not_serve(make_manager, 
     assert error.message.startswith("input tensor alias not found in signature: z.")
 
 
-def test_a_base_path_that_goes_away_unloads_nothing_an_empty_one_everything(make_manager, publish, root, eventually):
+def test_missing_base_path_unloads_nothing_an_empty_one_everything(make_manager, publish, root, eventually):
     publish("m", 1)
     manager = make_manager()
     manager.reload(config(m=""))
@@ -202,7 +202,7 @@ def test_a_base_path_that_goes_away_unloads_nothing_an_empty_one_everything(make
     eventually(lambda: states(manager, "m") == {1: "AVAILABLE"})
 
 
-def test_unloading_waits_for_the_calls_under_way(make_manager, publish, predict_request, eventually):
+def test_unloading_waits_for_running_calls(make_manager, publish, predict_request, eventually):
     publish("m", 1)
     manager = make_manager()
     manager.reload(config(m=""))
@@ -216,7 +216,7 @@ def test_unloading_waits_for_the_calls_under_way(make_manager, publish, predict_
     eventually(lambda: states(manager, "m") == {2: "AVAILABLE", 1: "END"})
 
 
-def test_not_one_request_fails_while_versions_change(make_manager, publish, predict_request, eventually):
+def test_no_request_fails_while_versions_change(make_manager, publish, predict_request, eventually):
     publish("m", 1)
     manager = make_manager()
     manager.reload(config(m=""))
@@ -254,7 +254,7 @@ def test_reload_replaces_the_whole_list(make_manager, publish, eventually):
     assert states(manager, "a") == {1: "AVAILABLE"}
 
 
-def test_a_model_that_does_not_load_is_named_with_its_error(make_manager, root):
+def test_model_that_does_not_load_is_named_with_its_error(make_manager, root):
     (root / "m" / "3").mkdir(parents=True)
     manager = make_manager()
     with pytest.raises(ServingError) as error:
@@ -265,7 +265,7 @@ def test_a_model_that_does_not_load_is_named_with_its_error(make_manager, root):
     )
 
 
-def test_a_model_without_a_version_is_waited_for_until_its_caller_gives_up(make_manager, root):
+def test_model_without_a_version_is_waited_for_until_cancelled(make_manager, root):
     (root / "m").mkdir(parents=True)
     manager = make_manager()
     given_up = threading.Event()
@@ -275,7 +275,7 @@ def test_a_model_without_a_version_is_waited_for_until_its_caller_gives_up(make_
     assert error.value.code is StatusCode.CANCELLED
 
 
-def test_a_config_without_a_list_does_nothing_at_first_and_is_refused_later(make_manager, publish):
+def test_config_without_a_list_is_accepted_only_at_first(make_manager, publish):
     manager = make_manager()
     manager.reload(model_config.parse(""))
     publish("m", 1)
@@ -292,7 +292,7 @@ class TestLabels:
     def label(**labels):
         return "".join(f'version_labels {{ key: "{key}" value: {value} }}' for key, value in labels.items())
 
-    def test_a_label_leads_to_its_version_and_moves(self, make_manager, publish, predict_request):
+    def test_label_selects_its_version_and_moves(self, make_manager, publish, predict_request):
         for version in (1, 2):
             publish("m", version)
         manager = make_manager()
@@ -304,7 +304,7 @@ class TestLabels:
         with pytest.raises(ServingError, match="Unrecognized servable version label: canary"):
             answer(manager, predict_request, "m", label="canary")
 
-    def test_a_label_on_a_version_not_served_is_refused_and_the_former_ones_stay(
+    def test_label_on_a_version_that_is_not_served_is_refused_and_others_stay(
         self, make_manager, publish, predict_request
     ):
         publish("m", 1)
@@ -318,7 +318,7 @@ class TestLabels:
         )
         assert answer(manager, predict_request, "m", label="stable") == 1
 
-    def test_where_labels_may_run_ahead_they_are_set_but_not_moved(self, make_manager, publish, predict_request):
+    def test_labels_on_unavailable_versions_may_be_set_but_not_moved(self, make_manager, publish, predict_request):
         publish("m", 1)
         manager = make_manager(labels_may_run_ahead=True)
         manager.reload(config(m=self.label(stable=1, next=2)))
@@ -329,7 +329,7 @@ class TestLabels:
         assert answer(manager, predict_request, "m", label="stable") == 1
 
 
-def test_a_model_spec_without_a_name(make_manager):
+def test_model_spec_without_a_name(make_manager):
     with (
         pytest.raises(ServingError, match=r"ModelSpec has no name specified\."),
         make_manager().use(model_pb2.ModelSpec()),

@@ -1,4 +1,4 @@
-"""models.config in text format: what it says, and what is refused."""
+"""models.config in text format: its entries and its errors."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def one(extra, platform='model_platform: "tensorflow"'):
 TWIN = 'config { name: "m" base_path: "/m" model_platform: "tensorflow" }'
 
 
-def test_a_model():
+def test_model():
     assert read(one("")) == [ModelConfig("m", "/models/m", Latest(1), {})]
 
 
@@ -43,7 +43,7 @@ def test_labels():
     assert model.labels == {"stable": 3, "canary": 4}
 
 
-def test_an_empty_file_lists_nothing():
+def test_empty_file_lists_nothing():
     assert read("") == read("model_config_list {}") == []
 
 
@@ -56,7 +56,7 @@ def test_one_model_by_flags():
     [("model_config_list {", "1:"), ("# fine so far\nmodel_config_lost {}", "2:1 : ")],
     ids=["cut short", "unknown field"],
 )
-def test_a_text_that_does_not_parse_is_refused_with_its_place(text, where):
+def test_text_that_does_not_parse_is_refused_with_its_place(text, where):
     with pytest.raises(ModelConfigError) as error:
         model_config.parse(text)
     assert str(error.value).startswith(f"Error parsing text-format tensorflow.serving.ModelServerConfig: {where}")
@@ -75,7 +75,7 @@ def test_a_text_that_does_not_parse_is_refused_with_its_place(text, where):
     ],
     ids=["duplicate", "no platform", "other platform", "relative"],
 )
-def test_refused(text, message):
+def test_refusals(text, message):
     with pytest.raises(ServingError) as error:
         read(text)
     assert error.value.code.name == "INVALID_ARGUMENT"

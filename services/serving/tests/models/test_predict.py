@@ -94,7 +94,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_refused(server, predict_request, case):
+def test_refusals(server, predict_request, case):
     build, code, text = REFUSED[case]
     with pytest.raises(RpcError) as error:
         server.prediction.Predict(build(predict_request))
@@ -102,11 +102,11 @@ def test_refused(server, predict_request, case):
 
 
 @pytest.mark.parametrize("shape", [(3,), (1, 4)], ids=["rank", "channels"])
-def test_a_wrong_shape_is_refused_by_the_operation_itself(server, predict_request, shape):
+def test_wrong_shape_is_refused_by_the_operation(server, predict_request, shape):
     with pytest.raises(RpcError) as error:
         server.prediction.Predict(predict_request("segmenter", "floats", x=np.zeros(shape, np.float32)))
     assert error.value.code() is INVALID
-    assert "In[0]" in error.value.details()  # MatMul's words; Python's session would say "Cannot feed value of shape"
+    assert "In[0]" in error.value.details()  # MatMul's text; Python's session would print "Cannot feed value of shape"
 
 
 # Each request is wrong twice; the earlier check answers.
@@ -130,7 +130,7 @@ def test_order_of_checks(server, predict_request, case):
         server.prediction.Predict(build(predict_request))
 
 
-def test_the_input_shape_is_not_checked_against_the_signature(server, predict_request):
+def test_input_shape_is_not_checked_against_the_signature(server, predict_request):
     reply = server.prediction.Predict(predict_request("segmenter", image=np.zeros((2, 7, 9, 3), np.uint8)))
     assert tf.make_ndarray(reply.outputs["mask"]).shape == (2, 7, 9)
 
@@ -143,7 +143,7 @@ def test_long_messages_are_cut(server, predict_request):
     assert error.value.details().endswith("...TRUNCATED")
 
 
-def test_masks_come_back_in_int_val(server, predict_request):
+def test_masks_are_returned_in_int_val(server, predict_request):
     image = np.random.default_rng(1).integers(0, 256, (1, 48, 64, 3), np.uint8)
     reply = server.prediction.Predict(predict_request("segmenter", image=image))
     mask, confidence = reply.outputs["mask"], reply.outputs["confidence"]
@@ -171,7 +171,7 @@ FIELDS = {
 
 
 @pytest.mark.parametrize("dtype", FIELDS)
-def test_every_dtype_comes_back_in_its_val_field_and_never_in_tensor_content(server, predict_request, dtype):
+def test_every_dtype_is_returned_in_its_val_field(server, predict_request, dtype):
     field, values = FIELDS[dtype]
     request = predict_request("segmenter", "every_dtype", x=np.float32([0, 1, 2]), outputs=[dtype])
     tensor = server.prediction.Predict(request).outputs[dtype]
@@ -189,7 +189,7 @@ def test_floats_strings_and_two_inputs(server, predict_request):
     assert list(reply.outputs["sum"].float_val) == [11, 22]
 
 
-def test_a_tensor_without_a_shape_is_a_scalar(server, predict_request):
+def test_tensor_without_a_shape_is_a_scalar(server, predict_request):
     request = predict_request("segmenter", "spin")
     request.inputs["turns"].CopyFrom(tensor_pb2.TensorProto(dtype=types_pb2.DT_INT64, int64_val=[5]))
     reply = server.prediction.Predict(request)
@@ -197,15 +197,15 @@ def test_a_tensor_without_a_shape_is_a_scalar(server, predict_request):
     assert len(reply.outputs["done"].tensor_shape.dim) == 0
 
 
-def test_only_the_outputs_asked_for(server, predict_request):
+def test_only_requested_outputs(server, predict_request):
     reply = server.prediction.Predict(predict_request("segmenter", image=IMAGE, outputs=["confidence"]))
     assert list(reply.outputs) == ["confidence"]
     reply = server.prediction.Predict(predict_request("segmenter", image=IMAGE))
     assert sorted(reply.outputs) == ["confidence", "mask"]
 
 
-@pytest.mark.parametrize("asked", [{}, {"version": 3}, {"label": "stable"}], ids=str)
-def test_the_reply_names_what_was_served(server, predict_request, asked):
-    spec = server.prediction.Predict(predict_request("segmenter", image=IMAGE, **asked)).model_spec
+@pytest.mark.parametrize("choice", [{}, {"version": 3}, {"label": "stable"}], ids=str)
+def test_reply_names_model_and_version(server, predict_request, choice):
+    spec = server.prediction.Predict(predict_request("segmenter", image=IMAGE, **choice)).model_spec
     assert (spec.name, spec.signature_name, spec.version.value) == ("segmenter", "serving_default", 3)
     assert spec.version_label == ""

@@ -25,7 +25,7 @@ def servable(tmp_path):
 
 
 @pytest.mark.parametrize("shape", [(4, 5, 3), (1, 4, 5, 3, 1), ()], ids=str)
-def test_a_convolution_s_input_of_another_rank_is_refused(servable, shape):
+def test_convolution_input_of_another_rank_is_refused(servable, shape):
     """Let through, it aborts the process (tensorflow#111453)."""
     signature = servable.signatures["serving_default"]
     with pytest.raises(ServingError) as error:
@@ -34,7 +34,7 @@ def test_a_convolution_s_input_of_another_rank_is_refused(servable, shape):
     assert error.value.message == f"input must be 4-dimensional[{','.join(map(str, shape))}]"
 
 
-def test_one_of_its_rank_runs(servable):
+def test_input_of_its_rank_runs(servable):
     signature = servable.signatures["serving_default"]
     image = np.ones((2, 4, 5, 3), np.float32)
     (blurred,) = servable.run({signature.inputs["image"].name: image}, [signature.outputs["blurred"].name])

@@ -33,7 +33,7 @@ def test_find_versions(tmp_path):
     assert find_versions(tmp_path) == {1: tmp_path / "1", 10: tmp_path / "10"}
 
 
-def test_an_empty_base_path_is_not_a_missing_one(tmp_path):
+def test_empty_base_path_differs_from_a_missing_one(tmp_path):
     assert find_versions(tmp_path) == {}
     assert find_versions(tmp_path / "nowhere") is None
 

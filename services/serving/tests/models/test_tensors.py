@@ -42,7 +42,7 @@ class TestToNumpy:
         sent = proto(types_pb2.DT_UINT8, (2, 2), int_val=[1, 2, 3, 4])
         assert tensors.to_numpy(sent).tolist() == [[1, 2], [3, 4]]
 
-    def test_the_last_value_stands_for_the_rest(self):
+    def test_last_value_is_repeated(self):
         assert tensors.to_numpy(proto(types_pb2.DT_FLOAT, (4,), float_val=[1, 2])).tolist() == [1, 2, 2, 2]
         assert tensors.to_numpy(proto(types_pb2.DT_FLOAT, (2,))).tolist() == [0, 0]
 
@@ -52,7 +52,7 @@ class TestToNumpy:
         packed = proto(types_pb2.DT_STRING, (2,), tensor_content=b"\x02\x01hi!")
         assert tensors.to_numpy(packed).tolist() == [b"hi", b"!"]
 
-    def test_without_a_shape_it_is_a_scalar(self):
+    def test_value_without_a_shape_is_a_scalar(self):
         for sent, value in [
             (proto(types_pb2.DT_INT64, int64_val=[7]), 7),
             (proto(types_pb2.DT_STRING, string_val=[b"x"]), b"x"),
@@ -89,7 +89,7 @@ class TestToNumpy:
             "unknown-rank",
         ],
     )
-    def test_refused(self, sent):
+    def test_refusals(self, sent):
         with pytest.raises(ValueError, match=r"."):
             tensors.to_numpy(sent)
 
@@ -130,7 +130,7 @@ class TestWrite:
 
     @settings(deadline=None)
     @given(st.lists(st.integers(0, 255)), st.sampled_from(["uint8", "int16", "int32", "int64", "uint32", "uint64"]))
-    def test_what_is_written_is_what_tensorflow_reads(self, values, dtype):
+    def test_tensorflow_reads_what_is_written(self, values, dtype):
         array = np.array(values, dtype)
         assert np.array_equal(tf.make_ndarray(written(array)), array)
 
@@ -138,6 +138,6 @@ class TestWrite:
         array = np.asfortranarray(np.arange(6, dtype=np.float32).reshape(2, 3))
         assert list(written(array).float_val) == [0, 1, 2, 3, 4, 5]
 
-    def test_a_dtype_without_a_field_is_refused(self):
+    def test_dtype_without_a_field_is_refused(self):
         with pytest.raises(TypeError, match="expected one of bool, int8"):
             written(np.array(["2026-01-01"], "datetime64[D]"))

@@ -1,4 +1,4 @@
-"""What TensorFlow Serving does with versions, sentence by sentence, asked of a running server over gRPC.
+"""TensorFlow Serving's rules for versions, one by one, checked on a running server over gRPC.
 
 Two sentences are no business of the embedded server: a warm-up record larger than batching's max_batch_size (there is
 no batching), and NVIDIA's old apt sources (test_container.py).
@@ -17,7 +17,7 @@ LATEST_TWO = {"latest": {"num_versions": 2}}
 
 
 class Repository:
-    """A models_repo and the server that serves it; every model is told to the server by a reload."""
+    """A models_repo and the server that serves it; models are added by a reload."""
 
     def __init__(self, root, server, publish_in, predict_request):
         self.root = root
@@ -55,7 +55,7 @@ class Repository:
         return self.server.status(name)[version][1].error_message
 
     def answer(self, name, **version):
-        """What the model says: its version's number."""
+        """The model's output: the number of its version."""
         reply = self.server.prediction.Predict(self._predict_request(name, x=X, **version), timeout=60)
         (value,) = reply.outputs["value"].float_val
         assert reply.model_spec.version.value == value
@@ -101,7 +101,7 @@ def test_policies(repository, policy, served):
     assert repository.answer(name) == max(served)
 
 
-def test_the_new_version_is_loaded_before_the_old_one_is_unloaded(repository, eventually):
+def test_new_version_is_loaded_before_the_old_one_is_unloaded(repository, eventually):
     """So that not one request fails; and what was unloaded stays listed as END."""
     name = repository.new_model(1)
     repository.serve(name)
@@ -128,7 +128,7 @@ def test_the_new_version_is_loaded_before_the_old_one_is_unloaded(repository, ev
     assert set(answers) == {1, 2}
 
 
-def test_a_bad_version_leaves_the_old_one_serving_and_after_its_retries_is_end_with_its_error(repository, eventually):
+def test_failed_version_ends_with_its_error_and_the_old_one_is_served(repository, eventually):
     name = repository.new_model(1)
     repository.serve(name)
     (repository.root / name / "2").mkdir()
@@ -138,7 +138,7 @@ def test_a_bad_version_leaves_the_old_one_serving_and_after_its_retries_is_end_w
     assert repository.server.output.count(f"{name} version 2 cannot be loaded") == 3
 
 
-def test_a_bad_version_is_not_tried_again_while_its_folder_stays(repository, eventually):
+def test_failed_version_is_not_retried_while_its_folder_exists(repository, eventually):
     name = repository.new_model(1)
     repository.serve(name)
     folder = repository.root / name / "2"
@@ -154,7 +154,7 @@ def test_a_bad_version_is_not_tried_again_while_its_folder_stays(repository, eve
     eventually(lambda: repository.states(name)[2] == "AVAILABLE", timeout_s=60)
 
 
-def test_a_base_path_that_goes_away_keeps_serving(repository):
+def test_missing_base_path_unloads_nothing(repository):
     name = repository.new_model(1)
     repository.serve(name)
     (repository.root / name).rename(repository.root / f".away-{name}")
@@ -164,7 +164,7 @@ def test_a_base_path_that_goes_away_keeps_serving(repository):
     assert repository.answer(name) == 1
 
 
-def test_a_base_path_that_is_there_but_empty_unloads_everything(repository, eventually):
+def test_empty_base_path_unloads_everything(repository, eventually):
     name = repository.new_model(1)
     repository.serve(name)
     (repository.root / name / "1").rename(repository.root / f".away-{name}")
@@ -180,7 +180,7 @@ def test_warmup_does_not_check_the_model_name(repository, predict_request):
     assert repository.answer(name) == 1
 
 
-def test_a_version_that_does_not_answer_its_warmup_does_not_serve(repository, predict_request, eventually):
+def test_version_that_fails_its_warmup_is_not_served(repository, predict_request, eventually):
     name = repository.new_model(1)
     repository.serve(name)
     repository.publish(name, 2, warmup=[predict_request(name, z=X)])
@@ -188,7 +188,7 @@ def test_a_version_that_does_not_answer_its_warmup_does_not_serve(repository, pr
     assert repository.error(name, 2).startswith("input tensor alias not found in signature: z.")
 
 
-def test_a_label_leads_to_a_loaded_version_and_moves(repository):
+def test_label_selects_a_loaded_version_and_moves(repository):
     name = repository.new_model(1, 2)
     repository.serve(name, LATEST_TWO, {"stable": 1, "canary": 2})
     assert (repository.answer(name, label="stable"), repository.answer(name, label="canary")) == (1, 2)
@@ -198,7 +198,7 @@ def test_a_label_leads_to_a_loaded_version_and_moves(repository):
         repository.answer(name, label="canary")
 
 
-def test_a_label_on_a_version_that_is_not_loaded_is_refused(repository):
+def test_label_on_a_version_that_is_not_loaded_is_refused(repository):
     name = repository.new_model(1, 2)
     with pytest.raises(RpcError) as error:
         repository.serve(name, None, {"stable": 1})
@@ -210,7 +210,7 @@ def test_a_label_on_a_version_that_is_not_loaded_is_refused(repository):
 
 
 class TestWithTheFlagForUnavailableModels:
-    def test_a_new_label_may_point_at_a_version_that_is_not_loaded(
+    def test_new_label_may_point_at_a_version_that_is_not_loaded(
         self, start_server, publish, write_config, predict_request, eventually
     ):
         publish("m", 1)
@@ -229,7 +229,7 @@ class TestWithTheFlagForUnavailableModels:
 
 
 class TestAtStart:
-    def test_without_a_version_the_port_stays_shut_until_there_is_one(self, start_server, publish, write_config):
+    def test_port_is_closed_until_there_is_a_version(self, start_server, publish, write_config):
         config = write_config(m="")
         server = start_server(f"--model_config_file={config}", f"--models_root={config.parent}")
         server.wait_for("m: waiting for a first <version>/saved_model.pb")
@@ -237,19 +237,19 @@ class TestAtStart:
         publish("m", 1)
         assert server.connect().status("m")[1][0] == "AVAILABLE"
 
-    def test_an_empty_config_is_accepted_and_opens_the_port(self, start_server, tmp_path):
+    def test_empty_config_opens_the_port(self, start_server, tmp_path):
         (tmp_path / "models.config").touch()
         server = start_server(f"--model_config_file={tmp_path / 'models.config'}").connect()
         with pytest.raises(RpcError, match="Could not find any versions of model m"):
             server.status("m")
 
-    def test_a_missing_config_ends_the_server(self, start_server, tmp_path):
+    def test_missing_config_ends_the_server(self, start_server, tmp_path):
         server = start_server(f"--model_config_file={tmp_path / 'models.config'}")
         server.wait_for("Failed to start server. Error: cannot read --model_config_file=.*models.config: No such file")
         assert server.process.wait(20) == 1
 
 
-def test_a_model_listed_later_without_any_version_blocks_the_polling_of_the_config(
+def test_model_listed_later_without_a_version_blocks_polling_of_the_config(
     start_server, publish, write_config, predict_request, eventually
 ):
     """And nothing else: what is served is served on, and new versions are found."""

@@ -26,7 +26,7 @@ def test_every_record_is_run(publish, predict_request):
     assert warm(publish("m", 1, warmup=[predict_request("m", x=X), predict_request("other", x=X)])) == 2
 
 
-def test_a_version_without_the_file_is_not_warmed(publish):
+def test_version_without_the_file_is_not_warmed_up(publish):
     assert warm(publish("m", 1)) == 0
 
 
@@ -35,7 +35,7 @@ def test_a_version_without_the_file_is_not_warmed(publish):
     [({"z": X}, StatusCode.INVALID_ARGUMENT), ({"x": np.zeros(1, np.int32)}, StatusCode.INVALID_ARGUMENT)],
     ids=["alias", "dtype"],
 )
-def test_a_request_that_is_not_answered_fails_it(publish, predict_request, wrong, code):
+def test_failing_request_fails(publish, predict_request, wrong, code):
     path = publish("m", 1, warmup=[predict_request("m", x=X), predict_request("m", **wrong)])
     with pytest.raises(ServingError) as error:
         warm(path)
@@ -51,7 +51,7 @@ def _records(path, *records):
     return file
 
 
-def test_another_kind_of_request_fails_it(publish):
+def test_another_kind_of_request_fails(publish):
     path = publish("m", 1)
     log = prediction_log_pb2.PredictionLog()
     log.classify_log.SetInParent()
@@ -61,14 +61,14 @@ def test_another_kind_of_request_fails_it(publish):
     assert error.value.code is StatusCode.UNIMPLEMENTED
 
 
-def test_a_record_that_is_no_log_fails_it(publish):
+def test_invalid_record_fails(publish):
     path = publish("m", 1)
     _records(path, b"\xff\xff")
     with pytest.raises(ServingError, match="Failed to parse warmup record"):
         warm(path)
 
 
-def test_a_damaged_file_fails_it(publish, predict_request):
+def test_damaged_file_fails(publish, predict_request):
     path = publish("m", 1, warmup=[predict_request("m", x=X)])
     file = path / WARMUP_PATH
     file.write_bytes(file.read_bytes()[:-3])
@@ -77,7 +77,7 @@ def test_a_damaged_file_fails_it(publish, predict_request):
     assert error.value.code is StatusCode.DATA_LOSS
 
 
-def test_more_than_a_thousand_records_fail_it(publish, predict_request, monkeypatch):
+def test_more_than_a_thousand_records_fail(publish, predict_request, monkeypatch):
     monkeypatch.setattr(warmup, "MAX_RECORDS", 2)
     path = publish("m", 1, warmup=[predict_request("m", x=X)] * 3)
     with pytest.raises(ServingError, match=r"exceeds the maximum \(2\)"):

@@ -1,4 +1,4 @@
-"""Where gRPC is served: a unix socket beside the port, arguments of the server, and no TLS in name only."""
+"""The gRPC server: port and unix socket, channel arguments, no TLS."""
 
 import tempfile
 from pathlib import Path
@@ -18,7 +18,7 @@ def socket_path():
         yield Path(folder) / "serving.sock"
 
 
-def test_a_unix_socket_beside_the_port_and_arguments_of_the_server(start_server, publish, predict_request, socket_path):
+def test_unix_socket_and_channel_arguments(start_server, publish, predict_request, socket_path):
     folder = publish("m", 1).parent
     server = start_server(
         "--model_name=m",
@@ -40,7 +40,7 @@ def test_a_unix_socket_beside_the_port_and_arguments_of_the_server(start_server,
     assert not socket_path.exists()
 
 
-def test_a_socket_that_cannot_be_made_ends_the_server(start_server, tmp_path):
+def test_socket_that_cannot_be_created_ends_the_server(start_server, tmp_path):
     (tmp_path / "models.config").touch()
     path = tmp_path / "no such folder" / "serving.sock"
     server = start_server(f"--model_config_file={tmp_path / 'models.config'}", f"--grpc_socket_path={path}")
@@ -48,7 +48,7 @@ def test_a_socket_that_cannot_be_made_ends_the_server(start_server, tmp_path):
     assert server.process.wait(10) == 1
 
 
-def test_tls_is_refused_rather_than_served_in_clear(start_server):
+def test_tls_is_refused_rather_than_served_unencrypted(start_server):
     server = start_server("--model_base_path=/models/m", "--ssl_config_file=ssl.config")
-    server.wait_for("--ssl_config_file=ssl.config: TLS is not served here, and nothing is served in clear where it was")
+    server.wait_for("--ssl_config_file=ssl.config: TLS is not supported")
     assert server.process.wait(10) == 1

@@ -1,4 +1,4 @@
-"""ModelService: what is served and in which state, and another list of models over gRPC."""
+"""ModelService: the models and their states, and changing the list of models over gRPC."""
 
 import os
 
@@ -34,7 +34,7 @@ def test_status(server, version):
     ],
     ids=["no spec", "unknown model", "unknown version"],
 )
-def test_status_refused(server, request_, code, text):
+def test_status_errors(server, request_, code, text):
     with pytest.raises(RpcError) as error:
         server.models.GetModelStatus(request_)
     assert (error.value.code(), error.value.details()) == (code, text)
@@ -69,7 +69,7 @@ def test_reload_over_grpc(server, predict_request, tmp_path, publish):
     ],
     ids=["no list", "duplicate"],
 )
-def test_reload_refused(server, names, text):
+def test_reload_errors(server, names, text):
     request = model_management_pb2.ReloadConfigRequest()
     for name in names or []:
         request.config.model_config_list.config.add(name=name, base_path="/m", model_platform="tensorflow")

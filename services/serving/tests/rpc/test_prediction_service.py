@@ -1,4 +1,4 @@
-"""PredictionService beside Predict's own answers: metadata, deadlines, large messages, what is not implemented."""
+"""PredictionService except Predict's outputs: metadata, deadlines, large messages, unimplemented methods."""
 
 import time
 
@@ -51,7 +51,7 @@ def test_metadata_is_every_signature(server):
     ],
     ids=["no spec", "no field", "other field", "unknown model"],
 )
-def test_metadata_refused(server, request_, code, text):
+def test_metadata_errors(server, request_, code, text):
     with pytest.raises(RpcError) as error:
         server.prediction.GetModelMetadata(request_)
     assert (error.value.code(), error.value.details()) == (code, text)
@@ -71,13 +71,13 @@ def test_calls_on_examples_are_unimplemented(server, method, request_):
     assert error.value.code() is StatusCode.UNIMPLEMENTED
 
 
-def test_messages_beyond_grpc_s_own_limit_pass(server, predict_request):
+def test_messages_above_grpcs_default_limit(server, predict_request):
     image = np.full((1, 1200, 1400, 3), 200, np.uint8)  # 5 MB in; 1.7 M values of two bytes in the reply's confidence
     reply = server.prediction.Predict(predict_request("segmenter", image=image))
     assert len(reply.outputs["confidence"].int_val) == 1200 * 1400
 
 
-def test_the_client_s_deadline_ends_the_run_itself(start_server, segmenter, link_version, predict_request):
+def test_the_clients_deadline_ends_the_run(start_server, segmenter, link_version, predict_request):
     root = link_version(segmenter, "segmenter", 1)
     # One thread: the second call is answered only once the first has left it.
     server = start_server(

@@ -74,7 +74,7 @@ def test_status_of_a_version(rest):
 
 
 @pytest.mark.parametrize("path", ["/v1/models/m", "/V1/Models/m", "/v1/models/%6d?x=1", "/v1/models/m/labels/stable"])
-def test_status_of_every_version_the_highest_first(rest, path):
+def test_status_lists_every_version_the_highest_first(rest, path):
     """A label is passed over, as TensorFlow Serving passes it over."""
     damaged, available = status(rest, path)["model_version_status"]
     assert available == AVAILABLE
@@ -91,7 +91,7 @@ def test_status_of_every_version_the_highest_first(rest, path):
         (f"/v1/models/m/versions/{2**63}", 400, f"Failed to convert version: {2**63} to numeric."),
         ("/v1/models/m/versions/one", 400, "Malformed request: GET /v1/models/m/versions/one"),
         ("/v1/models/m:predict", 400, "Malformed request: GET /v1/models/m:predict"),
-        ("/v1/models/m/metadata", 501, "Metadata is not served here: ask GetModelMetadata over gRPC"),
+        ("/v1/models/m/metadata", 501, "Metadata is not served here: use GetModelMetadata over gRPC"),
         (
             "/elsewhere",
             404,
@@ -99,14 +99,14 @@ def test_status_of_every_version_the_highest_first(rest, path):
         ),
     ],
 )
-def test_get_refused(rest, path, code, message):
+def test_get_errors(rest, path, code, message):
     assert error(call(rest, path)) == (code, message)
 
 
 @pytest.mark.parametrize("path", ["m:predict", "m/versions/1:predict", "m/labels/stable:classify", "m:regress"])
 def test_predictions_are_on_grpc(rest, path):
     code, message = error(call(rest, f"/v1/models/{path}", "POST", b"x" * 5_000_000))
-    assert (code, message) == (501, "Predictions are not served here: ask Predict over gRPC")
+    assert (code, message) == (501, "Predictions are not served here: use Predict over gRPC")
 
 
 def test_post_to_anything_else_is_malformed(rest):
@@ -124,7 +124,7 @@ def samples(server):
     }
 
 
-def test_requests_are_counted_and_timed_under_tensorflow_serving_s_names(rest, predict_request):
+def test_requests_are_counted_and_timed_by_tensorflow_servings_names(rest, predict_request):
     def count(name, **labels):
         return samples(rest).get((f":tensorflow:serving:{name}", *sorted(labels.items())), 0)
 
@@ -159,13 +159,13 @@ def test_loads_versions_and_memory_are_measured(rest):
     assert found["process_resident_memory_bytes",] > 50e6
 
 
-def test_without_a_rest_port_metrics_are_said_to_have_no_effect(start_server, tmp_path):
+def test_metrics_without_a_rest_port_are_reported_to_have_no_effect(start_server, tmp_path):
     server = start_server("--model_config_file=nowhere", "--monitoring_config_file=also-nowhere")
     server.wait_for("--monitoring_config_file has no effect without --rest_api_port")
     server.wait_for("cannot read --model_config_file=nowhere")
 
 
-def test_a_rest_port_that_is_taken_ends_the_server(start_server, tmp_path):
+def test_rest_port_in_use_ends_the_server(start_server, tmp_path):
     (tmp_path / "models.config").touch()
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -176,7 +176,7 @@ def test_a_rest_port_that_is_taken_ends_the_server(start_server, tmp_path):
         assert server.process.wait(10) == 1
 
 
-def test_it_stops_within_its_grace_though_a_client_dawdles(start_server, tmp_path):
+def test_stops_within_its_grace_period_despite_a_slow_client(start_server, tmp_path):
     (tmp_path / "models.config").touch()
     port = free_port()
     server = start_server(f"--model_config_file={tmp_path / 'models.config'}", f"--rest_api_port={port}").connect()

@@ -1,4 +1,4 @@
-"""``python -m trainer import-weights``: a checkpoint in; a network to train on from, or a served model, out."""
+"""``segstack import-weights``: a checkpoint becomes a .keras file or a published model."""
 
 import keras
 import numpy as np
@@ -32,14 +32,14 @@ def import_weights(checkpoint, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.networks
-def test_a_checkpoint_is_published(import_weights, tmp_path):
+def test_checkpoint_is_published(import_weights, tmp_path):
     status, out, _ = import_weights("--publish city")
     assert status == 0
     assert out.endswith("published: models_repo/city/1\n")
     assert versions(tmp_path / "models_repo", "city") == [1]
 
 
-def test_a_checkpoint_is_kept(import_weights, checkpoint):
+def test_checkpoint_is_saved_as_keras(import_weights, checkpoint):
     status, out, _ = import_weights("--output slim.keras")
     assert status == 0
     assert out.startswith(f"{len(checkpoint[1])} tensors loaded\n")
@@ -64,7 +64,7 @@ def test_a_checkpoint_is_kept(import_weights, checkpoint):
         ("--output a.keras --classes nowhere.txt", "--classes nowhere.txt: there is no such file"),
     ],
 )
-def test_a_mistake_is_one_sentence_and_leaves_nothing(import_weights, checkpoint, tmp_path, words, said):
+def test_user_error_is_one_sentence_and_leaves_nothing(import_weights, checkpoint, tmp_path, words, said):
     status, _, err = import_weights(words)
     assert status == 1
     assert err.splitlines()[-1].startswith(f"trainer: {said.format(path=checkpoint[0])}")

@@ -1,4 +1,4 @@
-"""``python -m trainer models``."""
+"""``segstack models networks``."""
 
 import re
 
@@ -10,7 +10,7 @@ SLIM, SMALL = "ddrnet23_slim", "deeplabv3plus_mobilenetv3_small"
 
 
 def rows(out):
-    """Each network's figures, in the order of the lines."""
+    """Each network's values, in the order of the lines."""
     return {line.split()[0]: line.split()[1:] for line in out.splitlines()[2:]}
 
 
@@ -24,7 +24,7 @@ def models(capsys):
 
 
 @pytest.mark.networks
-def test_it_lists_parameters_flops_and_milliseconds_the_lightest_first(models):
+def test_parameters_flops_and_milliseconds_are_listed_lightest_first(models):
     status, out, err = models(SLIM, SMALL, "--size", "64", "96")
     assert status == 0
     assert out.startswith("one 64x96 image, 19 classes")
@@ -37,7 +37,7 @@ def test_it_lists_parameters_flops_and_milliseconds_the_lightest_first(models):
     assert "2/2" in err
 
 
-def test_it_need_not_measure(models):
+def test_no_time_measures_nothing(models):
     _status, out, _err = models(SMALL, "--size", "32", "32", "--classes", "2", "--no-time")
     assert re.fullmatch(r"1,06\d,\d{3}", rows(out)[SMALL][0])
     assert len(rows(out)[SMALL]) == 2
@@ -46,11 +46,11 @@ def test_it_need_not_measure(models):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["ddrnet"], "there is no network 'ddrnet': choose one of"),
+        (["ddrnet"], "no network 'ddrnet': choose one of"),
         ([SLIM, "--size", "50", "64"], "multiples of 32, not"),
     ],
 )
-def test_what_cannot_be_built_is_answered_in_a_sentence(models, words, said):
+def test_network_that_cannot_be_built_is_one_sentence(models, words, said):
     status, out, err = models(*words, "--no-time")
     assert (status, out) == (1, "")
     assert said in err.splitlines()[-1]

@@ -1,4 +1,4 @@
-"""``python -m trainer predict``."""
+"""``segstack predict``."""
 
 import shutil
 
@@ -15,8 +15,9 @@ def photos(dataset, tmp_path):
     return tmp_path / "photos"
 
 
-def test_a_folder_is_segmented_by_a_published_model(trainer, published, photos, tmp_path):
-    words = ("predict", "--model", published.folder, photos, "--output", tmp_path / "out", "--show", "contours")
+@pytest.mark.parametrize("option", ["--form", "--show"])  # the second is how earlier releases spelled it
+def test_published_model_segments_a_folder(trainer, published, photos, tmp_path, option):
+    words = ("predict", photos, "--model", published.folder, "--output", tmp_path / "out", option, "contours")
     status, out, _ = trainer(*words)
     assert (status, out) == (0, f"3 of 3 segmented: {tmp_path}/out\n")
     for photo in photos.iterdir():
@@ -24,17 +25,17 @@ def test_a_folder_is_segmented_by_a_published_model(trainer, published, photos, 
     assert trainer(*words)[2].startswith(f"trainer: {tmp_path}/out/")
 
 
-def test_broken_images_are_listed_at_the_end(trainer, published, photos, tmp_path):
+def test_broken_images_are_listed(trainer, published, photos, tmp_path):
     (photos / "broken.jpg").write_bytes(b"nothing")
-    status, out, err = trainer("predict", "--model", published.folder, photos, "--output", tmp_path / "out")
+    status, out, err = trainer("predict", photos, "--model", published.folder, "--output", tmp_path / "out")
     assert (status, out) == (1, f"3 of 4 segmented: {tmp_path}/out\n")
     assert err.endswith(
-        f"trainer: 1 of 4 could not be read whole:\n  {photos}/broken.jpg: cannot be decoded as an image\n"
+        f"trainer: 1 of 4 could not be read in full:\n  {photos}/broken.jpg: cannot be decoded as an image\n"
     )
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["nowhere.jpg"], "nowhere.jpg: no such file or folder"),
         (["photos", "--alpha", "2"], "--alpha 2: expected 0"),
@@ -42,10 +43,10 @@ def test_broken_images_are_listed_at_the_end(trainer, published, photos, tmp_pat
         (["photos", "--seconds", "3"], "--seconds 3: expected more than 0, and a camera's number as the input"),
     ],
 )
-def test_a_mistake_is_one_sentence(trainer, photos, tmp_path, monkeypatch, words, said):
+def test_user_error_is_one_sentence(trainer, photos, tmp_path, monkeypatch, words, message):
     monkeypatch.chdir(tmp_path)
-    status, out, err = trainer("predict", "--model", "nowhere", "--output", "out", *words)
+    status, out, err = trainer("predict", *words, "--model", "nowhere", "--output", "out")
     assert (status, out) == (1, "")
-    assert err.startswith(f"trainer: {said}")
+    assert err.startswith(f"trainer: {message}")
     assert err.count("\n") == 1
     assert not (tmp_path / "out").exists()

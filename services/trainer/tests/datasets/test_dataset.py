@@ -37,7 +37,7 @@ class TestSplits:
             assert {i.id for i in few.split(name)} <= {i.id for i in many.split(name)}
 
     def test_the_seed_divides_otherwise(self, ids):
-            assert [split_of(i, 0) for i in ids] != [split_of(i, 1) for i in ids]
+        assert [split_of(i, 0) for i in ids] != [split_of(i, 1) for i in ids]
 
     def test_they_are_the_same_on_every_machine_and_in_every_release(self):
         assert [split_of(f"frame_{n:06d}", 0) for n in range(8)] == [

@@ -10,26 +10,27 @@ import numpy as np
 import pytest
 
 from trainer.errors import UserError
-from trainer.evaluation.compared import Compared, spread, worst_of
-from trainer.evaluation.comparison_images import compare
+from trainer.evaluation.comparison import Comparison, compare, spread, worst_of
 from trainer.evaluation.evaluate import evaluate
-from trainer.evaluation.facts import Circumstances, facts_of
-from trainer.evaluation.report import to_json, write_report
+from trainer.evaluation.report import write_report
+from trainer.evaluation.results import EvaluationContext, results_of, to_json
 from trainer.evaluation.summary import describe_evaluation
 from trainer.frozen.latency import Latency
 from trainer.inference.test_time_augmentation import PLAIN
-from trainer.metrics.boundary_f1 import Boundary
+from trainer.metrics import create_metrics
+from trainer.metrics.boundary_f1 import TOLERANCE
+from trainer.metrics.overlap import mean_iou
 
 
 @pytest.fixture
 def measured(labelled, oracle):
-    """An evaluation of three images with three classes, two of which were found; and its facts."""
+    """An evaluation of three images with three classes, two of which were found; and its results."""
     label = np.kron([[0, 1], [1, 0]], np.ones((10, 10), np.uint8))
     dataset = labelled([label] * 3, [label, 1 - label, label * 0], 3)
     segmenter = oracle(dataset, 20, 20)
-    evaluation = evaluate(segmenter, dataset, "test", boundary=Boundary(), keep_worst=2)
-    how = Circumstances(segmenter, dataset, PLAIN, Boundary(), Latency(12.34, 56.78, 20))
-    return evaluation, facts_of(evaluation, how), dataset
+    evaluation = evaluate(segmenter, dataset, "test", metrics=create_metrics(TOLERANCE), keep_worst=2)
+    context = EvaluationContext(segmenter, dataset, PLAIN, Latency(12.34, 56.78, 20))
+    return evaluation, results_of(evaluation, context), dataset
 
 
 class Page(html.parser.HTMLParser):
@@ -52,11 +53,11 @@ class Page(html.parser.HTMLParser):
         self.text += data
 
 
-def test_the_page_is_whole_and_loads_nothing(measured, tmp_path):
-    evaluation, facts, dataset = measured
-    facts["model"]["name"] = "<b>mine</b> & yours"
+def test_page_is_complete_and_loads_nothing(measured, tmp_path):
+    evaluation, results, dataset = measured
+    results["model"]["name"] = "<b>mine</b> & yours"
     worst = worst_of(evaluation, dataset)
-    write_report(tmp_path / "report", facts, worst, worst[:1])
+    write_report(tmp_path / "report", results, evaluation.metrics, worst, worst[:1])
     text = (tmp_path / "report/report.html").read_text()
     page = Page(text)
     assert page.open == []
@@ -65,15 +66,15 @@ def test_the_page_is_whole_and_loads_nothing(measured, tmp_path):
     assert "@import" not in text
     assert "url(" not in text
     assert "<b>mine</b> & yours" in page.text  # as text, and no tag
-    assert f"{facts['miou']:.4f}" in page.text
+    assert f"{results['miou']:.4f}" in page.text
     assert "12.3 ms" in page.text
     assert "7.00" in page.text  # GFLOPs
 
 
-def test_markdown_has_every_class_and_its_pictures_beside_it(measured, tmp_path):
-    evaluation, facts, dataset = measured
-    facts["classes"][1]["name"] = "left|right"
-    write_report(tmp_path / "new/report", facts, worst_of(evaluation, dataset), [])
+def test_markdown_has_every_class_and_links_its_images(measured, tmp_path):
+    evaluation, results, dataset = measured
+    results["classes"][1]["name"] = "left|right"
+    write_report(tmp_path / "new/report", results, evaluation.metrics, worst_of(evaluation, dataset), [])
     text = (tmp_path / "new/report/report.md").read_text()
     tables = [block.splitlines() for block in text.split("\n\n") if block.startswith("|")]
     assert [len(table) for table in tables] == [2 + 6, 2 + 3, 2 + 3]
@@ -84,51 +85,52 @@ def test_markdown_has_every_class_and_its_pictures_beside_it(measured, tmp_path)
     assert sorted(p.name for p in (tmp_path / "new/report/worst").iterdir()) == ["001_1.jpg", "002_2.jpg"]
 
 
-def test_the_facts_are_json_and_what_was_measured(measured):
-    evaluation, facts, _ = measured
-    read = json.loads(to_json(facts))
-    assert read["miou"] == evaluation.confusion.miou()
+def test_results_as_json_are_what_was_measured(measured):
+    evaluation, results, _ = measured
+    read = json.loads(to_json(results))
+    assert read["miou"] == mean_iou(evaluation.confusion)
     assert np.array(read["confusion"]).sum() == 3 * 400
     assert [c["iou"] is None for c in read["classes"]] == [False, False, True]
     assert read["per_image"][0] == {"id": "0", "miou": 1.0}
     assert read["latency"] == {"p50_ms": 12.34, "p95_ms": 56.78, "calls": 20}
 
 
-def test_the_same_for_a_terminal(measured):
-    evaluation, facts, _ = measured
-    lines = describe_evaluation(facts, evaluation.metrics).splitlines()
-    assert lines[0] == f"test mIoU {facts['miou']:.4f} over 3 images: oracle, once, stretched to the input size"
+def test_summary_for_a_terminal(measured):
+    evaluation, results, _ = measured
+    lines = describe_evaluation(results, evaluation.metrics, evaluation.card_metrics).splitlines()
+    assert lines[0] == f"test mIoU {results['miou']:.4f} over 3 images: oracle, once, stretched to the input size"
     assert lines[5].split() == ["class", "2", "-", "-", "-", "-", "-"]
     assert "  12.3 ms for one 20x20 image, 95 of 100 within 56.8 ms (20 calls, warm)" in lines
 
 
-def test_of_many_pictures_two_at_most_are_held(measured, tmp_path):
-    _, facts, _ = measured
+def test_at_most_two_images_are_held_in_memory(measured, tmp_path):
+    evaluation, results, _ = measured
     made = []
 
-    def pictures():
+    def images():
         for number in range(5):
             panel = np.zeros((20, 20, 3), np.uint8)
             made.append(weakref.ref(panel))
-            yield Compared(str(number), 0.5, {"image": panel})
+            yield Comparison(str(number), 0.5, {"image": panel})
             assert all(before() is None for before in made[:-1])
 
-    write_report(tmp_path / "report", facts, [], pictures())
+    write_report(tmp_path / "report", results, evaluation.metrics, [], images())
     assert len(made) == len(Page((tmp_path / "report/report.html").read_text()).loaded) == 5
     assert not (tmp_path / "report/panels").exists()
 
 
-def test_nothing_is_overwritten_and_nothing_half_written(measured, tmp_path, monkeypatch):
-    _, facts, _ = measured
+def test_existing_folder_is_kept_and_a_failure_leaves_nothing(measured, tmp_path, monkeypatch):
+    evaluation, results, _ = measured
     (tmp_path / "report").mkdir()
     with pytest.raises(UserError, match=r"report exists already: name a new folder with --report"):
-        write_report(tmp_path / "report", facts, [], [])
+        write_report(tmp_path / "report", results, evaluation.metrics, [], [])
+    incomplete = {key: results[key] for key in results if key != "classes"}
     with pytest.raises(KeyError):
-        write_report(tmp_path / "other", {key: facts[key] for key in facts if key != "classes"}, [], [])
+        write_report(tmp_path / "other", incomplete, evaluation.metrics, [], [])
     assert {p.name for p in tmp_path.iterdir()} == {"report", "images", "masks", "dataset.json"}
 
 
-def test_pictures_show_errors_in_red_and_ignored_pixels_striped(measured):
+def test_errors_are_red_and_ignored_pixels_striped(measured):
     _, _, dataset = measured
     image = np.full((20, 30, 3), 100, np.uint8)
     label, mask = np.zeros((20, 30), np.uint8), np.zeros((20, 30), np.uint8)
@@ -142,7 +144,7 @@ def test_pictures_show_errors_in_red_and_ignored_pixels_striped(measured):
     assert {panel.shape for panel in small.values()} == {(10, 15, 3)}
 
 
-def test_examples_come_from_all_over_the_split():
+def test_sample_is_spread_over_the_split():
     assert spread(list("abcdefghi"), 3) == ["a", "e", "i"]
     assert spread(list("ab"), 5) == ["a", "b"]
     assert spread(list("ab"), 0) == []

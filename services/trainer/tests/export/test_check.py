@@ -40,16 +40,16 @@ def saved(tmp_path):
     return save
 
 
-def test_a_model_that_keeps_the_contract_passes(saved):
+def test_model_that_meets_the_contract_passes(saved):
     check_saved_model(saved(signatures(CARD)), CARD)
 
 
-def test_a_missing_signature(saved):
+def test_missing_signature(saved):
     with pytest.raises(UserError, match="breaks the contract: signature scores is missing"):
         check_saved_model(saved({n: s for n, s in signatures(CARD).items() if n != "scores"}), CARD)
 
 
-def test_another_output(saved):
+def test_output_of_another_type(saved):
     wanted = signatures(CARD)
     wanted["serving_default"] = Signature(
         wanted["serving_default"].inputs, {"mask": TensorSpec("float32", (None, 8, 12))}
@@ -60,14 +60,14 @@ def test_another_output(saved):
         check_saved_model(saved(wanted), CARD)
 
 
-def test_a_batch_that_comes_back_as_one(saved):
-    """The signature promises any count; only running it with two images shows that it keeps no promise."""
+def test_batch_that_returns_one_mask(saved):
+    """The signature allows any count; only running it with two images shows that it does not."""
     one = {"mask": lambda spec, count: tf.ensure_shape(tf.zeros([count // count, 8, 12], tf.uint8), [None, 8, 12])}
-    with pytest.raises(UserError, match=r"serving_default: mask came as \(1, 8, 12\), expected \(2, 8, 12\)"):
+    with pytest.raises(UserError, match=r"serving_default: mask has shape \(1, 8, 12\), expected \(2, 8, 12\)"):
         check_saved_model(saved(signatures(CARD), one), CARD)
 
 
-def test_a_graph_that_fails_when_it_runs(saved):
+def test_graph_that_fails_when_run(saved):
     def failing(spec, count):
         with tf.control_dependencies([tf.debugging.Assert(count > 100, ["too few"])]):
             return tensor_of(spec, count)
@@ -78,14 +78,14 @@ def test_a_graph_that_fails_when_it_runs(saved):
         check_saved_model(saved(signatures(CARD), {"probabilities": failing}), CARD)
 
 
-def test_another_card(saved):
+def test_different_card(saved):
     folder = saved(signatures(CARD))
-    with pytest.raises(UserError, match="describe answers another card than the one published"):
-        check_saved_model(folder, dataclasses.replace(CARD, architecture="another"))
+    with pytest.raises(UserError, match="describe returns a different card"):
+        check_saved_model(folder, dataclasses.replace(CARD, architecture="other"))
 
 
-def test_images_are_of_the_card_s_size(saved):
-    """A shape left open in the graph must not hide that it takes another size."""
+def test_images_have_the_size_of_the_card(saved):
+    """A variable shape in the graph must not hide that it takes a different size."""
     seen = []
 
     def at_run_time(spec, count):

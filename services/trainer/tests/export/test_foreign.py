@@ -1,4 +1,4 @@
-"""``export --from``: what others saved becomes a contract model, and what does not fit is refused in one sentence."""
+"""``export --from``: a third-party network becomes a contract model, and what does not fit is one sentence."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from keras import layers
 from contract import ClassInfo
 from trainer.commands.cli import main
 from trainer.errors import UserError
-from trainer.export.adapt import PREPROCESSING, Facts, adapt
+from trainer.export.adapt import PREPROCESSING, NetworkSpec, adapt
 from trainer.export.foreign import of_keras, open_network
 from trainer.models import create_model
 
@@ -37,8 +37,10 @@ def network(channels=3, activation=None, size=(SIDE, SIDE), dtype="float32", str
 def fit(tmp_path):
     """``fit(model, classes, …)``: the adapted network, from memory."""
 
-    def run(model, classes=THREE, preprocessing=PREPROCESSING["unit"], **facts):
-        return adapt(of_keras(model, tmp_path / "theirs.keras"), Facts(classes, preprocessing=preprocessing, **facts))
+    def run(model, classes=THREE, preprocessing=PREPROCESSING["unit"], **spec):
+        return adapt(
+            of_keras(model, tmp_path / "theirs.keras"), NetworkSpec(classes, preprocessing=preprocessing, **spec)
+        )
 
     return run
 
@@ -108,88 +110,90 @@ class TestAdapted:
         model = keras.Model(image, layers.Permute((3, 1, 2))((inner := network())(layers.Permute((2, 3, 1))(image))))
         np.testing.assert_array_equal(fit(model).network(images)["logits"], inner(images))
 
-    def test_any_size_is_given_one(self, fit):
+    def test_network_of_any_size_gets_the_given_one(self, fit):
         adapted = fit(network(size=(None, None)), size=(64, 96))
         assert (adapted.height, adapted.width) == (64, 96)
 
-    def test_pixels_are_left_to_a_network_that_takes_them(self, fit):
+    def test_uint8_network_gets_pixels_as_they_are(self, fit):
         assert fit(network(dtype="uint8"), preprocessing=None).preprocessing == PREPROCESSING["none"]
 
-    def test_ours_needs_no_preprocessing_named_but_another_s_of_its_name_does(self, fit):
+    def test_only_our_networks_have_a_default_preprocessing(self, fit):
         ours = create_model("unet", SIDE, SIDE, classes=3, auxiliary=True)
         assert fit(ours, preprocessing=None).preprocessing == PREPROCESSING["imagenet"]
         theirs = network()
         with pytest.raises(UserError, match=r"unet\.keras does not say how its pixels are scaled"):
-            adapt(of_keras(keras.Model(theirs.input, theirs.output, name="unet"), Path("unet.keras")), Facts(THREE))
+            adapt(
+                of_keras(keras.Model(theirs.input, theirs.output, name="unet"), Path("unet.keras")), NetworkSpec(THREE)
+            )
 
-    def test_of_several_outputs_the_logits(self, fit, images):
+    def test_default_of_several_outputs_is_the_logits(self, fit, images):
         model = network()
         both = keras.Model(model.input, {"logits": model.output, "auxiliary": layers.Conv2D(3, 1)(model.output)})
         np.testing.assert_array_equal(fit(both).network(images)["logits"], model(images))
 
 
-class TestRefusals:
+class TestUserErrors:
     @pytest.mark.parametrize(
-        ("options", "facts", "said"),
+        ("options", "spec", "message"),
         [
             ({}, {"classes": TWO}, r"gives 3 channels .* but 2 classes are named"),
-            ({}, {"size": (64, 32)}, "its height is fixed at 32, so --size cannot ask for 64"),
+            ({}, {"size": (64, 32)}, "its height is fixed at 32, so --size cannot set 64"),
             ({"size": (None, 32)}, {}, "any height: name the size"),
             ({"size": (None, None)}, {"size": (0, 32)}, "--size 0 32: expected a height and a width of 1"),
-            ({"batch": 1}, {}, "an open batch dimension"),
+            ({"batch": 1}, {}, "a variable batch dimension"),
             ({}, {"preprocessing": None}, r"does not say how its pixels are scaled: .*imagenet\|unit\|symmetric\|none"),
-            ({"dtype": "uint8"}, {}, r"takes the pixels themselves \(uint8\)"),
+            ({"dtype": "uint8"}, {}, r"takes uint8 pixels"),
             ({"activation": "softmax"}, {}, "are probabilities and not logits: add --activation softmax"),
             ({"channels": 1, "activation": "sigmoid"}, {"classes": TWO}, "add --activation sigmoid"),
             ({}, {"activation": "softmax"}, "do not sum to 1"),
-            ({}, {"activation": "sigmoid"}, "leave 0 to 1"),
+            ({}, {"activation": "sigmoid"}, "are not within 0 to 1"),
         ],
     )
-    def test_of_what_does_not_fit(self, fit, options, facts, said):
-        with pytest.raises(UserError, match=said):
-            fit(network(**options), **facts)
+    def test_network_that_does_not_fit(self, fit, options, spec, message):
+        with pytest.raises(UserError, match=message):
+            fit(network(**options), **spec)
 
     @pytest.mark.parametrize(
-        ("words", "said"),
+        ("words", "message"),
         [
-            ("--run run --size 64 64 --channels bgr", "--size, --channels: these go with --from"),
-            ("--from a.keras --classes a,b --split test", "name the set with --data"),
+            ("--run run --size 64 64 --channels bgr", "--size, --channels: only --from takes these"),
+            ("--from a.keras --classes a,b --split test", "name the data set, as in"),
             ("--from a.keras --classes a,b --scale 0", "--scale 0.0: expected a number above 0"),
             ("--from a.keras --classes a,b --mean nan 0 0", "--mean nan 0.0 0.0: expected three numbers that"),
             ("--from a.keras", "--from a.keras needs --classes"),
         ],
     )
-    def test_of_words_that_would_be_without_effect(self, capsys, words, said):
+    def test_arguments_without_effect(self, capsys, words, message):
         assert main(["export", "--name", "theirs", *words.split()]) == 1
-        assert said in capsys.readouterr().err
+        assert message in capsys.readouterr().err
 
-    def test_of_class_ids(self, fit):
+    def test_class_ids_as_output(self, fit):
         model = network()
-        with pytest.raises(UserError, match=r"answers two images with \[2, 8, 8\].*an argmax.*are not enough"):
+        with pytest.raises(UserError, match=r"gives \[2, 8, 8\] for two images.*an argmax.*are not enough"):
             fit(keras.Model(model.input, keras.ops.argmax(model.output, -1)))
 
-    def test_of_another_rank(self, fit):
+    def test_input_that_is_no_image(self, fit):
         vector = keras.Input((7,))
         with pytest.raises(UserError, match=r"takes float32 \[None, 7\]: expected images"):
             fit(keras.Model(vector, layers.Dense(3)(vector)))
 
-    def test_of_an_input_of_unknown_rank(self, tmp_path):
+    def test_input_of_unknown_rank(self, tmp_path):
         module = tf.Module()
         module.call = tf.function(lambda x: {"y": x}, input_signature=[tf.TensorSpec(None, tf.float32, "x")])
         tf.saved_model.save(module, str(tmp_path), {"serving_default": module.call})
         with pytest.raises(UserError, match="takes float32 of unknown rank: expected images"):
-            adapt(open_network(tmp_path), Facts(THREE, preprocessing=PREPROCESSING["unit"]))
+            adapt(open_network(tmp_path), NetworkSpec(THREE, preprocessing=PREPROCESSING["unit"]))
 
-    def test_of_an_output_that_is_not_there(self, tmp_path):
-        with pytest.raises(UserError, match="has no output 'scores': choose with --output one of "):
+    def test_missing_output(self, tmp_path):
+        with pytest.raises(UserError, match="has no output 'scores': choose with --network-output one of "):
             of_keras(network(), tmp_path, "scores")
 
-    def test_of_a_pytorch_checkpoint_with_the_command_for_it(self, tmp_path):
-        with pytest.raises(UserError, match="checkpoint of DDRNet is what import-weights takes"):
+    def test_pytorch_checkpoint_names_its_command(self, tmp_path):
+        with pytest.raises(UserError, match="`segstack import-weights` takes a PyTorch checkpoint"):
             open_network(tmp_path / "best_val.pth")
 
     @pytest.mark.parametrize("name", ["nothing", "broken.keras", "broken"])
-    def test_of_what_is_no_network(self, tmp_path, name):
+    def test_file_that_is_no_network(self, tmp_path, name):
         (tmp_path / "broken.keras").write_bytes(b"no zip")
         (tmp_path / "broken").mkdir()
         (tmp_path / "broken/saved_model.pb").write_bytes(b"no graph")

@@ -16,10 +16,10 @@ from trainer.evaluation.evaluate import evaluate
 from trainer.export import publish
 from trainer.export.publish import export_run
 from trainer.inference.local import open_local
-from trainer.runs import load_run
+from trainer.runs import RunFolder
 
 
-class TestTheRepository:
+class TestRepository:
     def test_holds_model_card_and_warm_up(self, published):
         files = {p.relative_to(published.folder).as_posix() for p in published.folder.rglob("*") if p.is_file()}
         assert {
@@ -40,7 +40,7 @@ class TestTheRepository:
         assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == [".lock"]
 
 
-class TestTheCard:
+class TestCard:
     def test_is_the_run_s(self, published, run, dataset):
         card = published.card
         assert (card.name, card.architecture) == ("small", "ddrnet23_slim")
@@ -78,10 +78,10 @@ class TestTheCard:
     def test_its_metrics_are_those_of_the_published_graph(self, published, dataset):
         assert published.card.metrics.split == "test"
         assert published.card.metrics.images == len(dataset.split("test"))
-        assert evaluate(open_local(published.folder), dataset, "test").metrics == published.card.metrics
+        assert evaluate(open_local(published.folder), dataset, "test").card_metrics == published.card.metrics
 
 
-class TestRefusals:
+class TestUserErrors:
     @pytest.fixture
     def movable(self, run, dataset, tmp_path):
         """The run with a data set of its own to damage."""
@@ -90,17 +90,17 @@ class TestRefusals:
         shutil.copy(dataset.root / "dataset.json", tmp_path)
         recipe = (folder / "recipe.yaml").read_text().replace(str(dataset.root), str(tmp_path))
         (folder / "recipe.yaml").write_text(recipe)
-        return load_run(folder)
+        return RunFolder(folder).load()
 
-    def test_of_a_data_set_whose_classes_changed(self, movable, tmp_path):
+    def test_changed_classes(self, movable, tmp_path):
         found = load_dataset(tmp_path)
         renamed = (found.classes[0], ClassInfo(1, "pear", (1, 2, 3)), *found.classes[2:])
         Dataset(tmp_path, renamed, found.items).save()
-        with pytest.raises(UserError, match=r"has other classes now than when .*: train again"):
+        with pytest.raises(UserError, match=r"has different classes than when .*: train again"):
             export_run(movable, "small", tmp_path / "models_repo", "test")
         assert not (tmp_path / "models_repo").exists()
 
-    def test_of_images_that_are_gone(self, movable, tmp_path):
+    def test_missing_images(self, movable, tmp_path):
         with pytest.raises(UserError, match=r"images/.*\.jpg or masks/.*\.png cannot be read: import the labels again"):
             export_run(movable, "small", tmp_path / "models_repo", "test")
         assert not (tmp_path / "models_repo").exists()

@@ -64,20 +64,20 @@ CONVOLUTIONS = {
 
 
 @pytest.mark.parametrize("convolution", CONVOLUTIONS.values(), ids=CONVOLUTIONS)
-def test_a_batch_norm_becomes_filter_and_bias(fold, convolution):
+def test_batch_norm_becomes_filter_and_bias(fold, convolution):
     left = fold(network(convolution(), layers.BatchNormalization(), layers.ReLU()))
     assert not left.keys() & {"Rsqrt", "Mul", "Sub", "AddV2"}
     assert left["BiasAdd"] == 1
 
 
-def test_the_unfolded_weights_are_gone():
+def test_unfolded_weights_are_gone():
     function = frozen(network(layers.Conv2D(6, 3, use_bias=False), layers.BatchNormalization()))
     constants = [n for n in fold_batch_norms(function).graph.as_graph_def().node if n.op == "Const"]
     values = [tf.make_ndarray(node.attr["value"].tensor) for node in constants]
     assert sum(value.size for value in values if value.dtype == np.float32) == 3 * 3 * CHANNELS * 6 + 6
 
 
-def test_tensorflow_1_s_fused_batch_norm_is_folded_too(fold):
+def test_fused_batch_norm_of_tensorflow_1_is_folded(fold):
     random = np.random.default_rng(2)
     kernel = tf.constant(random.standard_normal((3, 3, CHANNELS, 6)), tf.float32)
     gamma, beta, mean, variance = tf.unstack(tf.constant(random.uniform(0.5, 1.5, (4, 6)), tf.float32))
@@ -89,15 +89,15 @@ def test_tensorflow_1_s_fused_batch_norm_is_folded_too(fold):
     assert not fold(call).keys() & {"FusedBatchNormV3", "Mul"}
 
 
-class TestLeftAlone:
+class TestNotFolded:
     def test_before_a_convolution_whose_padding_is_zeros(self, fold):
         left = fold(network(layers.BatchNormalization(), layers.Conv2D(6, 3, padding="same", use_bias=False)))
         assert left["Rsqrt"] == 1
 
-    def test_behind_a_relu(self, fold):
+    def test_after_a_relu(self, fold):
         assert fold(network(layers.Conv2D(6, 3), layers.ReLU(), layers.BatchNormalization()))["Rsqrt"] == 1
 
-    def test_behind_a_convolution_that_something_else_needs_too(self, fold):
+    def test_after_a_convolution_with_two_consumers(self, fold):
         convolution = layers.Conv2D(CHANNELS, 3, padding="same", use_bias=False)
         norm = network(layers.BatchNormalization())
         assert fold(lambda images: norm(convolved := convolution(images)) - tf.nn.relu(convolved))["Rsqrt"] == 1
@@ -108,7 +108,7 @@ class TestLeftAlone:
         assert fold(lambda images: convolution(images) * factors)["Mul"] == 1
 
 
-def test_a_sum_that_is_needed_twice_keeps_tensorflow_s_own_fusing_whole(fold, capfd):
+def test_sum_with_two_consumers_does_not_break_tensorflow_s_fusing(fold, capfd):
     """Of BiasAdd, its remapper would make a graph it then refuses."""
     blocks = [
         network(layers.Conv2D(CHANNELS, 3, padding="same", use_bias=False), layers.BatchNormalization())

@@ -55,13 +55,13 @@ def signatures_of(definition, names):
     return {name: Signature(specs(definition[name].inputs), specs(definition[name].outputs)) for name in names}
 
 
-def test_the_signatures_are_the_contract_s(saved_model, published):
+def test_signatures_are_those_of_the_contract(saved_model, published):
     names = signatures(published.card)
     assert set(names) <= set(saved_model.definition)
     assert mismatches(published.card, signatures_of(saved_model.definition, names)) == []
 
 
-def test_the_graph_holds_no_variable(saved_model):
+def test_graph_has_no_variable(saved_model):
     """A Keras model's variables would be lost in the session; TensorFlow 2.6.2 cannot even read their save function."""
     graph = saved_model.graph.as_graph_def()
     nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
@@ -70,14 +70,14 @@ def test_the_graph_holds_no_variable(saved_model):
     assert not {o for o in operations if "Variable" in o or o == "DisableCopyOnRead"}
 
 
-def test_the_mask_is_the_keras_model_s_own_argmax(saved_model, images, logits):
+def test_mask_is_the_argmax_of_the_keras_model(saved_model, images, logits):
     mask = saved_model("serving_default", image=images)["mask"]
     assert mask.dtype == np.uint8
     np.testing.assert_array_equal(mask, logits.argmax(axis=-1))
-    assert len(np.unique(mask)) > 1  # of one class alone, the comparison would say nothing
+    assert len(np.unique(mask)) > 1  # with a single class the comparison would show nothing
 
 
-def test_images_of_a_batch_do_not_touch_each_other(saved_model, images):
+def test_images_of_a_batch_are_independent(saved_model, images):
     together = saved_model("serving_default", image=images)["mask"]
     alone = [saved_model("serving_default", image=image[None])["mask"][0] for image in images]
     np.testing.assert_array_equal(together, alone)
@@ -90,7 +90,7 @@ def test_probabilities_are_the_softmax(saved_model, images, logits):
     np.testing.assert_allclose(probabilities.sum(axis=-1), 1, atol=1e-5)
 
 
-def test_scores_sum_the_probabilities_up(saved_model, images):
+def test_scores_summarise_the_probabilities(saved_model, images):
     scores = saved_model("scores", image=images)
     p = saved_model("probabilities", image=images)["probabilities"].astype(np.float64)
     np.testing.assert_array_equal(scores["mask"], saved_model("serving_default", image=images)["mask"])
@@ -103,13 +103,13 @@ def test_scores_sum_the_probabilities_up(saved_model, images):
 
 
 class TestEncoded:
-    def test_a_png_is_its_pixels(self, saved_model, images, encode_image):
+    def test_png_gives_the_mask_of_its_pixels(self, saved_model, images, encode_image):
         files = np.array([encode_image(image, ".png") for image in images], object)
         np.testing.assert_array_equal(
             saved_model("encoded", image_bytes=files)["mask"], saved_model("serving_default", image=images)["mask"]
         )
 
-    def test_a_jpeg_is_the_pixels_of_the_reference_decoder(self, saved_model, images, encode_image):
+    def test_jpeg_is_decoded_as_by_the_reference_decoder(self, saved_model, images, encode_image):
         """cv2 and the graph both use libjpeg's accurate integer transform."""
         files = [encode_image(image, ".jpg") for image in images]
         decoded = np.stack([cv2.imdecode(np.frombuffer(f, np.uint8), cv2.IMREAD_COLOR_RGB) for f in files])
@@ -118,7 +118,7 @@ class TestEncoded:
             saved_model("serving_default", image=decoded)["mask"],
         )
 
-    def test_any_size_is_stretched_to_the_card_s(self, saved_model, images, encode_image):
+    def test_any_size_is_stretched_to_the_input_size(self, saved_model, images, encode_image):
         photo = cv2.resize(images[0], (131, 77))
         stretched = np.asarray(tf.round(tf.image.resize(photo, (64, 96)))).astype(np.uint8)
         np.testing.assert_array_equal(
@@ -126,20 +126,20 @@ class TestEncoded:
             saved_model("serving_default", image=stretched[None])["mask"],
         )
 
-    def test_grey_is_taken_as_rgb(self, saved_model, images, encode_image):
+    def test_grey_is_decoded_as_rgb(self, saved_model, images, encode_image):
         grey = images[0, ..., 0]
         np.testing.assert_array_equal(
             saved_model("encoded", image_bytes=np.array([encode_image(grey, ".png")], object))["mask"],
             saved_model("serving_default", image=np.repeat(grey[None, ..., None], 3, axis=-1))["mask"],
         )
 
-    def test_what_is_no_image_is_an_error(self, saved_model):
+    def test_bytes_that_are_no_image_are_an_error(self, saved_model):
         with pytest.raises(tf.errors.InvalidArgumentError):
             saved_model("encoded", image_bytes=np.array([b"half an image"], object))
 
 
 @pytest.mark.parametrize("queries", [[b""], [b"card", "äöü".encode(), b"?"]])
-def test_describe_answers_the_card_that_lies_beside(saved_model, published, queries):
+def test_describe_returns_the_published_card(saved_model, published, queries):
     answers = saved_model("describe", query=np.array(queries, object))["model_card"]
     beside = (published.folder / "assets.extra/model_card.json").read_text(encoding="utf-8")
     assert [answer.decode() for answer in answers] == [beside] * len(queries)

@@ -1,4 +1,4 @@
-"""A network small enough to know its every answer."""
+"""A network whose every answer is known."""
 
 import numpy as np
 import pytest
@@ -10,13 +10,13 @@ COLORS = ((20, 20, 20), (230, 40, 40), (40, 230, 40), (40, 40, 230))
 
 
 class ColourNetwork:
-    """Each pixel's class is the nearest of four colours, whatever stands around it; remembers how it was asked."""
+    """Each pixel's class is the nearest of four colours, whatever is around it; it keeps the sizes of its batches."""
 
     def __init__(self, height, width, pull=None):
         classes = tuple(ClassInfo(number, f"colour {number}", color) for number, color in enumerate(COLORS))
         self.card = ModelCard("colours", "none", height, width, classes)
         self.batches = []
-        self.pull = 0 if pull is None else pull  # added to the logits [H, W, C]: what depends on the place
+        self.pull = 0 if pull is None else pull  # added to the logits [H, W, C]: what depends on the position
 
     def probabilities(self, images):
         assert images.dtype == np.uint8

@@ -1,4 +1,4 @@
-"""Opening what is on this machine."""
+"""Opening runs and published models on this machine."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def images():
     return np.random.default_rng(0).integers(0, 256, (3, 64, 96, 3), np.uint8)
 
 
-def test_a_run_answers_as_what_is_published_of_it(opened, published, images):
+def test_run_gives_the_results_of_its_published_model(opened, published, images):
     served = open_local(published.folder)
     np.testing.assert_array_equal(opened.masks(images), served.masks(images))
     np.testing.assert_array_equal(opened.probabilities(images), served.probabilities(images))
@@ -27,16 +27,16 @@ def test_a_run_answers_as_what_is_published_of_it(opened, published, images):
     assert opened.size == served.size == (64, 96)
 
 
-def test_masks_are_where_probabilities_are_highest(opened, images):
+def test_masks_are_the_argmax_of_probabilities(opened, images):
     assert opened.probabilities is not None
     np.testing.assert_array_equal(opened.masks(images), opened.probabilities(images).argmax(-1))
 
 
-def test_a_model_is_its_newest_version_unless_one_is_named(published):
+def test_model_folder_opens_its_newest_version(published):
     assert open_local(published.folder.parent).name == open_local(published.folder).name == str(published.folder)
 
 
-def test_another_file_of_a_run_is_named_as_it_is(run, opened, images, tmp_path):
+def test_any_keras_file_of_a_run_can_be_opened(run, opened, images, tmp_path):
     for name in ("recipe.yaml", "run.json", "best.keras"):
         (tmp_path / name).symlink_to(run.folder / name)
     (tmp_path / "best_loss.keras").symlink_to(run.weights)
@@ -46,20 +46,20 @@ def test_another_file_of_a_run_is_named_as_it_is(run, opened, images, tmp_path):
 
 
 @pytest.mark.parametrize("path", ["nowhere", "models_repo"])
-def test_it_must_be_there(tmp_path, path):
+def test_path_without_network_is_a_user_error(tmp_path, path):
     (tmp_path / "models_repo").mkdir()
-    with pytest.raises(UserError, match=f"{path} holds no network: expected a run folder, models_repo/NAME or"):
+    with pytest.raises(UserError, match=f"{path} is no network: expected a run folder, models_repo/NAME or"):
         open_local(tmp_path / path)
 
 
 @pytest.mark.parametrize("card", [None, "{}"])
-def test_a_saved_model_must_have_a_card(tmp_path, write_files, card):
+def test_saved_model_without_card_is_a_user_error(tmp_path, write_files, card):
     write_files(tmp_path, {"saved_model.pb": b""} | ({"assets.extra/model_card.json": card} if card else {}))
-    with pytest.raises(UserError, match=r"has no readable model card .*`python -m trainer export --from` publishes it"):
+    with pytest.raises(UserError, match=r"has no readable model card .*`segstack export --from`"):
         open_local(tmp_path)
 
 
-def test_a_damaged_saved_model_is_said_to_be_one(tmp_path, write_files, published):
+def test_damaged_saved_model_is_a_user_error(tmp_path, write_files, published):
     card = published.card.to_json()
     write_files(tmp_path, {"saved_model.pb": b"no graph", "assets.extra/model_card.json": card})
     with pytest.raises(UserError, match="cannot be loaded"):

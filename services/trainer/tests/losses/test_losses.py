@@ -234,7 +234,7 @@ def test_every_loss_has_a_reference():
 
 
 @every_setting
-def test_it_is_the_reference_s_value(settings, batch):
+def test_value_is_that_of_the_reference(settings, batch):
     labels, logits = batch
     name, *_ = settings.values()
     expected = REFERENCES[name](labels, logits.astype(np.float64), **{k: v for k, v in settings.items() if k != "name"})
@@ -251,7 +251,7 @@ def test_one_channel_is_foreground_against_background(settings, batch):
 
 
 @every_setting
-def test_ignored_pixels_and_only_they_have_no_influence(settings, batch):
+def test_only_ignored_pixels_have_no_influence(settings, batch):
     labels, logits = batch
     ignored = labels == IGNORED
     elsewhere = logits.copy()
@@ -266,7 +266,7 @@ def test_ignored_pixels_and_only_they_have_no_influence(settings, batch):
 
 
 @every_setting
-def test_a_wholly_ignored_image_adds_nothing(settings, batch):
+def test_ignored_image_adds_nothing(settings, batch):
     labels, logits = batch
     without = value_and_gradient(settings, labels[:2], logits[:2])
     labels[2] = IGNORED
@@ -277,7 +277,7 @@ def test_a_wholly_ignored_image_adds_nothing(settings, batch):
 
 
 @every_setting
-def test_a_wholly_ignored_batch_is_zero_with_zero_gradients(settings, batch):
+def test_ignored_batch_has_loss_0_and_gradients_0(settings, batch):
     labels, logits = batch
     loss, gradient = value_and_gradient(settings, np.full_like(labels, IGNORED), logits)
     assert loss == 0
@@ -296,57 +296,57 @@ def test_half_precision_logits_give_float32_losses_and_finite_gradients(settings
 
 
 @every_setting
-def test_sure_logits_stay_finite(settings, batch):
+def test_extreme_logits_give_finite_losses_and_gradients(settings, batch):
     labels, _ = batch
     right = np.where(labels == IGNORED, 0, labels)
-    for sure in (1e4, -1e4):  # wholly right, then as wrong as can be
-        loss, gradient = value_and_gradient(settings, labels, np.float32(sure) * np.eye(4, dtype=np.float32)[right])
+    for scale in (1e4, -1e4):  # all right, then all wrong
+        loss, gradient = value_and_gradient(settings, labels, np.float32(scale) * np.eye(4, dtype=np.float32)[right])
         assert math.isfinite(loss)
         assert np.isfinite(gradient).all()
 
 
 @every_setting
-def test_its_gradient_points_downhill(settings, batch):
+def test_gradient_points_downhill(settings, batch):
     labels, logits = batch
     loss, gradient = value_and_gradient(settings, labels, logits)
     assert value_and_gradient(settings, labels, logits - 0.1 * gradient / np.abs(gradient).max())[0] < loss
 
 
 @every_setting
-def test_it_is_the_same_inside_a_graph(settings, batch):
+def test_value_is_the_same_in_a_graph(settings, batch):
     labels, logits = (tf.constant(x) for x in batch)
     compiled = tf.function(lambda a, b: total_loss([options(settings)], a, b, IGNORED))
     assert float(compiled(labels, logits)) == pytest.approx(value_and_gradient(settings, *batch)[0], rel=1e-6)
 
 
 @pytest.mark.parametrize("settings", [s for s in SETTINGS if s["name"] != "ohem_cross_entropy"], ids=str)
-def test_sums_and_counts_over_parts_of_a_batch_give_the_whole_one_s_loss(settings, batch):
-    """So that devices which share a batch can divide by the count of all of them."""
+def test_sums_and_counts_of_parts_give_the_loss_of_the_batch(settings, batch):
+    """Devices that share a batch divide by the count of all of them."""
     labels, logits = batch
     parts = [loss_terms(options(settings), labels[part], logits[part]) for part in (slice(2), slice(2, 3))]
     total, count = (float(a + b) for a, b in zip(*parts, strict=True))
     assert total / count == pytest.approx(value_and_gradient(settings, labels, logits)[0], rel=1e-6)
 
 
-def test_weights_sum_losses(batch):
+def test_total_is_the_weighted_sum(batch):
     both = [options({"name": "cross_entropy", "weight": 0.75}), options({"name": "dice", "weight": 0.25})]
     one, two = (value_and_gradient({"name": name}, *batch)[0] for name in ("cross_entropy", "dice"))
     assert float(total_loss(both, *batch)) == pytest.approx(0.75 * one + 0.25 * two)
 
 
 @pytest.mark.parametrize(("height", "width"), [(4, 3), (14, 12), (7, 7)])
-def test_labels_on_another_grid_are_refused(batch, height, width):
+def test_labels_of_another_size_are_a_value_error(batch, height, width):
     labels = np.zeros((3, height, width), np.uint8)
     with pytest.raises(ValueError, match=rf"labels are {height}x{width}, logits 7x6 .*upsample the logits"):
         total_loss([options({"name": "dice"})], labels, batch[1])
 
 
-def test_one_hot_labels_are_refused(batch):
+def test_one_hot_labels_are_a_value_error(batch):
     with pytest.raises(ValueError, match=r"expected \[N, H, W\] and \[N, H, W, C\]"):
         total_loss([options({"name": "dice"})], batch[1], batch[1])
 
 
 @pytest.mark.parametrize(("name", "option"), [("cross_entropy", "class_weights"), ("focal", "alpha")])
-def test_weights_for_another_number_of_classes_are_refused(batch, name, option):
+def test_weights_for_a_different_number_of_classes_are_a_value_error(batch, name, option):
     with pytest.raises(ValueError, match=f"{option} has 3 values for 4 classes: give one per class, in id order"):
         total_loss([options({"name": name, option: [1, 1, 1]})], *batch)

@@ -1,9 +1,12 @@
-"""Mean intersection over union, to the last digit."""
+"""Metrics of a confusion matrix, to the last digit."""
 
 import numpy as np
 import pytest
 
-from trainer.metrics.confusion import ConfusionMatrix
+from trainer.metrics.accuracy import PixelAccuracy, Precision, Recall
+from trainer.metrics.confusion import ConfusionMatrix, counted
+from trainer.metrics.metric import Measured
+from trainer.metrics.overlap import Dice, iou, mean_iou
 
 
 def confusion_of(labels, predictions, classes):
@@ -12,49 +15,50 @@ def confusion_of(labels, predictions, classes):
     return confusion
 
 
-def test_a_known_confusion_gives_its_exact_figures():
+def test_known_confusion_gives_exact_iou():
     # Class 0: 3 right, 1 taken for 1. Class 1: 2 right, 1 taken for 2. Class 2: 1 right.
     confusion = confusion_of([0, 0, 0, 0, 1, 1, 1, 2], [0, 0, 0, 1, 1, 1, 2, 2], classes=3)
     np.testing.assert_array_equal(confusion.counts, [[3, 1, 0], [0, 2, 1], [0, 0, 1]])
-    np.testing.assert_allclose(confusion.iou(), [3 / 4, 2 / 4, 1 / 2], rtol=0, atol=0)
-    assert confusion.miou() == (3 / 4 + 2 / 4 + 1 / 2) / 3
+    np.testing.assert_allclose(iou(confusion), [3 / 4, 2 / 4, 1 / 2], rtol=0, atol=0)
+    assert mean_iou(confusion) == (3 / 4 + 2 / 4 + 1 / 2) / 3
 
 
-def test_what_else_it_says():
+def test_known_confusion_gives_exact_dice_recall_precision_and_accuracy():
     confusion = confusion_of([0, 0, 0, 0, 1, 1, 1, 2], [0, 0, 0, 1, 1, 1, 2, 2], classes=4)
-    np.testing.assert_allclose(confusion.dice(), [6 / 7, 4 / 6, 2 / 3, np.nan])
-    np.testing.assert_allclose(confusion.recall(), [3 / 4, 2 / 3, 1, np.nan])
-    np.testing.assert_allclose(confusion.precision(), [1, 2 / 3, 1 / 2, np.nan])
-    assert confusion.pixel_accuracy() == 6 / 8
+    measured = Measured(confusion)
+    np.testing.assert_allclose(Dice().per_class(measured), [6 / 7, 4 / 6, 2 / 3, np.nan])
+    np.testing.assert_allclose(Recall().per_class(measured), [3 / 4, 2 / 3, 1, np.nan])
+    np.testing.assert_allclose(Precision().per_class(measured), [1, 2 / 3, 1 / 2, np.nan])
+    assert PixelAccuracy().overall(measured) == 6 / 8
 
 
-def test_ignored_pixels_are_no_class_of_their_own():
+def test_ignored_pixels_are_no_class():
     """Counted as one more class, always right, they would turn the mean m of 19 classes into (19 m + 1) / 20."""
     labels, predictions = np.arange(19).repeat(10), np.arange(19).repeat(10)
     predictions[::2] = (predictions[::2] + 1) % 19
     alone = confusion_of(labels, predictions, classes=19)
     with_ignored = confusion_of([*labels, *[255] * 1000], [*predictions, *[7] * 1000], classes=19)
-    assert with_ignored.miou() == alone.miou() == pytest.approx(1 / 3)
+    assert mean_iou(with_ignored) == mean_iou(alone) == pytest.approx(1 / 3)
 
 
-def test_a_class_that_is_nowhere_does_not_count():
+def test_absent_class_does_not_count():
     confusion = confusion_of([0, 0, 1, 1], [0, 0, 1, 0], classes=4)
-    np.testing.assert_array_equal(confusion.iou(), [2 / 3, 1 / 2, np.nan, np.nan])
-    assert confusion.miou() == (2 / 3 + 1 / 2) / 2
+    np.testing.assert_array_equal(iou(confusion), [2 / 3, 1 / 2, np.nan, np.nan])
+    assert mean_iou(confusion) == (2 / 3 + 1 / 2) / 2
 
 
-def test_a_class_that_was_only_predicted_counts_as_missed():
+def test_class_that_was_only_predicted_has_iou_0():
     confusion = confusion_of([0, 0], [0, 1], classes=2)
-    np.testing.assert_array_equal(confusion.iou(), [1 / 2, 0])
+    np.testing.assert_array_equal(iou(confusion), [1 / 2, 0])
 
 
 @pytest.mark.parametrize("labels", [[], [255, 255]])
-def test_nothing_to_count_is_zero(labels):
+def test_metrics_of_no_pixels_are_0(labels):
     confusion = confusion_of(labels, [0] * len(labels), classes=3)
-    assert confusion.miou() == confusion.pixel_accuracy() == 0
+    assert mean_iou(confusion) == PixelAccuracy().overall(Measured(confusion)) == 0
 
 
-def test_images_add_up_whatever_their_size():
+def test_images_of_any_size_add_up():
     rng = np.random.default_rng(0)
     pairs = [rng.integers(0, 5, (2, side, side + 3)) for side in (4, 9, 1)]
     together = confusion_of(*np.concatenate([pair.reshape(2, -1) for pair in pairs], axis=1), classes=5)
@@ -72,6 +76,11 @@ def test_images_add_up_whatever_their_size():
         ([0, 0], [0], r"labels are \(2,\), predictions \(1,\)"),
     ],
 )
-def test_what_cannot_be_counted_is_refused(labels, predictions, message):
+def test_invalid_ids_and_shapes_are_value_errors(labels, predictions, message):
     with pytest.raises(ValueError, match=message):
         confusion_of(labels, predictions, classes=3)
+
+
+def test_ignored_labels_are_not_counted():
+    labels = np.array([[0, 3, 255], [255, 1, 2]], np.uint8)
+    np.testing.assert_array_equal(counted(labels, 255), [[True, True, False], [False, True, True]])

@@ -57,13 +57,13 @@ def assert_equal(found, expected):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * expected.std())
 
 
-def test_normalised_images_are_seen_as_its_own_preprocessing_shows_pixels(backbone, original, ours, pixels):
+def test_normalised_images_are_converted_to_its_preprocessing(backbone, original, ours, pixels):
     low, _middle, _high = ours(normalize(pixels))
     assert low.shape[1:3] == (SIZE // 4, SIZE // 4)
     assert_equal(np.asarray(low), features_of(original, backbone.low, pixels))
 
 
-def test_at_stride_16_its_features_at_stride_32_are_among_them(backbone, original, ours, pixels):
+def test_features_at_stride_16_contain_those_at_stride_32(backbone, original, ours, pixels):
     """A strided convolution at an even size looks at every second position from the second on."""
     _low, _middle, high = ours(normalize(pixels))
     assert high.shape[1:3] == (SIZE // 16, SIZE // 16)
@@ -71,7 +71,7 @@ def test_at_stride_16_its_features_at_stride_32_are_among_them(backbone, origina
 
 
 class TestWeightsThatAreNotToBeHad:
-    def test_for_want_of_a_network(self, monkeypatch):
+    def test_failed_download(self, monkeypatch):
         def fail(*_args, **_kwargs):
             raise Exception("URL fetch failure on https://…: Name or service not known")
 
@@ -80,7 +80,7 @@ class TestWeightsThatAreNotToBeHad:
             BACKBONES["mobilenetv3_small"].features(SIZE, SIZE, "imagenet")
 
     @pytest.mark.parametrize("name", ["nowhere.h5", "broken.h5", "checkpoint.pth"])
-    def test_of_a_file_that_holds_none(self, tmp_path, name):
+    def test_file_without_weights(self, tmp_path, name):
         (tmp_path / "broken.h5").write_bytes(b"no weights")
         (tmp_path / "checkpoint.pth").write_bytes(b"no weights")
         with pytest.raises(

@@ -81,7 +81,7 @@ def entries_of(model):
 
 
 class TestArchitecture:
-    def test_its_layers_are_the_authors_state_dict(self):
+    def test_layers_are_those_of_the_authors_state_dict(self):
         assert entries_of(create_model("ddrnet23_slim", 64, 64, classes=19, auxiliary=True)) == state_dict_entries()
 
     def test_the_layout_written_down_for_the_family_has_the_authors_names_and_numbers(self, ddrnet_layout):
@@ -94,7 +94,7 @@ class TestArchitecture:
 
     @pytest.mark.networks
     @pytest.mark.parametrize("name", ["ddrnet23", "ddrnet39"])
-    def test_so_are_those_of_the_larger_ones(self, name, ddrnet_layout):
+    def test_layers_of_the_larger_networks_are_too(self, name, ddrnet_layout):
         assert entries_of(create_model(name, 64, 64, classes=19, auxiliary=True)) == ddrnet_layout(name)
 
     def test_batch_normalisation_is_pytorch_s(self):
@@ -156,13 +156,13 @@ class TestNumbers:
             return dict(arrays)
 
     @pytest.mark.parametrize("output", ["logits", "auxiliary"])
-    def test_they_are_the_authors(self, expected, output):
+    def test_logits_are_the_authors(self, expected, output):
         assert expected[output].std() > 1
         np.testing.assert_allclose(outputs_with_known_weights()[output], expected[output], rtol=0, atol=TOLERANCE)
 
     @pytest.mark.networks
     @pytest.mark.parametrize(("what", "instead"), BREAKAGES.values(), ids=BREAKAGES)
-    def test_the_smallest_change_would_show(self, expected, monkeypatch, what, instead):
+    def test_smallest_change_is_detected(self, expected, monkeypatch, what, instead):
         monkeypatch.setattr(f"trainer.models.ddrnet.{what}", instead)
         difference = np.abs(outputs_with_known_weights()["logits"] - expected["logits"]).max()
         assert difference > 10 * TOLERANCE

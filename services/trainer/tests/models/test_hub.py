@@ -98,7 +98,7 @@ def logits_of(model, pixels):
     return np.asarray(model(normalize(pixels), training=False)["logits"])
 
 
-def test_its_logits_are_what_the_preset_says_of_the_same_pixels(name):
+def test_logits_are_those_of_the_preset(name):
     trained = keras_hub.models.ImageSegmenter.from_preset(name.removeprefix("keras_hub:"))
     pixels = draw_pixels(64, 64)
     expected = np.asarray(trained(trained.preprocessor(pixels), training=False))
@@ -110,18 +110,18 @@ def test_its_logits_are_what_the_preset_says_of_the_same_pixels(name):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3 * expected.std())
 
 
-def test_another_size_is_answered_with_the_same_weights(name, size, model):
+def test_different_size_has_the_same_weights(name, size, model):
     assert logits_of(model, draw_pixels(*size)).shape == (2, *size, CLASSES)
     for ours, other in zip(model.get_weights(), create_model(name, 64, 64, None).get_weights(), strict=True):
         np.testing.assert_array_equal(ours, other)
 
 
-def test_sizes_that_are_no_multiples_are_answered_with_the_padded_one(name):
+def test_invalid_size_names_the_padded_one(name):
     with pytest.raises(ValueError, match="multiples of 32, not 64x100: the next size is 64x128"):
         create_model(name, 64, 100, classes=None)
 
 
-def test_a_new_number_of_classes_is_a_new_head_on_the_trained_backbone(name, size, model):
+def test_different_number_of_classes_is_a_new_head_on_the_trained_backbone(name, size, model):
     other = create_model(name, *size, classes=3)
     assert other.output["logits"].shape[-1] == 3
     differing = [
@@ -132,7 +132,7 @@ def test_a_new_number_of_classes_is_a_new_head_on_the_trained_backbone(name, siz
     assert {(before[-1], after[-1]) for before, after in differing} == {(CLASSES, 3)}
 
 
-def test_saved_and_loaded_it_gives_the_same_bits(size, model, tmp_path):
+def test_saved_and_loaded_network_gives_the_same_logits(size, model, tmp_path):
     model.save(tmp_path / "whole.keras")
     loaded = keras.models.load_model(tmp_path / "whole.keras", compile=False)
     pixels = draw_pixels(*size)
@@ -140,7 +140,7 @@ def test_saved_and_loaded_it_gives_the_same_bits(size, model, tmp_path):
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 256), (32, 32)])
-def test_a_segformer_takes_squares_alone(make, name, height, width):
+def test_segformer_takes_only_squares(make, name, height, width):
     """At 64x256 KerasHub itself would give an answer: of an image that it took for 128x128."""
     if make is segformer:
         with pytest.raises(ValueError, match=f"takes squares of 64x64 and more, not {height}x{width}"):
@@ -149,19 +149,19 @@ def test_a_segformer_takes_squares_alone(make, name, height, width):
         assert create_model(name, height, width, classes=None).output["logits"].shape[1:3] == (height, width)
 
 
-def test_an_auxiliary_head_is_not_to_be_had(name):
+def test_auxiliary_head_is_a_value_error(name):
     with pytest.raises(ValueError, match="has no auxiliary head: set auxiliary_weight to 0"):
         create_model(name, 64, 64, classes=None, auxiliary=True)
 
 
-def test_what_is_no_preset_is_answered_with_those_there_are(tmp_path):
+def test_unknown_preset_lists_the_presets(tmp_path):
     with pytest.raises(
         ValueError, match=r"cannot be loaded \([^:]*[^:.]\): the presets are deeplab.*, segformer_b0_ade20k_512,"
     ):
         create_model(f"keras_hub:{tmp_path}", 64, 64, classes=3)
 
 
-def test_it_is_published_with_its_own_head(name, size, model, tmp_path, capsys):
+def test_preset_is_published_with_its_own_head(name, size, model, tmp_path, capsys):
     words = ["--from", name, "--size", *map(str, size), "--classes", "wall,door,roof,lamp,sky", "--name", "preset"]
     assert main(["export", *words, "--models-root", str(tmp_path)]) == 0, capsys.readouterr().err
     pixels = draw_pixels(*size)
@@ -171,12 +171,12 @@ def test_it_is_published_with_its_own_head(name, size, model, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("words", [[], ["--size", "64", "64", "--preprocessing", "unit"]])
-def test_its_preprocessing_is_its_own_affair(name, tmp_path, capsys, words):
+def test_preprocessing_of_a_preset_cannot_be_set(name, tmp_path, capsys, words):
     assert main(["export", "--from", name, *words, "--classes", "a,b,c,d,e", "--name", "preset"]) == 1
     assert "brings its preprocessing and takes a size that you choose: give --size alone" in capsys.readouterr().err
 
 
-def test_without_keras_hub_it_says_how_to_have_it(monkeypatch):
+def test_missing_keras_hub_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "keras_hub", None)
     with pytest.raises(ValueError, match="not installed: pip install 'segstack-trainer"):
         create_model("keras_hub:segformer_b0_ade20k_512", 64, 64, classes=3)

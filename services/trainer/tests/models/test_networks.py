@@ -77,11 +77,11 @@ def trainable(model):
     return sum(int(np.prod(v.shape)) for v in model.trainable_variables)
 
 
-def test_every_registered_network_has_its_line():
+def test_every_registered_network_is_tested():
     assert sorted(parameter.values[0].name for parameter in NETWORKS) == model_names()
 
 
-def test_logits_and_auxiliary_logits_come_at_their_strides(row, outputs):
+def test_logits_and_auxiliary_logits_have_their_strides(row, outputs):
     for name, stride in (("logits", row.stride), ("auxiliary", row.auxiliary_stride)):
         assert outputs[name].shape == (2, HEIGHT // stride, WIDTH // stride, CLASSES)
         assert outputs[name].dtype == np.float32
@@ -92,33 +92,33 @@ def test_logits_and_auxiliary_logits_come_at_their_strides(row, outputs):
 @pytest.mark.parametrize(
     ("height", "width"), [(32, 32), pytest.param(96, 224, marks=pytest.mark.networks)], ids=["32x32", "96x224"]
 )
-def test_it_takes_multiples_of_32_and_leaves_its_auxiliary_head_out(row, model, height, width):
+def test_multiples_of_32_are_taken_and_auxiliary_head_is_optional(row, model, height, width):
     other = create_model(row.name, height, width, CLASSES)
     assert set(other.output) == {"logits"}
     assert other.output["logits"].shape == (None, height // row.stride, width // row.stride, CLASSES)
     assert (trainable(other), trainable(model)) == row.parameters
 
 
-def test_other_sizes_are_answered_with_the_padded_one(row):
+def test_invalid_size_names_the_padded_one(row):
     with pytest.raises(ValueError, match=f"{row.name} takes .* multiples of 32, not 480x650: the next size is 480x672"):
         create_model(row.name, 480, 650, CLASSES)
 
 
-def test_saved_and_loaded_it_gives_the_same_bits(model, images, outputs, tmp_path):
+def test_saved_and_loaded_network_gives_the_same_logits(model, images, outputs, tmp_path):
     model.save(tmp_path / "whole.keras")
     loaded = answers(keras.models.load_model(tmp_path / "whole.keras", compile=False), images)
     for name, output in outputs.items():
         np.testing.assert_array_equal(loaded[name], output)
 
 
-def test_its_weights_fit_a_new_one(row, model, images, outputs, tmp_path):
+def test_weights_load_into_a_new_network(row, model, images, outputs, tmp_path):
     model.save_weights(tmp_path / "model.weights.h5")
     other = create_model(row.name, HEIGHT, WIDTH, CLASSES, auxiliary=True)
     other.load_weights(tmp_path / "model.weights.h5")
     np.testing.assert_array_equal(answers(other, images)["logits"], outputs["logits"])
 
 
-def test_another_size_without_auxiliary_head_takes_its_weights(row, model, tmp_path):
+def test_weights_load_into_a_different_size_without_auxiliary_head(row, model, tmp_path):
     model.save(tmp_path / "whole.keras")
     other = create_model(row.name, 32, 32, CLASSES)
     report = load_into(other, tmp_path / "whole.keras")
@@ -128,7 +128,7 @@ def test_another_size_without_auxiliary_head_takes_its_weights(row, model, tmp_p
         np.testing.assert_array_equal(variable.numpy(), theirs[variable.path])
 
 
-def test_frozen_and_folded_it_gives_the_same_logits_from_its_own_weights_alone(row, model):
+def test_frozen_and_folded_network_gives_the_same_logits(row, model):
     """In float64: in float32 rounding, which a deep network adds up, would hide a fold that is a little wrong."""
     exact = in_policy("float64", lambda: create_model(row.name, HEIGHT, WIDTH, CLASSES, auxiliary=True))
     exact.set_weights(model.get_weights())
@@ -145,14 +145,14 @@ def test_frozen_and_folded_it_gives_the_same_logits_from_its_own_weights_alone(r
     assert size < sum(variable.numpy().size for variable in served.weights) + 1000
 
 
-def test_an_image_is_answered_alike_in_any_batch(model, images, outputs):
+def test_logits_do_not_depend_on_the_batch(model, images, outputs):
     """To the last bits of float32: convolutions of another batch size may sum in another order."""
     for number in range(2):
         alone = answers(model, images[number : number + 1])["logits"][0]
         np.testing.assert_allclose(alone, outputs["logits"][number], rtol=0, atol=1e-4 * outputs["logits"].std())
 
 
-def test_the_gradient_reaches_every_variable(model, images):
+def test_gradient_reaches_every_variable(model, images):
     with tf.GradientTape() as tape:
         results = model(images, training=False)  # in training, stochastic depth leaves whole blocks out
         loss = sum(tf.reduce_mean(tf.square(output - 1)) for output in results.values())
@@ -179,7 +179,7 @@ def test_under_mixed_precision_logits_stay_float32(row, model, images, outputs, 
         assert np.corrcoef(output.ravel(), outputs[name].ravel())[0, 1] > 0.9
 
 
-def test_in_float32_frozen_and_folded_differ_by_rounding_alone(random_images, normalize_by):
+def test_in_float32_folding_changes_only_rounding(random_images, normalize_by):
     """To 1e-5 of the logits' deviation on average; deeper networks add up more, so they are held to it in float64."""
     keras.utils.set_random_seed(1)
     model = normalize_by(create_model("ddrnet23_slim", HEIGHT, WIDTH, CLASSES), random_images(HEIGHT, WIDTH, count=8))

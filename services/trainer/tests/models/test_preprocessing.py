@@ -6,7 +6,7 @@ from contract import Preprocessing
 from trainer.models.preprocessing import normalize, upsample
 
 
-def test_normalising_is_the_model_card_s_formula():
+def test_normalisation_is_the_formula_of_the_card():
     image = np.random.default_rng(0).integers(0, 256, (1, 4, 5, 3), np.uint8)
     expected = (image / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
     result = np.asarray(normalize(image))
@@ -14,7 +14,7 @@ def test_normalising_is_the_model_card_s_formula():
     np.testing.assert_allclose(result, expected, rtol=0, atol=2e-6)
 
 
-def test_a_card_may_say_otherwise():
+def test_normalisation_uses_the_given_statistics():
     image = np.array([[[[0, 127, 255]]]], np.uint8)
     result = normalize(image, Preprocessing(scale=1 / 127.5, mean=(1, 1, 1), std=(1, 1, 1)))
     np.testing.assert_allclose(np.asarray(result), image / 127.5 - 1, rtol=0, atol=1e-6)

@@ -1,49 +1,19 @@
-"""What the tests of training share: the network ``tiny``, recipes for it, and its command line in other processes."""
+"""What the tests of training share: the network ``tiny``, recipes for it, and its command line in processes."""
 
 import contextlib
 import json
 import os
-import runpy
 import socket
 import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
-_SCRIPT = Path(__file__).with_name("tiny.py")
-_PATIENCE = 240  # seconds that nothing needs, even on a machine with other things to do
+from segstack_testing.tiny_training import TINY_SCRIPT, tiny_file, tiny_network, tiny_recipe  # noqa: F401
 
-TINY = """
-network: tiny
-data: {{path: {data}, input_height: 32, input_width: 48, batch_size: 4}}
-optimizer: {{name: sgd, learning_rate: 0.05, warmup_steps: 0}}
-epochs: 1
-"""
-
-
-@pytest.fixture(scope="session")
-def tiny_network():
-    """Registers ``tiny``; its builder."""
-    return runpy.run_path(str(_SCRIPT))["tiny"]
-
-
-@pytest.fixture(scope="session")
-def tiny_file(tiny_network, dataset, tmp_path_factory):
-    """A recipe of one epoch, 17 or so steps, over the drawn set."""
-    path = tmp_path_factory.mktemp("tiny") / "tiny.yaml"
-    path.write_text(TINY.format(data=dataset.root))
-    return path
-
-
-@pytest.fixture(scope="session")
-def tiny_recipe(tiny_file):
-    """``tiny_recipe("epochs=2", …)``: that recipe, with overrides."""
-    from trainer.recipe import load_recipe
-
-    return lambda *overrides: load_recipe(tiny_file, overrides)
+_PATIENCE = 240  # seconds; more than anything needs, even on a busy machine
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +31,7 @@ def wait_for():
     def wait(condition, process=None):
         deadline = time.monotonic() + _PATIENCE
         while not condition():
-            assert time.monotonic() < deadline, "what was waited for did not come"
+            assert time.monotonic() < deadline, "timed out"
             assert process is None or process.poll() is None, process.communicate()[1]
             time.sleep(0.02)
 
@@ -93,7 +63,7 @@ def tiny_process():
     """``tiny_process("train", …, script=tiny.py, **environment)``: started; killed at the test's end in any case."""
     with contextlib.ExitStack() as started:
 
-        def start(*words, script=_SCRIPT, **environment):
+        def start(*words, script=TINY_SCRIPT, **environment):
             process = subprocess.Popen(
                 [sys.executable, str(script), *map(str, words)],
                 env={**os.environ, "CUDA_VISIBLE_DEVICES": "", **environment},
@@ -113,9 +83,9 @@ def finish():
     """``finish(process, status=0)``: wait for it; its standard error."""
 
     def wait(process, status=0):
-        _, said = process.communicate(timeout=_PATIENCE)
-        assert process.returncode == status, said
-        return said
+        _, errors = process.communicate(timeout=_PATIENCE)
+        assert process.returncode == status, errors
+        return errors
 
     return wait
 

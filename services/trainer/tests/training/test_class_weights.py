@@ -8,9 +8,10 @@ import pytest
 from contract import ClassInfo
 from trainer.datasets.class_weights import enet
 from trainer.datasets.validation_report import SplitLabels, ValidationReport
-from trainer.losses.registry import CrossEntropy, Dice, Focal, OhemCrossEntropy
+from trainer.losses.cross_entropy import CrossEntropy, Focal, OhemCrossEntropy
+from trainer.losses.overlap import Dice
 from trainer.recipe import Data, Recipe
-from trainer.training.class_weights import with_class_weights
+from trainer.training.loop import with_class_weights
 
 COUNTS = np.array([[60, 40, 0], [98, 0, 2]])
 
@@ -26,11 +27,11 @@ def recipe(**values):
     return Recipe(network="unet", data=Data(path="set", input_height=32, input_width=32), epochs=1, **values)
 
 
-def test_none_leaves_a_recipe_as_it_is(report):
+def test_none_changes_nothing(report):
     assert with_class_weights(recipe(), report) == recipe()
 
 
-def test_automatic_ones_are_enet_s_over_the_training_images_with_a_mean_of_one(report):
+def test_automatic_weights_are_enet_s_with_a_mean_of_one(report):
     weighted = with_class_weights(recipe(class_weights="auto"), report)
     (loss,) = weighted.losses
     assert weighted.class_weights == loss.class_weights
@@ -39,7 +40,7 @@ def test_automatic_ones_are_enet_s_over_the_training_images_with_a_mean_of_one(r
     assert (weights * COUNTS.sum(axis=0)).sum() / COUNTS.sum() == pytest.approx(1, rel=1e-3)
 
 
-def test_every_loss_that_takes_them_gets_them_unless_it_has_its_own(report):
+def test_losses_without_weights_of_their_own_get_them(report):
     losses = (OhemCrossEntropy(), Focal(), Dice(), CrossEntropy(class_weights=(1, 1, 9)))
     weighted = with_class_weights(recipe(class_weights=(1, 2, 3), losses=losses), report)
     assert weighted.losses == (

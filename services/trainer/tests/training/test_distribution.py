@@ -1,4 +1,4 @@
-"""Where a training runs. What several devices and machines come to is in test_several_devices.py."""
+"""Where a training runs. Trainings on several devices and machines are in test_several_devices.py."""
 
 import json
 
@@ -9,7 +9,7 @@ from trainer.errors import UserError
 from trainer.training.distribution import Distribution, create_distribution
 
 
-def test_one_device_is_its_own_chief_and_asks_nobody():
+def test_single_device_is_its_own_chief():
     alone = Distribution()
     assert (alone.replicas, alone.is_chief, alone.is_alone) == (1, True, True)
     array = np.array([1, 2])
@@ -20,29 +20,32 @@ def test_one_device_is_its_own_chief_and_asks_nobody():
 
 
 @pytest.mark.parametrize(
-    ("wish", "said"),
+    ("arguments", "message"),
     [
-        ({"gpu": 3}, "--gpu 3: no such GPU on this machine: there "),
-        ({"gpu": -1}, "--gpu -1: no such GPU on this machine: there "),
-        ({"multi_gpu": True}, "--multi-gpu: there is no GPU that TensorFlow can use on this machine"),
+        ({"gpu": 3}, "--gpu 3: no such GPU on this machine: TensorFlow finds none"),
+        ({"gpu": -1}, "--gpu -1: no such GPU on this machine: TensorFlow finds none"),
+        ({"multi_gpu": True}, "--multi-gpu: TensorFlow finds no GPU on this machine"),
     ],
 )
-def test_a_gpu_that_is_not_there_is_refused(wish, said, monkeypatch):
+def test_missing_gpu_is_a_user_error(arguments, message, monkeypatch):
     monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda kind: [])
-    with pytest.raises(UserError, match=said):
-        create_distribution(**wish)
+    with pytest.raises(UserError, match=message):
+        create_distribution(**arguments)
 
 
 @pytest.mark.parametrize(
-    ("config", "said"),
+    ("config", "message"),
     [
         ("{", "Expecting property name"),
         ({"cluster": {"worker": ["a:1"]}}, "'task'"),
-        ({"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}, "worker 1 is none of the cluster's"),
-        ({"cluster": {"ps": ["a:1"]}, "task": {"type": "ps", "index": 0}}, "ps 0 is none of the cluster's"),
+        (
+            {"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}},
+            "worker 1 is not among the cluster's",
+        ),
+        ({"cluster": {"ps": ["a:1"]}, "task": {"type": "ps", "index": 0}}, "ps 0 is not among the cluster's"),
     ],
 )
-def test_a_tf_config_that_cannot_be_used_is_refused(config, said, monkeypatch):
+def test_invalid_tf_config_is_a_user_error(config, message, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", config if isinstance(config, str) else json.dumps(config))
-    with pytest.raises(UserError, match=f"{said}.*; expected for instance"):
+    with pytest.raises(UserError, match=f"{message}.*; expected for instance"):
         create_distribution()

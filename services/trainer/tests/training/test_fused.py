@@ -43,7 +43,7 @@ def images():
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-4), ("mixed_bfloat16", 0.05)])
-def test_it_trains_as_keras_s_own(images, dtype, tolerance):
+def test_training_is_that_of_keras(images, dtype, tolerance):
     plain, fused = build(dtype), build(dtype)
     fuse_batch_normalization(fused)
     expected, _ = trained(plain, images)
@@ -54,7 +54,7 @@ def test_it_trains_as_keras_s_own(images, dtype, tolerance):
         np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance * np.abs(theirs).max())
 
 
-def test_inference_and_what_is_saved_stay_keras_s(images):
+def test_inference_and_saved_files_are_those_of_keras(images):
     model = build()
     before, config = model(images, training=False).numpy(), model.to_json()
     fuse_batch_normalization(model)
@@ -63,7 +63,7 @@ def test_inference_and_what_is_saved_stay_keras_s(images):
 
 
 @pytest.mark.parametrize("options", [{"synchronized": True}, {"scale": False}, {"axis": 1}, {"trainable": False}])
-def test_what_it_cannot_do_is_left_to_keras(images, options):
+def test_unsupported_layers_are_left_to_keras(images, options):
     model = build(**options)
     fuse_batch_normalization(model)
     _, graph = trained(model, images)

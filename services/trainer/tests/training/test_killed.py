@@ -13,19 +13,19 @@ pytestmark = [
 _SET = ("deterministic=true", "epochs=2", "average=0.99", "optimizer.name=adamw", "optimizer.learning_rate=0.002")
 
 
-def test_sigkill_in_mid_epoch(tiny_process, tiny_file, finish, wait_for, weights_of, tmp_path):
+def test_sigkill_within_an_epoch(tiny_process, tiny_file, finish, wait_for, weights_of, tmp_path):
     settings = [word for setting in _SET for word in ("--set", setting)]
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     finish(tiny_process("train", "--config", tiny_file, "--run", whole, *settings))
 
     process = tiny_process("train", "--config", tiny_file, "--run", killed, *settings, "--checkpoint-minutes", 0)
-    wait_for(lambda: any(killed.glob("state/step-0000000[4-9].npz")), process)  # of 18 an epoch
+    wait_for(lambda: any(killed.glob("state/step-0000000[4-9].npz")), process)  # of 18 in an epoch
     process.send_signal(signal.SIGKILL)
     process.wait()
     (*_, newest) = sorted(killed.glob("state/step-*.npz"))
     assert not (killed / "last.keras").exists(), f"{newest} is not in the first epoch: killed too late"
 
-    assert f"going on after step {int(newest.stem[5:])} of " in finish(tiny_process("train", "--resume", killed))
+    assert f"resumed after step {int(newest.stem[5:])} of " in finish(tiny_process("train", "--resume", killed))
     for name in ("last.keras", "best.keras"):
         for ours, theirs in zip(weights_of(whole, name), weights_of(killed, name), strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-6)

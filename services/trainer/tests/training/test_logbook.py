@@ -1,4 +1,4 @@
-"""The logbook: what it tells of a training, and that a resumed one tells nothing twice."""
+"""The logbook: what is logged, and that a resumed training logs nothing twice."""
 
 import csv
 import dataclasses
@@ -10,17 +10,18 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from contract import ClassInfo
 from trainer.recipe import Data, Recipe
-from trainer.training.logbook import EpochFigures, Logbook
+from trainer.runs import RunFolder
+from trainer.training.logbook import EpochMetrics, Logbook
 
 CLASSES = (ClassInfo(0, "background", (0, 0, 0)), ClassInfo(1, "Apfel, rot", (255, 0, 0)))
-FIGURES = EpochFigures(1, 0.5, 0.625, 0.75, (0.9, float("nan")), 12.5, 30.0)
+METRICS = EpochMetrics(1, 0.5, 0.625, 0.75, (0.9, float("nan")), 12.5, 30.0)
 STEPS = 10
 
 
 @pytest.fixture
 def open_logbook(tmp_path):
     recipe = Recipe(network="unet", data=Data(path="set", input_height=32, input_width=32), epochs=3)
-    return lambda: Logbook(tmp_path, recipe, CLASSES, STEPS)
+    return lambda: Logbook(RunFolder(tmp_path), recipe, CLASSES, STEPS)
 
 
 def lines(folder):
@@ -39,10 +40,10 @@ def train(logbook, epochs):
     for epoch in epochs:
         for step in (1, STEPS):
             logbook.step((epoch - 1) * STEPS + step, loss=1 / epoch, learning_rate=0.01)
-        logbook.epoch(dataclasses.replace(FIGURES, epoch=epoch))
+        logbook.epoch(dataclasses.replace(METRICS, epoch=epoch))
 
 
-def test_the_file_has_a_line_an_epoch(open_logbook, tmp_path):
+def test_csv_has_a_line_an_epoch(open_logbook, tmp_path):
     with open_logbook() as logbook:
         train(logbook, [1, 2])
     first, second = lines(tmp_path)
@@ -52,9 +53,9 @@ def test_the_file_has_a_line_an_epoch(open_logbook, tmp_path):
     assert (first["seconds"], first["images_per_second"]) == ("12.5", "30")
 
 
-def test_an_epoch_without_validation_leaves_its_cells_empty(open_logbook, tmp_path):
+def test_epoch_without_validation_leaves_cells_empty(open_logbook, tmp_path):
     with open_logbook() as logbook:
-        logbook.epoch(EpochFigures(1, 0.5, None, None, None, 1.0, 1.0))
+        logbook.epoch(EpochMetrics(1, 0.5, None, None, None, 1.0, 1.0))
     (line,) = lines(tmp_path)
     assert line["validation_miou"] == line["iou/background"] == ""
 
@@ -68,7 +69,7 @@ def test_tensorboard_has_the_curves(open_logbook, tmp_path):
     assert curve(tmp_path, "iou/background") == [(10, 0.9), (20, 0.9)]
 
 
-def test_a_resumed_training_tells_nothing_twice(open_logbook, tmp_path):
+def test_resumed_training_logs_nothing_twice(open_logbook, tmp_path):
     """Killed in its fourth epoch, while writing, and resumed from the end of the second."""
     with open_logbook() as logbook:
         train(logbook, [1, 2, 3])
@@ -85,27 +86,27 @@ def test_a_resumed_training_tells_nothing_twice(open_logbook, tmp_path):
     assert [step for step, _ in curve(tmp_path, "loss/step")] == [1, 10, 11, 20, 21, 30]
 
 
-def test_an_epoch_whose_end_was_told_but_not_saved_is_told_once(open_logbook, tmp_path):
-    """The state that is gone on from is that of its last step."""
+def test_epoch_logged_but_not_saved_is_logged_once(open_logbook, tmp_path):
+    """The training is resumed from the state after the epoch's last step."""
     with open_logbook() as logbook:
         train(logbook, [1, 2])
     with open_logbook() as logbook:
         logbook.rewind(2 * STEPS, epochs=1)
-        logbook.epoch(dataclasses.replace(FIGURES, epoch=2))
+        logbook.epoch(dataclasses.replace(METRICS, epoch=2))
     assert [line["epoch"] for line in lines(tmp_path)] == ["1", "2"]
     assert [step for step, _ in curve(tmp_path, "validation_miou")] == [10, 20]
 
 
-def test_pictures_show_image_label_and_prediction(open_logbook, tmp_path):
+def test_images_show_image_label_and_prediction(open_logbook, tmp_path):
     images = np.full((1, 600, 800, 3), 100, np.uint8)
     labels, masks = np.ones((1, 600, 800), np.uint8), np.zeros((1, 600, 800), np.uint8)
     with open_logbook() as logbook:
-        logbook.pictures(5, images, labels, masks)
+        logbook.images(5, images, labels, masks)
     events = EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()
     (event,) = events.Tensors("image, label, prediction/0")
-    width, height, picture = tf.make_ndarray(event.tensor_proto)
+    width, height, png = tf.make_ndarray(event.tensor_proto)
     assert (event.step, int(width), int(height)) == (5, 3 * 384 + 2 * 8, 288)
-    shown = tf.io.decode_png(picture).numpy()
+    shown = tf.io.decode_png(png).numpy()
     assert shown[0, 0].tolist() == shown[0, -1].tolist() == [100, 100, 100]
     assert shown[0, 400].tolist() == [193, 40, 40]

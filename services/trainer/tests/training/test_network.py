@@ -11,13 +11,13 @@ from trainer.training.network import create_network
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:keras")
 
 
-def test_one_device_in_float32_has_one_network(tiny_recipe):
+def test_float32_on_one_device_has_one_model(tiny_recipe):
     network = create_network(tiny_recipe(), 3, Distribution())
     assert network.kept is network.trained
 
 
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
-def test_mixed_precision_is_of_the_training_alone(tiny_recipe, precision, tmp_path):
+def test_kept_model_is_float32_in_mixed_precision(tiny_recipe, precision, tmp_path):
     network = create_network(tiny_recipe(f"precision={precision}"), 3, Distribution())
     compute = precision.removeprefix("mixed_")
     assert {layer.compute_dtype for layer in network.trained.layers if "_conv" in layer.name} == {compute}
@@ -31,13 +31,13 @@ def test_mixed_precision_is_of_the_training_alone(tiny_recipe, precision, tmp_pa
     assert {layer.compute_dtype for layer in saved.layers} == {"float32"}
 
 
-def test_what_is_kept_takes_the_weights_when_asked(tiny_recipe):
+def test_refresh_copies_the_trained_weights(tiny_recipe):
     network = create_network(tiny_recipe("precision=mixed_bfloat16"), 3, Distribution())
     network.trained.set_weights([np.full(weight.shape, 0.5) for weight in network.trained.weights])
     network.refresh()
     assert all((weight == 0.5).all() for weight in network.kept.get_weights())
 
 
-def test_a_network_that_is_not_there_is_refused(tiny_recipe):
-    with pytest.raises(UserError, match="there is no network 'segnet'"):
+def test_unknown_network_is_a_user_error(tiny_recipe):
+    with pytest.raises(UserError, match="no network 'segnet'"):
         create_network(tiny_recipe("network=segnet"), 3, Distribution())

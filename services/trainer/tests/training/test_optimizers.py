@@ -51,7 +51,7 @@ def radam(weights, gradient, state, rate, step):
 
 
 @pytest.mark.parametrize("paper", [sgd, adam, adamw, radam], ids=lambda paper: paper.__name__)
-def test_it_takes_the_paper_s_steps_while_the_rate_falls(paper):
+def test_steps_are_those_of_the_paper_while_the_rate_decays(paper):
     rng = np.random.default_rng(0)
     gradients = rng.normal(size=(STEPS, 5))
     expected, state = rng.normal(size=5), {}
@@ -80,7 +80,7 @@ def variables():
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("decay", [0.5, 0])
-def test_weight_decay_shrinks_kernels_and_nothing_else(name, decay, variables):
+def test_weight_decay_shrinks_only_kernels(name, decay, variables):
     """With gradients of zero, what moves is moved by weight decay."""
     optimizer = create_optimizer(Optimizer(name=name, weight_decay=decay, warmup_steps=0), total_steps=10**6)
     apply(optimizer, [np.zeros(v.shape, np.float32) for v in variables], variables)
@@ -89,7 +89,7 @@ def test_weight_decay_shrinks_kernels_and_nothing_else(name, decay, variables):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_keras_saves_and_reads_it(name):
+def test_optimizer_is_serializable(name):
     optimizer = create_optimizer(Optimizer(name=name, weight_decay=0.5), total_steps=10)
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(optimizer))
     assert again.get_config() == optimizer.get_config()

@@ -1,23 +1,25 @@
-"""What a resumed training may change of its recipe, and what it says of it."""
+"""What a resumed training may change of its recipe."""
 
 import pytest
 
 from trainer.errors import UserError
-from trainer.recipe import save_recipe
-from trainer.training.resume import CHANGEABLE, resumed_recipe
+from trainer.recipe import resumable_values
+from trainer.runs import RunFolder
+from trainer.training.resume import resumed_recipe
 
 
 @pytest.fixture
 def stopped(tiny_recipe, tmp_path):
-    save_recipe(tiny_recipe("epochs=5"), tmp_path / "recipe.yaml")
-    return tmp_path
+    run = RunFolder(tmp_path)
+    run.save_recipe(tiny_recipe("epochs=5"))
+    return run
 
 
-def test_everything_is_taken_from_the_run(stopped, tiny_recipe):
+def test_recipe_is_that_of_the_run(stopped, tiny_recipe):
     assert resumed_recipe(stopped) == (tiny_recipe("epochs=5"), [])
 
 
-def test_what_may_change_is_told(stopped):
+def test_changes_are_listed(stopped):
     recipe, changes = resumed_recipe(stopped, ["epochs=8", "optimizer.clip_norm=1", "early_stopping.patience=3"])
     assert (recipe.epochs, recipe.optimizer.clip_norm) == (8, 1)
     assert changes == [
@@ -28,25 +30,29 @@ def test_what_may_change_is_told(stopped):
 
 
 @pytest.mark.parametrize("override", ["seed=3", "data.batch_size=2", "optimizer.name=adamw", "losses=[dice]"])
-def test_anything_else_is_refused(stopped, override):
+def test_other_changes_are_user_errors(stopped, override):
     name = override.partition("=")[0]
     with pytest.raises(UserError, match=f"--set {name}.*: a resumed training keeps it; what may change is data"):
         resumed_recipe(stopped, [override])
 
 
-def test_a_training_is_not_shortened(stopped):
-    with pytest.raises(UserError, match="the run has 5; it can go on for longer, not for less"):
+def test_fewer_epochs_are_a_user_error(stopped):
+    with pytest.raises(UserError, match="the run has 5; resuming can lengthen it, not shorten it"):
         resumed_recipe(stopped, ["epochs=3"])
 
 
-def test_what_may_change_is_in_every_recipe(tiny_recipe):
-    content = tiny_recipe().model_dump()
-    for name in CHANGEABLE:
-        part = content
-        for key in name.split("."):
-            part = part[key]
+def test_resumable_values_are_those_that_do_not_change_what_is_trained():
+    assert resumable_values() == [
+        "data.cache",
+        "data.path",
+        "early_stopping",
+        "epochs",
+        "optimizer.clip_norm",
+        "optimizer.learning_rate",
+        "validate_every",
+    ]
 
 
-def test_a_folder_that_is_no_run_is_refused(tmp_path):
+def test_folder_that_is_no_run_is_a_user_error(tmp_path):
     with pytest.raises(UserError, match=r"is no run folder: it has no recipe\.yaml"):
-        resumed_recipe(tmp_path)
+        resumed_recipe(RunFolder(tmp_path))

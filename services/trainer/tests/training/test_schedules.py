@@ -25,15 +25,15 @@ def test_cosine_at_known_steps():
 
 @pytest.mark.parametrize("name", ["poly", "cosine"])
 class TestEverySchedule:
-    def test_the_warm_up_is_linear_and_starts_above_zero(self, name):
+    def test_warm_up_is_linear_and_starts_above_zero(self, name):
         schedule = create_schedule(Schedule(name=name), 1.0, warmup_steps=4, total_steps=10**7)
         assert rates(schedule, range(6)) == pytest.approx([0.25, 0.5, 0.75, 1, 1, 1], rel=1e-4)
 
-    def test_it_ends_at_its_share_of_the_peak_and_stays_there(self, name):
+    def test_rate_ends_at_a_fraction_of_the_peak_and_stays_there(self, name):
         schedule = create_schedule(Schedule(name=name, end_factor=0.1), 2.0, warmup_steps=0, total_steps=10)
         assert rates(schedule, [0, 10, 11, 1000]) == pytest.approx([2, 0.2, 0.2, 0.2], rel=1e-5)
 
-    def test_keras_saves_and_reads_it(self, name):
+    def test_schedule_is_serializable(self, name):
         schedule = create_schedule(Schedule(name=name, power=0.5), 0.1, warmup_steps=2, total_steps=10)
         again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(schedule))
         assert rates(again, range(10)) == rates(schedule, range(10))

@@ -46,22 +46,22 @@ def assert_equal_runs(weights_of):
     return check
 
 
-def test_two_devices(alone, assert_equal_runs, tiny_process, tiny_file, finish, tmp_path):
+def test_two_devices_train_as_one(alone, assert_equal_runs, tiny_process, tiny_file, finish, tmp_path):
     script = Path(__file__).with_name("mirrored.py")
     finish(tiny_process(tiny_file, tmp_path / "run", *_SET, script=script))
     assert_equal_runs(alone, tmp_path / "run")
 
 
-def test_two_machines_one_of_which_is_lost_and_comes_back(
+def test_lost_worker_ends_training_and_resumes(
     alone, assert_equal_runs, two_workers, tiny_file, finish, wait_for, tmp_path
 ):
     run = tmp_path / "run"
     chief, worker = two_workers("train", "--config", tiny_file, "--run", run, *_SETTINGS, "--checkpoint-minutes", 0)
     wait_for(lambda: list(run.glob("state/step-*.npz")), chief)
     worker.send_signal(signal.SIGKILL)
-    said = finish(chief, status=1)
-    assert "another worker of TF_CONFIG has ended or cannot be reached" in said
-    assert f"`python -m trainer train --resume {run}` goes on from there" in said
+    errors = finish(chief, status=1)
+    assert "another worker of TF_CONFIG has ended or cannot be reached" in errors
+    assert f"`segstack train --resume {run}`" in errors
 
     for process in two_workers("train", "--resume", run):
         finish(process)

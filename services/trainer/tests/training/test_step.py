@@ -42,7 +42,7 @@ def trainable(network):
     return [variable.numpy() for variable in network.trained.trainable_variables]
 
 
-def test_a_batch_in_two_halves_that_are_equal_is_one_step_on_the_half(start, batch):
+def test_two_equal_micro_batches_are_one_step_on_one(start, batch):
     network, step = start()
     before = trainable(network)
     step(iter([batch]))
@@ -56,14 +56,14 @@ def test_a_batch_in_two_halves_that_are_equal_is_one_step_on_the_half(start, bat
     assert int(step.optimizer.iterations) == 1
 
 
-def test_what_was_accumulated_is_forgotten_after_the_step(start, batch):
+def test_accumulated_gradients_are_reset_after_the_step(start, batch):
     _, step = start("accumulate=2")
     step(iter([batch, batch]))
     assert all((total.numpy() == 0).all() for total in step._sums)
 
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
-def test_clipping_bounds_the_norm_of_all_gradients_together(start, batch, precision):
+def test_clipping_bounds_the_global_norm(start, batch, precision):
     network, step = start("optimizer.clip_norm=0.01", "optimizer.momentum=0", f"precision={precision}")
     before = trainable(network)
     step(iter([batch]))
@@ -71,7 +71,7 @@ def test_clipping_bounds_the_norm_of_all_gradients_together(start, batch, precis
     assert norm == pytest.approx(0.05 * 0.01, rel=2e-3)  # the learning rate times the bound
 
 
-def test_float16_that_overflows_halves_the_scale_and_changes_no_weight(start, batch):
+def test_float16_overflow_halves_the_scale_and_changes_no_weight(start, batch):
     network, step = start("precision=mixed_float16")
     step.optimizer.dynamic_scale.assign(1e38)
     before = trainable(network)
@@ -81,7 +81,7 @@ def test_float16_that_overflows_halves_the_scale_and_changes_no_weight(start, ba
     assert np.isfinite(step.take_loss()[0])
 
 
-def test_losses_are_fetched_once(start, batch):
+def test_taking_the_loss_resets_it(start, batch):
     _, step = start("optimizer.learning_rate=1e-9")
     step(iter([batch]))
     step(iter([batch]))
@@ -91,7 +91,7 @@ def test_losses_are_fetched_once(start, batch):
     assert step.take_loss() == (0, 0)
 
 
-def test_the_average_follows_the_weights_and_the_batch_statistics(start, batch):
+def test_moving_average_covers_weights_and_batch_statistics(start, batch):
     network, step = start("average=0.5")
     expected = [weight.numpy().astype(np.float64) for weight in network.trained.weights]
     for number in range(1, 13):
@@ -106,7 +106,7 @@ def test_the_average_follows_the_weights_and_the_batch_statistics(start, batch):
     assert not np.allclose(network.kept.get_weights()[0], network.trained.get_weights()[0])
 
 
-def test_random_states_belong_to_what_a_checkpoint_keeps(start):
+def test_variables_include_random_states(start):
     network, step = start("average=0.5")
     (dropout,) = (layer for layer in network.trained.layers if layer.name == "dropout")
     kept = {id(variable) for variable in step.variables()}

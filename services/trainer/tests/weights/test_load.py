@@ -109,7 +109,7 @@ class TestTheAuthorsFiles:
         np.testing.assert_array_equal(after["conv1.0/kernel"], slim_state[1]["conv1.0/kernel"])
 
 
-class TestRefusals:
+class TestUserErrors:
     @pytest.fixture
     def refused(self, slim, save_torch, path):
         """``refused(state, match)``: loading it is an error, and the network is as it was."""
@@ -122,39 +122,43 @@ class TestRefusals:
 
         return check
 
-    def test_of_another_ddrnet(self, refused, ddrnet_layout):
+    def test_different_ddrnet(self, refused, ddrnet_layout):
         shapes = ddrnet_layout("ddrnet23")
         other = {name: np.ones(shapes[name], "<f4") for name in ("conv1.0.weight", "compression3.0.weight")}
         refused(other, "holds the weights of ddrnet23, not of ddrnet23_slim")
 
-    def test_of_another_network(self, refused):
+    def test_different_network(self, refused):
         refused(
             {"backbone.conv.weight": np.ones((2, 3, 1, 1), "<f4")}, "of a network that is no DDRNet, not of ddrnet23_"
         )
 
-    def test_of_another_shape(self, refused, slim_state):
+    def test_different_shape(self, refused, slim_state):
         odd = np.ones((64, 128, 3, 3), "<f4")
         refused(slim_state[0] | {"compression3.0.weight": odd}, r"compression3.0.weight is \[3, 3, 128, 64\], expected")
 
     @pytest.mark.parametrize("name", ["conv1.0.weight", "conv1.0.bias", "final_layer.conv2.bias"])
-    def test_of_a_single_number_in_a_tensor_s_place(self, refused, slim_state, name):
-        refused(slim_state[0] | {name: np.array(1.0, "<f4")}, "of another network|of a network that is no DDRNet")
+    def test_scalar_in_place_of_a_tensor(self, refused, slim_state, name):
+        refused(
+            slim_state[0] | {name: np.array(1.0, "<f4")},
+            "belongs to a different network|of a network that is no DDRNet",
+        )
 
-    def test_of_a_tensor_that_is_missing(self, refused, slim_state):
+    def test_missing_tensor(self, refused, slim_state):
         state = {name: array for name, array in slim_state[0].items() if name != "layer1.0.bn1.running_mean"}
         refused(state, "lacks layer1.0.bn1.running_mean")
 
-    def test_of_tensors_that_no_file_of_theirs_has(self, refused, slim_state):
+    def test_unknown_tensor(self, refused, slim_state):
         refused(
-            slim_state[0] | {"edge.weight": np.ones(1, "<f4")}, "has 1 tensors that ddrnet23_slim has not: edge.weight"
+            slim_state[0] | {"edge.weight": np.ones(1, "<f4")},
+            "has 1 tensors that ddrnet23_slim does not have: edge.weight",
         )
 
-    def test_of_numbers_that_are_none(self, refused, slim_state):
+    def test_nan(self, refused, slim_state):
         refused(slim_state[0] | {"conv1.0.bias": np.full(32, np.nan, "<f4")}, "conv1.0.bias holds NaN")
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras, where it saves a variable
-class TestOurOwnFiles:
+class TestKerasFiles:
     @pytest.fixture
     def kept(self, slim, slim_state, tmp_path):
         for variable in slim.weights:
@@ -163,26 +167,26 @@ class TestOurOwnFiles:
         return tmp_path / "best.keras"
 
     @pytest.mark.networks
-    def test_a_network_of_another_size_takes_them(self, kept, slim_state):
+    def test_weights_fit_a_network_of_a_different_size(self, kept, slim_state):
         model = create_model("ddrnet23_slim", 64, 32, classes=19, auxiliary=True)
         assert len(load_into(model, kept).loaded) == len(model.weights)
         for name, array in values(model).items():
             np.testing.assert_array_equal(array, slim_state[1][name])
 
-    def test_a_run_folder_will_do(self, kept):
+    def test_run_folder_is_its_best_network(self, kept):
         model = create_model("ddrnet23_slim", 32, 32, classes=5)
         report = load_into(model, kept.parent)
         assert set(report.fresh) == {"final_layer.conv2/kernel", "final_layer.conv2/bias"}
         assert {name.split(".")[0] for name in report.skipped} == {"seghead_extra"}
 
     @pytest.mark.networks
-    def test_another_network_does_not(self, kept):
+    def test_different_network_is_a_user_error(self, kept):
         with pytest.raises(UserError, match="holds the weights of ddrnet23_slim, not of ddrnet23"):
             load_into(create_model("ddrnet23", 32, 32, classes=19), kept)
 
-    def test_a_network_of_that_name_that_is_not_ours_does_not(self, slim, tmp_path):
+    def test_third_party_network_of_the_same_name_is_a_user_error(self, slim, tmp_path):
         image = keras.Input((32, 32, 3))
         theirs = keras.Model(image, keras.layers.Conv2D(3, 1)(image), name="ddrnet23_slim")
         theirs.save(tmp_path / "theirs.keras")
-        with pytest.raises(UserError, match="holds the weights of another ddrnet23_slim"):
+        with pytest.raises(UserError, match="holds the weights of a different ddrnet23_slim"):
             load_into(slim, tmp_path / "theirs.keras")

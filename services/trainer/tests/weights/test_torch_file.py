@@ -54,8 +54,8 @@ class TestTensors:
         np.testing.assert_array_equal(read, base[1, ::2])
 
 
-class TestRefusals:
-    def test_of_a_name_off_the_list_whose_call_would_have_left_a_folder(self, save_torch, tmp_path, path, legacy):
+class TestUserErrors:
+    def test_name_off_the_list_is_not_called(self, save_torch, tmp_path, path, legacy):
         trace = tmp_path / "was here"
 
         class Harmful:
@@ -72,16 +72,16 @@ class TestRefusals:
     @pytest.mark.parametrize(
         "name", ["os system", "builtins eval", "torch load", "torch.FloatStorage __init__", "collections namedtuple"]
     )
-    def test_of_a_global_alone(self, save_torch, path, legacy, name):
+    def test_global_alone(self, save_torch, path, legacy, name):
         module, attribute = name.split()
         pickled = b"\x80\x02c" + f"{module}\n{attribute}\n".encode() + b"."
         with pytest.raises(UserError, match=f"it names {module}.{attribute}, which"):
             read_torch_file(save_torch(path, {}, legacy=legacy, pickled=pickled))
 
-    @pytest.mark.parametrize("share", [0.02, 0.5, 0.9, 0.99])
-    def test_of_a_truncated_file(self, save_torch, path, legacy, share):
+    @pytest.mark.parametrize("fraction", [0.02, 0.5, 0.9, 0.99])
+    def test_truncated_file(self, save_torch, path, legacy, fraction):
         whole = save_torch(path, STATE, legacy=legacy).read_bytes()
-        path.write_bytes(whole[: int(len(whole) * share)])
+        path.write_bytes(whole[: int(len(whole) * fraction)])
         with pytest.raises(UserError, match=r"is not a whole PyTorch checkpoint .*: download it again"):
             read_torch_file(path)
 
@@ -98,13 +98,13 @@ class TestRefusals:
         ],
         ids=str,
     )
-    def test_of_a_tensor_that_is_larger_than_its_storage(self, save_torch, torch_tensor, path, legacy, layout):
+    def test_a_tensor_that_is_larger_than_its_storage(self, save_torch, torch_tensor, path, legacy, layout):
         tensor = torch_tensor(np.zeros(4, "<f4"), **layout)
         with pytest.raises(UserError, match="is not a whole PyTorch checkpoint"):
             read_torch_file(save_torch(path, {"w": tensor}, legacy=legacy))
 
     @pytest.mark.parametrize(
-        ("pickled", "said"),
+        ("pickled", "message"),
         [
             # Hashed, the first would end the process, and the second take 2^40 steps.
             (b"})" + b"\x85" * 400_000 + b"Ns", "keys are neither names nor numbers"),
@@ -116,8 +116,8 @@ class TestRefusals:
         ],
         ids=["deep key", "wide key", "key in a call", "wide reference", "set", "object"],
     )
-    def test_of_instructions_that_make_anything_but_tensors(self, save_torch, path, legacy, pickled, said):
-        with pytest.raises(UserError, match=said):
+    def test_instructions_that_make_anything_but_tensors(self, save_torch, path, legacy, pickled, message):
+        with pytest.raises(UserError, match=message):
             read_torch_file(save_torch(path, {}, legacy=legacy, pickled=b"\x80\x02" + pickled + b"."))
 
     @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ class TestRefusals:
             b"ctorch._utils\n_rebuild_tensor_v2\nN}X\x0c\0\0\0__defaults__(I1\nts\x86b",
         ],
     )
-    def test_of_attributes_so_the_next_file_is_read_as_ever(self, save_torch, path, legacy, attributes):
+    def test_attributes_so_the_next_file_is_read_as_ever(self, save_torch, path, legacy, attributes):
         pickled = b"\x80\x02" + attributes + b"."
         with pytest.raises(UserError):
             read_torch_file(save_torch(path, {}, legacy=legacy, pickled=pickled))
@@ -136,32 +136,32 @@ class TestRefusals:
         )
         assert torch_pickle._rebuild_tensor.__defaults__ is None
 
-    def test_of_a_memo_that_would_take_gigabytes(self, save_torch, path, legacy):
+    def test_a_memo_that_would_take_gigabytes(self, save_torch, path, legacy):
         pickled = b"\x80\x02Nr\xff\xff\xff\x7f."
         with pytest.raises(UserError, match="holds no state dict"):
             read_torch_file(save_torch(path, {}, legacy=legacy, pickled=pickled))
 
-    def test_of_what_a_terminal_would_obey(self, save_torch, path, legacy):
+    def test_what_a_terminal_would_obey(self, save_torch, path, legacy):
         with pytest.raises(UserError, match=r"it names os.\\x1b\[31msystem, which"):
             read_torch_file(save_torch(path, {}, legacy=legacy, pickled=b"\x80\x02cos\n\x1b[31msystem\n."))
         with pytest.raises(UserError, match="characters that cannot be printed"):
             read_torch_file(save_torch(path, {"\x1b[31mw": np.zeros(1, "<f4")}, legacy=legacy))
 
-    def test_of_compressed_members(self, save_torch, path):
+    def test_compressed_members(self, save_torch, path):
         state = {"w": np.zeros(100_000, "<f4")}
         with pytest.raises(UserError, match="its members are compressed"):
             read_torch_file(save_torch(path, state, compression=zipfile.ZIP_DEFLATED))
 
-    def test_of_big_endian_numbers(self, save_torch, path, legacy):
+    def test_big_endian_numbers(self, save_torch, path, legacy):
         with pytest.raises(UserError, match="big-endian"):
             read_torch_file(save_torch(path, STATE, legacy=legacy, byteorder=b"big"))
 
-    def test_of_a_file_without_tensors(self, save_torch, path, legacy):
+    def test_a_file_without_tensors(self, save_torch, path, legacy):
         with pytest.raises(UserError, match="it holds no state dict"):
             read_torch_file(save_torch(path, {}, legacy=legacy, pickled=pickle.dumps([1, 2], protocol=2)))
 
     @pytest.mark.parametrize(
-        ("content", "said"),
+        ("content", "message"),
         [
             (b"", "is empty: download it again"),
             (b"<!DOCTYPE html><html>Quota exceeded", "is a web page"),
@@ -173,17 +173,17 @@ class TestRefusals:
             (b"\x80\x04K\x01.", "is not a whole PyTorch checkpoint"),
         ],
     )
-    def test_of_other_files(self, path, content, said):
+    def test_other_files(self, path, content, message):
         path.write_bytes(content)
-        with pytest.raises(UserError, match=said):
+        with pytest.raises(UserError, match=message):
             read_torch_file(path)
 
-    def test_of_other_zips(self, path):
+    def test_other_zips(self, path):
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("model.weights.h5", b"")
         with pytest.raises(UserError, match=r"has no data.pkl\). It is a .keras file"):
             read_torch_file(path)
 
-    def test_of_a_path_that_is_not_there(self, path):
+    def test_a_path_that_is_not_there(self, path):
         with pytest.raises(UserError, match="there is no such file"):
             read_torch_file(path)

@@ -1,4 +1,4 @@
-"""``python -m trainer export``: from trained weights to a published model."""
+"""``segstack export``: from trained weights to a published model."""
 
 import argparse
 import dataclasses
@@ -14,10 +14,10 @@ from trainer.commands.shared import add_models_root
 from trainer.errors import UserError
 
 if TYPE_CHECKING:
-    from trainer.export.adapt import Facts
+    from trainer.export.adapt import NetworkSpec
     from trainer.export.foreign import ForeignNetwork
 
-SUMMARY = "measure, freeze and publish a network, a run's best or another"
+SUMMARY = "measure, freeze and publish a run's best network, or a third-party one"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_models_root(parser)
     parser.add_argument("--split", help="what the metrics are measured on (default: test; validation of a set without)")
 
-    foreign = parser.add_argument_group("with --from", "what the file does not say of its network")
+    foreign = parser.add_argument_group("with --from", "what the file does not hold of its network")
     foreign.add_argument("--classes", help=CLASSES_HELP)
     foreign.add_argument(
         "--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="in pixels, if the network takes any"
@@ -49,17 +49,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     foreign.add_argument("--mean", type=float, nargs=3, metavar=("R", "G", "B"))
     foreign.add_argument("--std", type=float, nargs=3, metavar=("R", "G", "B"))
     foreign.add_argument("--channels", choices=["rgb", "bgr"], default="rgb", help="default: %(default)s")
-    foreign.add_argument("--output", help="which of the network's outputs, if there are several")
+    foreign.add_argument(
+        "--network-output", metavar="NAME", help="which of the network's outputs, if there are several"
+    )
+    foreign.add_argument("--output", dest="network_output", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     foreign.add_argument(
         "--activation",
         choices=["logits", "softmax", "sigmoid"],
         default="logits",
-        help="what its output has been through: nothing (the default), a softmax, a sigmoid",
+        help="the last operation on its output: none (logits, the default), a softmax, a sigmoid",
     )
 
 
-# What a run's recipe says already, and what each is if it is not given.
-_OF_FOREIGN = dict.fromkeys(["classes", "data", "size", "preprocessing", "scale", "mean", "std", "output"]) | {
+# Arguments that a run's recipe makes superfluous, and their defaults.
+_OF_FOREIGN = dict.fromkeys(["classes", "data", "size", "preprocessing", "scale", "mean", "std", "network_output"]) | {
     "channels": "rgb",
     "activation": "logits",
 }
@@ -68,26 +71,28 @@ _OF_FOREIGN = dict.fromkeys(["classes", "data", "size", "preprocessing", "scale"
 def run(options: argparse.Namespace) -> None:
     """Run ``export``."""
     if options.run:
-        given = [f"--{name}" for name, default in _OF_FOREIGN.items() if getattr(options, name) != default]
+        given = [_spelled(name) for name, default in _OF_FOREIGN.items() if getattr(options, name) != default]
         if given:
-            raise UserError(f"{', '.join(given)}: these go with --from; a run's recipe says what its network needs")
+            raise UserError(f"{', '.join(given)}: only --from takes these; a run's recipe has what its network needs")
         import_tensorflow()
         publish_run(options.run, options.name, options.models_root, options.split)
         return
     if not options.classes:
         raise UserError(f"--from {options.source} needs --classes: {CLASSES_HELP}")
     if options.split and not options.data:
-        raise UserError("--split says what of a data set to measure on: name the set with --data")
+        raise UserError(
+            "--split is the part of a data set to measure on: name the data set, as in `segstack export DATA --from …`"
+        )
     check_model_name(options.name)
-    classes = parse_classes(options.classes)  # before TensorFlow's seconds
+    classes = parse_classes(options.classes)  # before TensorFlow is imported, which takes seconds
     import_tensorflow()
     from trainer.datasets.dataset import load_dataset
-    from trainer.export.adapt import Facts
+    from trainer.export.adapt import NetworkSpec
     from trainer.export.foreign import open_network
     from trainer.export.publish import export_foreign
     from trainer.models.hub import PREFIX
 
-    facts = Facts(
+    spec = NetworkSpec(
         classes,
         tuple(options.size) if options.size else None,
         _preprocessing(options),
@@ -96,27 +101,31 @@ def run(options: argparse.Namespace) -> None:
     )
     dataset = load_dataset(options.data) if options.data else None
     if options.source.startswith(PREFIX):
-        foreign, facts = _open_preset(options.source, facts)
+        foreign, spec = _open_preset(options.source, spec)
     else:
-        foreign = open_network(Path(options.source), options.output)
+        foreign = open_network(Path(options.source), options.network_output)
     announce(
-        options.models_root, *export_foreign(foreign, facts, options.name, options.models_root, dataset, options.split)
+        options.models_root, *export_foreign(foreign, spec, options.name, options.models_root, dataset, options.split)
     )
 
 
-def _open_preset(name: str, facts: "Facts") -> tuple["ForeignNetwork", "Facts"]:
+def _spelled(name: str) -> str:
+    return "DATA" if name == "data" else f"--{name.replace('_', '-')}"
+
+
+def _open_preset(name: str, spec: "NetworkSpec") -> tuple["ForeignNetwork", "NetworkSpec"]:
     """A preset with the head it was trained with; its own preprocessing is part of the network already."""
     from trainer.export.adapt import PREPROCESSING
     from trainer.export.foreign import of_keras
     from trainer.models import create_model
 
-    if not facts.size or facts.preprocessing:
+    if not spec.size or spec.preprocessing:
         raise UserError(f"{name} brings its preprocessing and takes a size that you choose: give --size alone")
     try:
-        model = create_model(name, *facts.size, classes=None)
+        model = create_model(name, *spec.size, classes=None)
     except ValueError as error:
         raise UserError(str(error)) from None
-    return of_keras(model, Path(name)), dataclasses.replace(facts, preprocessing=PREPROCESSING["imagenet"])
+    return of_keras(model, Path(name)), dataclasses.replace(spec, preprocessing=PREPROCESSING["imagenet"])
 
 
 def _preprocessing(options: argparse.Namespace) -> Preprocessing | None:
@@ -137,15 +146,15 @@ def _preprocessing(options: argparse.Namespace) -> Preprocessing | None:
 
 
 def publish_run(run: Path, name: str, models_root: Path, split: str | None = None) -> None:
-    """Publish a run's best network and say what it is worth."""
+    """Publish a run's best network and print its metrics."""
     from trainer.export.publish import export_run
-    from trainer.runs import load_run
+    from trainer.runs import RunFolder
 
-    announce(models_root, *export_run(load_run(run), name, models_root, split))
+    announce(models_root, *export_run(RunFolder(run).load(), name, models_root, split))
 
 
 def announce(models_root: Path, version: int, card: ModelCard) -> None:
-    """Say what was published, and what it is worth where that was measured."""
+    """Print what was published, with its metrics if it was measured."""
     from trainer.evaluation.summary import describe
 
     if card.metrics:

@@ -1,4 +1,4 @@
-"""``python -m trainer import-weights``: the authors' checkpoints, for training on from them or for serving."""
+"""``segstack import-weights``: the authors' checkpoints, as initial weights or for serving."""
 
 import argparse
 from pathlib import Path
@@ -19,9 +19,14 @@ SUMMARY = "read a PyTorch checkpoint of DDRNet's authors, without PyTorch"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of ``import-weights``."""
-    parser.add_argument("checkpoint", type=Path, help="best_val_smaller.pth, best_val.pth, DDRNet23s_imagenet.pth, …")
+    parser.add_argument(
+        "checkpoint",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="best_val_smaller.pth, best_val.pth, DDRNet23s_imagenet.pth, …",
+    )
     parser.add_argument("--network", required=True, choices=_NETWORKS)
-    parser.add_argument("--output", type=Path, metavar="FILE.keras", help="keep the network, to train on from it")
+    parser.add_argument("--output", type=Path, metavar="FILE.keras", help="save the network, for a recipe's `weights`")
     parser.add_argument("--publish", metavar="NAME", help="publish it as this model, to serve it")
     add_models_root(parser)
     parser.add_argument("--classes", default="cityscapes", help=f"{CLASSES_HELP} (default: %(default)s)")
@@ -45,13 +50,14 @@ def run(options: argparse.Namespace) -> None:
     if options.publish:
         check_model_name(options.publish)
     classes = parse_classes(options.classes)
-    state = read_torch_file(options.checkpoint)  # before TensorFlow's seconds
+    state = read_torch_file(options.checkpoint)  # before TensorFlow is imported, which takes seconds
     import_tensorflow()
     from trainer.commands.export import announce
-    from trainer.export.adapt import Facts
+    from trainer.export.adapt import NetworkSpec
     from trainer.export.foreign import of_keras
     from trainer.export.publish import export_foreign
     from trainer.models import create_model
+    from trainer.runs import save_network
 
     height, width = options.size
     auxiliary = any(AUXILIARY_HEAD in name.split(".") for name in state)
@@ -68,8 +74,10 @@ def run(options: argparse.Namespace) -> None:
         )
     if options.output:
         options.output.parent.mkdir(parents=True, exist_ok=True)
-        model.save(options.output)
+        save_network(model, options.output)
         print(f"kept: {options.output}")
     if options.publish:
         network = of_keras(model, options.checkpoint)
-        announce(options.models_root, *export_foreign(network, Facts(classes), options.publish, options.models_root))
+        announce(
+            options.models_root, *export_foreign(network, NetworkSpec(classes), options.publish, options.models_root)
+        )

@@ -1,4 +1,4 @@
-"""What `evaluate` and `predict` ask alike: which network, and how it is to look at an image."""
+"""Arguments that `evaluate` and `predict` share: the network, and test-time augmentation."""
 
 import argparse
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainer.errors import UserError
-from trainer.inference.test_time_augmentation import Views
+from trainer.inference.test_time_augmentation import TestTimeAugmentation
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to import
     from trainer.inference.segmenter import Segmenter
@@ -22,40 +22,47 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         help="a run folder (or a .keras file in one), models_repo/NAME or models_repo/NAME/VERSION; "
         "with --serving NAME, NAME:VERSION or NAME@LABEL",
     )
-    parser.add_argument("--serving", metavar="HOST:PORT", help="ask a served model, over gRPC, for instance :8500")
+    parser.add_argument("--serving", metavar="HOST:PORT", help="use a served model, over gRPC, for instance :8500")
     parser.add_argument(
-        "--batch-size", type=int, default=8, metavar="N", help="images the network is given at a time (default: 8)"
+        "--batch-size", type=int, default=8, metavar="N", help="images that the network gets at a time (default: 8)"
     )
 
 
-def add_views(parser: argparse.ArgumentParser) -> None:
+def add_tta(parser: argparse.ArgumentParser) -> None:
     """``--flip``, ``--flip-vertically``, ``--scales``, ``--sliding-window`` and ``--overlap``."""
-    views = parser.add_argument_group("seeing an image several ways", "slower and better: probabilities are averaged")
-    views.add_argument("--flip", action="store_true", help="also mirrored, left and right exchanged")
-    views.add_argument("--flip-vertically", action="store_true", help="also upside down; with --flip both, and turned")
-    views.add_argument(
-        "--scales", type=float, nargs="+", default=[1.0], metavar="FACTOR", help="for instance 0.75 1 1.25"
+    tta = parser.add_argument_group("test-time augmentation", "slower and better: probabilities are averaged")
+    tta.add_argument("--flip", action="store_true", help="also mirrored left to right")
+    tta.add_argument(
+        "--flip-vertically", action="store_true", help="also mirrored top to bottom; with --flip also both ways"
     )
-    views.add_argument(
+    tta.add_argument(
+        "--scales",
+        type=float,
+        nargs="+",
+        default=[1.0],
+        metavar="FACTOR",
+        help="of the image's size, for instance 0.75 1 1.25",
+    )
+    tta.add_argument(
         "--sliding-window",
         action="store_true",
         help="do not stretch an image to the input size, but move a window of that size over it: for larger images",
     )
-    views.add_argument(
-        "--overlap", type=float, default=1 / 3, metavar="SHARE", help="of neighbouring windows (default: 1/3)"
+    tta.add_argument(
+        "--overlap", type=float, default=1 / 3, metavar="FRACTION", help="of neighbouring windows (default: 1/3)"
     )
 
 
-def views_of(options: argparse.Namespace) -> Views:
-    """What :func:`add_views` was told."""
+def tta_of(options: argparse.Namespace) -> TestTimeAugmentation:
+    """The augmentation that the arguments of :func:`add_tta` name."""
     flips = [*(["horizontally"] if options.flip else []), *(["vertically"] if options.flip_vertically else [])]
     flips += ["both ways"] if len(flips) == 2 else []
-    return Views(flips, tuple(options.scales), options.sliding_window, options.overlap)
+    return TestTimeAugmentation(flips, tuple(options.scales), options.sliding_window, options.overlap)
 
 
 @contextmanager
 def open_segmenter(options: argparse.Namespace) -> Iterator["Segmenter"]:
-    """The network that :func:`add_model` was told.
+    """The network that the arguments of :func:`add_model` name.
 
     Raises:
         UserError: there is none.

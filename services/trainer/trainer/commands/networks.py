@@ -4,7 +4,7 @@ import argparse
 
 from trainer.commands.quiet import import_tensorflow
 from trainer.errors import UserError
-from trainer.frozen.latency import latency_of
+from trainer.frozen.latency import latency_of, noise
 from trainer.progress import progress
 
 # Enough for a median of a network that takes a second.
@@ -15,7 +15,7 @@ SUMMARY = "list the networks: parameters, GFLOPs, milliseconds measured here"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of ``networks``."""
-    parser.add_argument("networks", nargs="*", metavar="NETWORK", help="these alone; keras_hub:PRESET too")
+    parser.add_argument("networks", nargs="*", metavar="NETWORK", help="only these; keras_hub:PRESET too")
     parser.add_argument(
         "--size",
         type=int,
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> None:
     names = options.networks or model_names()
     height, width = options.size
     rows = []
-    with progress(names, "looking at", "network") as bar:
+    with progress(names, "measuring", "network") as bar:
         for name in bar:
             bar.set_postfix_str(name)
             rows.append(_row(name, height, width, options.classes, not options.no_time))
@@ -56,16 +56,15 @@ def _row(name: str, height: int, width: int, classes: int, timed: bool) -> tuple
     import tensorflow as tf
 
     from trainer.frozen import graph
-    from trainer.frozen.flops import count_flops
     from trainer.models import create_model
 
-    keras.utils.clear_session()  # the network before need not stay in memory
+    keras.utils.clear_session()  # frees the previous network's memory
     try:
         model = create_model(name, height, width, classes)
     except ValueError as error:
         raise UserError(str(error)) from None
     frozen = graph.freeze(model, height, width, images=1).logits
     parameters = sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
-    image = tf.constant(np.random.default_rng(0).integers(0, 256, (1, height, width, 3), np.uint8))
+    image = tf.constant(noise(height, width))
     milliseconds = latency_of(lambda: frozen(image), _LEAST_CALLS).p50 if timed else None
-    return name, parameters, count_flops(frozen), milliseconds
+    return name, parameters, graph.count_flops(frozen), milliseconds

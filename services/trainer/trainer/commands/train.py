@@ -1,4 +1,4 @@
-"""``python -m trainer train``."""
+"""``segstack train``: train a network, or resume a training."""
 
 import argparse
 import os
@@ -11,7 +11,7 @@ from trainer.errors import UserError
 
 _MINUTES_BETWEEN_STATES = 10.0
 
-SUMMARY = "train a network as a recipe says, or go on with a training"
+SUMMARY = "train a network by a recipe, or resume a training"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--config", type=Path, help="the recipe, a YAML file")
-    what.add_argument("--resume", type=Path, metavar="RUN", help="go on with a run from its last saved state")
+    what.add_argument("--resume", type=Path, metavar="RUN", help="resume a run from its last saved state")
     parser.add_argument("--run", type=Path, help="the new run folder, with --config")
     parser.add_argument(
         "--set", action="append", default=[], metavar="PATH=VALUE", help="override a value, for instance epochs=20"
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=_MINUTES_BETWEEN_STATES,
         metavar="N",
-        help="save the state so often, and after each epoch (default: %(default)g)",
+        help="save the state every N minutes, and after each epoch (default: %(default)g)",
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
@@ -40,13 +40,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--multi-gpu", action="store_true", help="use every GPU; several machines: set TF_CONFIG on each"
     )
-    parser.add_argument("--publish", metavar="NAME", help="then export and publish it as this model")
+    parser.add_argument("--publish", metavar="NAME", help="afterwards export and publish it as this model")
     add_models_root(parser)
 
 
 def run(options: argparse.Namespace) -> None:
     """Run ``train``."""
     from trainer.recipe import load_recipe
+    from trainer.runs import RunFolder
     from trainer.training.resume import resumed_recipe
 
     overrides = [*([f"data.path={options.data}"] if options.data else []), *options.set]
@@ -54,18 +55,18 @@ def run(options: argparse.Namespace) -> None:
         check_model_name(options.publish)  # now, not after hours
     if (options.run is None) != (options.config is None):
         raise UserError(
-            "--config goes with --run, the new run folder; --resume takes its recipe and its folder from a run"
+            "--config needs --run, the new run folder; --resume takes recipe and folder from a run, without --run"
         )
     if not options.checkpoint_minutes >= 0:
         raise UserError(
-            f"--checkpoint-minutes {options.checkpoint_minutes:g}: expected 0, after every step, or more; inf saves "
-            "after each epoch alone"
+            f"--checkpoint-minutes {options.checkpoint_minutes:g}: expected 0 (after every step) or more; inf saves "
+            "after each epoch only"
         )
-    # Before TensorFlow's seconds: a typing error answers at once.
+    # Before TensorFlow is imported, which takes seconds: a typing error is reported at once.
     changes: list[str] = []
     if options.resume:
         folder = options.resume
-        recipe, changes = resumed_recipe(folder, overrides)
+        recipe, changes = resumed_recipe(RunFolder(folder), overrides)
     else:
         folder = options.run
         recipe = load_recipe(options.config, overrides)

@@ -1,1 +1,1 @@
-"""How good a network is, over a split of a data set, and a report of it."""
+"""Metrics of a network over a split of a data set, and their report."""

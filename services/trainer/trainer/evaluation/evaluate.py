@@ -12,18 +12,19 @@ from contract import Metrics, ModelCard
 from trainer.datasets.dataset import Dataset, Item
 from trainer.datasets.pair import Pair, read_pair
 from trainer.errors import UserError
-from trainer.inference.batches import batches
-from trainer.inference.segment import segment
+from trainer.inference.segment import batches, segment
 from trainer.inference.segmenter import Masks, Segmenter
-from trainer.inference.test_time_augmentation import PLAIN, Views
-from trainer.metrics.boundary_f1 import Boundary
-from trainer.metrics.confusion import ConfusionMatrix, mean_of_present
+from trainer.inference.test_time_augmentation import PLAIN, TestTimeAugmentation
+from trainer.metrics import create_metrics
+from trainer.metrics.confusion import ConfusionMatrix
+from trainer.metrics.metric import ImageMetric, Measured, Metric
+from trainer.metrics.overlap import iou, mean_iou
 from trainer.progress import in_threads, progress
 
 
 @dataclass(frozen=True)
 class ImageScore:
-    """One image: the mean over its own classes, None when none of its pixels counts."""
+    """One image: the mean IoU of its own classes, None when none of its pixels counts."""
 
     item: Item
     miou: float | None
@@ -36,40 +37,42 @@ class Evaluation:
     Attributes:
         card: of the network.
         split: the images'.
-        confusion: over all pixels that count.
-        boundary_f1: of each class [C], the mean over the images where it has an outline; None if not asked for.
+        metrics: which values there are; ``metric.per_class(measured)`` and ``metric.overall(measured)`` give them.
+        measured: what metrics are computed from, over all pixels that count and all images.
         images: every one, in the data set's order.
         worst: those with the lowest scores and their masks, the worst first.
     """
 
     card: ModelCard
     split: str
-    confusion: ConfusionMatrix
-    boundary_f1: NDArray[np.float64] | None
+    metrics: Sequence[Metric]
+    measured: Measured
     images: Sequence[ImageScore]
     worst: Sequence[tuple[ImageScore, Masks]]
 
     @property
-    def metrics(self) -> Metrics:
-        """What a model card says."""
-        iou = self.confusion.iou()
-        per_class = {c.name: None if np.isnan(iou[c.id]) else round(float(iou[c.id]), 4) for c in self.card.classes}
-        return Metrics(round(self.confusion.miou(), 4), per_class, self.split, len(self.images))
+    def confusion(self) -> ConfusionMatrix:
+        """Over all pixels that count."""
+        return self.measured.confusion
 
     @property
-    def mean_boundary_f1(self) -> float | None:
-        """The mean over the classes that have an outline somewhere."""
-        return None if self.boundary_f1 is None else mean_of_present(self.boundary_f1)
+    def card_metrics(self) -> Metrics:
+        """What a model card holds: the contract has a place for IoU alone."""
+        values = iou(self.confusion)
+        per_class = {
+            c.name: None if np.isnan(values[c.id]) else round(float(values[c.id]), 4) for c in self.card.classes
+        }
+        return Metrics(round(mean_iou(self.confusion), 4), per_class, self.split, len(self.images))
 
 
 def evaluate(
     segmenter: Segmenter,
     dataset: Dataset,
     split: str,
-    views: Views = PLAIN,
+    tta: TestTimeAugmentation = PLAIN,
     *,
     batch_size: int = 8,
-    boundary: Boundary | None = None,
+    metrics: Sequence[Metric] | None = None,
     keep_worst: int = 0,
 ) -> Evaluation:
     """Measure a network as a client would use it: resize the image in, resize the mask back, compare with the label.
@@ -78,45 +81,48 @@ def evaluate(
 
     Args:
         segmenter: the network.
-        dataset: where the images lie.
+        dataset: where the images are.
         split: which of them.
-        views: how each is looked at.
-        batch_size: how many the network is given at a time.
-        boundary: also judge outlines, with this tolerance.
+        tta: test-time augmentation of each.
+        batch_size: how many images the network gets at a time.
+        metrics: what to measure; by default everything but outlines, which take long.
         keep_worst: of how many images to keep the mask.
 
     Raises:
-        UserError: network and data set have other classes, the split is empty, or a file cannot be used.
+        UserError: network and data set have different classes, the split is empty, or a file cannot be used.
     """
     require_same_classes(segmenter, dataset)
     items = dataset.split(split)
     classes = len(dataset.classes)
+    metrics = create_metrics() if metrics is None else metrics
+    by_image = [metric for metric in metrics if isinstance(metric, ImageMetric) and metric.is_measured]
     confusion = ConfusionMatrix(classes)
-    f1_sums, f1_counts = np.zeros(classes), np.zeros(classes, np.int64)
+    sums = {metric.name: np.zeros(classes) for metric in by_image}
+    counts = {metric.name: np.zeros(classes, np.int64) for metric in by_image}
     images: list[ImageScore] = []
     worst: list[tuple[float, int, Masks]] = []
 
-    def score(found: tuple[Item, Pair, Masks]) -> tuple[ImageScore, Masks, ConfusionMatrix, NDArray | None]:
+    def score(found: tuple[Item, Pair, Masks]) -> tuple[ImageScore, Masks, ConfusionMatrix, dict[str, NDArray]]:
         item, pair, mask = found
         own = ConfusionMatrix(classes)
         try:
             own.add(pair.mask, mask)
         except ValueError as error:
-            raise UserError(f"{dataset.root / item.mask} or what {segmenter.name} answers: {error}") from None
-        f1 = None if boundary is None else boundary.f1(pair.mask, mask, classes)
-        return ImageScore(item, own.miou() if own.counts.any() else None), mask, own, f1
+            raise UserError(f"{dataset.root / item.mask} or the mask from {segmenter.name}: {error}") from None
+        values = {metric.name: metric.of_image(pair.mask, mask, classes) for metric in by_image}
+        return ImageScore(item, own_miou(own)), mask, own, values
 
     with (
         progress(None, f"evaluating on {split}", "image", total=len(items)) as bar,
-        closing(_masks(segmenter, dataset, items, views, batch_size)) as masks,
+        closing(_masks(segmenter, dataset, items, tta, batch_size)) as masks,
         closing(in_threads(score, masks)) as scores,
     ):
-        for image, mask, own, f1 in scores:
+        for image, mask, own, values in scores:
             bar.update()
             confusion.counts += own.counts
-            if f1 is not None:
-                f1_sums += np.nan_to_num(f1)
-                f1_counts += ~np.isnan(f1)
+            for name, value in values.items():
+                sums[name] += np.nan_to_num(value)
+                counts[name] += ~np.isnan(value)
             if image.miou is not None and keep_worst:
                 # Of equal ones the earlier is kept: the tuple's second place decides, and masks are never compared.
                 heapq.heappush(worst, (-image.miou, -len(images), mask))
@@ -124,9 +130,17 @@ def evaluate(
                     heapq.heappop(worst)
             images.append(image)
 
-    mean_f1 = np.divide(f1_sums, f1_counts, out=np.full(classes, np.nan), where=f1_counts > 0)
+    means = {
+        name: np.divide(total, counts[name], out=np.full(classes, np.nan), where=counts[name] > 0)
+        for name, total in sums.items()
+    }
     ranked = [(images[-number], mask) for _, number, mask in sorted(worst, key=lambda one: one[:2], reverse=True)]
-    return Evaluation(segmenter.card, split, confusion, mean_f1 if boundary else None, images, ranked)
+    return Evaluation(segmenter.card, split, metrics, Measured(confusion, means), images, ranked)
+
+
+def own_miou(confusion: ConfusionMatrix) -> float | None:
+    """The mean IoU of one image's classes; None when none of its pixels counts."""
+    return mean_iou(confusion) if confusion.counts.any() else None
 
 
 def require_same_classes(segmenter: Segmenter, dataset: Dataset) -> None:
@@ -137,10 +151,10 @@ def require_same_classes(segmenter: Segmenter, dataset: Dataset) -> None:
 
 
 def _masks(
-    segmenter: Segmenter, dataset: Dataset, items: Sequence[Item], views: Views, batch_size: int
+    segmenter: Segmenter, dataset: Dataset, items: Sequence[Item], tta: TestTimeAugmentation, batch_size: int
 ) -> Generator[tuple[Item, Pair, Masks]]:
-    """Every item with what the network says of it: files are read in threads, while it works."""
+    """Every item with its mask: files are read in threads, while the network works."""
     with closing(in_threads(lambda item: (item, read_pair(dataset, item)), items)) as pairs:
         for batch in batches(pairs, batch_size):
-            masks = segment(segmenter, [pair.image for _, pair in batch], views, batch_size)
+            masks = segment(segmenter, [pair.image for _, pair in batch], tta, batch_size)
             yield from ((item, pair, mask) for (item, pair), mask in zip(batch, masks, strict=True))

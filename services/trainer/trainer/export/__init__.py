@@ -1,1 +1,1 @@
-"""From a run folder to a published SavedModel."""
+"""From a run folder or a third-party network to a published SavedModel."""

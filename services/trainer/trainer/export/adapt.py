@@ -1,4 +1,4 @@
-"""A network from elsewhere made one of ours: preprocessed RGB images in, logits of every class out."""
+"""A third-party network fitted to the contract: preprocessed RGB images in, logits of every class out."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,17 +18,16 @@ PREPROCESSING = {
     "symmetric": Preprocessing(1 / 127.5, (1, 1, 1), (1, 1, 1)),
     "none": Preprocessing(1, (0, 0, 0), (1, 1, 1)),
 }
-ACTIVATIONS = ("logits", "softmax", "sigmoid")
 
 _TINY = float(np.finfo(np.float32).tiny)
 _EPSILON = float(np.finfo(np.float32).eps)
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What a file does not say of its network; None where it is left to the file.
+class NetworkSpec:
+    """What a file does not hold of its network; None where the file decides.
 
-    ``activation``: what its output has been through. ``bgr``: the order of its colours.
+    ``activation``: the last operation on its output. ``bgr``: the order of its channels.
     """
 
     classes: Sequence[ClassInfo]
@@ -40,7 +39,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Adapted:
-    """The network and what its card must say: input size in pixels, and what is done to them."""
+    """The network, and what its card must hold: input size in pixels, and preprocessing."""
 
     network: Network
     height: int
@@ -48,42 +47,42 @@ class Adapted:
     preprocessing: Preprocessing
 
 
-def adapt(foreign: ForeignNetwork, facts: Facts) -> Adapted:
+def adapt(foreign: ForeignNetwork, spec: NetworkSpec) -> Adapted:
     """Fit ``foreign`` to the contract, after running it once on two images.
 
-    Channels may come before or after height and width, in and out; one logit becomes two classes.
+    Channels may come before or after height and width, in input and output; one logit becomes two classes.
 
     Raises:
         UserError: input, output, classes or activation do not fit what the network has; the message says which.
     """
-    channels_first, height, width = _input(foreign, facts.size)
-    preprocessing = _preprocessing(foreign, facts.preprocessing)
+    channels_first, height, width = _input(foreign, spec.size)
+    preprocessing = _preprocessing(foreign, spec.preprocessing)
 
     def run(images: tf.Tensor) -> tf.Tensor:
-        images = images[..., ::-1] if facts.bgr else images
+        images = images[..., ::-1] if spec.bgr else images
         images = tf.transpose(images, [0, 3, 1, 2]) if channels_first else images
         return tf.cast(foreign.call(tf.cast(images, foreign.input_dtype)), tf.float32)
 
     answer = _answer(foreign, run, height, width)
-    shape, outputs = answer.shape, (len(facts.classes), 1 if len(facts.classes) == 2 else len(facts.classes))
+    shape, outputs = answer.shape, (len(spec.classes), 1 if len(spec.classes) == 2 else len(spec.classes))
     transposed = shape[-1] not in outputs and shape[1] in outputs
     channels = shape[1 if transposed else -1]
     if channels not in outputs:
         raise UserError(
-            f"{foreign.path} gives {channels} channels (its output is {list(shape)}), but {len(facts.classes)} classes "
-            "are named: name as many with --classes, in their order"
+            f"{foreign.path} gives {channels} channels (its output is {list(shape)}), but {len(spec.classes)} classes "
+            "are named: name one class per channel with --classes, in their order"
         )
     answer = np.moveaxis(answer, 1, -1) if transposed else answer
-    _check_activation(foreign, answer, facts.activation)
+    _check_activation(foreign, answer, spec.activation)
     low = answer.shape[1:]
 
     def network(images: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:
         output = run(images)
         output = tf.transpose(output, [0, 2, 3, 1]) if transposed else output
         output = tf.ensure_shape(output, [None, *low])
-        if facts.activation != "logits":
+        if spec.activation != "logits":
             full = output if low[:2] == (height, width) else upsample(output, height, width)
-            output = _logits_of(full, facts.activation)
+            output = _logits_of(full, spec.activation)
         return {LOGITS: tf.concat([tf.zeros_like(output), output], -1) if channels == 1 else output}
 
     return Adapted(network, height, width, preprocessing)
@@ -101,13 +100,15 @@ def _input(foreign: ForeignNetwork, size: Sequence[int] | None) -> tuple[bool, i
     if channels_first and shape[1] != 3:
         raise UserError(f"{takes}: expected three channels, first or last")
     if shape[0] is not None:
-        raise UserError(f"{takes}: expected any number of images at a time; save it again with an open batch dimension")
+        raise UserError(
+            f"{takes}: expected any number of images at a time; save it again with a variable batch dimension"
+        )
     fixed = shape[2:] if channels_first else shape[1:3]
     for name, side, wish in zip(("height", "width"), fixed, size or (None, None), strict=True):
         if side is None and wish is None:
             raise UserError(f"{takes}, any {name}: name the size to serve it at with --size HEIGHT WIDTH")
         if None not in (side, wish) and side != wish:
-            raise UserError(f"{takes}: its {name} is fixed at {side}, so --size cannot ask for {wish}")
+            raise UserError(f"{takes}: its {name} is fixed at {side}, so --size cannot set {wish}")
     height, width = size or fixed
     if height < 1 or width < 1:
         raise UserError(f"--size {height} {width}: expected a height and a width of 1 pixel or more")
@@ -117,7 +118,9 @@ def _input(foreign: ForeignNetwork, size: Sequence[int] | None) -> tuple[bool, i
 def _preprocessing(foreign: ForeignNetwork, wish: Preprocessing | None) -> Preprocessing:
     if foreign.input_dtype == tf.uint8:
         if wish not in (None, PREPROCESSING["none"]):
-            raise UserError(f"{foreign.path} takes the pixels themselves (uint8): leave the preprocessing to it")
+            raise UserError(
+                f"{foreign.path} takes uint8 pixels: leave the preprocessing to the network, without --preprocessing"
+            )
         return PREPROCESSING["none"]
     if wish is None and foreign.ours:
         return IMAGENET
@@ -139,11 +142,11 @@ def _answer(foreign: ForeignNetwork, run: Callable[[tf.Tensor], tf.Tensor], heig
         raise UserError(f"{foreign.path} fails on images of {height}x{width}: {reason}") from None
     if answer.ndim != 4 or len(answer) != 2:
         raise UserError(
-            f"{foreign.path} answers two images with {list(answer.shape)}: expected [2, height, width, classes]. "
-            "Class ids (an argmax) are not enough: export the network without it"
+            f"{foreign.path} gives {list(answer.shape)} for two images: expected [2, height, width, classes]. "
+            "Class ids (an argmax) are not enough: export the network without the argmax"
         )
     if not np.isfinite(answer).all():
-        raise UserError(f"{foreign.path} answers with NaN or infinite numbers: its weights are damaged")
+        raise UserError(f"{foreign.path} gives NaN or infinite numbers: its weights are damaged")
     return answer
 
 
@@ -153,7 +156,9 @@ def _check_activation(foreign: ForeignNetwork, answer: np.ndarray, activation: s
     if activation == "softmax" and not sums_to_one:
         raise UserError(f"{foreign.path}: its outputs do not sum to 1, so they are not probabilities of a softmax")
     if activation == "sigmoid" and not within:
-        raise UserError(f"{foreign.path}: its outputs leave 0 to 1, so they have not been through a sigmoid")
+        raise UserError(
+            f"{foreign.path}: its outputs are not within 0 to 1, so they are not probabilities of a sigmoid"
+        )
     if activation == "logits" and (sums_to_one or (within and answer.shape[-1] == 1)):
         name = "softmax" if sums_to_one else "sigmoid"
         raise UserError(f"{foreign.path}: its outputs are probabilities and not logits: add --activation {name}")

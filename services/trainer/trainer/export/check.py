@@ -13,13 +13,13 @@ def check_saved_model(folder: str, card: ModelCard) -> None:
     """Load ``folder`` as TensorFlow Serving does, compare it with the contract and run it with one and two images.
 
     Raises:
-        UserError: a signature is missing, has other tensors, fails, or answers another card.
+        UserError: a signature is missing, has different tensors, fails, or returns a different card.
     """
     graph = tf.Graph()
     with graph.as_default(), tf.compat.v1.Session(graph=graph) as session:
         # tf.saved_model.load would hide variables that a session does not find.
         definition = tf.compat.v1.saved_model.load(session, ["serve"], folder).signature_def
-        # TensorFlow adds signatures of its own, such as __saved_model_init_op: more than the contract's do no harm.
+        # Signatures beyond the contract's do no harm: TensorFlow adds __saved_model_init_op, for instance.
         problems = mismatches(
             card, {name: _signature(definition[name]) for name in signatures(card) if name in definition}
         )
@@ -40,9 +40,9 @@ def check_saved_model(folder: str, card: ModelCard) -> None:
                 for alias, value in answers.items():
                     expected = (count, *signature.outputs[alias].shape[1:])
                     if value.shape != expected:
-                        raise UserError(f"signature {name}: {alias} came as {value.shape}, expected {expected}")
+                        raise UserError(f"signature {name}: {alias} has shape {value.shape}, expected {expected}")
                     if alias == "model_card" and ModelCard.from_json(value[0]) != card:
-                        raise UserError("signature describe answers another card than the one published")
+                        raise UserError("signature describe returns a different card than the published one")
 
 
 def _signature(definition: tf.compat.v1.MetaGraphDef) -> Signature:

@@ -1,4 +1,4 @@
-"""Networks from elsewhere: a Keras file or a SavedModel, as one function from its images to its output."""
+"""Third-party networks: a Keras file or a SavedModel, as one function from its images to its output."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from contract import SERVING_DEFAULT
 from trainer.errors import UserError
 from trainer.models import model_names
 
-# What a network of `trainer.models` calls its output, and what is taken of several without being asked for.
+# The output of the networks in `trainer.models`; of several outputs it is the default.
 LOGITS = "logits"
 
 
 @dataclass(frozen=True)
 class ForeignNetwork:
-    """A network as its file has it; nothing has been checked but that it has one input and the output exists."""
+    """A network as its file has it; checked is only that it has one input and that the output exists."""
 
     path: Path
     name: str
@@ -26,21 +26,21 @@ class ForeignNetwork:
     input_shape: tf.TensorShape
     input_dtype: tf.DType
     weights: Sequence[Any]
-    owner: Any  # of the weights; without it a SavedModel's are gone
+    owner: Any  # keeps a SavedModel's weights alive
     ours: bool = False  # built by `trainer.models`
 
 
 def open_network(path: Path, output: str | None = None) -> ForeignNetwork:
-    """Load a ``.keras`` file or the folder of a SavedModel; of several outputs take the one called ``output``.
+    """Load a ``.keras`` file or the folder of a SavedModel; of several outputs take ``output``.
 
     Raises:
-        UserError: there is neither at ``path``, it cannot be loaded, or input or output are not clear.
+        UserError: there is neither at ``path``, it cannot be loaded, or input or output are ambiguous.
     """
     if (path / "saved_model.pb").is_file():
         return _open_saved_model(path, output)
     if path.is_file() and path.suffix in (".keras", ".h5", ".hdf5"):
         return _open_keras(path, output)
-    hint = ". A PyTorch checkpoint of DDRNet is what import-weights takes" if path.suffix in (".pth", ".pt") else ""
+    hint = "; `segstack import-weights` takes a PyTorch checkpoint of DDRNet" if path.suffix in (".pth", ".pt") else ""
     raise UserError(
         f"{path} is no network: expected a .keras file, or the folder of a SavedModel (with saved_model.pb){hint}"
     )
@@ -49,23 +49,23 @@ def open_network(path: Path, output: str | None = None) -> ForeignNetwork:
 def _open_keras(path: Path, output: str | None) -> ForeignNetwork:
     try:
         model = keras.models.load_model(path, compile=False)
-    except Exception as error:  # layers deserialise themselves, and raise what they like
+    except Exception as error:  # layers deserialise themselves, and raise any error
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise UserError(
-            f"{path} cannot be loaded ({reason}). A network with layers or functions of its own is saved by "
-            "model.export(folder) where these are defined; --from takes that folder"
+            f"{path} cannot be loaded ({reason}). A network with custom layers or functions is saved by "
+            "model.export(folder) where these are defined; give that folder to --from"
         ) from None
     return of_keras(model, path, output)
 
 
 def of_keras(model: keras.Model, path: Path, output: str | None = None) -> ForeignNetwork:
-    """A Keras model as it is in memory; layers that the chosen output does without (auxiliary heads) are left out.
+    """A Keras model in memory; layers that the chosen output does not need (auxiliary heads) are left out.
 
     Raises:
-        UserError: input or output are not clear; ``path`` says whose.
+        UserError: input or output are ambiguous; ``path`` is named in the message.
     """
     if not getattr(model, "inputs", None):
-        raise UserError(f"{path} does not say what its input is: save it by model.export(folder) and name the folder")
+        raise UserError(f"{path} has no known input: save it by model.export(folder) and give that folder")
     if len(model.inputs) != 1:
         raise UserError(f"{path} takes {len(model.inputs)} inputs: expected one, the image")
     outputs = model.output
@@ -86,7 +86,7 @@ def of_keras(model: keras.Model, path: Path, output: str | None = None) -> Forei
 
 
 def _is_ours(model: keras.Model) -> bool:
-    """By all that `trainer.models` gives a network: others call theirs `unet` too."""
+    """Whether `trainer.models` built it: the name alone is not enough, since others use `unet` too."""
     (image,) = model.inputs
     return (
         model.name in model_names()
@@ -124,5 +124,5 @@ def _choose(outputs: Mapping[str, Any], output: str | None, path: Path) -> str:
         return str(output)
     if output is None and (len(outputs) == 1 or LOGITS in outputs):
         return LOGITS if LOGITS in outputs else next(iter(outputs))
-    wish = f"has no output {output!r}" if output else "has several outputs"
-    raise UserError(f"{path} {wish}: choose with --output one of {', '.join(outputs)}")
+    problem = f"has no output {output!r}" if output else "has several outputs"
+    raise UserError(f"{path} {problem}: choose with --network-output one of {', '.join(outputs)}")

@@ -17,16 +17,14 @@ from contract.card import check_model_name
 from trainer.datasets.dataset import Dataset, load_dataset
 from trainer.errors import UserError
 from trainer.evaluation.evaluate import evaluate
-from trainer.export.adapt import Facts, adapt
+from trainer.export.adapt import NetworkSpec, adapt
 from trainer.export.check import check_saved_model
 from trainer.export.foreign import ForeignNetwork
 from trainer.frozen import graph
-from trainer.frozen.flops import count_flops
-from trainer.frozen.trained import trained_network
 from trainer.inference.segmenter import of_signatures
 from trainer.models.preprocessing import IMAGENET
 from trainer.runs import Run
-from trainer.training.revision import git_revision
+from trainer.training.provenance import git_revision
 
 
 def export_run(run: Run, name: str, models_root: Path, split: str | None = None) -> tuple[int, ModelCard]:
@@ -39,33 +37,33 @@ def export_run(run: Run, name: str, models_root: Path, split: str | None = None)
     """
     dataset = load_dataset(run.recipe.data.path)
     if dataset.classes != run.classes:
-        raise UserError(f"{dataset.root} has other classes now than when {run.folder} was trained: train again")
+        raise UserError(f"{dataset.root} has different classes than when {run.folder} was trained: train again")
     height, width = run.recipe.data.input_height, run.recipe.data.input_width
     # First, as it refuses a bad name at once.
     card = ModelCard(name, run.recipe.network, height, width, run.classes, IMAGENET)
-    model = trained_network(run.weights)
+    model = graph.trained_network(run.weights)
     return _publish(model, model.weights, card, models_root, dataset, split)
 
 
 def export_foreign(
     foreign: ForeignNetwork,
-    facts: Facts,
+    spec: NetworkSpec,
     name: str,
     models_root: Path,
     dataset: Dataset | None = None,
     split: str | None = None,
 ) -> tuple[int, ModelCard]:
-    """Publish a network from elsewhere as the next version of the model ``name``, measured where there is a data set.
+    """Publish a third-party network as the next version of the model ``name``, measured if there is a data set.
 
     Returns:
         The version and its card.
 
     Raises:
-        UserError: the network does not fit ``facts``.
+        UserError: the network does not fit ``spec``.
     """
     check_model_name(name)
-    adapted = adapt(foreign, facts)
-    classes = tuple(facts.classes)
+    adapted = adapt(foreign, spec)
+    classes = tuple(spec.classes)
     card = ModelCard(name, foreign.name, adapted.height, adapted.width, classes, adapted.preprocessing)
     return _publish(adapted.network, foreign.weights, card, models_root, dataset, split)
 
@@ -78,9 +76,9 @@ def _publish(
     dataset: Dataset | None,
     split: str | None,
 ) -> tuple[int, ModelCard]:
-    """Freeze ``network``, complete its card (name, size, classes and preprocessing are there), check and publish it.
+    """Freeze ``network``, complete its card (name, size, classes and preprocessing are set), check and publish it.
 
-    ``weights`` are none where the network had been frozen before.
+    ``weights`` is empty for a network that was frozen before.
     """
     height, width, preprocessing = card.input_height, card.input_width, card.preprocessing
     module = graph.freeze(network, height, width, preprocessing=preprocessing)
@@ -88,8 +86,8 @@ def _publish(
     one_image = graph.freeze(network, height, width, images=1, preprocessing=preprocessing)
     card = dataclasses.replace(
         card,
-        metrics=evaluate(segmenter, dataset, split or dataset.splits[-1]).metrics if dataset else None,
-        flops=count_flops(one_image.logits),
+        metrics=evaluate(segmenter, dataset, split or dataset.splits[-1]).card_metrics if dataset else None,
+        flops=graph.count_flops(one_image.logits),
         parameters=sum(weight.numpy().size for weight in weights if weight.trainable) or None,
         frameworks={"segstack": __version__, "tensorflow": tf.__version__, "keras": keras.__version__},
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -106,7 +104,7 @@ def _publish(
 
 
 def _sha256(weights: Sequence[Any]) -> str:
-    """Over the weights' bytes in the network's order: equal weights have equal sums however they are saved."""
+    """Over the weights' bytes in the network's order: equal weights have equal checksums in any file format."""
     digest = hashlib.sha256()
     for weight in weights:
         digest.update(np.ascontiguousarray(weight.numpy()).tobytes())

@@ -1,11 +1,11 @@
 """BatchNorm folded into the convolutions before it, in a frozen graph.
 
-At inference BatchNorm is a factor and an addend for each channel. Behind a convolution the factor is one of its filters
-and the addend its bias: the arithmetic is gone, and kernels that fuse convolution, bias and ReLU find them in a row.
-Behind anything else (a ReLU, a pool, a sum) it stays, and so it does before a convolution, whose zero padding would
-have to become another number.
+At inference BatchNorm is a factor and an addend for each channel. After a convolution the factor goes into its filters
+and the addend is its bias: the arithmetic is gone, and kernels that fuse convolution, bias and ReLU find them in a row.
+After anything else (a ReLU, a pool, a sum) it stays, and also before a convolution, whose zero padding would have to
+become another number.
 
-Done on the graph and not on Keras's layers, because there it is one rule for every network: those of
+Done on the graph and not on Keras's layers, because there one rule holds for every network: those of
 ``keras.applications`` and KerasHub, nested models, and SavedModels that were never Keras.
 """
 
@@ -28,7 +28,7 @@ _TRANSPARENT = {"Identity", "BatchToSpaceND"}
 class _Chain:
     """A convolution and what follows it as long as that is a factor and an addend for each channel.
 
-    ``steps`` ends with such arithmetic; transparent operations may stand between.
+    ``steps`` ends with such arithmetic; transparent operations may come between.
     """
 
     convolution: Any
@@ -40,7 +40,7 @@ class _Chain:
 def fold_batch_norms(function: Any) -> Any:
     """A frozen function (of ``convert_variables_to_constants_v2``) with the same outputs, up to rounding."""
     definition = function.graph.as_graph_def()
-    # One constant at a time is asked for: optimising the whole graph for each takes minutes.
+    # One constant at a time is evaluated: optimising the whole graph for each takes minutes.
     config = tf.compat.v1.ConfigProto()
     config.graph_options.rewrite_options.disable_meta_optimizer = True
     graph = tf.Graph()
@@ -80,7 +80,7 @@ class _Constants:
         return np.asarray(self._session.run(tensor))
 
     def channels(self, tensor: Any, count: int) -> NDArray | None:
-        """The tensor as one number a channel, when it is constant and tells only channels, the last axis, apart."""
+        """The tensor as one number a channel, when it is constant and differs only between channels, the last axis."""
         if not self.has(tensor.op.name) or not tensor.shape.is_fully_defined():
             return None
         size = tensor.shape.num_elements()
@@ -155,8 +155,8 @@ def _fold(chain: _Chain, kernel: NDArray, nodes: dict[str, Any], definition: Any
     node = nodes[last.name]
     dtype = node.attr["T"].type
     node.Clear()
-    # TensorFlow fuses convolution, BiasAdd, sum and ReLU even where something else needs the sum too; it then finds the
-    # graph broken and leaves all of it unfused (its remapper, seen in 2.21). An AddV2 it does not take that far.
+    # TensorFlow fuses convolution, BiasAdd, sum and ReLU even where another operation needs the sum too; it then finds
+    # the graph broken and leaves all of it unfused (its remapper, seen in 2.21). An AddV2 is not fused that far.
     sums = [op for op in last.outputs[0].consumers() if op.type in ("AddV2", "Add")]
     shared_sum = any(len(op.outputs[0].consumers()) > 1 for op in sums)
     node.name, node.op = last.name, "AddV2" if shared_sum else "BiasAdd"

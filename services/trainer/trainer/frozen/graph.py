@@ -6,12 +6,17 @@ function is called by every signature, so the weights are stored once.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import keras
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+from tensorflow.python.profiler.model_analyzer import profile
+from tensorflow.python.profiler.option_builder import ProfileOptionBuilder
 
 from contract import DESCRIBE, ENCODED, PROBABILITIES, SCORES, SERVING_DEFAULT, ModelCard, Preprocessing
+from trainer.errors import UserError
 from trainer.frozen.folding import fold_batch_norms
 from trainer.models.preprocessing import IMAGENET, normalize, upsample
 
@@ -26,6 +31,19 @@ class SegmentationModule(tf.Module):
     def __init__(self, logits: Any) -> None:
         super().__init__()
         self.logits = logits
+
+
+def trained_network(weights: Path) -> keras.Model:
+    """The network that a training saved as ``weights``, without the auxiliary head, which only training needs.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    try:
+        trained = keras.models.load_model(weights, compile=False)
+    except (ValueError, OSError) as error:
+        raise UserError(f"{weights} cannot be read ({str(error).splitlines()[0]}): train again") from None
+    return keras.Model(trained.input, {"logits": trained.output["logits"]})
 
 
 def freeze(
@@ -44,6 +62,13 @@ def freeze(
 
     frozen = convert_variables_to_constants_v2(logits.get_concrete_function(), lower_control_flow=False)
     return SegmentationModule(fold_batch_norms(frozen))
+
+
+def count_flops(frozen: Any) -> int:
+    """Floating-point operations of one call of a frozen function (all its sizes known), a multiply-add as two."""
+    options = ProfileOptionBuilder.float_operation()
+    options["output"] = "none"
+    return int(profile(frozen.graph, options=options).total_float_ops)
 
 
 def signatures(module: SegmentationModule, card: ModelCard) -> Signatures:
@@ -110,6 +135,6 @@ def _to_uint8(fraction: tf.Tensor) -> tf.Tensor:
 
 
 def _decode(data: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """JPEG or PNG bytes to uint8 RGB [height, width, 3]; the decoder tells the two apart by their magic."""
+    """JPEG or PNG bytes to uint8 RGB [height, width, 3]; the decoder recognises either by its first bytes."""
     image = tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE")
     return tf.cast(tf.round(tf.image.resize(image, [height, width])), tf.uint8)

@@ -1,4 +1,4 @@
-"""How long a call takes, by the clock on the wall."""
+"""How long a call takes, in wall-clock time."""
 
 import time
 from collections.abc import Callable
@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 _WARM_UP_CALLS = 3
-# Over less time it is noise; after so much it is known well enough.
+# A shorter measurement is noise; a longer one adds nothing.
 _LEAST_SECONDS, _MOST_SECONDS = 1.0, 30.0
 
 
@@ -22,7 +23,7 @@ class Latency:
 
 
 def latency_of(call: Callable[[], Any], least_calls: int = 20) -> Latency:
-    """Call again and again; the first calls, which allocate and compile, are not counted.
+    """Call repeatedly; the first calls, which allocate and compile, are not counted.
 
     ``least_calls``: a percentile of fewer is noise.
     """
@@ -35,3 +36,8 @@ def latency_of(call: Callable[[], Any], least_calls: int = 20) -> Latency:
         taken.append(time.perf_counter() - started)
     p50, p95 = 1000 * np.percentile(taken, [50, 95])
     return Latency(float(p50), float(p95), len(taken))
+
+
+def noise(height: int, width: int) -> NDArray[np.uint8]:
+    """An image [1, height, width, 3] to measure with, the same in every call."""
+    return np.random.default_rng(0).integers(0, 256, (1, height, width, 3), np.uint8)

@@ -10,11 +10,9 @@ from contract import SERVING_DEFAULT, CardError, ModelCard, versions
 from contract.folders import CARD_PATH
 from trainer.errors import UserError
 from trainer.frozen import graph
-from trainer.frozen.flops import count_flops
-from trainer.frozen.trained import trained_network
 from trainer.inference.segmenter import Segmenter, of_signatures
 from trainer.models.preprocessing import IMAGENET
-from trainer.runs import load_run
+from trainer.runs import RunFolder
 
 
 def open_local(path: Path) -> Segmenter:
@@ -25,22 +23,22 @@ def open_local(path: Path) -> Segmenter:
     """
     if path.suffix == ".keras":
         return _open_run(path.parent, path)
-    if (path / "recipe.yaml").is_file() or (path / "run.json").is_file():
+    if RunFolder(path).is_run():
         return _open_run(path)
     return _open_published(path)
 
 
 def _open_run(folder: Path, weights: Path | None = None) -> Segmenter:
-    """The graph is frozen as for an export, so that a run is measured as what would be published of it."""
-    run = load_run(folder)
-    network = trained_network(weights or run.weights)
+    """The graph is frozen as for an export, so that a run is measured as it would be published."""
+    run = RunFolder(folder).load()
+    network = graph.trained_network(weights or run.weights)
     height, width = run.recipe.data.input_height, run.recipe.data.input_width
     parameters = sum(int(np.prod(variable.shape)) for variable in network.trainable_variables)
     card = ModelCard("run", run.recipe.network, height, width, run.classes, IMAGENET, parameters=parameters)
     functions = graph.signatures(graph.freeze(network, height, width), card)
     name = str(weights or folder)
     return of_signatures(
-        name, card, functions, lambda: count_flops(graph.freeze(network, height, width, images=1).logits)
+        name, card, functions, lambda: graph.count_flops(graph.freeze(network, height, width, images=1).logits)
     )
 
 
@@ -49,7 +47,7 @@ def _open_published(path: Path) -> Segmenter:
         published = versions(path.parent, path.name)
         if not published:
             raise UserError(
-                f"{path} holds no network: expected a run folder, models_repo/NAME or models_repo/NAME/VERSION"
+                f"{path} is no network: expected a run folder, models_repo/NAME or models_repo/NAME/VERSION"
             )
         path = path / str(published[-1])
     try:
@@ -57,7 +55,7 @@ def _open_published(path: Path) -> Segmenter:
     except (FileNotFoundError, CardError) as error:
         raise UserError(
             f"{path} has no readable model card ({error}): it was not published by Segstack; "
-            "`python -m trainer export --from` publishes it"
+            "publish it with `segstack export --from`"
         ) from None
     try:
         loaded = tf.saved_model.load(str(path))

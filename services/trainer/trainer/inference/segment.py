@@ -1,32 +1,44 @@
-"""From images of any size to their masks; of an image seen several ways, probabilities are averaged."""
+"""From images of any size to their masks; with test-time augmentation, probabilities are averaged."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from trainer.errors import UserError
-from trainer.inference.batches import batches
 from trainer.inference.segmenter import Images, Masks, Probabilities, Segmenter
-from trainer.inference.test_time_augmentation import FLIPS, PLAIN, Views
+from trainer.inference.test_time_augmentation import FLIPS, PLAIN, TestTimeAugmentation
 
-# OpenCV resizes at most so many channels at a time.
+T = TypeVar("T")
+
+# The most channels that OpenCV resizes at a time.
 _CHANNELS_AT_A_TIME = 64
 
 
-def segment(segmenter: Segmenter, images: Sequence[Images], views: Views = PLAIN, batch_size: int = 8) -> list[Masks]:
+def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """``items`` in order, ``size`` at a time, taken as they are needed; the last batch may be smaller."""
+    remaining = iter(items)
+    while batch := list(islice(remaining, size)):
+        yield batch
+
+
+def segment(
+    segmenter: Segmenter, images: Sequence[Images], tta: TestTimeAugmentation = PLAIN, batch_size: int = 8
+) -> list[Masks]:
     """Class ids [H, W] of each image, uint8 RGB [H, W, 3] of any size, at its own size.
 
-    Seen once, the mask is resized by nearest neighbour, as clients do; otherwise probabilities are resized bilinearly
-    and averaged, and the argmax is taken at the image's size.
+    Without augmentation the mask is resized by nearest neighbour, as clients do; otherwise probabilities are resized
+    bilinearly and averaged, and the argmax is taken at the image's size.
 
     Raises:
-        UserError: ``views`` need probabilities, which the model does not give.
+        UserError: ``tta`` needs probabilities, and the model gives none.
     """
-    if not views.plain:
-        return [probabilities(segmenter, image, views, batch_size).argmax(-1).astype(np.uint8) for image in images]
+    if not tta.is_plain:
+        return [probabilities(segmenter, image, tta, batch_size).argmax(-1).astype(np.uint8) for image in images]
     masks: list[Masks] = []
     for some in batches(images, batch_size):
         small = np.stack([resized(image, segmenter.size) for image in some])
@@ -37,16 +49,16 @@ def segment(segmenter: Segmenter, images: Sequence[Images], views: Views = PLAIN
     return masks
 
 
-def probabilities(segmenter: Segmenter, image: Images, views: Views, batch_size: int = 8) -> Probabilities:
-    """The mean of what the network says of every view: float32 [H, W, C] at the image's own size."""
+def probabilities(segmenter: Segmenter, image: Images, tta: TestTimeAugmentation, batch_size: int = 8) -> Probabilities:
+    """The mean of the network's answers to every flip, scale and window: float32 [H, W, C] at the image's own size."""
     if segmenter.probabilities is None:
         raise UserError(f"{segmenter.name} gives no probabilities, only masks: leave out flips, scales and windows")
     size = image.shape[:2]
     total: Probabilities = np.zeros((*size, len(segmenter.card.classes)), np.float32)
-    for scale in views.scales:
-        height, width = (max(1, round(scale * side)) for side in (size if views.window else segmenter.size))
-        total += resized(_through_windows(segmenter, resized(image, (height, width)), views, batch_size), size)
-    return np.divide(total, len(views.scales), out=total)
+    for scale in tta.scales:
+        height, width = (max(1, round(scale * side)) for side in (size if tta.window else segmenter.size))
+        total += resized(_through_windows(segmenter, resized(image, (height, width)), tta, batch_size), size)
+    return np.divide(total, len(tta.scales), out=total)
 
 
 def resized(image: NDArray, size: tuple[int, int]) -> NDArray:
@@ -60,7 +72,7 @@ def resized(image: NDArray, size: tuple[int, int]) -> NDArray:
     return np.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
 
 
-def _through_windows(segmenter: Segmenter, canvas: Images, views: Views, batch_size: int) -> Probabilities:
+def _through_windows(segmenter: Segmenter, canvas: Images, tta: TestTimeAugmentation, batch_size: int) -> Probabilities:
     """The mean over windows of the input size that cover ``canvas``; a smaller one is padded with its mirror image."""
     assert segmenter.probabilities is not None
     (height, width), size = canvas.shape[:2], segmenter.size
@@ -68,8 +80,8 @@ def _through_windows(segmenter: Segmenter, canvas: Images, views: Views, batch_s
     padded = cv2.copyMakeBorder(canvas, 0, below, 0, right, cv2.BORDER_REFLECT_101) if below or right else canvas
     total: Probabilities = np.zeros((*padded.shape[:2], len(segmenter.card.classes)), np.float32)
     counts = np.zeros((*padded.shape[:2], 1), np.float32)
-    mirrors = ((), *(FLIPS[name] for name in views.flips))
-    corners = list(_corners(padded.shape[:2], size, views.overlap))
+    mirrors = ((), *(FLIPS[name] for name in tta.flips))
+    corners = list(_corners(padded.shape[:2], size, tta.overlap))
     for some in batches([(corner, axes) for corner in corners for axes in mirrors], batch_size):
         windows = [np.flip(padded[top : top + size[0], left : left + size[1]], axes) for (top, left), axes in some]
         answers = segmenter.probabilities(np.stack(windows))

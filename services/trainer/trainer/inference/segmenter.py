@@ -21,11 +21,11 @@ class Segmenter:
     """A network behind the contract.
 
     Attributes:
-        name: as a person called it.
+        name: as the command line has it.
         card: its classes and input size among others.
         masks: uint8 RGB [N, H, W, 3] at the card's input size to class ids [N, H, W].
         probabilities: the same images to softmax [N, H, W, C]; None of a model without that signature.
-        count_flops: floating-point operations of one image, a multiply-add as two; None where nobody counted.
+        count_flops: floating-point operations of one image, a multiply-add as two; None where they are not known.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Segmenter:
     masks: Callable[[Images], Masks]
     probabilities: Callable[[Images], Probabilities] | None
     count_flops: Callable[[], int | None]
-    owner: Any = None  # of a SavedModel's functions; without it what they refer to may be gone
+    owner: Any = None  # keeps a SavedModel's variables alive, to which its functions refer
 
     @property
     def size(self) -> tuple[int, int]:

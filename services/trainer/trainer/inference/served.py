@@ -1,4 +1,4 @@
-"""A model behind TensorFlow Serving's gRPC protocol: the very thing that clients are answered by."""
+"""A model behind TensorFlow Serving's gRPC protocol, exactly as clients use it."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from contract import DESCRIBE, PROBABILITIES, SERVING_DEFAULT, CardError, ModelC
 from trainer.errors import UserError
 from trainer.inference.segmenter import Images, Segmenter
 
-# A model's first answer may have to wait for the graph to be optimised.
+# A model's first answer may wait for the graph to be optimised.
 _DEADLINE_SECONDS = 120
 
 _TARGET = re.compile(r"(?P<name>[^:@]+)(?::(?P<version>\d{1,18})|@(?P<label>.+))?")
@@ -23,12 +23,12 @@ _TARGET = re.compile(r"(?P<name>[^:@]+)(?::(?P<version>\d{1,18})|@(?P<label>.+))
 def served(address: str, target: str) -> Iterator[Segmenter]:
     """The model ``NAME``, ``NAME:VERSION`` or ``NAME@LABEL`` that serving at ``HOST:PORT`` has.
 
-    The version that answers first is asked for by number from then on: one that is published meanwhile changes nothing.
+    The version that answers first is used from then on, whatever is published meanwhile.
 
     Raises:
-        UserError: nobody answers, there is no such model or version, or it has no model card.
+        UserError: serving does not answer, there is no such model or version, or it has no model card.
     """
-    # They import TensorFlow, which takes seconds.
+    # tensorflow_serving's modules import all of TensorFlow.
     import grpc
     from tensorflow_serving.apis import predict_pb2
     from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
@@ -39,7 +39,7 @@ def served(address: str, target: str) -> Iterator[Segmenter]:
     options = [
         ("grpc.max_receive_message_length", -1),
         ("grpc.max_send_message_length", -1),
-        ("grpc.enable_http_proxy", 0),  # serving stands beside, not behind the proxy
+        ("grpc.enable_http_proxy", 0),  # serving is in the same network, not behind a proxy
     ]
     request = predict_pb2.PredictRequest()
     request.model_spec.name = match["name"]
@@ -51,36 +51,36 @@ def served(address: str, target: str) -> Iterator[Segmenter]:
     with grpc.insecure_channel(address, options) as channel:
         stub = PredictionServiceStub(channel)
 
-        def ask(signature: str, output: str, **inputs: Any) -> NDArray:
-            asked = predict_pb2.PredictRequest(output_filter=[output])
-            asked.model_spec.CopyFrom(request.model_spec)
-            asked.model_spec.signature_name = signature
+        def predict(signature: str, output: str, **inputs: Any) -> NDArray:
+            call = predict_pb2.PredictRequest(output_filter=[output])
+            call.model_spec.CopyFrom(request.model_spec)
+            call.model_spec.signature_name = signature
             for name, value in inputs.items():
-                asked.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+                call.inputs[name].CopyFrom(tf.make_tensor_proto(value))
             try:
-                reply = stub.Predict(asked, timeout=_DEADLINE_SECONDS)
+                reply = stub.Predict(call, timeout=_DEADLINE_SECONDS)
             except grpc.RpcError as error:
-                raise UserError(_in_words(address, target, error.code(), error.details() or "")) from None
+                raise UserError(_explain(address, target, error.code(), error.details() or "")) from None
             if not request.model_spec.version.value:
                 request.model_spec.version.value = reply.model_spec.version.value
             return np.asarray(tf.make_ndarray(reply.outputs[output]))
 
         try:
-            card = ModelCard.from_json(ask(DESCRIBE, "model_card", query=["card"])[0])
+            card = ModelCard.from_json(predict(DESCRIBE, "model_card", query=["card"])[0])
         except CardError as error:
             raise UserError(f"{target} at {address} has no readable model card ({error})") from None
 
         def masks(images: Images) -> NDArray[np.uint8]:
-            return ask(SERVING_DEFAULT, "mask", image=images)
+            return predict(SERVING_DEFAULT, "mask", image=images)
 
         def probabilities(images: Images) -> NDArray[np.float32]:
-            return ask(PROBABILITIES, "probabilities", image=images)
+            return predict(PROBABILITIES, "probabilities", image=images)
 
         name = f"{match['name']}:{request.model_spec.version.value} at {address}"
         yield Segmenter(name, card, masks, probabilities, lambda: card.flops)
 
 
-def _in_words(address: str, target: str, code: Any, details: str) -> str:
+def _explain(address: str, target: str, code: Any, details: str) -> str:
     details = " ".join(details.split())
     missing = f"serving at {address} has no {target}: {details}"
     match code.name:

@@ -1,4 +1,4 @@
-"""The ways in which an image may be looked at: mirrored, at several scales, through a sliding window."""
+"""Test-time augmentation: an image is segmented mirrored, at several scales or through a sliding window."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,15 +9,17 @@ FLIPS = {"horizontally": (1,), "vertically": (0,), "both ways": (0, 1)}  # axes 
 
 
 @dataclass(frozen=True)
-class Views:
-    """How an image is looked at; by default once, stretched to the input size, as clients do.
+class TestTimeAugmentation:
+    """What is done to each image; by default it is segmented once, stretched to the input size, as clients do.
 
     Attributes:
         flips: each also mirrors: keys of :data:`FLIPS`.
-        scales: each is a size of the image, as a factor of the input size (with ``window`` of the image's own size).
+        scales: factors of the input size (with ``window`` of the image's own size) that the image is resized to.
         window: do not stretch the image, but move a window of the input size over it.
-        overlap: least share of a window that the next one sees again.
+        overlap: least fraction of a window that the next one covers too.
     """
+
+    __test__ = False  # its name is not a test's
 
     flips: Sequence[str] = ()
     scales: Sequence[float] = (1.0,)
@@ -28,11 +30,11 @@ class Views:
         if not self.scales or not all(0.1 <= scale <= 8 for scale in self.scales):
             raise UserError(f"--scales {' '.join(f'{s:g}' for s in self.scales)}: expected factors from 0.1 to 8")
         if not 0 <= self.overlap <= 0.9:
-            raise UserError(f"--overlap {self.overlap:g}: expected a share of the window from 0 to 0.9")
+            raise UserError(f"--overlap {self.overlap:g}: expected a fraction of the window from 0 to 0.9")
 
     @property
-    def plain(self) -> bool:
-        """Whether an image is seen once and as a whole."""
+    def is_plain(self) -> bool:
+        """Whether an image is segmented once and as a whole."""
         return not self.flips and tuple(self.scales) == (1.0,) and not self.window
 
     def __str__(self) -> str:
@@ -42,4 +44,4 @@ class Views:
         return ", ".join(parts) or "once, stretched to the input size"
 
 
-PLAIN = Views()
+PLAIN = TestTimeAugmentation()

@@ -1,15 +1,20 @@
-"""What a loss's function returns, and what several of them share."""
+"""What the formulas of several losses share."""
 
-from keras import KerasTensor, ops
-
-from trainer.ignore_index import targets_and_weights
-
-# A sum and a count, two float32 scalars whose quotient is the loss. Both can be summed over devices before dividing,
-# so that a batch gives the same gradients however it is divided.
-Terms = tuple[KerasTensor, KerasTensor]
+from trainer.losses.loss import PerClass, Tensor, Terms, ops
 
 
-def by_class(weights: tuple[float, ...] | None, classes: int, name: str) -> KerasTensor:
+def targets_and_weights(labels: Tensor, ignore_index: int) -> tuple[Tensor, Tensor]:
+    """Labels as indices that are safe to gather with, and the weight of each. Every loss ignores pixels through this.
+
+    Returns:
+        int32 class ids, 0 where ignored, because an ignored label is no index into the logits; and float32 of the same
+        shape, 1 where the label counts and 0 where it does not.
+    """
+    valid = labels != ignore_index
+    return ops.cast(ops.where(valid, labels, ops.zeros_like(labels)), "int32"), ops.cast(valid, "float32")
+
+
+def by_class(weights: PerClass | None, classes: int, name: str) -> Tensor:
     """One weight per class [C], ones when there are none.
 
     Raises:
@@ -22,7 +27,7 @@ def by_class(weights: tuple[float, ...] | None, classes: int, name: str) -> Kera
     return ops.convert_to_tensor(weights, "float32")
 
 
-def soft_masks(labels: KerasTensor, logits: KerasTensor, ignore_index: int) -> tuple[KerasTensor, KerasTensor]:
+def soft_masks(labels: Tensor, logits: Tensor, ignore_index: int) -> tuple[Tensor, Tensor]:
     """Predicted and true masks [N, H, W, C], both zero wherever a pixel is ignored.
 
     One-channel logits are a sigmoid's, and their mask is the foreground's.
@@ -34,7 +39,7 @@ def soft_masks(labels: KerasTensor, logits: KerasTensor, ignore_index: int) -> t
     return ops.softmax(logits) * counted, ops.one_hot(targets, channels) * counted
 
 
-def mean_over_present(losses: KerasTensor, present: KerasTensor) -> Terms:
+def mean_over_present(losses: Tensor, present: Tensor) -> Terms:
     """Sum over images of the mean over present classes, and how many images have any; both arguments are [N, C].
 
     One image at a time, so that neither the batch's size nor its division over devices changes the loss.

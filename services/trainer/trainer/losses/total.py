@@ -2,72 +2,46 @@
 
 from collections.abc import Callable, Sequence
 
-from keras import KerasTensor, ops
-
 from contract import IGNORE_ID
-from trainer.losses.binary import binary_cross_entropy, binary_focal
-from trainer.losses.boundary import boundary
-from trainer.losses.cross_entropy import cross_entropy, ohem_cross_entropy
-from trainer.losses.focal import focal
-from trainer.losses.lovasz import lovasz
-from trainer.losses.overlap import dice, jaccard, tversky
-from trainer.losses.registry import Loss
-from trainer.losses.terms import Terms
-
-_FUNCTIONS: dict[str, Callable[..., Terms]] = {
-    function.__name__: function
-    for function in (
-        binary_cross_entropy,
-        binary_focal,
-        boundary,
-        cross_entropy,
-        dice,
-        focal,
-        jaccard,
-        lovasz,
-        ohem_cross_entropy,
-        tversky,
-    )
-}
+from trainer.losses.loss import Loss, Tensor, Terms, ops
 
 
-def loss_terms(options: Loss, labels: KerasTensor, logits: KerasTensor, ignore_index: int = IGNORE_ID) -> Terms:
+def loss_terms(loss: Loss, labels: Tensor, logits: Tensor, ignore_index: int = IGNORE_ID) -> Terms:
     """Sum and count of one loss, without its weight, in float32 whatever the logits are.
 
     Args:
-        options: which loss, and how it is set.
+        loss: which loss, with its options.
         labels: integer class ids [N, H, W]; ``ignore_index`` marks pixels that have no influence.
         logits: [N, H, W, C].
-        ignore_index: the id that is none.
+        ignore_index: the id that is no class.
 
     Raises:
         ValueError: the labels' grid is not the logits', or an option does not fit the number of classes.
     """
     _check_grid(labels, logits)
-    settings = options.model_dump(exclude={"weight"})
-    return _FUNCTIONS[options.name](labels, ops.cast(logits, "float32"), ignore_index, **settings)
+    return loss.terms(labels, ops.cast(logits, "float32"), ignore_index)
 
 
 def total_loss(
     losses: Sequence[Loss],
-    labels: KerasTensor,
-    logits: KerasTensor,
+    labels: Tensor,
+    logits: Tensor,
     ignore_index: int = IGNORE_ID,
-    over_devices: Callable[[KerasTensor], KerasTensor] = lambda count: count,
-) -> KerasTensor:
+    over_devices: Callable[[Tensor], Tensor] = lambda count: count,
+) -> Tensor:
     """The weighted sum of ``losses``, a scalar; zero, with zero gradients, where every pixel is ignored.
 
-    ``over_devices`` sums a count over the devices that a batch is divided among: what each of them gets is its part of
-    the batch's loss. The other arguments and the errors are those of :func:`loss_terms`.
+    ``over_devices`` sums a count over the devices that a batch is divided among: each of them gets its part of the
+    batch's loss. The other arguments and the errors are those of :func:`loss_terms`.
     """
     total = 0.0
-    for options in losses:
-        loss, count = loss_terms(options, labels, logits, ignore_index)
-        total = total + options.weight * loss / ops.maximum(over_devices(count), 1e-6)
+    for loss in losses:
+        value, count = loss_terms(loss, labels, logits, ignore_index)
+        total = total + loss.weight * value / ops.maximum(over_devices(count), 1e-6)
     return total
 
 
-def _check_grid(labels: KerasTensor, logits: KerasTensor) -> None:
+def _check_grid(labels: Tensor, logits: Tensor) -> None:
     if len(labels.shape) != 3 or len(logits.shape) != 4:
         raise ValueError(
             f"labels are {tuple(labels.shape)}, logits {tuple(logits.shape)}: expected [N, H, W] and [N, H, W, C]"

@@ -3,40 +3,54 @@
 Csurka, Larlus, Perronnin: What is a good evaluation measure for semantic segmentation? BMVC 2013.
 """
 
-from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from contract import IGNORE_ID
-from trainer.ignore_index import counted
+from trainer.metrics.confusion import counted
+from trainer.metrics.metric import ImageMetric
 
-# The paper's tolerance.
-SHARE_OF_DIAGONAL = 0.0075
+# The paper's tolerance, as a fraction of the image's diagonal.
+TOLERANCE = 0.0075
 
 _CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 
 
-@dataclass(frozen=True)
-class Boundary:
-    """How far outlines may lie apart: a share of the image's diagonal, at least one pixel."""
+class BoundaryF1(ImageMetric):
+    """F1 of outlines that match within ``tolerance``, a fraction of the image's diagonal; None: not measured."""
 
-    share_of_diagonal: float = SHARE_OF_DIAGONAL
+    name = "boundary_f1"
+    title = "boundary F1"
+    overall_name = "boundary_f1"
+    overall_title = "boundary F1"
 
-    def tolerance(self, height: int, width: int) -> float:
-        """In pixels of an image of this size."""
-        return max(1.0, self.share_of_diagonal * float(np.hypot(height, width)))
+    def __init__(self, tolerance: float | None = TOLERANCE) -> None:
+        self.tolerance = tolerance
+        self.note = "" if tolerance is None else f"within {tolerance:.2%} of the diagonal"
 
-    def f1(self, labels: NDArray[np.uint8], predictions: NDArray[np.uint8], classes: int) -> NDArray[np.float64]:
+    @property
+    def is_measured(self) -> bool:  # noqa: D102
+        return self.tolerance is not None
+
+    def options(self) -> dict[str, Any]:  # noqa: D102
+        return {"boundary_tolerance": self.tolerance}
+
+    def pixels(self, height: int, width: int) -> float:
+        """The tolerance in pixels of an image of this size, at least one."""
+        return max(1.0, (self.tolerance or 0.0) * float(np.hypot(height, width)))
+
+    def of_image(self, labels: NDArray[np.uint8], predictions: NDArray[np.uint8], classes: int) -> NDArray[np.float64]:
         """F1 of each class's outlines [C] in one image, uint8 [H, W] both.
 
-        Precision is the share of the predicted outline's pixels that have one of the label's within the tolerance,
+        Precision is the fraction of the predicted outline's pixels that have one of the label's within the tolerance,
         recall the other way round. NaN for a class that has an outline in neither. The image's own border is no
-        outline, nor is one along ignored pixels, where nobody knows what is on the other side.
+        outline, nor is one along ignored pixels, where the other side is unknown.
         """
         valid = counted(labels, IGNORE_ID)
-        reach = self.tolerance(*labels.shape)
+        reach = self.pixels(*labels.shape)
         scores = np.full(classes, np.nan)
         for c in range(classes):
             inside = [(ids == c) & valid for ids in (labels, predictions)]
@@ -54,18 +68,18 @@ def _around(points: NDArray[np.bool_]) -> tuple[slice, slice]:
 
 
 def _outline(inside: NDArray[np.bool_], valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Pixels of the class that touch, above, below or beside, one that is known to be of another."""
+    """Pixels of the class that touch, above, below or to a side, one that is known to be of another."""
     outside = (valid & ~inside).astype(np.uint8)
     return inside & cv2.dilate(outside, _CROSS).astype(bool)
 
 
 def _f1(truth: NDArray[np.bool_], guess: NDArray[np.bool_], reach: float) -> float:
-    precision, recall = _share_near(guess, truth, reach), _share_near(truth, guess, reach)
+    precision, recall = _fraction_near(guess, truth, reach), _fraction_near(truth, guess, reach)
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
-def _share_near(points: NDArray[np.bool_], others: NDArray[np.bool_], reach: float) -> float:
-    """The share of ``points`` with one of ``others`` within ``reach`` pixels; 0 without any of either."""
+def _fraction_near(points: NDArray[np.bool_], others: NDArray[np.bool_], reach: float) -> float:
+    """The fraction of ``points`` with one of ``others`` within ``reach`` pixels; 0 without any of either."""
     if not points.any() or not others.any():
         return 0.0
     distance = cv2.distanceTransform((~others).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import keras
 from keras import KerasTensor, layers
 
-from trainer.models.blocks import from_normalized
-from trainer.models.preprocessing import IMAGENET
+from trainer.models.preprocessing import IMAGENET, from_normalized
 
 
 @dataclass(frozen=True)
@@ -22,12 +21,12 @@ class Backbone:
     Args:
         build: its constructor.
         scale: with ``offset``, what it was trained on: ``pixel * scale + offset`` a channel, pixels 0..255.
-        offset: see there.
+        offset: see ``scale``.
         low: the tap at stride 4.
-        middle: the tap in front of the last stage.
+        middle: the tap before the last stage.
         high: the tap at stride 16.
         strided: the prefix of the block that loses its stride.
-        dilated: the prefixes of the blocks behind it.
+        dilated: the prefixes of the blocks after it.
     """
 
     build: Callable[..., keras.Model]
@@ -65,7 +64,7 @@ class Backbone:
         except Exception as error:  # Keras's download raises no narrower one
             reason = str(error).partition("\n")[0].rstrip(".")
             if weights == "imagenet":
-                what = "ImageNet's weights for it were not to be had"
+                what = "ImageNet's weights for it could not be downloaded"
                 instead = "pretrained=FILE takes them from a file, pretrained=false starts without"
             else:
                 what, instead = (
@@ -81,7 +80,7 @@ class Backbone:
     def _adapt(self, layer: layers.Layer) -> layers.Layer:
         config = layer.get_config()
         if layer.name.startswith(self.strided) and isinstance(layer, layers.ZeroPadding2D):
-            return layers.Identity(name=layer.name)  # the padding for a stride that is no more
+            return layers.Identity(name=layer.name)  # the padding of the removed stride
         if layer.name.startswith(self.strided) and isinstance(layer, layers.DepthwiseConv2D):
             config |= {"strides": 1, "padding": "same"}
         elif layer.name.startswith(self.dilated) and isinstance(layer, layers.DepthwiseConv2D):

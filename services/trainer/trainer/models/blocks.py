@@ -1,12 +1,7 @@
 """What several networks are made of."""
 
-import math
-from collections.abc import Sequence
-
 import keras
 from keras import KerasTensor, layers, ops
-
-from trainer.models.preprocessing import IMAGENET
 
 
 def resize_like(x: KerasTensor, like: KerasTensor) -> KerasTensor:
@@ -60,14 +55,3 @@ def _bn_activation(x: KerasTensor, name: str, activation: str) -> KerasTensor:
 def fcn_head(x: KerasTensor, classes: int, name: str, activation: str = "relu") -> KerasTensor:
     """An auxiliary head: one 3x3 convolution to a quarter of the channels, then logits (FCN, arXiv 1411.4038)."""
     return class_logits(conv_bn(x, x.shape[-1] // 4, 3, name, activation), classes, f"{name}_logits")
-
-
-def from_normalized(x: KerasTensor, scale: Sequence[float], offset: Sequence[float]) -> KerasTensor:
-    """What a network trained on ``pixel * scale + offset`` (RGB, pixels 0..255) must see, from our normalised input."""
-    ours = IMAGENET
-    gain = [std * s / ours.scale for std, s in zip(ours.std, scale, strict=True)]
-    shift = [mean * s / ours.scale + o for mean, s, o in zip(ours.mean, scale, offset, strict=True)]
-    same = all(
-        math.isclose(g, 1, abs_tol=1e-6) and math.isclose(s, 0, abs_tol=1e-6) for g, s in zip(gain, shift, strict=True)
-    )
-    return x if same else layers.Rescaling(gain, shift, name="preprocessing")(x)

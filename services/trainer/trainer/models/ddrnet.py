@@ -24,7 +24,7 @@ class DDRNetConfig:
     """One member of the family.
 
     Args:
-        planes: width of the stem; everything else but the three below is a multiple of it.
+        planes: width of the stem; all other widths but the two below are multiples of it.
         spp_planes: width of a pyramid pooling branch.
         head_planes: width of the segmentation heads.
         blocks: residual blocks of stages 1 to 4.
@@ -39,7 +39,7 @@ class DDRNetConfig:
 
 
 def _name(name: str) -> str:
-    """The state dict's name, but for Keras's PyTorch backend, whose parameters cannot have a dot in theirs."""
+    """The state dict's name, but for Keras's PyTorch backend, whose parameter names cannot have a dot."""
     return name.replace(".", ":") if keras.config.backend() == "torch" else name
 
 

@@ -1,4 +1,4 @@
-"""Segmentation networks of KerasHub, which somebody has already trained, under our contract.
+"""Trained segmentation networks of KerasHub, under our contract.
 
 ``keras_hub:<preset>`` takes what ``keras_hub.models.ImageSegmenter.from_preset`` does: the name of a preset, which is
 downloaded once, or ``keras_hub:./folder`` that one was saved to.
@@ -10,8 +10,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from trainer.models.blocks import from_normalized
-from trainer.models.sizes import check_size
+from trainer.models.preprocessing import check_size, from_normalized
 
 PREFIX = "keras_hub:"
 
@@ -23,14 +22,14 @@ def create_hub_model(name: str, height: int, width: int, classes: int | None, au
         name: ``keras_hub:<preset>``.
         height: of the input, in pixels.
         width: of the input, in pixels.
-        classes: a new head, with random weights, for so many; None is the preset's own head.
+        classes: of a new head with random weights; None is the preset's own head.
         auxiliary: these networks have no auxiliary head, so it must be False.
 
     Returns:
         What :func:`trainer.models.create_model` does; the logits are of the stride that the preset has.
 
     Raises:
-        ValueError: KerasHub is not installed, there is no such preset, it is none for segmentation, its preprocessing
+        ValueError: KerasHub is not installed, no such preset, it is not for segmentation, its preprocessing
             is not known, or it takes no such size.
     """
     if auxiliary:
@@ -39,7 +38,7 @@ def create_hub_model(name: str, height: int, width: int, classes: int | None, au
     trained = _load(name, classes)
     if _takes_squares_alone(trained) and (height != width or height < 64):
         raise ValueError(
-            f"{name} takes squares of 64x64 and more, not {height}x{width}: KerasHub's MiT backbone knows no other"
+            f"{name} takes squares of 64x64 and more, not {height}x{width}: KerasHub's MiT backbone supports no other"
         )
     scale, offset = _preprocessing(name, trained.preprocessor)
 
@@ -50,7 +49,7 @@ def create_hub_model(name: str, height: int, width: int, classes: int | None, au
     segmenter.set_weights(trained.get_weights())
 
     image = keras.Input((height, width, 3), name="image")
-    # The plain network of it: the task would come back from a file with an optimiser, and miss that one's state.
+    # Only the network: the task would be loaded from a file with an optimiser whose state is missing.
     network = keras.Model(segmenter.input, segmenter.output, name=segmenter.name)
     logits = network(from_normalized(image, scale, offset))
     # Logits are float32 under mixed precision.
@@ -72,7 +71,7 @@ def _load(name: str, classes: int | None) -> Any:
             name.removeprefix(PREFIX), **({} if classes is None else {"num_classes": classes})
         )
     except TypeError:  # the number of classes is missing: no head was saved with it
-        raise ValueError(f"{name} has no trained head: say how many classes a new one shall have") from None
+        raise ValueError(f"{name} has no trained head: give the number of classes of a new one") from None
     except (ValueError, OSError) as error:
         reason = str(error).strip().partition("\n")[0].partition(". ")[0].rstrip(".:") or type(error).__name__
         raise ValueError(f"{name} cannot be loaded ({reason}): the presets are {known}") from None
@@ -91,10 +90,10 @@ def _takes_squares_alone(segmenter: Any) -> bool:
 
 
 def _preprocessing(name: str, preprocessor: Any) -> tuple[list[float], list[float]]:
-    """Scale and offset a channel of what the preset does to pixels, told by its answers to black, white and grey."""
+    """Scale and offset a channel of the preset's preprocessing, found from its results for black, white and grey."""
     converter = getattr(preprocessor, "image_converter", None)
     if converter is None:
-        raise ValueError(f"{name} does not say how its images are preprocessed, so it cannot be given any")
+        raise ValueError(f"{name} has no known preprocessing, so it cannot be used")
     converter.image_size = None
     pixels = np.stack([np.full((32, 32, 3), value, np.float32) for value in (0, 255, 51)])
     black, white, grey = np.asarray(converter(pixels), np.float64)[:, 0, 0]

@@ -1,4 +1,4 @@
-"""Networks by name. A network's file registers its builders; nothing else needs to know the file."""
+"""Networks by name. A network's file registers its builders, and `trainer.models` imports the file."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 
 from trainer.models import hub
-from trainer.models.sizes import check_size
+from trainer.models.preprocessing import check_size
 
 Builder = Callable[..., keras.Model]
 
@@ -25,8 +25,8 @@ _REGISTRY: dict[str, _Entry] = {}
 def register(name: str, multiple_of: int, backbone: bool = False) -> Callable[[Builder], Builder]:
     """Decorate a builder to make it known by ``name``.
 
-    It is called with (height, width, classes, auxiliary), and one with a backbone from ``keras.applications`` also
-    with that backbone's weights: ``"imagenet"``, the path of a file, or None.
+    It is called with (height, width, classes, auxiliary); a network with a backbone from ``keras.applications`` also
+    gets that backbone's weights: ``"imagenet"``, the path of a file, or None.
     """
 
     def decorate(build: Builder) -> Builder:
@@ -53,27 +53,25 @@ def create_model(
         classes: how many there are, the background included; None, for a preset alone, is what it was trained on.
         auxiliary: with an auxiliary head, for training.
         pretrained: start the backbone from ImageNet's weights, which ``keras.applications`` downloads once, or from
-            those in a file; everything else, and all without it, starts at random.
+            those in a file; all other weights start at random.
 
     Returns:
         A model from float32 [N, height, width, 3], RGB normalised as :mod:`trainer.models.preprocessing` does, to
         ``{"logits": float32 [N, height / s, width / s, classes]}`` with s the network's output stride, and
-        ``"auxiliary"``, of the same kind with a stride of its own, when asked for.
+        ``"auxiliary"``, of the same kind at its own stride, if ``auxiliary``.
 
     Raises:
-        ValueError: no such network, no classes, an input size it cannot take, or no pretrained backbone; the message
-            names what can be.
+        ValueError: no such network, no classes, an input size that does not fit, or no pretrained backbone; the message
+            names the valid choices.
     """
     if classes is not None and classes < 1:
         raise ValueError(f"{name} cannot have {classes} classes: expected one or more")
     if name.startswith(hub.PREFIX):
         return hub.create_hub_model(name, height, width, classes, auxiliary)
     if name not in _REGISTRY:
-        raise ValueError(
-            f"there is no network {name!r}: choose one of {', '.join(model_names())}, or keras_hub:<preset>"
-        )
+        raise ValueError(f"no network {name!r}: choose one of {', '.join(model_names())}, or keras_hub:<preset>")
     if classes is None:
-        raise ValueError(f"{name} has no classes of its own: say how many there are")
+        raise ValueError(f"{name} has no classes of its own: give their number")
     entry = _REGISTRY[name]
     check_size(name, height, width, entry.multiple_of)
     if entry.backbone:
@@ -81,5 +79,5 @@ def create_model(
         return entry.build(height, width, classes, auxiliary, weights)
     if pretrained:
         with_backbone = ", ".join(other for other in model_names() if _REGISTRY[other].backbone)
-        raise ValueError(f"{name} has no pretrained backbone: these have one: {with_backbone}")
+        raise ValueError(f"{name} has no pretrained backbone; these have one: {with_backbone}")
     return entry.build(height, width, classes, auxiliary)

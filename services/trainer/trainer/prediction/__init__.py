@@ -1,1 +1,1 @@
-"""Images and videos of one's own, segmented by a local or served model."""
+"""Images, videos and cameras, segmented by a local or served model."""

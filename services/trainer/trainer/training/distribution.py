@@ -2,7 +2,7 @@
 
 The loop is the same for all: a batch is divided among replicas, one a device, whose gradients, counts of valid pixels
 and moments of batch normalisation are summed. A worker is a process with its own replicas; the first one is the chief,
-which alone writes the run folder.
+the only one that writes the run folder.
 """
 
 import json
@@ -18,7 +18,7 @@ from trainer.input.sampling import Shard
 
 
 class Distribution:
-    """A strategy of ``tf.distribute``, and what its workers tell each other outside of steps."""
+    """A strategy of ``tf.distribute``, and what its workers exchange outside of steps."""
 
     def __init__(self, strategy: tf.distribute.Strategy | None = None) -> None:
         self.strategy = strategy or tf.distribute.get_strategy()
@@ -28,7 +28,7 @@ class Distribution:
 
     @property
     def is_chief(self) -> bool:
-        """Whether this worker writes the run folder and speaks to the person."""
+        """Whether this worker writes the run folder and prints messages."""
         return self.shard.index == 0
 
     @property
@@ -53,18 +53,18 @@ class Distribution:
         slices = tf.split(batch, self.local_replicas) if self.local_replicas > 1 else [batch]
         return self.strategy.experimental_distribute_values_from_function(lambda context: slices[self._local(context)])
 
-    def parts(self, batches: tf.data.Dataset, rows: int) -> tf.data.Dataset:
+    def distribute(self, batches: tf.data.Dataset, rows: int) -> tf.data.Dataset:
         """This worker's batches of ``rows`` examples, each element divided among its replicas."""
         if self.local_replicas == 1 and self.is_alone:
             return batches
         return self.strategy.distribute_datasets_from_function(lambda _: batches.rebatch(rows // self.local_replicas))
 
     def any(self, flag: bool) -> bool:
-        """Whether any worker says so; each must ask at the same step."""
+        """Whether ``flag`` is set on any worker; every worker must call this at the same step."""
         return bool(self.sum(np.array(flag, np.int32)) > 0)
 
     def sum(self, array: NDArray) -> NDArray:
-        """The sum of what the workers have; each must ask at the same step."""
+        """The sum over the workers; every worker must call this at the same step."""
         if self.is_alone:
             return array
         mine = tf.constant(array)
@@ -115,10 +115,10 @@ def create_distribution(gpu: int | None = None, multi_gpu: bool = False) -> Dist
     """
     gpus = tf.config.list_physical_devices("GPU")
     if gpu is not None and not 0 <= gpu < len(gpus):
-        there = f"there are {len(gpus)}, numbered from 0" if gpus else "there is none that TensorFlow can use"
+        there = f"{len(gpus)} found, numbered from 0" if gpus else "TensorFlow finds none"
         raise UserError(f"--gpu {gpu}: no such GPU on this machine: {there}")
     if multi_gpu and not gpus:
-        raise UserError("--multi-gpu: there is no GPU that TensorFlow can use on this machine: leave it out")
+        raise UserError("--multi-gpu: TensorFlow finds no GPU on this machine: leave the option out")
     several_machines = bool(os.environ.get("TF_CONFIG"))
     if gpus and not multi_gpu and (gpu is not None or not several_machines):
         gpus = [gpus[gpu or 0]]
@@ -138,7 +138,7 @@ def _several_machines() -> Distribution:
         addresses = content["cluster"][kind]
         known = {"chief", "worker"} >= set(content["cluster"])
         if not known or not 0 <= index < len(addresses):
-            raise ValueError(f"the task {kind} {index} is none of the cluster's chief and workers")
+            raise ValueError(f"the task {kind} {index} is not among the cluster's chief and workers")
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"TF_CONFIG={text}: {error}; expected for instance "

@@ -1,4 +1,4 @@
-"""Batch normalisation in TensorFlow's one fused operation, where Keras trains with a dozen."""
+"""Batch normalisation as TensorFlow's one fused operation, where Keras trains with a dozen."""
 
 from functools import partial
 from typing import Any
@@ -12,7 +12,7 @@ def fuse_batch_normalization(model: keras.Model) -> None:
     """Have every batch normalisation of ``model`` that can train with the fused operation.
 
     The results are Keras's to rounding, moving averages included. It is a switch of the built layers, so that networks
-    and the files they are saved to know nothing of it; benchmarks/train_step.py measures what it brings.
+    and saved files know nothing of it; benchmarks/train_step.py measures the gain.
     """
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.BatchNormalization) and _can_be_fused(layer):

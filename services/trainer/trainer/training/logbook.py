@@ -1,11 +1,10 @@
-"""What a training tells while it runs: ``metrics.csv`` for programs, TensorBoard for people."""
+"""The log of a training: ``metrics.csv`` for programs, TensorBoard for people."""
 
 import csv
 import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -16,14 +15,13 @@ from numpy.typing import NDArray
 from contract import ClassInfo
 from contract.durable import replace_file
 from trainer.recipe import Recipe
+from trainer.runs import RunFolder
 from trainer.training import tensorboard
-
-CSV_NAME, TENSORBOARD_NAME = "metrics.csv", "tensorboard"
 
 
 @dataclass(frozen=True)
-class EpochFigures:
-    """What an epoch came to; those of the validation are None where none was due.
+class EpochMetrics:
+    """Metrics of one epoch; those of the validation are None where none was due.
 
     Attributes:
         epoch: counted from 1.
@@ -31,7 +29,7 @@ class EpochFigures:
         validation_loss: over the validation images.
         validation_miou: from 0 to 1.
         per_class_iou: in id order, NaN for a class that was neither labelled nor predicted.
-        seconds: since the training began, without the time it lay stopped.
+        seconds: since the training began, without the time it was stopped.
         images_per_second: over the epoch's steps.
     """
 
@@ -45,14 +43,14 @@ class EpochFigures:
 
 
 class Logbook:
-    """Writes into a run folder, behind what is there already; a context manager.
+    """Appends to the logs of a run folder; a context manager.
 
-    ``metrics.csv`` has a line an epoch: those of :class:`EpochFigures` by name, a class's IoU as ``iou/<class>``, and
-    ``step``, which counts a training's steps from its beginning. A figure that was not measured is an empty cell.
+    ``metrics.csv`` has a line an epoch: the values of :class:`EpochMetrics` by name, a class's IoU as ``iou/<class>``,
+    and ``step``, which counts a training's steps from its beginning. What was not measured is an empty cell.
     """
 
-    def __init__(self, folder: Path, recipe: Recipe, classes: Sequence[ClassInfo], steps_per_epoch: int) -> None:
-        self._csv, self._events = folder / CSV_NAME, folder / TENSORBOARD_NAME
+    def __init__(self, run: RunFolder, recipe: Recipe, classes: Sequence[ClassInfo], steps_per_epoch: int) -> None:
+        self._csv, self._events = run.metrics, run.tensorboard
         self._recipe, self._classes, self._steps_per_epoch = recipe, classes, steps_per_epoch
         self._columns = [
             *("epoch", "step", "loss", "validation_loss", "validation_miou", "seconds", "images_per_second"),
@@ -73,51 +71,49 @@ class Logbook:
             self._writer = None
 
     def rewind(self, step: int, epochs: int) -> None:
-        """Forget what a training that goes on from ``step``, with ``epochs`` of its epochs over, will tell again."""
+        """Remove what a training resumed from ``step``, after ``epochs`` whole epochs, will log again."""
         header, *lines = list(csv.reader(io.StringIO(self._csv.read_text(encoding="utf-8"))))
         column = header.index("epoch")
         # A line that a full disk or a power cut has left unfinished is short.
         kept = [line for line in lines if len(line) == len(header) and int(line[column]) <= epochs]
         replace_file(self._csv, "".join(map(_line, [header, *kept])))
         self.__exit__(None, None, None)
-        # An epoch's figures stand at its last step, and may have been told before a state said that it is over.
-        is_at_its_end = step == (epochs + 1) * self._steps_per_epoch
-        tensorboard.forget_after(self._events, step - 1 if is_at_its_end else step)
+        # An epoch's metrics are logged at its last step, perhaps before a state was saved in which it is over.
+        is_at_epoch_end = step == (epochs + 1) * self._steps_per_epoch
+        tensorboard.forget_after(self._events, step - 1 if is_at_epoch_end else step)
 
     def step(self, step: int, loss: float, learning_rate: float) -> None:
-        """Tell TensorBoard of the ``step``-th step, counted from 1."""
+        """Log the ``step``-th step, counted from 1, to TensorBoard."""
         self._scalars(step, {"loss/step": loss, "learning_rate": learning_rate})
 
-    def epoch(self, figures: EpochFigures) -> None:
-        """Tell of an epoch, at its end."""
-        step = figures.epoch * self._steps_per_epoch
-        told = {
-            "epoch": figures.epoch,
+    def epoch(self, metrics: EpochMetrics) -> None:
+        """Log an epoch, at its end."""
+        step = metrics.epoch * self._steps_per_epoch
+        row = {
+            "epoch": metrics.epoch,
             "step": step,
-            "loss": figures.loss,
-            "validation_loss": figures.validation_loss,
-            "validation_miou": figures.validation_miou,
-            "seconds": figures.seconds,
-            "images_per_second": figures.images_per_second,
-            **{f"iou/{c.name}": iou for c, iou in zip(self._classes, figures.per_class_iou or (), strict=False)},
+            "loss": metrics.loss,
+            "validation_loss": metrics.validation_loss,
+            "validation_miou": metrics.validation_miou,
+            "seconds": metrics.seconds,
+            "images_per_second": metrics.images_per_second,
+            **{f"iou/{c.name}": iou for c, iou in zip(self._classes, metrics.per_class_iou or (), strict=False)},
         }
         with self._csv.open("a", encoding="utf-8") as file:
-            file.write(_line([_cell(told.get(column)) for column in self._columns]))
+            file.write(_line([_cell(row.get(column)) for column in self._columns]))
         curves = {
-            "loss/epoch": figures.loss,
-            "loss/validation": figures.validation_loss,
-            "validation_miou": figures.validation_miou,
-            "images_per_second": figures.images_per_second,
+            "loss/epoch": metrics.loss,
+            "loss/validation": metrics.validation_loss,
+            "validation_miou": metrics.validation_miou,
+            "images_per_second": metrics.images_per_second,
         }
-        curves |= {name: value for name, value in told.items() if name.startswith("iou/")}
+        curves |= {name: value for name, value in row.items() if name.startswith("iou/")}
         self._scalars(step, {name: value for name, value in curves.items() if value is not None and value == value})
         assert self._writer
         self._writer.flush()
 
-    def pictures(
-        self, step: int, images: NDArray[np.uint8], labels: NDArray[np.uint8], masks: NDArray[np.uint8]
-    ) -> None:
-        """Show images [N,H,W,3], and over them labels and predictions [N,H,W] of class ids, in TensorBoard."""
+    def images(self, step: int, images: NDArray[np.uint8], labels: NDArray[np.uint8], masks: NDArray[np.uint8]) -> None:
+        """Log images [N, H, W, 3] to TensorBoard, with labels and predictions [N, H, W] of class ids as overlays."""
         with self._open_writer().as_default():
             for number, panels in enumerate(tensorboard.side_by_side(images, labels, masks, self._classes)):
                 tf.summary.image(f"image, label, prediction/{number}", panels[None], step=step)

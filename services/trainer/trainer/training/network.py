@@ -1,4 +1,4 @@
-"""The network of a training: the one that steps change, and the one that is validated and kept."""
+"""The network of a training: the model that steps change, and the model that is validated and kept."""
 
 import sys
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Network:
     """``trained`` is what steps change, ``kept`` what is validated and saved.
 
     They are one model unless it is trained in mixed precision, on several devices, or averaged: ``kept`` is then a
-    second one, float32 and of one device, since that is what is exported.
+    second one, float32 and on one device, as it will be exported.
     """
 
     trained: keras.Model
@@ -27,7 +27,7 @@ class Network:
     is_averaged: bool = False
 
     def refresh(self) -> None:
-        """Give ``kept`` the weights that ``trained`` has, unless it has their average."""
+        """Copy the weights of ``trained`` to ``kept``, unless it holds their average."""
         if self.kept is not self.trained and not self.is_averaged:
             _copy_weights(self.trained, self.kept)
 
@@ -36,7 +36,7 @@ def create_network(recipe: Recipe, classes: int, distribution: Distribution) -> 
     """The recipe's network with its first weights.
 
     Raises:
-        UserError: there is no such network, or the recipe's options or weights do not fit it.
+        UserError: no such network, or the recipe's options or weights do not fit it.
     """
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(recipe.precision)

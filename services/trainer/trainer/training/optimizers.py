@@ -1,13 +1,13 @@
-"""Optimisers from a recipe. Weight decay passes over biases and normalisation, which only scale and shift."""
+"""Optimisers from a recipe. Weight decay leaves out biases and normalisation, which only scale and shift."""
 
+import math
 import re
 from typing import Any
 
 import keras
-from keras import KerasTensor
+from keras import KerasTensor, ops
 
 from trainer.recipe import Optimizer
-from trainer.training.radam import RAdam
 from trainer.training.schedules import create_schedule
 
 # As Keras calls the variables of its layers; an optimiser sees them as TensorFlow's, layer/gamma/replica_1:0.
@@ -20,7 +20,7 @@ _EPSILON = 1e-8  # as in the papers; Keras has 1e-7
 class SGD(keras.optimizers.SGD):
     """SGD as PyTorch has it, with which the DDRNet authors trained; Keras's differs twice.
 
-    The decay is L2's gradient, ``g + l2 * w``, and passes through the momentum; Keras's shrinks the weights beside it.
+    The decay is L2's gradient, ``g + l2 * w``, and passes through the momentum; Keras's shrinks the weights directly.
     The learning rate multiplies the momentum as it leaves, ``v = m v + g``, ``w -= rate v``; in Keras's a fallen rate
     reaches only the gradients still to come.
     """
@@ -36,7 +36,7 @@ class SGD(keras.optimizers.SGD):
             velocity = self.momentums[self._get_variable_index(variable)]
             step = self.momentum * velocity + step
             self.assign(velocity, step)
-        self.assign_sub(variable, keras.ops.cast(learning_rate, variable.dtype) * step)
+        self.assign_sub(variable, ops.cast(learning_rate, variable.dtype) * step)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -60,8 +60,57 @@ class Adam(keras.optimizers.Adam):
         return {**super().get_config(), "l2": self.l2}
 
 
+@keras.saving.register_keras_serializable("segstack")
+class RAdam(keras.optimizers.Optimizer):
+    """Adam whose step is small while its second moment is known from few gradients (Liu et al., arXiv 1908.03265).
+
+    As algorithm 2: while fewer than about four gradients' worth is known (rho <= 4) the step is momentum's alone.
+    ``weight_decay`` is decoupled, as in the authors' code; ``epsilon`` is added to the root as in Adam.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        **options: Any,
+    ) -> None:
+        super().__init__(learning_rate=learning_rate, **options)
+        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+
+    def build(self, variables: list[keras.Variable]) -> None:
+        """Make both moments, zero, for each of ``variables``."""
+        if self.built:
+            return
+        super().build(variables)
+        self._first, self._second = self.add_optimizer_variables(variables, ["momentum", "velocity"])
+
+    def update_step(self, gradient: KerasTensor, variable: keras.Variable, learning_rate: KerasTensor) -> None:
+        """One step of one variable."""
+        gradient, rate = (ops.cast(value, variable.dtype) for value in (gradient, learning_rate))
+        index = self._get_variable_index(variable)
+        first, second = self._first[index], self._second[index]
+        self.assign(first, self.beta_1 * first + (1 - self.beta_1) * gradient)
+        self.assign(second, self.beta_2 * second + (1 - self.beta_2) * ops.square(gradient))
+
+        step = ops.cast(self.iterations + 1, variable.dtype)
+        # 1 - beta ** step; written out, float32 would lose the difference of two numbers near one.
+        unbiased_1, unbiased_2 = (-ops.expm1(step * math.log(beta)) for beta in (self.beta_1, self.beta_2))
+        rho_end = 2 / (1 - self.beta_2) - 1
+        rho = rho_end - 2 * step * (1 - unbiased_2) / unbiased_2
+        known = ops.maximum(rho, 4.0)
+        rectified = ops.sqrt((known - 4) * (known - 2) * rho_end / ((rho_end - 4) * (rho_end - 2) * known))
+        adaptive = rectified / (ops.sqrt(second / unbiased_2) + self.epsilon)
+        self.assign_sub(variable, rate * first / unbiased_1 * ops.where(rho > 4, adaptive, ops.ones_like(adaptive)))
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {**super().get_config(), "beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
+
+
 def _with_l2(gradient: KerasTensor, variable: keras.Variable, l2: float) -> KerasTensor:
-    gradient = keras.ops.cast(gradient, variable.dtype)
+    gradient = ops.cast(gradient, variable.dtype)
     return gradient if not l2 or re.search(_UNDECAYED, variable.name) else gradient + l2 * variable
 
 
@@ -69,7 +118,7 @@ def create_optimizer(options: Optimizer, total_steps: int) -> keras.optimizers.O
     """The recipe's optimiser over ``total_steps`` iterations.
 
     ``weight_decay`` is in the gradient for sgd and adam, and decoupled (arXiv 1711.05101) for adamw and radam: there
-    the weights shrink by ``rate * weight_decay`` of themselves. Clipping is the step's business, which knows the
+    the weights shrink by ``rate * weight_decay`` of themselves. Clipping is done by the step, which knows the
     gradients of all devices.
     """
     rate = create_schedule(options.schedule, options.learning_rate, options.warmup_steps, total_steps)

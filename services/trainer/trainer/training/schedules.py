@@ -1,4 +1,4 @@
-"""Learning rates by iteration: a linear warm-up times a fall to a share of the peak."""
+"""Learning rates by iteration: a linear warm-up times a decay to a fraction of the peak."""
 
 import math
 from abc import abstractmethod
@@ -10,18 +10,18 @@ from keras import KerasTensor, ops
 from trainer.recipe import Schedule
 
 
-class _Fall(keras.optimizers.schedules.LearningRateSchedule):
-    """``peak`` times the warm-up, which reaches 1 in ``warmup_steps``, times the fall to ``end_factor``.
+class _Decay(keras.optimizers.schedules.LearningRateSchedule):
+    """``peak`` times the warm-up, which reaches 1 in ``warmup_steps``, times the decay to ``end_factor``.
 
-    The fall starts with the first iteration, as in the DDRNet authors' code, and not behind the warm-up: what a warm-up
-    holds back at the beginning moves nothing at the end.
+    The decay starts with the first iteration, as in the DDRNet authors' code, and not after the warm-up: the warm-up's
+    length does not move the end.
     """
 
     def __init__(self, peak: float, total_steps: int, warmup_steps: int = 0, end_factor: float = 0.0) -> None:
         self.peak, self.total_steps, self.warmup_steps, self.end_factor = peak, total_steps, warmup_steps, end_factor
 
     def __call__(self, step: KerasTensor) -> KerasTensor:
-        """The learning rate of iteration ``step``, counted from 0; past ``total_steps`` it stays where it ended."""
+        """The learning rate of iteration ``step``, counted from 0; past ``total_steps`` it stays at its last value."""
         step = ops.cast(step, "float32")
         warm = ops.minimum(1.0, (step + 1) / max(1, self.warmup_steps))
         left = self.left(ops.minimum(1.0, step / self.total_steps))
@@ -42,7 +42,7 @@ class _Fall(keras.optimizers.schedules.LearningRateSchedule):
 
 
 @keras.saving.register_keras_serializable("segstack")
-class PolyDecay(_Fall):
+class PolyDecay(_Decay):
     """``(1 - done) ** power`` (DeepLab, arXiv 1606.00915)."""
 
     def __init__(self, peak: float, total_steps: int, warmup_steps: int, power: float, end_factor: float = 0.0) -> None:
@@ -57,14 +57,14 @@ class PolyDecay(_Fall):
 
 
 @keras.saving.register_keras_serializable("segstack")
-class CosineDecay(_Fall):
+class CosineDecay(_Decay):
     """Half a wave (SGDR, arXiv 1608.03983, without its restarts)."""
 
     def left(self, done: KerasTensor) -> KerasTensor:  # noqa: D102
         return (1 + ops.cos(math.pi * done)) / 2
 
 
-def create_schedule(options: Schedule, peak: float, warmup_steps: int, total_steps: int) -> _Fall:
+def create_schedule(options: Schedule, peak: float, warmup_steps: int, total_steps: int) -> _Decay:
     """The recipe's schedule over ``total_steps`` iterations."""
     if options.name == "cosine":
         return CosineDecay(peak, total_steps, warmup_steps, options.end_factor)

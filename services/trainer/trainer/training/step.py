@@ -8,24 +8,45 @@ import tensorflow as tf
 from trainer.losses.total import total_loss
 from trainer.models.preprocessing import normalize, upsample
 from trainer.recipe import Recipe
-from trainer.training.averaging import Average
 from trainer.training.distribution import Distribution
 from trainer.training.network import Network
 
-# Images and labels, or one of each a replica.
+# Images and labels, or one of each per replica.
 Batch = tuple[tf.Tensor, tf.Tensor]
 
 
 def head_weights(recipe: Recipe) -> dict[str, float]:
-    """What the loss of each of a network's outputs weighs."""
+    """The weight of each output's loss."""
     return {"logits": 1.0, "auxiliary": recipe.auxiliary_weight}
+
+
+class MovingAverage:
+    """Keeps the exponential moving average of ``network.trained`` in ``network.kept``, batch statistics included.
+
+    ``decay`` is reached gradually, as ``min(decay, (1 + n) / (10 + n))`` after n steps: else the random weights of the
+    start would be most of the average for the first ``1 / (1 - decay)`` steps. See Polyak and Juditsky (1992).
+    """
+
+    def __init__(self, network: Network, decay: float, distribution: Distribution) -> None:
+        self._network, self._decay, self._extended = network, decay, distribution.strategy.extended
+
+    def update(self, steps: keras.KerasTensor) -> None:
+        """Move the average towards the weights, after ``steps`` steps. To be called outside of replicas."""
+        steps = tf.cast(keras.ops.convert_to_tensor(steps), tf.float32)
+        fraction = 1 - tf.minimum(self._decay, (1 + steps) / (10 + steps))
+
+        def move(average: tf.Variable, weight: tf.Tensor) -> tf.Operation:
+            return average.assign_add((weight - average) * fraction)
+
+        for average, weight in zip(self._network.kept.weights, self._network.trained.weights, strict=True):
+            self._extended.update(average.value, move, args=(weight.value,))
 
 
 class TrainStep:
     """``accumulate`` micro-batches forward and back, then one update of the weights and of their average.
 
     The loss of a micro-batch is divided by the count over all devices, and micro-batches weigh the same.
-    Nothing here waits for the device but :meth:`take_loss`.
+    Only :meth:`take_loss` waits for the device.
     """
 
     def __init__(
@@ -35,11 +56,11 @@ class TrainStep:
         self._model = network.trained
         self._is_scaled = recipe.precision == "mixed_float16"
         self.optimizer = keras.optimizers.LossScaleOptimizer(optimizer) if self._is_scaled else optimizer
-        self._average = Average(network, recipe.average, distribution) if recipe.average else None
+        self._average = MovingAverage(network, recipe.average, distribution) if recipe.average else None
         with distribution.strategy.scope():
             self.optimizer.build(self._model.trainable_variables)
-            # Sums of gradients, each replica its own.
-            self._sums = [self._own_variable(v.shape) for v in self._model.trainable_variables] * (
+            # Sums of gradients, one per replica.
+            self._sums = [self._replica_variable(v.shape) for v in self._model.trainable_variables] * (
                 recipe.accumulate > 1
             )
         self._loss = tf.Variable(0.0)
@@ -66,7 +87,7 @@ class TrainStep:
         return float(self.optimizer.learning_rate)
 
     def variables(self) -> list[keras.Variable]:
-        """Everything that steps change, in a fixed order: random generators' states among it."""
+        """Everything that steps change, in a fixed order, random generators' states included."""
         kept = self._network.kept.weights if self._average else []
         return [*self._model.variables, *self.optimizer.variables, *kept]
 
@@ -110,7 +131,7 @@ class TrainStep:
     def _clipped(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
         clip_norm, replicas = self._recipe.optimizer.clip_norm, self._distribution.replicas
         if replicas > 1 and (clip_norm or self._is_scaled):
-            # Their norm, and whether they are finite, is asked of the whole gradient; Keras's optimisers sum again.
+            # Norm and finiteness are those of the whole gradient; Keras's optimisers sum again, hence the division.
             gradients = [self._sum(gradient) for gradient in gradients]
         if clip_norm:
             bound = self.optimizer.scale_loss(clip_norm)
@@ -129,7 +150,7 @@ class TrainStep:
         self._loss.assign_add(self._distribution.strategy.reduce(tf.distribute.ReduceOp.SUM, parts, axis=None))
 
     @staticmethod
-    def _own_variable(shape: tuple[int, ...]) -> tf.Variable:
+    def _replica_variable(shape: tuple[int, ...]) -> tf.Variable:
         return tf.Variable(
             tf.zeros(shape),
             trainable=False,

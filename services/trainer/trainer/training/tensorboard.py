@@ -1,4 +1,4 @@
-"""TensorBoard's files cut back to where a training goes on, and the pictures shown in it."""
+"""TensorBoard's files cut back to the step that a training is resumed from, and the images shown in it."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tensorboard.compat.proto.event_pb2 import Event
 
 from contract import ClassInfo
+from contract.durable import replacing
 from trainer.datasets.drawing import GAP, in_row, overlay
 
 _PANEL_WIDTH = 384
@@ -18,17 +19,15 @@ _BUFFER_BYTES = 1 << 20
 
 
 def forget_after(folder: Path, step: int) -> None:
-    """Drop events behind ``step`` from every file in ``folder``, and what a killed process left half-written.
+    """Drop events after ``step`` from every file in ``folder``, and what a killed process left half-written.
 
-    TensorBoard takes what a resumed training tells for a second curve over the first, unless the first ends there.
+    TensorBoard would draw a resumed training's events as a second curve over the first, unless the first ends there.
     """
     for path in sorted(folder.glob("events.out.tfevents.*")):
-        beside_it = path.with_name(f".tmp-{path.name}")
-        with tf.io.TFRecordWriter(str(beside_it)) as writer:
+        with replacing(path) as staged, tf.io.TFRecordWriter(str(staged)) as writer:
             for record in _whole_records(path):
                 if Event.FromString(record).step <= step:
                     writer.write(record)
-        beside_it.replace(path)
 
 
 def _whole_records(path: Path) -> Iterator[bytes]:
@@ -43,7 +42,7 @@ def _whole_records(path: Path) -> Iterator[bytes]:
 def side_by_side(
     images: NDArray[np.uint8], labels: NDArray[np.uint8], masks: NDArray[np.uint8], classes: Sequence[ClassInfo]
 ) -> Iterator[NDArray[np.uint8]]:
-    """Of each image [H,W,3] itself, its label and its prediction over it; large ones shrunk."""
+    """Each image [H, W, 3], its label and its prediction as overlays; large images are shrunk."""
     height, width = images.shape[1:3]
     size = min(width, _PANEL_WIDTH), max(1, round(height * min(1.0, _PANEL_WIDTH / width)))
     for image, *class_ids in zip(images, labels, masks, strict=True):

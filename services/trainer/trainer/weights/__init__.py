@@ -1,4 +1,4 @@
-"""Weights that were trained elsewhere or before, into our networks."""
+"""Trained weights, from elsewhere or from earlier runs, loaded into our networks."""
 
 from trainer.weights.load import Report, load_into
 

@@ -1,4 +1,4 @@
-"""The authors' names for DDRNet's tensors, and which of them a network of ours has no need of.
+"""The authors' names for DDRNet's tensors, and which of them our network does not need.
 
 Our layers carry the names of the authors' state dict, so only the last word of a name differs.
 """
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# A Keras variable's name and PyTorch's for the same.
+# Keras's names for variables, and PyTorch's.
 _WORDS = {
     "kernel": "weight",
     "bias": "bias",
@@ -26,7 +26,7 @@ _PREFIX = re.compile(r"^((module|model)\.)+")
 AUXILIARY_HEAD = "seghead_extra"
 
 _SKIPPED = {
-    r"\.num_batches_tracked$": "counts batches, which the exponential averages here do without",
+    r"\.num_batches_tracked$": "counts batches, which exponential averages do not need",
     r"^loss\.": "belongs to the loss of their training",
     r"^(down5|last_layer|linear)\.": "the ImageNet classifier, which a segmentation network ends before",
     rf"^{AUXILIARY_HEAD}\.": "the auxiliary head, which this network was built without",
@@ -56,7 +56,7 @@ def as_keras(array: NDArray) -> NDArray:
 
 
 def reason_to_skip(name: str) -> str | None:
-    """Why a tensor of the authors' files is not wanted; None for one that no file of theirs has."""
+    """Why a tensor of the authors' files is not needed; None for a tensor in none of their files."""
     return next((reason for pattern, reason in _SKIPPED.items() if re.search(pattern, name)), None)
 
 
@@ -68,7 +68,7 @@ def part_that_may_be_missing(name: str, state: Mapping[str, NDArray]) -> str | N
 
 
 def network_of(state: Mapping[str, NDArray]) -> str | None:
-    """The DDRNet that a state dict is of, told by its stem and its third stage; None if it is of none."""
+    """The DDRNet that a state dict is of, recognised by its stem and its third stage; None if it is no DDRNet's."""
     stem = state.get("conv1.0.weight")
     if stem is None or ("compression3.0.weight" not in state and "compression3_1.0.weight" not in state):
         return None

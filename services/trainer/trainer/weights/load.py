@@ -1,6 +1,6 @@
 """Weights from a file into a network: all that fit, or none and the reason.
 
-Two kinds of files: the authors' PyTorch checkpoints of DDRNet, and networks of ours (``.keras``, or a run folder).
+Two kinds of files: PyTorch checkpoints by DDRNet's authors, and our networks (``.keras``, or a run folder).
 """
 
 from collections import Counter
@@ -12,26 +12,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.errors import UserError
+from trainer.errors import UserError, first_few
+from trainer.runs import RunFolder
 from trainer.weights import ddrnet
 from trainer.weights.torch_file import read_torch_file
 
 if TYPE_CHECKING:  # Keras takes seconds to import
     import keras
 
-_BEST = "best.keras"  # of a run folder
-
 
 @dataclass(frozen=True)
 class Report:
-    """What became of every tensor; ``skipped`` are in the file alone, ``fresh`` in the network alone, each with why."""
+    """The result for every tensor; ``skipped`` are in the file only, ``fresh`` in the network only, with reasons."""
 
     loaded: tuple[str, ...]
     skipped: Mapping[str, str]
     fresh: Mapping[str, str]
 
     def __str__(self) -> str:
-        """Tensors counted by what became of them."""
+        """The number of tensors with each result."""
         lines = [f"{len(self.loaded)} tensors loaded"]
         for what, names in (("skipped", self.skipped), ("left as they were", self.fresh)):
             for reason, count in Counter(names.values()).items():
@@ -60,7 +59,7 @@ def load_into(model: "keras.Model", path: Path) -> Report:
         UserError: no such file, one that cannot be read, or one of another network; ``model`` is then as it was.
     """
     if path.is_dir():
-        path = path / _BEST
+        path = RunFolder(path).best
     if path.suffix == ".keras":
         return _load_keras(model, path)
     return load_state_dict(model, read_torch_file(path), path)
@@ -72,12 +71,14 @@ def load_state_dict(model: "keras.Model", state: Mapping[str, NDArray], path: Pa
     theirs = ddrnet.network_of(state)
     if theirs != model.name:
         what = f"holds the weights of {theirs}" if theirs else "holds the weights of a network that is no DDRNet"
-        raise UserError(f"{path} {what}, not of {model.name}: PyTorch checkpoints are read for the network they are of")
+        raise UserError(
+            f"{path} {what}, not of {model.name}: a PyTorch checkpoint fits only the network it was saved from"
+        )
     wanted = ddrnet.variables_by_name(model)
     skipped = {name: ddrnet.reason_to_skip(name) for name in state.keys() - wanted.keys()}
     unknown = sorted(name for name, reason in skipped.items() if reason is None)
     if unknown:
-        raise UserError(f"{path} has {len(unknown)} tensors that {model.name} has not: {_some(unknown)}")
+        raise UserError(f"{path} has {len(unknown)} tensors that {model.name} does not have: {first_few(unknown)}")
     fresh = {}
     for name in wanted.keys() - state.keys():
         part = ddrnet.part_that_may_be_missing(name, state)
@@ -101,7 +102,7 @@ def _load_keras(model: "keras.Model", path: Path) -> Report:
         raise UserError(f"{path} cannot be read: {reason}") from None
     output = getattr(saved, "output", None)
     if saved.name != model.name or not isinstance(output, Mapping) or "logits" not in output:
-        theirs = saved.name if saved.name != model.name else f"another {saved.name}"
+        theirs = saved.name if saved.name != model.name else f"a different {saved.name}"
         raise UserError(f"{path} holds the weights of {theirs}, not of {model.name}")
     found = {variable.path: variable.numpy() for variable in saved.weights}
     wanted = {variable.path: variable for variable in model.weights}
@@ -109,7 +110,9 @@ def _load_keras(model: "keras.Model", path: Path) -> Report:
     skipped = dict.fromkeys(found.keys() - wanted.keys(), "the auxiliary head, which this network was built without")
     fresh = dict.fromkeys(wanted.keys() - found.keys(), "the file has no auxiliary head")
     if (skipped and not has > wants) or (fresh and not has < wants):
-        raise UserError(f"{path} holds another {saved.name}: {_some(sorted(skipped | fresh))} have no counterpart")
+        raise UserError(
+            f"{path} holds a different {saved.name}: {first_few(sorted(skipped | fresh))} have no counterpart"
+        )
     found = {path: array for path, array in found.items() if path in wanted}
     return _assign(model, found, wanted, saved.output["logits"].shape[-1], path, skipped, fresh)
 
@@ -132,13 +135,11 @@ def _assign(
                 raise UserError(f"{path}: {name} holds NaN or infinite numbers, so its training failed")
             continue
         if array.shape != (*ours[:-1], their_classes) or ours[-1] != classes:
-            raise UserError(f"{path}: {name} is {list(array.shape)}, expected {list(ours)}: it is of another network")
+            raise UserError(
+                f"{path}: {name} is {list(array.shape)}, expected {list(ours)}: it belongs to a different network"
+            )
         del found[name]
         fresh[name] = f"it is for {their_classes} classes in the file and for {classes} here"
     for name, array in found.items():
         wanted[name].assign(array)
     return Report(tuple(sorted(found)), dict(sorted(skipped.items())), dict(sorted(fresh.items())))
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")

@@ -1,10 +1,10 @@
 """PyTorch checkpoints as NumPy arrays, without PyTorch: both formats that ``torch.save`` has written.
 
-Since PyTorch 1.6 a zip: ``<name>/data.pkl``, and beside it each storage as a member ``<name>/data/<key>``. Before,
+Since PyTorch 1.6 a zip: ``<name>/data.pkl``, and each storage as a member ``<name>/data/<key>``. Before,
 pickles one after the other (a magic number, a protocol version, facts on the machine, the content, the storages'
 keys), then each storage: its number of elements as int64, and these. Source: PyTorch's ``torch/serialization.py``.
 
-There is a library for the zip (ptloader); for the older format, which the authors of DDRNet used, there is none.
+There is a library for the zip (ptloader); for the older format, which DDRNet's authors used, there is no library.
 """
 
 import io
@@ -23,16 +23,16 @@ from trainer.weights.torch_pickle import Storage, Tensor
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
 
-# What people have in hand when it is not a checkpoint, by its first bytes.
-_STRANGERS = {
+# What files that are no checkpoint often are, by their first bytes.
+_OTHER_FORMATS = {
     b"<": "a web page: the download gave its page in place of the file. Open the address in a browser and save again",
-    b"version https://git-lfs": "a Git LFS pointer and not the file itself: run `git lfs pull` where it comes from",
-    b"\x89HDF": "an HDF5 file of Keras: build its network and save it as .keras, which `export --from` takes",
+    b"version https://git-lfs": "a Git LFS pointer and not the file itself: run `git lfs pull` in its repository",
+    b"\x89HDF": "an HDF5 file of Keras: build its network and save it as .keras, which `segstack export --from` takes",
     b"\x89PNG": "an image",
     b"\xff\xd8\xff": "an image",
 }
 
-# A key and the storages behind it; wrappers beside which epochs and optimisers stand.
+# Keys that hold the state dict where a checkpoint also has epochs and optimisers.
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
 
 Content = dict[str, Tensor]
@@ -53,9 +53,9 @@ def read_torch_file(path: Path) -> dict[str, NDArray]:
         start = file.read(64)
         file.seek(0)
         read = _read_zip if start.startswith(b"PK\x03\x04") else _read_legacy
-        stranger = _stranger(start)
-        if stranger:
-            raise UserError(f"{path} is {stranger}")
+        other = _other_format(start)
+        if other:
+            raise UserError(f"{path} is {other}")
         try:
             return read(file)
         except UserError as error:
@@ -65,12 +65,12 @@ def read_torch_file(path: Path) -> dict[str, NDArray]:
             raise UserError(f"{path} is not a whole PyTorch checkpoint ({reason}): download it again") from None
 
 
-def _stranger(start: bytes) -> str | None:
+def _other_format(start: bytes) -> str | None:
     if not start:
         return "empty: download it again"
     if start[8:9] == b"{":
         return "a safetensors file: expected what torch.save writes, a .pth or .pt"
-    return next((what for magic, what in _STRANGERS.items() if start.lstrip().startswith(magic)), None)
+    return next((what for magic, what in _OTHER_FORMATS.items() if start.lstrip().startswith(magic)), None)
 
 
 def _read_zip(file: IO[bytes]) -> dict[str, NDArray]:
@@ -80,7 +80,11 @@ def _read_zip(file: IO[bytes]) -> dict[str, NDArray]:
         if len(pickles) != 1:
             raise UserError(
                 "it is a zip, but not one that torch.save wrote (it has no data.pkl)"
-                + (". It is a .keras file, which `export --from` takes" if "model.weights.h5" in members else "")
+                + (
+                    ". It is a .keras file, which `segstack export --from` takes"
+                    if "model.weights.h5" in members
+                    else ""
+                )
             )
         size = os.fstat(file.fileno()).st_size
         if any(info.compress_type != zipfile.ZIP_STORED for info in members.values()):

@@ -1,8 +1,8 @@
 """The pickle inside a PyTorch checkpoint, read without PyTorch and without running anything that the file names.
 
 A pickle is a program: it may name any function and have it called. This one may name what tensors are made of, and
-each of these names stands for something of ours that only takes notes; any other name ends the reading before it is
-looked up. Instructions that ``torch.save`` has no use for end it too. What a tensor is made of: PyTorch's
+each of these names is replaced by something of ours that only records its arguments; any other name ends the reading
+before it is looked up. Instructions that ``torch.save`` has no use for end it too. What a tensor is made of: PyTorch's
 ``torch/_utils.py`` and ``torch/serialization.py``.
 """
 
@@ -44,7 +44,7 @@ class StorageType:
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """A run of numbers that lies elsewhere in the file, under ``key``."""
+    """A run of numbers that is elsewhere in the file, under ``key``."""
 
     type: StorageType
     key: str
@@ -184,10 +184,10 @@ class _Unpickler(pickle._Unpickler):
 def load(file: IO[bytes]) -> tuple[Any, dict[str, Storage]]:
     """The pickle that starts here, its tensors as :class:`Tensor`, and every storage that it names, by key.
 
-    The file then stands behind the pickle.
+    The file's position is then after the pickle.
 
     Raises:
-        UserError: it names something that a state dict has no need of.
+        UserError: it names something that a state dict does not need.
         Exception: of any kind, where the pickle is damaged.
     """
     unpickler = _Unpickler(file)

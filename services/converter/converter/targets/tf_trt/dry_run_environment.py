@@ -30,7 +30,6 @@ _LIBRARIES = ("tensorrt", "nvidia/cublas/lib", "nvidia/cuda_runtime/lib", "nvidi
 def locked() -> Iterator[Path]:
     """The environment's interpreter, locked against removal; it is created first if necessary, with a message.
 
-
     Raises:
         ConverterError: not supported on this machine; uv, Python 3.10 or the packages are unavailable; or it is broken.
     """

@@ -55,7 +55,7 @@ def _pass(graph: Graph, rewrite: Rewrite, operations: Sequence[str], notes: Coun
         try:
             note = rewrite(graph, node)
         except NotRewritable as reason:
-            skipped[f"{node.op} left as it is: {reason}"] += 1
+            skipped[f"{node.op} not rewritten: {reason}"] += 1
             continue
         if note:
             done[note] += 1

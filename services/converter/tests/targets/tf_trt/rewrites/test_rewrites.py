@@ -34,7 +34,7 @@ NOTES = {
     "bilinear by 41": ["1 half-pixel ResizeBilinear → matrices"],
     "nearest by 41": ["1 half-pixel ResizeNearestNeighbor → matrices"],
     "bilinear by 1x1": ["1 half-pixel ResizeBilinear → broadcast"],
-    "bilinear of an open size": ["1 ResizeBilinear left as it is: its size is not static"],
+    "bilinear of an open size": ["1 ResizeBilinear not rewritten: its size is not static"],
     "bilinear with aligned corners": [],
     "bilinear to the size of another image": [
         "2 size computed from a shape → constant",

@@ -78,7 +78,7 @@ def test_third_party_model_of_any_size_is_rewritten_for_one(third_party: Path, t
 
 def test_resize_without_a_static_size_is_noted(third_party: Path, tmp_path: Path) -> None:
     notes = rewrite_saved_model(third_party, tmp_path / "out")
-    assert notes == ["1 ResizeBilinear left as it is: its size is not static"]
+    assert notes == ["1 ResizeBilinear not rewritten: its size is not static"]
 
 
 def test_size_other_than_the_graphs_is_refused(models_root: Path, tmp_path: Path) -> None:

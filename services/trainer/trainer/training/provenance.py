@@ -1,8 +1,9 @@
-"""What ``run.json`` says of where a training came from, so that it can be told from another and done again."""
+"""Where a training came from, as ``run.json`` records it, so that it can be repeated."""
 
 import os
 import platform
 import shlex
+import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,14 +19,13 @@ from trainer.datasets.dataset import Dataset
 from trainer.datasets.inspection import checksum
 from trainer.input.pipeline import threads
 from trainer.recipe import Recipe
-from trainer.training.revision import git_revision
 
 
-def run_facts(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
+def provenance(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
     """The command, the code, the machine and the data set, as JSON holds them; ``dataset`` has been validated."""
     return {
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": shlex.join(["python", "-m", "trainer", *sys.argv[1:]]),
+        "command": shlex.join(["segstack", *sys.argv[1:]]),
         "git_revision": git_revision(),
         "versions": _versions(),
         "machine": _machine(),
@@ -35,6 +35,17 @@ def run_facts(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
             "sha256": checksum(dataset),
         },
     }
+
+
+def git_revision() -> str | None:
+    """The commit that this code is at, marked when it has uncommitted changes; None outside a checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        return subprocess.run(  # noqa: S603 - no argument comes from outside
+            command, capture_output=True, text=True, check=True
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
 
 
 def _versions() -> dict[str, str]:
@@ -55,7 +66,7 @@ def _machine() -> dict[str, Any]:
 
 
 def _processor() -> str:
-    """Linux knows it; elsewhere the architecture must do."""
+    """The processor's name on Linux, elsewhere the architecture."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""What is drawn of a mask, and the files it is kept in."""
+"""How a mask is drawn and encoded."""
 
 import io
 
@@ -10,21 +10,23 @@ from PIL import Image
 from contract import ClassInfo
 from trainer.datasets.drawing import colorize, contours, overlay
 from trainer.errors import UserError
-from trainer.prediction.look import Look, encode
+from trainer.prediction.render_style import RenderStyle, encode
 
 CLASSES = (ClassInfo(0, "background", (0, 0, 0)), ClassInfo(1, "apple", (200, 0, 100)))
 MASK = np.kron([[0, 1], [1, 0]], np.ones((20, 30), np.uint8)).astype(np.uint8)
 IMAGE = np.full((40, 60, 3), (10, 120, 240), np.uint8)
 
 
-def test_the_four_kinds():
-    np.testing.assert_array_equal(Look("overlay", 0.3).draw(IMAGE, MASK, CLASSES), overlay(IMAGE, MASK, CLASSES, 0.3))
-    np.testing.assert_array_equal(Look("contours").draw(IMAGE, MASK, CLASSES), contours(IMAGE, MASK, CLASSES))
-    np.testing.assert_array_equal(Look("color").draw(IMAGE, MASK, CLASSES), colorize(MASK, CLASSES))
-    np.testing.assert_array_equal(Look("mask").draw(IMAGE, MASK, CLASSES), MASK)
+def test_each_form_draws_the_mask():
+    np.testing.assert_array_equal(
+        RenderStyle("overlay", 0.3).draw(IMAGE, MASK, CLASSES), overlay(IMAGE, MASK, CLASSES, 0.3)
+    )
+    np.testing.assert_array_equal(RenderStyle("contours").draw(IMAGE, MASK, CLASSES), contours(IMAGE, MASK, CLASSES))
+    np.testing.assert_array_equal(RenderStyle("color").draw(IMAGE, MASK, CLASSES), colorize(MASK, CLASSES))
+    np.testing.assert_array_equal(RenderStyle("mask").draw(IMAGE, MASK, CLASSES), MASK)
 
 
-def test_a_mask_is_an_indexed_png_that_people_see_in_colours():
+def test_mask_is_an_indexed_png_with_the_classes_colours():
     png = Image.open(io.BytesIO(encode(MASK, ".png", CLASSES)))
     assert png.mode == "P"
     np.testing.assert_array_equal(np.asarray(png), MASK)
@@ -32,11 +34,11 @@ def test_a_mask_is_an_indexed_png_that_people_see_in_colours():
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".JPEG", ".webp"])
-def test_pictures_keep_their_colours(suffix):
+def test_encoded_images_keep_their_colours(suffix):
     decoded = cv2.imdecode(np.frombuffer(encode(IMAGE, suffix, CLASSES), np.uint8), cv2.IMREAD_COLOR_RGB)
     assert np.abs(decoded.astype(int) - IMAGE).max() <= 6
 
 
-def test_an_opacity_is_a_fraction():
+def test_opacity_above_1_is_a_user_error():
     with pytest.raises(UserError, match=r"--alpha 50: expected 0 \(the image alone\) to 1"):
-        Look(alpha=50)
+        RenderStyle(alpha=50)

@@ -1,4 +1,4 @@
-"""Video files and cameras."""
+"""Video files and cameras, segmented and written as videos."""
 
 import os
 import time
@@ -9,25 +9,27 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from contract.durable import replacing
 from trainer.datasets.drawing import Image
 from trainer.errors import UserError
-from trainer.inference.batches import batches
-from trainer.inference.segment import segment
+from trainer.inference.segment import batches, segment
 from trainer.inference.segmenter import Masks, Segmenter
-from trainer.inference.test_time_augmentation import Views
+from trainer.inference.test_time_augmentation import TestTimeAugmentation
 from trainer.prediction.inputs import Job
-from trainer.prediction.look import Look
+from trainer.prediction.render_style import RenderStyle
 from trainer.progress import in_threads, progress
 from trainer.sources.frames import DamageError, frame_count, frame_rate, open_video, require_whole
 
 _CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
 
 
-def predict_video(segmenter: Segmenter, job: Job, look: Look, views: Views, batch_size: int = 8) -> str | None:
-    """Segment every frame, upright as the video's rotation says; rate and size stay what they were, sound is left out.
+def predict_video(
+    segmenter: Segmenter, job: Job, style: RenderStyle, tta: TestTimeAugmentation, batch_size: int = 8
+) -> str | None:
+    """Segment every frame, upright as the video's rotation says; rate and size stay as they are, sound is left out.
 
     Returns:
-        What is wrong with a video that could not be read, or not to its end, in which case what came before is kept.
+        Why a video could not be read, or not to its end, in which case the frames before are kept; None if it could.
     """
     try:
         capture = open_video(job.source)
@@ -37,53 +39,56 @@ def predict_video(segmenter: Segmenter, job: Job, look: Look, views: Views, batc
     rate = frame_rate(capture)
     classes = segmenter.card.classes
     job.target.parent.mkdir(parents=True, exist_ok=True)
-    beside = job.target.with_name(f".tmp-{job.target.name}")
+    damaged: DamageError | None = None
     try:
-        with (
-            closing(_masks(segmenter, _frames(capture), views, batch_size)) as masks,
-            closing(in_threads(lambda found: look.draw(*found, classes), masks)) as pictures,
-            progress(None, job.source.name, "frame", total=announced or None) as bar,
-            Recording(beside, rate) as recording,
-        ):
-            for picture in pictures:
-                recording.write(picture)
-                written += 1
-                bar.update()
-        if written:
-            beside.replace(job.target)
-        require_whole(written, announced or 1)
+        with replacing(job.target) as staged:
+            try:
+                with (
+                    closing(_masks(segmenter, _frames(capture), tta, batch_size)) as masks,
+                    closing(in_threads(lambda found: style.draw(*found, classes), masks)) as images,
+                    progress(None, job.source.name, "frame", total=announced or None) as bar,
+                    Recording(staged, rate) as recording,
+                ):
+                    for image in images:
+                        recording.write(image)
+                        written += 1
+                        bar.update()
+                require_whole(written, announced or 1)
+            except DamageError as damage:
+                damaged = damage
+            if damaged and not written:
+                raise damaged
     except DamageError as damage:
-        return f"{job.source}: {damage}" + (f"; what came before is in {job.target}" if written else "")
+        return f"{job.source}: {damage}"
     finally:
         capture.release()
-        beside.unlink(missing_ok=True)
-    return None
+    return f"{job.source}: {damaged}; the frames before are in {job.target}" if damaged else None
 
 
 def record(
     segmenter: Segmenter,
     capture: cv2.VideoCapture,
     target: Path,
-    look: Look,
-    views: Views,
+    style: RenderStyle,
+    tta: TestTimeAugmentation,
     seconds: float | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> int:
-    """Segment what a camera sees, the newest frame each time, until ``seconds`` are over or a person interrupts.
+    """Segment a camera's frames, always the newest, until ``seconds`` are over or Ctrl-C.
 
-    The video has the camera's rate. Where the network is slower, a picture stands for as long as it took: the video is
-    as long as the time it shows.
+    The video has the camera's rate. Where the network is slower, each frame is repeated for as long as it took: the
+    video is as long as the recording.
 
     Returns:
         How many frames were segmented.
 
     Raises:
-        UserError: the camera gave no more frames before that, in which case what came before is kept, or the file
-            cannot be written.
+        UserError: the camera stopped before that, in which case the frames before are kept, or the file cannot be
+            written.
     """
     rate = frame_rate(capture)
     segmented, written, started = 0, 0, clock()
-    is_gone = False
+    has_stopped = False
     target.parent.mkdir(parents=True, exist_ok=True)
     with (
         closing(_frames(capture)) as frames,
@@ -92,30 +97,30 @@ def record(
     ):
         try:
             for frame in frames:
-                (mask,) = segment(segmenter, [frame], views)
-                picture = look.draw(frame, mask, segmenter.card.classes)
+                (mask,) = segment(segmenter, [frame], tta)
+                image = style.draw(frame, mask, segmenter.card.classes)
                 segmented += 1
                 bar.update()
                 elapsed = clock() - started
                 while written <= elapsed * rate:
-                    recording.write(picture)
+                    recording.write(image)
                     written += 1
                 if seconds is not None and elapsed >= seconds:
                     break
             else:
-                is_gone = True
+                has_stopped = True
         except KeyboardInterrupt:
-            pass  # how a person ends a recording
+            pass  # Ctrl-C ends a recording
     if not segmented:
-        raise UserError("the camera gave no picture, and nothing was recorded")
-    if is_gone:
-        raise UserError(f"the camera gave no more pictures after {segmented}: what came before is in {target}")
+        raise UserError("the camera gave no frame: nothing was recorded")
+    if has_stopped:
+        raise UserError(f"the camera stopped after {segmented} frames, which are in {target}")
     return segmented
 
 
 @contextmanager
 def camera(index: int) -> Generator[cv2.VideoCapture]:
-    """The camera of that number, with as few frames waiting as it allows.
+    """The camera of this number, with the smallest buffer that it allows.
 
     Raises:
         UserError: there is none.
@@ -148,14 +153,14 @@ class Recording:
         if self._writer:
             self._writer.release()
 
-    def write(self, picture: Image) -> None:
+    def write(self, image: Image) -> None:
         """Append RGB uint8 [H, W, 3].
 
         Raises:
             UserError: the file cannot be written.
         """
-        height, width = picture.shape[:2]
-        even = cv2.copyMakeBorder(picture, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+        height, width = image.shape[:2]
+        even = cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
         if self._writer is None:
             os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
             codec = cv2.VideoWriter.fourcc(*_CODECS[self._path.suffix.lower()])
@@ -175,7 +180,7 @@ def _frames(capture: cv2.VideoCapture) -> Generator[Image]:
 
 
 def _masks(
-    segmenter: Segmenter, frames: Generator[Image], views: Views, batch_size: int
+    segmenter: Segmenter, frames: Generator[Image], tta: TestTimeAugmentation, batch_size: int
 ) -> Generator[tuple[Image, Masks]]:
     for batch in batches(frames, batch_size):
-        yield from zip(batch, segment(segmenter, batch, views, batch_size), strict=True)
+        yield from zip(batch, segment(segmenter, batch, tta, batch_size), strict=True)

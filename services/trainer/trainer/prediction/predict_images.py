@@ -1,4 +1,4 @@
-"""Still images."""
+"""Images, segmented and written."""
 
 from collections.abc import Generator, Sequence
 from contextlib import closing
@@ -7,36 +7,36 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from contract.durable import replacing
 from trainer.datasets.drawing import Image
 from trainer.errors import UserError
-from trainer.inference.batches import batches
-from trainer.inference.segment import segment
+from trainer.inference.segment import batches, segment
 from trainer.inference.segmenter import Masks, Segmenter
-from trainer.inference.test_time_augmentation import Views
+from trainer.inference.test_time_augmentation import TestTimeAugmentation
 from trainer.prediction.inputs import Job
-from trainer.prediction.look import Look, encode
+from trainer.prediction.render_style import RenderStyle, encode
 from trainer.progress import in_threads, progress
 from trainer.sources.images import decode_upright
 
 
 def predict_images(
-    segmenter: Segmenter, jobs: Sequence[Job], look: Look, views: Views, batch_size: int = 8
+    segmenter: Segmenter, jobs: Sequence[Job], style: RenderStyle, tta: TestTimeAugmentation, batch_size: int = 8
 ) -> list[str]:
     """Segment every image, turned as its EXIF orientation says, at its own size.
 
     Returns:
-        What is wrong with those that could not be read; all others are done.
+        The reasons why some could not be read; all others are done.
     """
     faults: list[str] = []
 
     def write(found: tuple[Job, Image, Masks]) -> None:
         job, image, mask = found
-        picture = look.draw(image, mask, segmenter.card.classes)
-        _write(job.target, encode(picture, job.target.suffix, segmenter.card.classes))
+        drawn = style.draw(image, mask, segmenter.card.classes)
+        _write(job.target, encode(drawn, job.target.suffix, segmenter.card.classes))
 
     with (
         progress(None, "segmenting", "image", total=len(jobs)) as bar,
-        closing(_masks(segmenter, jobs, views, batch_size, faults)) as masks,
+        closing(_masks(segmenter, jobs, tta, batch_size, faults)) as masks,
         closing(in_threads(write, masks)) as written,
     ):
         for _ in written:
@@ -46,16 +46,16 @@ def predict_images(
 
 
 def _masks(
-    segmenter: Segmenter, jobs: Sequence[Job], views: Views, batch_size: int, faults: list[str]
+    segmenter: Segmenter, jobs: Sequence[Job], tta: TestTimeAugmentation, batch_size: int, faults: list[str]
 ) -> Generator[tuple[Job, Image, Masks]]:
     with closing(in_threads(_read, jobs)) as found:
         for batch in batches(_readable(found, faults), batch_size):
-            masks = segment(segmenter, [image for _, image in batch], views, batch_size)
+            masks = segment(segmenter, [image for _, image in batch], tta, batch_size)
             yield from ((job, image, mask) for (job, image), mask in zip(batch, masks, strict=True))
 
 
 def _read(job: Job) -> tuple[Job, Image | str]:
-    """The image, RGB, or why there is none."""
+    """The image, RGB, or why it cannot be read."""
     try:
         upright = decode_upright(job.source.read_bytes(), str(job.source))
     except OSError as error:
@@ -74,11 +74,7 @@ def _readable(found: Generator[tuple[Job, Image | str]], faults: list[str]) -> G
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Whole or not at all: an interrupt leaves no half image under the result's name."""
+    """Whole or not at all: an interrupt leaves no half-written image under the result's name."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".tmp-{path.name}")
-    try:
-        beside.write_bytes(data)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with replacing(path) as staged:
+        staged.write_bytes(data)

@@ -1,4 +1,4 @@
-"""Videos: every frame, at the video's own rate and size; and what a camera sees, for as long as it took."""
+"""Videos keep rate, size and every frame; a camera's recording is as long as it took."""
 
 import cv2
 import numpy as np
@@ -7,8 +7,8 @@ import pytest
 from trainer.errors import UserError
 from trainer.inference.test_time_augmentation import PLAIN
 from trainer.prediction.inputs import Job
-from trainer.prediction.look import Look
-from trainer.prediction.videos import camera, predict_video, record
+from trainer.prediction.predict_videos import camera, predict_video, record
+from trainer.prediction.render_style import RenderStyle
 
 
 def read(path):
@@ -21,9 +21,9 @@ def read(path):
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".avi"])
-def test_rate_size_and_every_frame_stay(bright, write_video, moving, tmp_path, suffix):
+def test_rate_size_and_number_of_frames_are_kept(bright, write_video, moving, tmp_path, suffix):
     job = Job(write_video(tmp_path / "film.avi", moving), tmp_path / f"out/film{suffix}")
-    assert predict_video(bright, job, Look("color"), PLAIN, batch_size=8) is None
+    assert predict_video(bright, job, RenderStyle("color"), PLAIN, batch_size=8) is None
     rate, frames = read(job.target)
     assert rate == 12.5
     assert len(frames) == 20
@@ -34,32 +34,34 @@ def test_rate_size_and_every_frame_stay(bright, write_video, moving, tmp_path, s
     assert [p.name for p in job.target.parent.iterdir()] == [job.target.name]
 
 
-def test_odd_sizes_grow_by_the_pixel_that_codecs_want(bright, write_video, moving, tmp_path, monkeypatch):
-    monkeypatch.setattr("trainer.prediction.videos._frames", lambda _: iter([frame[:63, :95] for frame in moving]))
+def test_odd_sizes_are_padded_to_even(bright, write_video, moving, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "trainer.prediction.predict_videos._frames", lambda _: iter([frame[:63, :95] for frame in moving])
+    )
     job = Job(write_video(tmp_path / "film.avi", moving), tmp_path / "odd.mp4")
-    assert predict_video(bright, job, Look(), PLAIN) is None
+    assert predict_video(bright, job, RenderStyle(), PLAIN) is None
     assert {frame.shape for frame in read(job.target)[1]} == {(64, 96, 3)}
 
 
-def test_a_video_that_breaks_off_keeps_what_came_before(bright, write_video, moving, tmp_path):
+def test_frames_before_the_damage_of_a_video_are_kept(bright, write_video, moving, tmp_path):
     whole = write_video(tmp_path / "film.avi", moving).read_bytes()
     (tmp_path / "cut.avi").write_bytes(whole[: len(whole) * 2 // 3])
     job = Job(tmp_path / "cut.avi", tmp_path / "out/cut.mp4")
-    fault = predict_video(bright, job, Look(), PLAIN)
+    fault = predict_video(bright, job, RenderStyle(), PLAIN)
     assert fault.startswith(f"{job.source}: cannot be read beyond frame ")
-    assert fault.endswith(f"; what came before is in {job.target}")
+    assert fault.endswith(f"; the frames before are in {job.target}")
     assert 5 < len(read(job.target)[1]) < 20
 
 
-def test_what_is_no_video_leaves_nothing(bright, tmp_path, write_files):
+def test_file_that_is_no_video_writes_no_result(bright, tmp_path, write_files):
     write_files(tmp_path, {"film.mp4": b"no film"})
     job = Job(tmp_path / "film.mp4", tmp_path / "out/film.mp4")
-    assert predict_video(bright, job, Look(), PLAIN) == f"{job.source}: cannot be opened as a video"
+    assert predict_video(bright, job, RenderStyle(), PLAIN) == f"{job.source}: cannot be opened as a video"
     assert not job.target.exists()
 
 
-class TestACamera:
-    """Played by a video file, whose frames come as fast as they are asked for."""
+class TestCamera:
+    """Simulated by a video file, whose frames are never waited for."""
 
     @pytest.fixture
     def capture(self, write_video, moving, tmp_path):
@@ -67,24 +69,24 @@ class TestACamera:
 
     @pytest.fixture
     def clock(self):
-        """Goes on by 0.25 s with each frame, which is two and a half of the camera's."""
+        """Advances by 0.25 s with each frame, the time of 2.5 frames of the camera."""
         return iter(np.arange(0, 100, 0.25)).__next__
 
-    def test_is_recorded_for_as_long_as_it_was_seen(self, bright, capture, clock, tmp_path):
-        assert record(bright, capture, tmp_path / "seen.mp4", Look(), PLAIN, seconds=5, clock=clock) == 20
+    def test_recording_is_as_long_as_it_took(self, bright, capture, clock, tmp_path):
+        assert record(bright, capture, tmp_path / "seen.mp4", RenderStyle(), PLAIN, seconds=5, clock=clock) == 20
         rate, frames = read(tmp_path / "seen.mp4")
         assert len(frames) / rate == pytest.approx(20 * 0.25, abs=0.2)
 
-    def test_ends_after_the_seconds_asked_for(self, bright, capture, clock, tmp_path):
-        assert record(bright, capture, tmp_path / "seen.mp4", Look(), PLAIN, seconds=2, clock=clock) == 8
+    def test_recording_ends_after_the_given_seconds(self, bright, capture, clock, tmp_path):
+        assert record(bright, capture, tmp_path / "seen.mp4", RenderStyle(), PLAIN, seconds=2, clock=clock) == 8
 
-    def test_that_is_unplugged_is_said_and_what_came_before_is_kept(self, bright, capture, clock, tmp_path):
-        with pytest.raises(UserError, match=r"gave no more pictures after 20: what came before is in .*seen\.mp4"):
-            record(bright, capture, tmp_path / "seen.mp4", Look(), PLAIN, seconds=60, clock=clock)
+    def test_camera_that_stops_is_a_user_error_and_frames_are_kept(self, bright, capture, clock, tmp_path):
+        with pytest.raises(UserError, match=r"the camera stopped after 20 frames, which are in .*seen\.mp4"):
+            record(bright, capture, tmp_path / "seen.mp4", RenderStyle(), PLAIN, seconds=60, clock=clock)
         rate, frames = read(tmp_path / "seen.mp4")
         assert len(frames) / rate == pytest.approx(20 * 0.25, abs=0.2)
 
-    def test_ends_with_a_whole_file_when_a_person_interrupts(self, bright, capture, tmp_path):
+    def test_interrupt_ends_the_recording_with_a_readable_file(self, bright, capture, tmp_path):
         times = iter(np.arange(0, 100, 0.1))
 
         def clock():
@@ -93,15 +95,15 @@ class TestACamera:
                 raise KeyboardInterrupt
             return now
 
-        frames = record(bright, capture, tmp_path / "seen.mp4", Look(), PLAIN, clock=clock)
+        frames = record(bright, capture, tmp_path / "seen.mp4", RenderStyle(), PLAIN, clock=clock)
         assert len(read(tmp_path / "seen.mp4")[1]) == pytest.approx(frames, abs=1)
 
-    def test_that_gives_nothing_is_said(self, bright, capture, tmp_path):
+    def test_camera_without_frames_is_a_user_error(self, bright, capture, tmp_path):
         while capture.grab():
             pass
-        with pytest.raises(UserError, match="the camera gave no picture"):
-            record(bright, capture, tmp_path / "seen.mp4", Look(), PLAIN)
+        with pytest.raises(UserError, match="the camera gave no frame"):
+            record(bright, capture, tmp_path / "seen.mp4", RenderStyle(), PLAIN)
 
-    def test_that_is_not_there_is_said(self):
+    def test_missing_camera_is_a_user_error(self):
         with pytest.raises(UserError, match="camera 63 cannot be opened: is it plugged in"), camera(63):
             pass

@@ -1,4 +1,4 @@
-"""Validation while a training runs: every image once, the last, smaller batch and ignored pixels as they should."""
+"""Validation during training: every image counts once, with a smaller last batch and ignored pixels."""
 
 import keras
 import numpy as np
@@ -12,17 +12,17 @@ from trainer.metrics.confusion import ConfusionMatrix
 from trainer.models.preprocessing import normalize, upsample
 from trainer.training.distribution import Distribution
 from trainer.training.network import create_network
-from trainer.training.validation import Validation
+from trainer.training.validator import Validator
 
 
 @pytest.fixture
 def measured(tiny_recipe, dataset):
-    """Of six images in batches of four: what is measured, and the same worked out from all six at a time."""
+    """Six images in batches of four: what is measured, and the expected values from all six at once."""
     recipe = tiny_recipe("data.input_height=64", "data.input_width=96", "losses=[cross_entropy, dice]")
     keras.utils.set_random_seed(3)
     items = dataset.split("validation")[:6]
     network = create_network(recipe, len(dataset.classes), Distribution())
-    found = Validation(recipe, network, dataset, items, Distribution())(lambda: False)
+    found = Validator(recipe, network, dataset, items, Distribution())(lambda: False)
 
     pairs = [read_pair(dataset, item) for item in items]
     images, labels = np.stack([p.image for p in pairs]), np.stack([p.mask for p in pairs])
@@ -32,7 +32,7 @@ def measured(tiny_recipe, dataset):
     return found, images, labels, np.argmax(outputs["logits"], axis=-1), float(loss)
 
 
-def test_it_is_what_all_images_together_give(measured):
+def test_result_is_that_of_all_images_together(measured):
     found, _, labels, masks, loss = measured
     expected = ConfusionMatrix(len(found.confusion.counts))
     expected.add(labels, masks)
@@ -41,15 +41,15 @@ def test_it_is_what_all_images_together_give(measured):
     assert found.loss == pytest.approx(loss, rel=1e-4)
 
 
-def test_its_pictures_are_the_first_images(measured):
+def test_samples_are_the_first_images(measured):
     found, images, labels, masks, _ = measured
-    for ours, theirs in zip(found.pictures, (images, labels, masks), strict=True):
+    for ours, theirs in zip(found.samples, (images, labels, masks), strict=True):
         assert ours.dtype == np.uint8
         np.testing.assert_array_equal(ours, theirs[:4])
 
 
-def test_it_ends_when_it_is_interrupted(tiny_recipe, dataset):
+def test_interrupted_validation_gives_nothing(tiny_recipe, dataset):
     recipe = tiny_recipe()
     network = create_network(recipe, len(dataset.classes), Distribution())
-    validation = Validation(recipe, network, dataset, dataset.split("validation"), Distribution())
-    assert validation(lambda: True) is None
+    validator = Validator(recipe, network, dataset, dataset.split("validation"), Distribution())
+    assert validator(lambda: True) is None

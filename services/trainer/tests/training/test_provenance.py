@@ -1,4 +1,4 @@
-"""What run.json says of where a training came from."""
+"""Where a training came from, as run.json records it."""
 
 import json
 import platform
@@ -8,13 +8,13 @@ import keras
 from contract import __version__
 from trainer.datasets.inspection import checksum
 from trainer.recipe import load_recipe
-from trainer.training.facts import run_facts
+from trainer.training.provenance import provenance
 
 
-def test_it_names_command_versions_machine_and_data(dataset, recipe_file, monkeypatch):
+def test_command_versions_machine_and_data_are_recorded(dataset, recipe_file, monkeypatch):
     monkeypatch.setattr("sys.argv", ["trainer", "train", "--config", "a b.yaml"])
-    facts = json.loads(json.dumps(run_facts(load_recipe(recipe_file), dataset)))
-    assert facts["command"] == "python -m trainer train --config 'a b.yaml'"
+    facts = json.loads(json.dumps(provenance(load_recipe(recipe_file), dataset)))
+    assert facts["command"] == "segstack train --config 'a b.yaml'"
     assert facts["versions"]["keras"] == keras.__version__
     assert facts["versions"]["segstack"] == __version__
     assert facts["machine"]["system"] == platform.platform()

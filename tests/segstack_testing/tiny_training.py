@@ -1,0 +1,37 @@
+"""The network ``tiny`` of services/trainer/tests/training/tiny.py, and recipes for it."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+TINY_SCRIPT = Path(__file__).parents[2] / "services/trainer/tests/training/tiny.py"
+
+TINY = """
+network: tiny
+data: {{path: {data}, input_height: 32, input_width: 48, batch_size: 4}}
+optimizer: {{name: sgd, learning_rate: 0.05, warmup_steps: 0}}
+epochs: 1
+"""
+
+
+@pytest.fixture(scope="session")
+def tiny_network():
+    """Registers ``tiny``; its builder."""
+    return runpy.run_path(str(TINY_SCRIPT))["tiny"]
+
+
+@pytest.fixture(scope="session")
+def tiny_file(tiny_network, dataset, tmp_path_factory):
+    """A recipe of one epoch, 17 or so steps, over the drawn set."""
+    path = tmp_path_factory.mktemp("tiny") / "tiny.yaml"
+    path.write_text(TINY.format(data=dataset.root))
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_recipe(tiny_file):
+    """``tiny_recipe("epochs=2", …)``: that recipe, with overrides."""
+    from trainer.recipe import load_recipe
+
+    return lambda *overrides: load_recipe(tiny_file, overrides)
