@@ -229,13 +229,14 @@ async def test_invalid_text_message_is_an_error_and_changes_nothing(client, jpeg
 
 async def test_newest_frame_is_answered_and_dropped_ones_are_counted(make_gateway, serving, jpeg, gate):
     serving.before_predict = lambda request, context: gate.wait(30)
-    async with open_stream(make_gateway()) as stream:
+    client = make_gateway()
+    async with open_stream(client) as stream:
         await stream.send(jpeg, 0)
         await wait_until_async(lambda: serving.predictions)
         for sequence in range(1, 20):
             await stream.send(jpeg, sequence)
         await stream.send_text(type="end")
-        await (await stream.connection.ping())  # all frames have arrived
+        await wait_until_async(lambda: metric(client, "segstack_gateway_frames_received_total") == 20)
         gate.set()
         first, second, summary = [await stream.receive() for _ in range(3)]
     assert [(reply.sequence, reply.dropped) for reply in (first, second)] in ([(0, 0), (19, 18)], [(0, 18), (19, 0)])
