@@ -37,7 +37,8 @@ def test_what_is_installed_here_is_of_this_version(pyproject: Path) -> None:
 @pytest.mark.parametrize("module", ["contract", "trainer", "converter", "serving", "gateway", "segclient"])
 def test_every_command_line_tells_it(module: str) -> None:
     asked = subprocess.run([sys.executable, "-m", module, "--version"], capture_output=True, text=True, check=False)
-    assert (asked.returncode, asked.stdout, asked.stderr) == (0, f"{module} {contract.__version__}\n", "")
+    name = "segstack" if module == "contract" else module
+    assert (asked.returncode, asked.stdout, asked.stderr) == (0, f"{name} {contract.__version__}\n", "")
 
 
 def test_the_gateway_s_description_of_itself_tells_it() -> None:

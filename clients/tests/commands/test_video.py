@@ -145,7 +145,7 @@ def test_failed_run_leaves_no_partial_output(video, make_clip, serving, tmp_path
         (["--form", "mask", "--output", "ids.mp4"], 2, ".mkv or .avi"),
         (["--alpha", "2"], 2, "--alpha 2: expected 0 to 1"),
         (["--parallel", "0"], 2, "expected 1 or more"),
-        (["--model", "road"], 3, "there is no model 'road'"),
+        (["--model", "road"], 3, "model 'road' not found"),
     ],
 )
 def test_invalid_options_are_errors(video, make_clip, tmp_path, monkeypatch, capsys, options, status, sentence) -> None:

@@ -48,14 +48,14 @@ def main(arguments: Sequence[str]) -> int:
         print(f"segstack {__version__}")
         return 0
     words = 2 if ".".join(arguments[:2]) in COMMANDS else 1
-    name, spoken = ".".join(arguments[:words]), " ".join(arguments[:words])
+    name, typed = ".".join(arguments[:words]), " ".join(arguments[:words])
     command = _installed().get(name)
     if command is not None:
-        return command.load()(list(arguments[words:]), f"segstack {spoken}") or 0
+        return command.load()(list(arguments[words:]), f"segstack {typed}") or 0
     if name in COMMANDS:
         service = COMMANDS[name].service
         print(
-            f"segstack: `{spoken}` is in the package segstack-{service}, which is not installed here; install it from "
+            f"segstack: `{typed}` is in the package segstack-{service}, which is not installed here; install it from "
             f"the repository's folder with: pip install ./services/{service}; or use the image segstack/{service}",
             file=sys.stderr,
         )

@@ -41,7 +41,7 @@ def test_empty_body_is_400(client):
 
 def test_unknown_model_is_404_and_lists_the_known(client, jpeg):
     reply = client.post("/segment?model=road", content=jpeg)
-    check(reply, 404, "unknown_model", "there is shapes")
+    check(reply, 404, "unknown_model", "published models: shapes")
     assert reply.json()["error"]["detail"]["available"] == ["shapes"]
 
 
@@ -52,7 +52,7 @@ def test_model_that_serving_does_not_have_yet_is_503(make_gateway, jpeg):
 
 
 def test_unknown_version_is_404_and_lists_the_loaded(client, jpeg):
-    check(client.post("/segment?version=9", content=jpeg), 404, "unknown_version", "it has [1]")
+    check(client.post("/segment?version=9", content=jpeg), 404, "unknown_version", "loaded versions: 1")
 
 
 def test_unknown_path_is_404_and_wrong_method_is_405(client):

@@ -67,7 +67,7 @@ def zip_bytes():
 
 @pytest.fixture
 def trainer(capsys):
-    """``trainer("data", …)``, a command as a person types it: exit status, standard output, standard error."""
+    """``trainer("data", …)``, a command line: exit status, standard output, standard error."""
     from trainer.commands.cli import main
 
     def run(*words):
@@ -194,21 +194,21 @@ _CAPTION_HEIGHT = 18
 
 @pytest.fixture(scope="session")
 def masks_on_sheet():
-    """``masks_on_sheet(picture, images, height, width)``: where a preview of images of that size shows their masks.
+    """``masks_on_sheet(sheet, images, height, width)``: the pixels of the masks on a preview of images of that size.
 
     RGB [N, 3], all pixels in a row; the panels must be as wide as the images.
     """
 
-    def crop(picture, images, height, width):
+    def crop(sheet, images, height, width):
         cell = 3 * width + 4 * GAP
         row = height + GAP // 2 + _CAPTION_HEIGHT + 2 * GAP
         rows = math.ceil(images / 2)
-        top = picture.shape[0] - MARGIN + 2 * GAP - rows * row
+        top = sheet.shape[0] - MARGIN + 2 * GAP - rows * row
         panels = []
         for number in range(images):
             left = MARGIN + width + GAP + number % 2 * cell
             above = top + number // 2 * row
-            panels.append(picture[above : above + height, left : left + width].reshape(-1, 3))
+            panels.append(sheet[above : above + height, left : left + width].reshape(-1, 3))
         return np.concatenate(panels)
 
     return crop

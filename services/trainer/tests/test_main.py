@@ -1,9 +1,10 @@
-"""``python -m trainer`` as a process: what a signal leaves."""
+"""``python -m trainer`` and ``segstack data`` as processes that receive a signal."""
 
 import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,24 +29,22 @@ def export(tmp_path, write_files):
     return folder
 
 
-def test_asked_to_end_it_leaves_nothing_half_written(export, tmp_path):
-    words = [
-        sys.executable,
-        "-m",
-        "trainer",
-        "data",
-        "import",
-        "cvat",
-        str(export),
-        "--output",
-        str(tmp_path / "new" / "set"),
-    ]
+@pytest.mark.parametrize(
+    ("command", "program"),
+    [
+        ([sys.executable, "-m", "trainer", "data"], "trainer"),
+        ([Path(sys.executable).with_name("segstack"), "data"], "segstack data"),
+    ],
+    ids=["python -m trainer", "segstack"],
+)
+def test_sigterm_leaves_nothing_half_written(export, tmp_path, command, program):
+    words = [*command, "import", "cvat", export, "--output", tmp_path / "new" / "set"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         end = time.monotonic() + 60
         while not list(tmp_path.glob("new/.tmp-*/images/*")) and time.monotonic() < end:
             time.sleep(0.01)
         process.terminate()
-        _, said = process.communicate(timeout=60)
+        _, message = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert said.endswith("trainer: stopped\n")
+    assert message.endswith(f"{program}: stopped\n")
     assert not list((tmp_path / "new").iterdir())

@@ -1,4 +1,4 @@
-"""Mistakes in options, each in its place and all in one line."""
+"""Validation errors of recipe values, in one line."""
 
 import pytest
 from pydantic import ValidationError
@@ -18,7 +18,7 @@ class Outer(Strict):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ({}, "name: Field required"),
         ({"name": "a", "nmae": "b"}, "nmae: there is no such value; there are name, inner, other"),
@@ -32,12 +32,12 @@ class Outer(Strict):
         ({"inner": {"share": -1}}, "name: Field required; inner.share: Input should be greater than or equal to 0"),
     ],
 )
-def test_every_mistake_is_in_one_line(content, said):
+def test_every_problem_is_in_one_line(content, message):
     with pytest.raises(ValidationError) as refused:
         Outer.model_validate(content)
-    assert describe(refused.value, Outer) == said
+    assert describe(refused.value, Outer) == message
 
 
-def test_what_was_read_stays():
+def test_values_are_immutable():
     with pytest.raises(ValidationError, match="frozen"):
         Inner().share = 1

@@ -27,11 +27,11 @@ _EXAMPLES: dict[type[errors.GatewayError], tuple[str, dict[str, Any]]] = {
         {},
     ),
     errors.UnknownModel: (
-        "there is no model 'raod'; there is road, shapes",
+        "model 'raod' not found; published models: road, shapes",
         {"model": "raod", "available": ["road", "shapes"]},
     ),
     errors.UnknownVersion: (
-        "model 'road' has no version 7 loaded; it has [3, 2]",
+        "model 'road' has no version 7 loaded; loaded versions: 3, 2",
         {"model": "road", "available": [3, 2]},
     ),
     errors.BodyTimeout: (

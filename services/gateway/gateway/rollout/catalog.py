@@ -31,7 +31,7 @@ class Catalog:
         """The model of requests that name none.
 
         Raises:
-            NoModel: there is none at all.
+            NoModel: no model is published.
             UnknownModel: GATEWAY_DEFAULT_MODEL is not among them.
         """
         return self.resolve(None)
@@ -45,8 +45,8 @@ class Catalog:
         """``name`` if it is a model; the default model for None.
 
         Raises:
-            NoModel: there is none at all.
-            UnknownModel: there are only others.
+            NoModel: no model is published.
+            UnknownModel: no model has that name.
         """
         names = self.names()
         if not names:
@@ -55,7 +55,9 @@ class Catalog:
         wanted = name or self._default or names[0]
         if wanted not in names:
             raise UnknownModel(
-                f"there is no model {wanted!r}; there is {', '.join(names)}", model=wanted, available=list(names)
+                f"model {wanted!r} not found; published models: {', '.join(names)}",
+                model=wanted,
+                available=list(names),
             )
         return wanted
 

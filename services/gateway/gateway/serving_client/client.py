@@ -233,7 +233,8 @@ class ServingClient:
         if not is_pinned:
             raise ModelUnavailable(f"model {spec.name!r} became available during this request; try again")
         raise UnknownVersion(
-            f"model {spec.name!r} has no version {spec.version.value} loaded; it has {loaded}",
+            f"model {spec.name!r} has no version {spec.version.value} loaded; loaded versions: "
+            f"{', '.join(map(str, loaded))}",
             model=spec.name,
             available=loaded,
         )

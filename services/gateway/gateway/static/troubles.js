@@ -32,8 +32,8 @@ const TITLES = {
 };
 
 const HINTS = {
-  unauthorized: "The administrator of this gateway gives out API keys.",
-  forbidden: "Check it, or ask the administrator of this gateway for a new one.",
+  unauthorized: "The operator of this gateway gives out API keys.",
+  forbidden: "Check it, or ask the operator of this gateway for a new one.",
   no_model: "Run `make demo` in the repository: it trains and publishes a small model in a few minutes. This page then uses it without a reload.",
   model_unavailable: "It may still be loading; this page keeps checking.",
   serving_unavailable: "Start it with `make serve`, or everything with `make demo`; this page keeps checking.",
@@ -58,7 +58,7 @@ export function insecureAddress() {
   return new Trouble(
     "This address is not secure",
     `Browsers allow the camera only on pages from \`https://\` or, on the gateway's own machine, from \`${local}\`. ` +
-      "The administrator can set up HTTPS with `make cert`; photos and videos work without it.",
+      "The operator can set up HTTPS with `make cert`; photos and videos work without it.",
   );
 }
 

@@ -33,7 +33,7 @@ def test_default_model_can_be_set():
 
 
 def test_unknown_model_error_lists_the_published_ones():
-    with pytest.raises(UnknownModel, match="there is road, shapes"):
+    with pytest.raises(UnknownModel, match="published models: road, shapes"):
         Catalog(Settings(models=("road", "shapes"))).resolve("raod")
 
 
@@ -77,5 +77,5 @@ def test_invalid_models_config_keeps_the_known_models(tmp_path, caplog):
 def test_default_model_absent_from_the_config_is_an_error(tmp_path):
     path = tmp_path / "models.config"
     write(path, "shapes")
-    with pytest.raises(UnknownModel, match="'road'; there is shapes"):
+    with pytest.raises(UnknownModel, match="'road' not found; published models: shapes"):
         Catalog(Settings(models_config=path, default_model="road")).default()

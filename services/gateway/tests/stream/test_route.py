@@ -210,7 +210,7 @@ async def test_frame_over_max_frame_pixels_is_an_error_with_the_limit(make_gatew
         ('{"type": "configure", "classes": "carr"}', "did you mean 'car'"),
         ('{"type": "configure", "form": "mask", "output": "overlay"}', "form=mask and output=overlay"),
         ('{"type": "configure", "classes": {}}', "classes: "),
-        ('{"type": "configure", "model": "road"}', "no model 'road'"),
+        ('{"type": "configure", "model": "road"}', "model 'road' not found"),
         ('{"type": "configure", "version": 9}', "no version 9"),
         ('{"type": "configure", "version": 1, "label": "a"}', "both given"),
     ],

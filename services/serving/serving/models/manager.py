@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -11,8 +12,9 @@ from typing import Any
 
 import grpc
 
+from contract.serving_config.version_policy import Policy
 from serving.errors import ServingError, failed_precondition, invalid_argument, not_found
-from serving.models import model_config, storage_paths
+from serving.models import model_config
 from serving.models.model_config import ModelConfig
 from serving.models.servable import Servable
 from serving.models.versions import Retries, State, Versions
@@ -21,6 +23,9 @@ log = logging.getLogger(__name__)
 
 # How often a wait for models checks whether it was cancelled.
 _CANCEL_POLL_S = 0.1
+
+_INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
+_INT64 = range(-(2**63), 2**63)
 
 
 @dataclass(frozen=True)
@@ -87,11 +92,11 @@ class Manager:
                     versions.aspire({})
                     continue
                 base_path = self._options.local_path(config[name].base_path)
-                found = storage_paths.find_versions(base_path)
+                found = find_versions(base_path)
                 if found is None:
                     self._report_missing(name, f"Could not find base path {base_path} for servable {name}")
                     continue
-                aspired = storage_paths.aspired(found, config[name].policy)
+                aspired = select_versions(found, config[name].policy)
                 if aspired:
                     self._reported_missing.discard(name)
                 else:
@@ -183,3 +188,28 @@ class Manager:
                     )
                 labels[model.name, label] = number
         return labels
+
+
+def parse_version(name: str) -> int | None:
+    """The version of a folder name: a decimal int64 (``7``, ``007``), or None for any other name."""
+    if _INTEGER.fullmatch(name) and int(name) in _INT64:
+        return int(name)
+    return None
+
+
+def find_versions(base_path: Path) -> dict[int, Path] | None:
+    """The version folders in ``base_path``; None if it does not exist, in which case nothing is to be unloaded.
+
+    Other names (``.tmp-5``, ``latest``) are ignored. Of two names of one version (``7``, ``007``) the last in
+    alphabetical order counts.
+    """
+    try:
+        children = sorted(base_path.iterdir())
+    except OSError:
+        return None
+    return {version: child for child in children if (version := parse_version(child.name)) is not None}
+
+
+def select_versions(found: Mapping[int, Path], policy: Policy) -> dict[int, Path]:
+    """The versions that should be served, of those found."""
+    return {version: found[version] for version in policy.loads(found)}

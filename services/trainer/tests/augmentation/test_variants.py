@@ -1,4 +1,4 @@
-"""Variants on disk: the same from the same seed, whoever makes them and however often they are stopped."""
+"""Variants on disk: the same seed gives the same files, for any number of workers and interruptions."""
 
 import json
 import shutil
@@ -46,7 +46,7 @@ def contents(folder):
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-def test_each_variant_is_an_image_a_mask_and_a_picture_of_the_mask(make, images, dataset):
+def test_variant_is_an_image_a_mask_and_a_preview(make, images, dataset):
     folder = make()
     names = [f"{image.id}_aug{number:03d}" for image in images for number in range(2)]
     assert sorted(contents(folder)) == sorted(
@@ -67,16 +67,16 @@ def test_variants_of_one_image_differ(make):
     assert len(set(masks)) == len(masks)
 
 
-def test_one_worker_or_four_make_the_same(make):
+def test_number_of_workers_does_not_change_the_files(make):
     assert contents(make("one", workers=1)) == contents(make("four", workers=4))
 
 
-def test_another_seed_makes_others(make):
+def test_a_different_seed_gives_different_variants(make):
     one, other = make("one"), make("other", Variants(MOVED.operations, 2, seed=4))
     assert all((one / name).read_bytes() != (other / name).read_bytes() for name in contents(one))
 
 
-def test_a_run_that_was_stopped_is_gone_on_with(make, images):
+def test_interrupted_run_continues(make, images):
     whole, folder = contents(make("whole")), make("again")
     (folder / f"MASK/{images[1].id}_aug000.png").unlink()
     (folder / f"RGB/{images[2].id}_aug001.jpg").rename(folder / f"RGB/.tmp-{images[2].id}_aug001.jpg")
@@ -87,7 +87,7 @@ def test_a_run_that_was_stopped_is_gone_on_with(make, images):
     assert kept.stat().st_mtime_ns == written
 
 
-def test_an_image_that_cannot_be_read_stops_it_and_what_is_made_stays(make, images, dataset, tmp_path):
+def test_unreadable_image_stops_the_run_and_keeps_written_variants(make, images, dataset, tmp_path):
     def unreadable():
         raise UserError("b.jpg: cannot be decoded")
 
@@ -99,7 +99,7 @@ def test_an_image_that_cannot_be_read_stops_it_and_what_is_made_stays(make, imag
     assert len(contents(tmp_path / "out")) == 1 + 4 * 3
 
 
-def test_what_was_made_otherwise_is_not_mixed_in(make, tmp_path):
+def test_output_of_other_options_is_a_user_error(make, tmp_path):
     make()
     with pytest.raises(UserError, match="out was written with other operations, classes, formats or another seed"):
         make(variants=Variants(MOVED.operations, 2, seed=4))
@@ -113,27 +113,27 @@ def test_what_was_made_otherwise_is_not_mixed_in(make, tmp_path):
         make("full")
 
 
-def test_more_copies_are_added_to_those_there(make):
+def test_more_copies_are_added_to_existing_variants(make):
     few = contents(make("few"))
     more = contents(make("few", Variants(MOVED.operations, 3, MOVED.seed)))
     assert len(more) == len(few) + 4 * 3
     assert few.items() <= more.items()
 
 
-def test_what_it_was_made_with_stands_beside(make, dataset):
+def test_options_are_written_to_the_output(make, dataset):
     facts = json.loads((make() / "augmentation.json").read_text())
     assert facts["operations"][0] == {"rotate": {"probability": 1.0, "degrees": 30.0}}
     assert [c["name"] for c in facts["classes"]] == [c.name for c in dataset.classes]
 
 
-def test_png_keeps_pixels_as_they_are(make, images):
+def test_png_keeps_pixels(make, images):
     folder = make(variants=Variants((), image_format="png"), layout=Layout("images", "masks", None))
     pixels = cv2.imread(str(folder / f"images/{images[0].id}_aug000.png"), cv2.IMREAD_COLOR_RGB)
     np.testing.assert_array_equal(pixels, images[0].read().image)
 
 
 class TestDataset:
-    def test_it_holds_the_originals_and_variants_of_the_training_images_alone(self, dataset, augmented):
+    def test_it_has_the_originals_and_variants_of_training_images_only(self, dataset, augmented):
         for split in ("validation", "test"):
             assert augmented.split(split) == dataset.split(split)
         assert len(augmented.split("train")) == 2 * len(dataset.split("train"))
@@ -141,18 +141,18 @@ class TestDataset:
             assert (augmented.root / item.image).is_file()
             assert (augmented.root / item.mask).is_file()
 
-    def test_a_variant_follows_its_image_into_whatever_split(self, augmented):
+    def test_variant_is_in_its_image_s_split(self, augmented):
         for item in augmented.items:
             if item.group:
                 assert item.id.startswith(item.group)
 
-    def test_what_is_augmented_already_is_refused(self, augmented, tmp_path):
+    def test_augmented_data_set_is_a_user_error(self, augmented, tmp_path):
         """Else the variant ``a_aug000`` of ``a`` would be written over the image ``a_aug000`` there is."""
         with pytest.raises(UserError, match=r"has an image '.*_aug000'.*augment the original data set"):
             augment_dataset(augmented, tmp_path / "twice", Variants((), 1))
         assert not (tmp_path / "twice").exists()
 
-    def test_labels_that_have_changed_since_are_not_mixed_with_old_variants(self, dataset, tmp_path, write_files):
+    def test_changed_labels_are_a_user_error(self, dataset, tmp_path, write_files):
         source = replace(dataset, root=tmp_path / "source")
         shutil.copytree(dataset.root, source.root)
         augment_dataset(source, tmp_path / "out", Variants((), 1))
@@ -164,6 +164,6 @@ class TestDataset:
             augment_dataset(source, tmp_path / "out", Variants((), 1))
         assert (tmp_path / "out" / "dataset.json").read_bytes() == index
 
-    def test_the_originals_are_the_very_files(self, dataset, augmented):
+    def test_originals_are_hard_links(self, dataset, augmented):
         item = dataset.items[0]
         assert (augmented.root / item.image).read_bytes() == (dataset.root / item.image).read_bytes()

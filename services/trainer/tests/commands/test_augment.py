@@ -1,4 +1,4 @@
-"""``data augment``: from a data set or from folders, into folders or a data set, mistakes in one sentence."""
+"""``segstack data augment``: from a data set or folders, to folders or a data set."""
 
 import re
 
@@ -30,16 +30,16 @@ def export(drawn):
     ]
 
 
-def test_folders_in_folders_out_and_back_into_a_data_set(augment, export, tmp_path, capsys):
+def test_augmented_folders_are_imported_by_the_printed_command(augment, export, tmp_path, capsys):
     (tmp_path / "walls").mkdir()
     cv2.imwrite(str(tmp_path / "walls" / "blue.png"), np.full((20, 20, 3), (255, 0, 0), np.uint8))
     out = tmp_path / "augmented"
-    status, said, _ = augment(*export, "--bg_path", tmp_path / "walls", "--output_path", out, "--copies", 1)
+    status, message, _ = augment(*export, "--bg_path", tmp_path / "walls", "--output_path", out, "--copies", 1)
     assert status == 0
-    assert said.startswith(f"augmented: {out}\nimport them with: segstack data import folder {out} --rgb RGB")
+    assert message.startswith(f"augmented: {out}\nimport them with: segstack data import folder {out} --rgb RGB")
     assert len(list((out / "RGB").iterdir())) == len(list((out / "VIS_MASK").iterdir())) > 50
 
-    command = said.splitlines()[1].partition("segstack ")[2].replace("NEW_DATA_SET", str(tmp_path / "set"))
+    command = message.splitlines()[1].partition("segstack ")[2].replace("NEW_DATA_SET", str(tmp_path / "set"))
     assert main([word.strip("'") for word in command.split()]) == 0
     capsys.readouterr()
     dataset = load_dataset(tmp_path / "set")
@@ -47,14 +47,14 @@ def test_folders_in_folders_out_and_back_into_a_data_set(augment, export, tmp_pa
     assert {item.group for item in dataset.items} == {item.id.partition("_aug")[0] for item in dataset.items}
 
 
-def test_variants_of_variants_stay_in_their_first_image_s_group(augment, export, tmp_path):
-    _, said, _ = augment(*export, "--output", tmp_path / "out", "--copies", 1)
-    pattern = re.search(r"--group-pattern '(.*?)'", said)[1]
+def test_variants_of_variants_stay_in_the_original_image_s_group(augment, export, tmp_path):
+    _, message, _ = augment(*export, "--output", tmp_path / "out", "--copies", 1)
+    pattern = re.search(r"--group-pattern '(.*?)'", message)[1]
     group = SplitConfig(group_pattern=pattern).group
     assert group("street/a_aug000_aug003") == group("street/a_aug001") == "street/a"
 
 
-def test_a_data_set_in_a_data_set_out_and_a_rerun_adds_nothing(augment, dataset, tmp_path):
+def test_data_set_is_augmented_and_a_second_run_adds_nothing(augment, dataset, tmp_path):
     words = [dataset.root, "--output", tmp_path / "out", "--output-format", "dataset", "--copies", 1]
     (tmp_path / "operations.yaml").write_text("[flip, {rotate: {degrees: 5}}]")
     words += ["--operations", tmp_path / "operations.yaml"]
@@ -65,7 +65,7 @@ def test_a_data_set_in_a_data_set_out_and_a_rerun_adds_nothing(augment, dataset,
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         ([], "give a data set, or all three of --rgb-path"),
         (["--rgb-path", "rgb"], "give a data set, or all three of"),
@@ -83,11 +83,11 @@ def test_a_data_set_in_a_data_set_out_and_a_rerun_adds_nothing(augment, dataset,
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_mistake_is_one_sentence(augment, tmp_path, monkeypatch, words, said):
+def test_user_error_is_one_line(augment, tmp_path, monkeypatch, words, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bad.yaml").write_text("[turn]")
     status, out, err = augment(*words, "--output", "out")
     assert (status, out) == (1, "")
-    assert err.startswith(f"trainer: {said}")
+    assert err.startswith(f"trainer: {message}")
     assert err.count("\n") == 1
     assert not (tmp_path / "out").exists()

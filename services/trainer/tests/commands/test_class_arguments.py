@@ -13,7 +13,7 @@ def test_cityscapes_are_its_19_training_classes():
     assert classes[11] == ClassInfo(11, "person", (220, 20, 60))
 
 
-def test_pascal_voc_has_20_beside_background():
+def test_pascal_voc_has_20_classes_and_background():
     classes = parse_classes("pascal_voc")
     assert len(classes) == 21
     assert classes[15] == ClassInfo(15, "person", (192, 128, 128))
@@ -26,7 +26,7 @@ def test_names_have_the_voc_palette_s_colours():
     )
 
 
-def test_a_file_has_a_name_on_each_line_and_a_colour_where_it_likes(tmp_path):
+def test_text_file_has_a_name_and_an_optional_colour_per_line(tmp_path):
     file = tmp_path / "classes.txt"
     file.write_text("# name:R,G,B\nbackground\n\nroad:1,2,3\ncar:4,5,6::\n")
     assert [(c.name, c.color) for c in parse_classes(str(file))] == [
@@ -36,23 +36,23 @@ def test_a_file_has_a_name_on_each_line_and_a_colour_where_it_likes(tmp_path):
     ]
 
 
-def test_a_yaml_file_is_read_as_import_folder_reads_it(tmp_path):
+def test_yaml_file_is_read_as_by_import_folder(tmp_path):
     file = tmp_path / "classes.yaml"
     file.write_text("[background, road]")
     assert parse_classes(str(file)) == parse_classes("background,road")
 
 
-def test_a_data_set_has_its_own(dataset):
+def test_data_set_gives_its_classes(dataset):
     assert parse_classes(str(dataset.root)) == parse_classes(str(dataset.root / "dataset.json")) == dataset.classes
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [(None, "no such file"), ("road:1,2\n", "road: expected a colour R,G,B"), ("a\n:1,2,3\n", "has no name")],
 )
-def test_what_cannot_be_is_refused(tmp_path, content, said):
+def test_invalid_classes_are_a_user_error(tmp_path, content, message):
     file = tmp_path / "classes.txt"
     if content:
         file.write_text(content)
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         parse_classes(str(file))

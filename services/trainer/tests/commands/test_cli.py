@@ -1,6 +1,6 @@
-"""``python -m trainer``: the road from drawn images to a set, and mistakes answered in one sentence.
+"""The command line: from drawn images to a data set, and errors in one sentence.
 
-``train`` and ``export`` are walked from end to end by the demonstration; here they run as far as their refusals.
+The demonstration runs ``train`` and ``export`` completely; here only their errors are tested.
 """
 
 import subprocess
@@ -12,7 +12,7 @@ from trainer.commands import cli
 from trainer.commands.cli import create_parser
 
 
-def test_a_set_is_drawn_and_imported(trainer, tmp_path):
+def test_drawn_set_is_imported(trainer, tmp_path):
     size = ["--size", 48, 64]
     status, out, _ = trainer(
         "data", "synthesize", "--output", tmp_path / "cvat", "--images", 3, *size, "--scene", tmp_path / "scene.jpg"
@@ -28,7 +28,7 @@ def test_a_set_is_drawn_and_imported(trainer, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["data", "synthesize", "--output", "."], ". is not empty: name a new folder with --output"),
         (["data", "synthesize", "--output", "set", "--images", "0"], "0 images of 192x256: expected at least one"),
@@ -43,26 +43,26 @@ def test_a_set_is_drawn_and_imported(trainer, tmp_path):
     ],
     ids=" ".join,
 )
-def test_a_mistake_is_one_sentence_on_stderr_and_status_1(
-    trainer, tmp_path, monkeypatch, recipe_file, words, said, write_files
+def test_user_error_is_one_line_on_stderr_and_status_1(
+    trainer, tmp_path, monkeypatch, recipe_file, words, message, write_files
 ):
     write_files(tmp_path, {"notes.txt": "not a zip", "recipe.yaml": recipe_file.read_text()})
     monkeypatch.chdir(tmp_path)
     status, out, err = trainer(*words)
     assert (status, out) == (1, "")
-    assert err.startswith(f"trainer: {said}")
+    assert err.startswith(f"trainer: {message}")
     assert err.count("\n") == 1
     assert sorted(p.name for p in tmp_path.iterdir()) == ["notes.txt", "recipe.yaml"]
 
 
-def test_a_model_name_that_cannot_be_is_a_mistake_like_any_other(trainer, run, tmp_path):
+def test_invalid_model_name_is_a_user_error(trainer, run, tmp_path):
     status, _, err = trainer("export", "--run", run.folder, "--name", "a/b", "--models-root", tmp_path / "models_repo")
     assert status == 1
     assert not (tmp_path / "models_repo").exists()
     assert err.splitlines()[-1].startswith("trainer: model name 'a/b': expected a letter or digit")
 
 
-def test_what_was_stopped_by_hand_says_so(trainer, tmp_path, monkeypatch):
+def test_interrupted_command_prints_stopped(trainer, tmp_path, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
@@ -90,7 +90,6 @@ def test_spelling_of_earlier_releases_is_accepted(earlier, current):
 
 
 def test_verb_prints_the_name_it_was_called_by(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(cli, "end_on_sigterm", lambda: None)
     monkeypatch.chdir(tmp_path)
     assert cli.data(["validate", "nowhere"], "segstack data") == 1
     assert capsys.readouterr().err.startswith("segstack data: nowhere is not a data set")
@@ -99,7 +98,7 @@ def test_verb_prints_the_name_it_was_called_by(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().err.startswith("usage: segstack data import cvat")
 
 
-def test_as_a_person_calls_it(tmp_path):
+def test_process_prints_no_traceback_and_help_imports_no_tensorflow(tmp_path):
     """A process of its own: no traceback, and help in well under TensorFlow's seconds."""
 
     def call(*words):

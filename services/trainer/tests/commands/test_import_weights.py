@@ -50,7 +50,7 @@ def test_checkpoint_is_saved_as_keras(import_weights, checkpoint):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         ("", "nothing to do: keep the network with --output FILE.keras, or publish it with --publish NAME"),
         ("--output slim.h5", "--output slim.h5: expected the name of a new file that ends in .keras"),
@@ -61,11 +61,11 @@ def test_checkpoint_is_saved_as_keras(import_weights, checkpoint):
             marks=pytest.mark.networks,
         ),
         ("--output a.keras --size 100 64", "ddrnet23_slim takes heights and widths that are multiples of 32"),
-        ("--output a.keras --classes nowhere.txt", "--classes nowhere.txt: there is no such file"),
+        ("--output a.keras --classes nowhere.txt", "--classes nowhere.txt: no such file"),
     ],
 )
-def test_user_error_is_one_sentence_and_leaves_nothing(import_weights, checkpoint, tmp_path, words, said):
+def test_user_error_is_one_sentence_and_leaves_nothing(import_weights, checkpoint, tmp_path, words, message):
     status, _, err = import_weights(words)
     assert status == 1
-    assert err.splitlines()[-1].startswith(f"trainer: {said.format(path=checkpoint[0])}")
+    assert err.splitlines()[-1].startswith(f"trainer: {message.format(path=checkpoint[0])}")
     assert list(tmp_path.iterdir()) == []

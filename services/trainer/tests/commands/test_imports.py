@@ -1,4 +1,4 @@
-"""The importers as a person types them: options reach them, and mistakes are one sentence."""
+"""``segstack data import`` and ``blank-masks``: options reach the importers, and errors are one sentence."""
 
 import numpy as np
 import pytest
@@ -58,7 +58,7 @@ def test_import_cityscapes(trainer, here, write_files):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["import", "cvat", "nowhere.zip"], "nowhere.zip: no such file or folder; expected an export in CVAT's format"),
         (["import", "cvat", "gt", "--group-pattern", "("], "--group-pattern '(' is not a regular expression"),
@@ -73,24 +73,24 @@ def test_import_cityscapes(trainer, here, write_files):
     ],
     ids=" ".join,
 )
-def test_a_mistake_is_one_sentence(trainer, here, write_files, words, said):
+def test_user_error_is_one_line(trainer, here, write_files, words, message):
     write_files(here, {"gt/a.png": MASK})
     status, out, err = trainer("data", *words, "--output", "set")
     assert (status, out) == (1, "")
-    assert err.startswith(f"trainer: {said}")
+    assert err.startswith(f"trainer: {message}")
     assert err.count("\n") == 1
     assert sorted(p.name for p in here.iterdir()) == ["gt"]
 
 
 @pytest.mark.parametrize(
-    ("option", "said"),
+    ("option", "message"),
     [
         (["--map", "255"], "argument --map: '' is not a value of an 8-bit mask: expected 0 to 255"),
         (["--map", "300=1"], "argument --map: '300' is not a value of an 8-bit mask: expected 0 to 255"),
         (["--ignore", "1,2"], "argument --ignore: '1,2' is not a colour: expected R,G,B"),
     ],
 )
-def test_a_value_that_cannot_be(trainer, here, capsys, option, said):
+def test_invalid_value_is_named(trainer, here, capsys, option, message):
     with pytest.raises(SystemExit):
         trainer("data", "import", "folder", ".", "--output", "set", *option)
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""``data frames|validate|preview|build`` as a person types them, and the whole road of a data set with every pixel."""
+"""``segstack data frames|validate|preview|build``, and a data set from drawing to TFDS and back, pixel by pixel."""
 
 import json
 import subprocess
@@ -30,7 +30,7 @@ def counted(values, table):
     return {name: int((same.all(axis=1) if same.ndim == 2 else same).sum()) for name, same in equal.items()}
 
 
-def test_a_round_trip_keeps_every_pixel(trainer, small_set, tmp_path, masks_on_sheet):
+def test_round_trip_keeps_every_pixel(trainer, small_set, tmp_path, masks_on_sheet):
     """synthesize, import-cvat, build, validate, preview, and back from what was built."""
     labelmap = [line.split(":") for line in (tmp_path / "cvat/labelmap.txt").read_text().splitlines()[1:]]
     colors = {name: tuple(map(int, color.split(","))) for name, color, *_ in labelmap}
@@ -69,7 +69,7 @@ def test_a_round_trip_keeps_every_pixel(trainer, small_set, tmp_path, masks_on_s
     assert counted(np.concatenate(masks), id_of) == synthesized
 
 
-def test_errors_of_a_data_set_are_a_line_each_and_status_1(trainer, small_set):
+def test_invalid_data_set_prints_a_line_per_error_and_status_1(trainer, small_set):
     mask = small_set / "masks/frame_000003.png"
     mask.write_bytes(cv2.imencode(".png", np.full((HEIGHT, WIDTH), 77, np.uint8))[1].tobytes())
     (small_set / "images/frame_000005.jpg").unlink()
@@ -85,7 +85,7 @@ def test_errors_of_a_data_set_are_a_line_each_and_status_1(trainer, small_set):
     assert [error["file"] for error in report["errors"]] == ["images/frame_000005.jpg", "masks/frame_000003.png"]
 
 
-def test_frames_of_a_video_and_how_to_keep_them_together(trainer, tmp_path, monkeypatch):
+def test_frames_prints_the_group_pattern_of_a_video(trainer, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     writer = cv2.VideoWriter("road.avi", cv2.VideoWriter_fourcc(*"MJPG"), 10, (WIDTH, HEIGHT))
     for grey in range(40):
@@ -101,7 +101,7 @@ def test_frames_of_a_video_and_how_to_keep_them_together(trainer, tmp_path, monk
     assert sorted(p.name for p in (tmp_path / "frames").iterdir()) == ["road_000010.png", "road_000020.png"]
 
 
-def test_a_broken_video_is_one_sentence_and_ffmpeg_is_silent(tmp_path):
+def test_broken_video_is_one_line_and_ffmpeg_is_silent(tmp_path):
     (tmp_path / "notes.mp4").write_text("not a video")
     command = [sys.executable, "-m", "trainer", "data", "frames", "notes.mp4", "--output", "frames"]
     called = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -111,7 +111,7 @@ def test_a_broken_video_is_one_sentence_and_ffmpeg_is_silent(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["validate", "nowhere"], "nowhere is not a data set: dataset.json is missing"),
         (["preview", "nowhere", "--output", "a.png"], "nowhere is not a data set: dataset.json is missing"),
@@ -124,17 +124,17 @@ def test_a_broken_video_is_one_sentence_and_ffmpeg_is_silent(tmp_path):
     ],
     ids=lambda part: " ".join(part) if isinstance(part, list) else "",
 )
-def test_a_mistake_is_one_sentence_and_nothing_is_written(trainer, small_set, words, said):
+def test_user_error_is_one_line_and_nothing_is_written(trainer, small_set, words, message):
     before = sorted(p for p in small_set.parent.rglob("*"))
     status, out, err = trainer("data", *words)
     assert (status, out) == (1, "")
-    assert err.startswith(f"trainer: {said}")
+    assert err.startswith(f"trainer: {message}")
     assert err.count("\n") == 1
     assert [p for p in sorted(small_set.parent.rglob("*")) if p.name != ".inspections.json"] == before
 
 
 @pytest.mark.parametrize("time", ["soon", "1:2:x", "", "nan"])
-def test_a_time_that_is_none(trainer, time, capsys):
+def test_invalid_time_is_named(trainer, time, capsys):
     with pytest.raises(SystemExit):
         trainer("data", "frames", "a.mp4", "--output", "frames", "--start", time)
     assert f"argument --start: {time!r}: expected seconds, or [H:]MM:SS" in capsys.readouterr().err

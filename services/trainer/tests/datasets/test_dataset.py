@@ -1,4 +1,4 @@
-"""The data set on disk, and how it divides."""
+"""The data set on disk, and its splits."""
 
 import json
 
@@ -21,64 +21,64 @@ def ids():
 
 
 class TestSplits:
-    def test_every_image_is_in_exactly_one(self, ids, tmp_path):
+    def test_every_image_is_in_exactly_one_split(self, ids, tmp_path):
         dataset = dataset_of(ids, tmp_path)
         divided = [item.id for name in SPLITS for item in dataset.split(name)]
         assert sorted(divided) == ids
 
-    def test_their_shares(self, ids, tmp_path):
+    def test_fractions_of_the_splits(self, ids, tmp_path):
         dataset = dataset_of(ids, tmp_path)
         shares = {name: len(dataset.split(name)) / len(ids) for name in SPLITS}
         assert shares == pytest.approx({"train": 0.75, "validation": 0.10, "test": 0.15}, abs=0.03)
 
-    def test_adding_images_moves_none(self, ids, tmp_path):
+    def test_adding_images_moves_no_other(self, ids, tmp_path):
         few, many = dataset_of(ids[::7], tmp_path), dataset_of(ids, tmp_path)
         for name in SPLITS:
             assert {i.id for i in few.split(name)} <= {i.id for i in many.split(name)}
 
-    def test_the_seed_divides_otherwise(self, ids):
+    def test_a_different_seed_gives_a_different_split(self, ids):
         assert [split_of(i, 0) for i in ids] != [split_of(i, 1) for i in ids]
 
-    def test_they_are_the_same_on_every_machine_and_in_every_release(self):
+    def test_splits_are_the_same_on_every_machine_and_in_every_release(self):
         assert [split_of(f"frame_{n:06d}", 0) for n in range(8)] == [
             "train", "train", "train", "train", "train", "validation", "test", "test",
         ]  # fmt: skip
 
-    def test_images_of_one_group_stay_together(self, tmp_path):
+    def test_images_of_a_group_are_in_one_split(self, tmp_path):
         frames = [Item(f"v{v}_{n}", "", "", group=f"v{v}") for v in range(40) for n in range(25)]
         dataset = Dataset(tmp_path, CLASSES, tuple(frames))
         videos = {name: {item.group for item in dataset.split(name)} for name in SPLITS}
         assert sum(map(len, videos.values())) == len(set().union(*videos.values())) == 40
 
-    def test_the_source_s_own_goes_before_the_hash(self, tmp_path):
+    def test_split_of_the_source_overrides_the_hash(self, tmp_path):
         items = tuple(Item(str(n), "", "", group="g", split=SPLITS[n % 3]) for n in range(30))
         dataset = Dataset(tmp_path, CLASSES, items)
         assert [item.id for item in dataset.split("test")] == [str(n) for n in range(2, 30, 3)]
 
-    def test_a_source_may_have_fixed_them_without_a_test_split(self, tmp_path):
+    def test_source_may_have_no_test_split(self, tmp_path):
         def splits(*fixed):
             return Dataset(tmp_path, CLASSES, tuple(Item(str(n), "", "", split=s) for n, s in enumerate(fixed))).splits
 
         assert splits("validation", "train", "train") == ("train", "validation")
         assert splits("validation", "train", None) == splits("test", "train", "validation") == splits() == SPLITS
 
-    def test_where_the_source_keeps_only_its_test_images_the_others_divide(self, ids):
+    def test_other_images_are_split_if_the_source_fixes_only_test_images(self, ids):
         shares = [train_or_validation(i, 0) for i in ids]
         assert set(shares) == {"train", "validation"}
         assert shares.count("validation") / len(ids) == pytest.approx(0.10, abs=0.03)
 
-    def test_one_that_does_not_exist(self, ids, tmp_path):
+    def test_unknown_split_is_a_user_error(self, ids, tmp_path):
         with pytest.raises(UserError, match="there is no split 'val': choose one of train, validation, test"):
             dataset_of(ids, tmp_path).split("val")
 
-    def test_one_that_is_empty(self, tmp_path):
+    def test_empty_split_is_a_user_error(self, tmp_path):
         lonely = next(i for i in map(str, range(99)) if split_of(i, 0) == "train")
         with pytest.raises(UserError, match="none of 1 images is in the test split"):
             dataset_of([lonely], tmp_path).split("test")
 
 
 class TestIndex:
-    def test_what_was_saved_is_loaded(self, tmp_path):
+    def test_saved_index_is_loaded(self, tmp_path):
         dataset = dataset_of(["b", "a", "day 1/ä"], tmp_path, split_seed=7)
         dataset.save()
         assert load_dataset(tmp_path) == dataset
@@ -88,7 +88,7 @@ class TestIndex:
         Dataset(tmp_path, CLASSES, items).save()
         assert load_dataset(tmp_path).items == items
 
-    def test_an_index_of_the_first_format_is_still_read(self, tmp_path):
+    def test_index_of_format_1_is_read(self, tmp_path):
         dataset = dataset_of(["a"], tmp_path)
         dataset.save()
         path = tmp_path / "dataset.json"
@@ -96,13 +96,13 @@ class TestIndex:
         assert load_dataset(tmp_path) == dataset
 
     @pytest.mark.parametrize("root", ["nowhere", "file"])
-    def test_what_is_no_data_set_is_refused(self, tmp_path, root):
+    def test_missing_index_is_a_user_error(self, tmp_path, root):
         (tmp_path / "file").touch()
         with pytest.raises(UserError, match=rf"{root} is not a data set: dataset\.json is missing"):
             load_dataset(tmp_path / root)
 
     @pytest.mark.parametrize(
-        ("damage", "said"),
+        ("damage", "message"),
         [
             (lambda index: index[:-20], "cannot be read"),
             (lambda index: "[]", "cannot be read"),
@@ -113,9 +113,9 @@ class TestIndex:
             (lambda index: index.replace("220", "2200"), "expected R, G, B, each 0 to 255"),
         ],
     )
-    def test_a_damaged_one_is_refused(self, tmp_path, damage, said):
+    def test_damaged_index_is_a_user_error(self, tmp_path, damage, message):
         dataset_of(["a"], tmp_path).save()
         path = tmp_path / "dataset.json"
         path.write_text(damage(path.read_text()))
-        with pytest.raises(UserError, match=rf"dataset\.json .*{said}"):
+        with pytest.raises(UserError, match=rf"dataset\.json .*{message}"):
             load_dataset(tmp_path)

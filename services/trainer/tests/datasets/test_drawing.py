@@ -1,4 +1,4 @@
-"""Masks in colour: classes in their own, ignored pixels striped, background left out; and sheets of images and text."""
+"""Masks in their classes' colours, with ignored pixels striped; and sheets of images and text."""
 
 import numpy as np
 import pytest

@@ -28,11 +28,11 @@ def test_group_of_identical_images_is_one_fault():
     ]
 
 
-@pytest.mark.parametrize(("bits", "alike"), [(0, True), (2, True), (3, False), (20, False)])
-def test_near_duplicates_differ_in_at_most_two_bits(bits, alike):
+@pytest.mark.parametrize(("bits", "similar"), [(0, True), (2, True), (3, False), (20, False)])
+def test_near_duplicates_differ_in_at_most_two_bits(bits, similar):
     other = TELLING ^ ((1 << bits) - 1) << 7
     found = list(near_duplicates(*pairs_of(("train", "a", TELLING), ("test", "b", other))))
-    assert [fault.file for fault in found] == (["images/1.png"] if alike else [])
+    assert [fault.file for fault in found] == (["images/1.png"] if similar else [])
 
 
 def test_nearest_image_is_named():

@@ -1,4 +1,4 @@
-"""A labelled image read into memory, or refused by name."""
+"""Reading a pair, or naming the unusable file."""
 
 import numpy as np
 import pytest
@@ -24,14 +24,14 @@ def read(tmp_path, write_files):
     return written
 
 
-def test_an_image_is_rgb_and_a_mask_its_ids(read):
+def test_image_is_rgb_and_mask_is_class_ids(read):
     pair = read(IMAGE, MASK)
     np.testing.assert_array_equal(pair.image, IMAGE)
     np.testing.assert_array_equal(pair.mask, MASK)
 
 
 @pytest.mark.parametrize(
-    ("image", "mask", "said"),
+    ("image", "mask", "message"),
     [
         (IMAGE, b"", r"images/a\.png or masks/a\.png cannot be read"),
         (b"no image", MASK, r"images/a\.png or masks/a\.png cannot be read"),
@@ -41,6 +41,6 @@ def test_an_image_is_rgb_and_a_mask_its_ids(read):
     ],
     ids=["no mask", "no image", "another size", "colours", "16 bits"],
 )
-def test_what_cannot_be_used_is_named(read, image, mask, said):
-    with pytest.raises(UserError, match=said):
+def test_unusable_file_is_named(read, image, mask, message):
+    with pytest.raises(UserError, match=message):
         read(image, mask)

@@ -1,4 +1,4 @@
-"""What makes a data set unfit for training, what is only said, and that every sentence names file and remedy."""
+"""Errors and warnings about a data set, each with the file and the remedy."""
 
 import dataclasses
 import json
@@ -26,12 +26,12 @@ DOUBLE_SIZE = np.zeros((2 * HEIGHT, 2 * WIDTH), np.uint8)
 DOUBLE_SIZE[31:61, 41:81] = 2
 
 
-def picture(seed):
+def photo(seed):
     coarse = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), np.uint8)
     return cv2.resize(coarse, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
 
 
-SOUND = {f"images/{i}.png": picture(n) for n, i in enumerate(SPLIT_OF)} | {f"masks/{i}.png": MASK for i in SPLIT_OF}
+SOUND = {f"images/{i}.png": photo(n) for n, i in enumerate(SPLIT_OF)} | {f"masks/{i}.png": MASK for i in SPLIT_OF}
 
 
 @pytest.fixture
@@ -55,26 +55,26 @@ def a_set(tmp_path, write_files):
     return make
 
 
-def said(faults):
+def sentences(faults):
     return [str(fault) for fault in faults]
 
 
-class TestASoundSet:
+class TestValidDataset:
     def test_has_neither_errors_nor_warnings(self, a_set):
         report = validate(a_set())
-        assert (said(report.errors), said(report.warnings)) == ([], [])
+        assert (sentences(report.errors), sentences(report.warnings)) == ([], [])
 
-    def test_its_labels_are_counted_split_by_split(self, a_set):
+    def test_labels_are_counted_by_split(self, a_set):
         report = validate(a_set({"masks/b.png": np.where(MASK == 2, 255, MASK).astype(np.uint8)}))
         per_image = [HEIGHT * WIDTH - 344, 144, 200]
         assert report.labels["train"].counts.tolist() == [per_image, [per_image[0], 144, 0]]
         assert report.labels["train"].ignored == 200
         assert report.labels["test"].counts.tolist() == [per_image]
 
-    def test_the_drawn_set_is_sound(self, dataset):
+    def test_drawn_set_is_valid(self, dataset):
         assert require_valid(dataset).warnings == ()
 
-    def test_weights_are_suggested_from_the_training_images(self, a_set):
+    def test_class_weights_are_suggested_from_training_images(self, a_set):
         weights = validate(a_set()).class_weights()
         assert set(weights) == {"median_frequency", "enet"}
         assert weights["median_frequency"][2] == 1  # of three classes in every image, the middle one
@@ -105,19 +105,19 @@ class TestErrors:
             ),
         ],
     )  # fmt: skip
-    def test_of_one_file(self, a_set, changes, without, expected):
-        (error,) = said(validate(a_set(changes, without)).errors)
+    def test_one_invalid_file_is_one_error(self, a_set, changes, without, expected):
+        (error,) = sentences(validate(a_set(changes, without)).errors)
         assert expected in error
 
-    def test_one_line_for_each(self, a_set):
+    def test_every_error_is_one_line(self, a_set):
         report = validate(a_set({"masks/b.png": MASK + 5}, without=["images/a.png", "masks/c.png"]))
         assert [fault.file for fault in report.errors] == ["images/a.png", "masks/c.png", "masks/b.png"]
-        assert all("\n" not in line for line in said(report.errors))
+        assert all("\n" not in line for line in sentences(report.errors))
 
-    def test_an_object_painted_255_instead_of_1(self, a_set):
+    def test_objects_with_value_255_are_an_error(self, a_set):
         """Ignored everywhere: nothing but background is left to learn."""
         painted = np.where(MASK, 255, 0).astype(np.uint8)
-        (error,) = said(validate(a_set({f"masks/{i}.png": painted for i in SPLIT_OF})).errors)
+        (error,) = sentences(validate(a_set({f"masks/{i}.png": painted for i in SPLIT_OF})).errors)
         assert error == (
             "dataset.json: every labelled pixel of the training images is 'background', and 688 pixels are 255, which "
             "is ignored; label objects; if 255 is a class here, import it as a class"
@@ -134,7 +134,7 @@ class TestErrors:
             (
                 {"items": (Item("a", "images/a.png", "masks/a.png", split="train"),
                            Item("d", "images/d.png", "masks/d.png", split="test"))},
-                "dataset.json: no image is in the validation split; label more images, or import with another --sp"
+                "dataset.json: no image is in the validation split; label more images, or import with a different --sp"
                 "lit-seed",
             ),
             (
@@ -147,12 +147,12 @@ class TestErrors:
             ),
         ],
     )  # fmt: skip
-    def test_of_the_index(self, a_set, fields, expected):
-        assert said(validate(a_set(**fields)).errors) == [expected]
+    def test_inconsistent_index_is_an_error(self, a_set, fields, expected):
+        assert sentences(validate(a_set(**fields)).errors) == [expected]
 
 
 class TestWarnings:
-    """What a person should look at, and what training goes on with."""
+    """They do not stop a training."""
 
     @pytest.mark.parametrize(
         ("changes", "expected"),
@@ -186,25 +186,27 @@ class TestWarnings:
                 "dataset.json: the class 'apple' is in no mask; label some, or remove the class",
             ),
             (
-                {"images/old/e.png": picture(9), "images/f.png": picture(8), "images/.DS_Store": b""},
+                {"images/old/e.png": photo(9), "images/f.png": photo(8), "images/.DS_Store": b""},
                 "images: contains 2 files that dataset.json does not name, for instance images/f.png; remove them, or",
             ),
         ],
     )  # fmt: skip
-    def test_they_are_no_errors(self, a_set, changes, expected):
+    def test_doubtful_data_is_a_warning(self, a_set, changes, expected):
         report = validate(a_set(changes))
-        assert said(report.errors) == []
-        (warning,) = said(report.warnings)
+        assert sentences(report.errors) == []
+        (warning,) = sentences(report.warnings)
         assert warning.startswith(expected)
 
-    def test_a_source_s_own_splits_may_share_an_image(self, a_set):
+    def test_identical_images_in_the_source_s_splits_are_a_warning(self, a_set):
         report = validate(a_set({"images/d.png": SOUND["images/a.png"]}, source_splits=True))
-        assert said(report.errors) == []
-        assert said(report.warnings)[0].startswith("images/a.png: (train) has the same pixels as images/d.png (test)")
+        assert sentences(report.errors) == []
+        assert sentences(report.warnings)[0].startswith(
+            "images/a.png: (train) has the same pixels as images/d.png (test)"
+        )
 
 
 class TestBeforeTraining:
-    def test_errors_are_refused_with_the_first_of_them(self, a_set):
+    def test_errors_stop_training_and_the_first_are_shown(self, a_set):
         dataset = a_set({f"masks/{i}.png": MASK + 5 for i in SPLIT_OF})
         with pytest.raises(UserError) as refusal:
             require_valid(dataset)
@@ -212,7 +214,7 @@ class TestBeforeTraining:
         assert first.startswith(f"{dataset.root}: 4 errors in this data set; `segstack data validate ")
         assert [line.split(":")[0] for line in files] == ["  masks/a.png", "  masks/b.png", "  masks/c.png"]
 
-    def test_warnings_are_said_and_let_pass(self, a_set, capsys):
+    def test_warnings_are_printed_and_do_not_stop_training(self, a_set, capsys):
         dataset = a_set({"masks/b.png": np.full_like(MASK, 255)})
         assert len(require_valid(dataset).warnings) == 1
         last_line = capsys.readouterr().err.splitlines()[-1]
@@ -220,7 +222,7 @@ class TestBeforeTraining:
 
 
 class TestReport:
-    def test_for_machines(self, a_set):
+    def test_json_report(self, a_set):
         report = validate(a_set({"masks/a.png": MASK + 5}))
         content = json.loads(json.dumps(report.as_json()))
         assert (content["sound"], content["images"]) == (False, {"train": 2, "validation": 1, "test": 1})
@@ -231,7 +233,7 @@ class TestReport:
             "images": {"train": 1, "validation": 1, "test": 1},
         }  # fmt: skip
 
-    def test_for_people(self, a_set):
+    def test_text_report(self, a_set):
         text = str(validate(a_set({"masks/b.png": np.full_like(MASK, 255)})))
         lines = text.splitlines()
         assert lines[0].split() == ["train", "(2", "images)", "validation", "(1", "images)", "test", "(1", "images)"]
@@ -241,7 +243,7 @@ class TestReport:
         assert lines[-2].startswith("  class_weights: [0.0")
         assert lines[-2].endswith("# median_frequency")
 
-    def test_many_problems_are_cut_short_on_the_terminal_alone(self, a_set):
+    def test_long_lists_are_shortened_in_text_only(self, a_set):
         items = tuple(Item(f"{n}", f"images/{n}.png", f"masks/{n}.png") for n in range(30))  # none is there
         report = validate(a_set(items=items))
         assert "error: 40 more; --report FILE writes all" in str(report).splitlines()

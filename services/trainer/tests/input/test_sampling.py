@@ -1,4 +1,4 @@
-"""The order of a training and its chance: functions of seed, epoch and place alone."""
+"""The order of a training: a function of seed, epoch and position."""
 
 import itertools
 
@@ -9,7 +9,7 @@ from trainer.input.sampling import Shard, example_at
 
 
 class TestExampleAt:
-    def test_every_item_comes_once_an_epoch(self):
+    def test_every_item_occurs_once_per_epoch(self):
         for epoch in range(3):
             examples = [example_at(position, 7, seed=1) for position in range(7 * epoch, 7 * epoch + 7)]
             assert sorted(examples) == [(epoch, item) for item in range(7)]
@@ -21,27 +21,27 @@ class TestExampleAt:
         }
         assert len(orders) == 9
 
-    def test_it_is_the_same_on_every_machine_and_in_every_release(self):
+    def test_order_is_the_same_on_every_machine_and_in_every_release(self):
         """A training that goes on after an update must go on in the same order."""
         assert [example_at(position, 5, seed=1)[1] for position in range(5)] == [2, 0, 1, 4, 3]
 
 
 class TestShard:
-    def test_all_of_them_together_are_the_order_of_one(self):
+    def test_shards_together_cover_every_position(self):
         shards = [Shard(index, 3) for index in range(3)]
         positions = sorted(s.position(local, batch_size=6) for s, local in itertools.product(shards, range(8)))
         assert positions == list(range(24))
 
-    def test_each_batch_is_divided(self):
+    def test_each_batch_is_divided_among_workers(self):
         assert [Shard(1, 2).position(local, batch_size=4) for local in range(4)] == [2, 3, 6, 7]
 
-    def test_what_cannot_be_divided_evenly_is_refused(self):
+    def test_indivisible_batch_is_a_user_error(self):
         with pytest.raises(
             UserError, match=r"a batch of 8 cannot be divided among 3 workers: set data\.batch_size to a"
         ):
             Shard(0, 3).rows(8)
 
     @pytest.mark.parametrize("index", [-1, 2])
-    def test_a_worker_that_cannot_be_is_refused(self, index):
+    def test_invalid_worker_is_a_user_error(self, index):
         with pytest.raises(UserError, match=f"worker {index} of 2: expected a number from 0 to 1"):
             Shard(index, 2).rows(8)

@@ -43,16 +43,16 @@ def test_a_folder(folder):
 
 
 @pytest.mark.parametrize("top", ["", "my export", "a/b"])
-def test_a_zip_whatever_folder_is_its_top(folder, tmp_path, zip_bytes, top):
+def test_zip_with_any_top_folder(folder, tmp_path, zip_bytes, top):
     (tmp_path / "export.zip").write_bytes(zip_bytes(folder, top))
     assert contents(tmp_path / "export.zip") == EXPECTED
 
 
-def test_a_folder_above_the_export(folder):
+def test_folder_above_the_export(folder):
     assert contents(folder.parent) == EXPECTED
 
 
-def test_what_macos_adds_is_passed_over(folder, write_files, tmp_path, zip_bytes):
+def test_files_that_macos_adds_are_skipped(folder, write_files, tmp_path, zip_bytes):
     litter = {"__MACOSX/._labelmap.txt": b"\0\5", "__MACOSX/labelmap.txt": "", "JPEGImages/._a.jpg": b"\0\5"}
     write_files(folder, litter)
     assert contents(folder) == EXPECTED
@@ -60,18 +60,18 @@ def test_what_macos_adds_is_passed_over(folder, write_files, tmp_path, zip_bytes
     assert contents(tmp_path / "export.zip") == EXPECTED
 
 
-def test_several_exports_in_one_place_are_refused_by_name(zip_of):
-    with pytest.raises(UserError, match=r"export\.zip: holds 2 exports \(good/, old/\): name one of them"):
+def test_several_exports_in_one_archive_are_listed(zip_of):
+    with pytest.raises(UserError, match=r"export\.zip: contains 2 exports \(good/, old/\): choose one of them"):
         open_archive(zip_of({"good/labelmap.txt": "one", "old/labelmap.txt": "another"}), ["labelmap.txt"], "an export")
 
 
 @pytest.mark.parametrize("name", ["../evil.png", "a/../../evil.png", "/etc/evil.png", "..\\evil.png"])
-def test_a_path_that_leaves_the_archive_is_refused(zip_of, name):
-    with pytest.raises(UserError, match=r"export\.zip: holds the path .*evil\.png', which leaves the archive"):
+def test_path_that_leaves_the_archive_is_a_user_error(zip_of, name):
+    with pytest.raises(UserError, match=r"export\.zip: contains the path .*evil\.png', which leaves the archive"):
         open_archive(zip_of({**FILES, name: b""}), ["labelmap.txt"], "an export")
 
 
-def test_half_a_zip_is_refused(folder, tmp_path, zip_bytes):
+def test_truncated_zip_is_a_user_error(folder, tmp_path, zip_bytes):
     whole = zip_bytes(folder)
     (tmp_path / "half.zip").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match=r"half\.zip: is not a complete zip .*download the export again"):
@@ -79,7 +79,7 @@ def test_half_a_zip_is_refused(folder, tmp_path, zip_bytes):
 
 
 @pytest.mark.parametrize("damaged", [slice(60, 64), slice(-200, -196)], ids=["deflate", "checksum"])
-def test_a_damaged_member_is_refused_when_it_is_read(tmp_path, damaged):
+def test_damaged_member_is_a_user_error_when_read(tmp_path, damaged):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("labelmap.txt", "".join(f"label {n}:{n % 251},{n % 13},0::\n" for n in range(2000)))
@@ -90,7 +90,7 @@ def test_a_damaged_member_is_refused_when_it_is_read(tmp_path, damaged):
         contents(tmp_path / "export.zip")
 
 
-def test_what_is_no_export_is_refused(tmp_path, write_files):
+def test_missing_marker_is_a_user_error(tmp_path, write_files):
     with pytest.raises(UserError, match=r"nowhere\.zip: no such file or folder"):
         open_archive(tmp_path / "nowhere.zip", ["labelmap.txt"], "an export")
     write_files(tmp_path, {"coco/annotations.json": "{}"})

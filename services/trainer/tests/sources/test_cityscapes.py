@@ -1,4 +1,4 @@
-"""Cityscapes from what its makers give out."""
+"""Cityscapes from its official zips and folders."""
 
 import cv2
 import numpy as np
@@ -52,7 +52,7 @@ def test_the_19_classes():
     np.testing.assert_array_equal(LABEL_IDS.ids(np.arange(34, dtype=np.uint8)[None], "a")[0], TRAIN_ID)
 
 
-def test_label_ids_become_train_ids_and_what_is_not_evaluated_is_ignored(imported):
+def test_label_ids_become_train_ids_and_others_are_ignored(imported):
     report, dataset, masks = imported(images() | labels())
     assert {i.id: i.split for i in dataset.items} == {
         frame.split("/")[-1]: split for frame, split in FRAMES.items() if split
@@ -63,19 +63,19 @@ def test_label_ids_become_train_ids_and_what_is_not_evaluated_is_ignored(importe
     assert "1 test image skipped" in str(report)
 
 
-def test_validation_images_stand_in_for_the_test_images(imported):
+def test_validation_is_the_last_split(imported):
     _, dataset, _ = imported(images() | labels())
     assert dataset.splits == ("train", "validation")
     assert not [fault for fault in validate(dataset).errors if "no image falls" in fault.what]
 
 
-def test_train_ids_are_taken_as_they_are(imported):
+def test_train_ids_are_kept(imported):
     train_ids = np.where(LABELS < 19, LABELS, 255).astype(np.uint8)
     _, _, masks = imported(images() | labels("labelTrainIds", train_ids))
     np.testing.assert_array_equal(masks["aachen_000000_000019"], train_ids)
 
 
-def test_where_both_are_the_label_ids_count(imported):
+def test_label_ids_are_preferred_to_train_ids(imported):
     """The script that makes train ids invites people to change them."""
     _, _, masks = imported(images() | labels() | labels("labelTrainIds", np.zeros_like(LABELS)))
     np.testing.assert_array_equal(masks["aachen_000000_000019"], np.array(TRAIN_ID, np.uint8)[LABELS])
@@ -93,7 +93,7 @@ def test_from_the_official_zips(tmp_path, write_files, zip_bytes, in_one_folder)
 
 
 @pytest.mark.parametrize(
-    ("files", "said"),
+    ("files", "message"),
     [
         (images(), r"cityscapes: no labels of Cityscapes; expected gtFine_trainvaltest\.zip"),
         (labels(), r"cityscapes: no images of Cityscapes; expected leftImg8bit_trainvaltest\.zip"),
@@ -105,18 +105,18 @@ def test_from_the_official_zips(tmp_path, write_files, zip_bytes, in_one_folder)
         ),
     ],
 )
-def test_what_is_not_cityscapes_is_refused(imported, tmp_path, files, said):
-    with pytest.raises(UserError, match=f"(?s){said}"):
+def test_other_folders_are_a_user_error(imported, tmp_path, files, message):
+    with pytest.raises(UserError, match=f"(?s){message}"):
         imported(files)
     assert not (tmp_path / "out").exists()
 
 
-def test_an_image_without_labels_is_left_out_and_said(imported):
+def test_image_without_labels_is_skipped_and_reported(imported):
     report, _, _ = imported(images() | labels(frames=list(FRAMES)[1:]))
     assert report.unlabelled == ["aachen_000000_000019"]
 
 
-def test_an_image_in_two_splits_is_refused(imported, tmp_path):
+def test_image_in_two_splits_is_a_user_error(imported, tmp_path):
     frames = {**FRAMES, "val/aachen/aachen_000000_000019": "validation"}
     with pytest.raises(UserError, match=r"aachen_000000_000019_leftImg8bit\.png is in the split train too"):
         imported(images(frames) | labels(frames=frames))

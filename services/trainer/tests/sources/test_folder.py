@@ -53,22 +53,22 @@ def pair(mask, name="gt/a.png"):
 
 class TestPairs:
     @pytest.mark.parametrize("name", ["a.png", "a_mask.png", "a_output.png", "a_label.png", "a.tiff", "a.bmp"])
-    def test_have_one_name_with_a_usual_ending_or_without(self, imported, name):
+    def test_equal_names_with_a_usual_ending_or_without(self, imported, name):
         _, _, masks = imported(pair(IDS, f"gt/{name}"))
         np.testing.assert_array_equal(masks["a"], IDS)
 
-    def test_are_never_matched_by_position(self, imported):
+    def test_never_paired_by_position(self, imported):
         files = {f"rgb/{n}.jpg": PHOTO for n in ("1", "2", "10")} | {f"gt/{n}.png": IDS for n in ("10", "3")}
         report, _, masks = imported(files)
         assert list(masks) == ["10"]
         assert (report.unlabelled, report.without_image) == (["1", "2"], ["3"])
 
-    def test_the_very_name_goes_before_an_ending(self, imported):
+    def test_equal_name_is_preferred_to_an_ending(self, imported):
         files = {f"rgb/{n}.jpg": PHOTO for n in ("a", "a_mask")} | {"gt/a.png": IDS, "gt/a_mask.png": IDS.T[:4, :4]}
         with pytest.raises(UserError, match=r"gt/a_mask\.png: is 4x4 but its image is 6x4"):
             imported(files)
 
-    def test_two_masks_of_one_image_are_refused(self, imported):
+    def test_two_masks_of_one_image_are_a_user_error(self, imported):
         with pytest.raises(UserError, match=r"rgb/a\.jpg: has 2 masks \(a_mask, a_label\): keep one"):
             imported(pair(IDS, "gt/a_mask.png") | {"gt/a_label.png": IDS})
 
@@ -81,7 +81,7 @@ class TestPairs:
         _, _, masks = imported(files, layout={"rgb": "left/images", "gt": "labels/"})
         assert list(masks) == ["a"]
 
-    def test_whose_folders_are_the_splits(self, imported):
+    def test_folders_are_the_splits(self, imported):
         folders = ("train", "val", "test")
         files = {f"rgb/{f}/a.jpg": PHOTO for f in folders} | {f"gt/{f}/a.png": IDS for f in folders}
         _, dataset, _ = imported(files, layout={"folders_as_splits": True})
@@ -91,7 +91,7 @@ class TestPairs:
             "test/a": "test",
         }
 
-    def test_whose_folders_are_no_splits(self, imported):
+    def test_folder_that_is_no_split_is_a_user_error(self, imported):
         with pytest.raises(
             UserError, match=r"rgb/a\.jpg: is in none of the folders train, training, .*: move it into one"
         ):
@@ -105,7 +105,7 @@ class TestPairs:
 
 
 class TestIds:
-    def test_without_names_are_numbered_and_that_is_said(self, imported):
+    def test_ids_without_names_are_numbered_and_reported(self, imported):
         report, dataset, masks = imported(pair(IDS))
         assert [c.name for c in dataset.classes] == ["class_0", "class_1", "class_2"]
         np.testing.assert_array_equal(masks["a"], IDS)
@@ -116,7 +116,7 @@ class TestIds:
         assert [c.name for c in dataset.classes] == ["soil", "apple", "leaf", "plum"]
         np.testing.assert_array_equal(masks["a"], IDS)
 
-    def test_with_gaps_are_numbered_anew_and_that_is_said(self, imported):
+    def test_ids_with_gaps_are_renumbered_and_reported(self, imported):
         report, _, masks = imported(pair(IDS * 10), "{0: soil, 10: apple, 20: leaf}")
         np.testing.assert_array_equal(masks["a"], IDS)
         assert "values became: apple 10→1, leaf 20→2" in str(report)
@@ -136,20 +136,20 @@ class TestIds:
         np.testing.assert_array_equal(masks["a"], np.array([0, 1, 255], np.uint8)[IDS])
         assert (report.ignored, report.pixels) == (2, {"class_0": 18, "class_1": 4})
 
-    def test_that_are_ignored_on_request(self, imported):
+    def test_ids_are_ignored_on_request(self, imported):
         _, dataset, masks = imported(pair(IDS), ignored=[2])
         assert [c.name for c in dataset.classes] == ["class_0", "class_1"]
         np.testing.assert_array_equal(masks["a"], np.array([0, 1, 255], np.uint8)[IDS])
 
     @pytest.mark.parametrize("classes", [None, "[soil, apple]"])
-    def test_0_and_255_mean_an_object_only_if_one_says_so(self, imported, tmp_path, classes):
+    def test_255_is_an_object_only_with_map(self, imported, tmp_path, classes):
         with pytest.raises(UserError, match=r"only 0 and 255, and 255 means ignored: .* give --map 255=1"):
             imported(pair(BINARY), classes)
         assert not (tmp_path / "out").exists()
         _, _, masks = imported(pair(BINARY), classes, replaced={255: 1})
         np.testing.assert_array_equal(masks["a"], BINARY // 255)
 
-    def test_values_may_change_places(self, imported):
+    def test_values_may_be_swapped(self, imported):
         _, _, masks = imported(pair(IDS), replaced={1: 2, 2: 1})
         np.testing.assert_array_equal(masks["a"], np.array([0, 2, 1], np.uint8)[IDS])
 
@@ -171,28 +171,28 @@ class TestColors:
         _, _, masks = imported(pair(turned), LABELMAP, "labelmap.txt")
         np.testing.assert_array_equal(masks["a"], IDS)
 
-    def test_a_mask_of_one_channel_holds_the_label_map_s_lines_instead(self, imported):
+    def test_mask_with_one_channel_has_line_numbers_of_the_label_map(self, imported):
         lines = np.array([1, 0, 2], np.uint8)[IDS]
         _, _, masks = imported(pair(lines), LABELMAP, "labelmap.txt")
         np.testing.assert_array_equal(masks["a"], IDS)
 
-    def test_unless_they_are_said_to_be_ids(self, imported):
+    def test_colours_are_not_used_if_masks_are_ids(self, imported):
         lines = palette_png(np.array([1, 0, 2], np.uint8)[IDS], COLORS[::-1].copy())
         _, _, masks = imported(pair(lines), LABELMAP, "labelmap.txt", kind="ids")
         np.testing.assert_array_equal(masks["a"], IDS)
 
-    def test_grey_ones_saved_in_one_channel(self, imported):
+    def test_grey_colours_saved_in_one_channel(self, imported):
         classes = "[{id: 0, name: soil, color: [0, 0, 0]}, {id: 1, name: apple, color: [255, 255, 255]}]"
         _, _, masks = imported(pair(BINARY), classes, kind="colors")
         np.testing.assert_array_equal(masks["a"], BINARY // 255)
 
-    def test_that_are_ignored(self, imported):
+    def test_colours_are_ignored_on_request(self, imported):
         void = np.where(IDS == 2, 3, IDS)
         _, _, masks = imported(pair(COLORS[void]), LABELMAP, "labelmap.txt", ignored=[(224, 224, 192)])
         np.testing.assert_array_equal(masks["a"], np.array([0, 1, 255], np.uint8)[IDS])
 
 
-REFUSED = {
+INVALID = {
     "no gt folder": ({"rgb/a.jpg": PHOTO}, {}, "mine: does not contain gt; expected images in rgb/", "--gt"),
     "no rgb folder": ({"img/a.jpg": PHOTO, "gt/a.png": IDS}, {}, "mine: contains no image in rgb/", "give --rgb NAME"),
     "no pair": (
@@ -223,8 +223,8 @@ REFUSED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("files", "options", "names", "remedy"), REFUSED.values(), ids=REFUSED)
-def test_refused(imported, tmp_path, files, options, names, remedy):
+@pytest.mark.parametrize(("files", "options", "names", "remedy"), INVALID.values(), ids=INVALID)
+def test_invalid_source_names_the_file_and_the_remedy(imported, tmp_path, files, options, names, remedy):
     with pytest.raises(UserError) as refusal:
         imported(files, **options)
     assert names in str(refusal.value)

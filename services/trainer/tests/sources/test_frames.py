@@ -1,4 +1,4 @@
-"""Frames of real videos: which are kept, what they are called, and what is said of a video that is broken."""
+"""Frames of real videos: which are kept, their names, and the errors about broken videos."""
 
 import math
 import re
@@ -50,7 +50,7 @@ def frames(video, tmp_path):
         ({"start": 0.5}, [5, 15, 25]),
     ],
 )
-def test_which_frames_are_kept(frames, choice, expected):
+def test_frames_are_chosen_by_rate_number_and_time(frames, choice, expected):
     kept = frames(**choice)
     if choice.get("rate") == 3:  # a third of a second falls between two frames: either is right
         assert np.abs(np.array(kept) - expected).max() <= 1
@@ -58,7 +58,7 @@ def test_which_frames_are_kept(frames, choice, expected):
         assert kept == expected
 
 
-def test_they_are_the_video_s_pictures_under_its_name(video, tmp_path):
+def test_frames_have_the_video_s_name_and_pixels(video, tmp_path):
     (report,) = extract_frames([video], tmp_path, FrameChoice(every=10), "png")
     assert (report.video, report.written, report.similar) == (video, 3, 0)
     names = sorted(p.name for p in tmp_path.iterdir())
@@ -69,12 +69,12 @@ def test_they_are_the_video_s_pictures_under_its_name(video, tmp_path):
         assert np.abs(frame[24:, 24:].astype(int) - 8 * number).max() <= 3
 
 
-def test_their_group_is_the_video(frames, tmp_path):
+def test_group_pattern_finds_the_video(frames, tmp_path):
     frames(every=15)
     assert {re.search(GROUP_PATTERN, p.stem).group(1) for p in (tmp_path / "out").iterdir()} == {"day [1]"}
 
 
-def test_quality_is_jpeg_s(video, tmp_path):
+def test_quality_changes_the_size_of_jpegs(video, tmp_path):
     sizes = {}
     for quality in (10, 95):
         extract_frames([video], tmp_path / str(quality), FrameChoice(every=30), "jpg", quality)
@@ -83,15 +83,15 @@ def test_quality_is_jpeg_s(video, tmp_path):
     assert sizes[10] < sizes[95]
 
 
-def test_frames_that_hardly_differ_from_the_last_one_kept_are_left_out(video, tmp_path):
+def test_similar_frames_are_skipped(video, tmp_path):
     (report,) = extract_frames([video], tmp_path, FrameChoice(every=1, min_difference=30))
     kept = sorted(int(p.stem[-6:]) for p in tmp_path.iterdir())
     assert (report.written, report.similar) == (len(kept), COUNT - len(kept))
     assert set(np.diff(kept)) <= {4, 5, 6}  # 8 grey levels a frame, but not in the corner
 
 
-def test_a_video_that_says_it_is_turned_gives_upright_frames(tmp_path):
-    """A telephone held upright: the file's matrix (ISO 14496-12, tkhd) turns the picture by 90 degrees."""
+def test_rotated_video_gives_upright_frames(tmp_path):
+    """A telephone held upright: the file's matrix (ISO 14496-12, tkhd) rotates the image by 90 degrees."""
     path = tmp_path / "phone.mp4"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), RATE, (WIDTH, HEIGHT))
     frame = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
@@ -110,20 +110,20 @@ def test_a_video_that_says_it_is_turned_gives_upright_frames(tmp_path):
     assert upright[:14, :14].max() < 60
 
 
-class TestRefusals:
-    def test_a_video_broken_in_its_middle_keeps_what_was_read_before(self, video, tmp_path):
+class TestErrors:
+    def test_truncated_video_keeps_the_frames_before_the_damage(self, video, tmp_path):
         broken = tmp_path / "broken.avi"
         data = video.read_bytes()
         broken.write_bytes(data[: len(data) * 2 // 3])
-        said = r"broken\.avi: cannot be read beyond frame (\d+) of 30; the (\d+) frames before it are kept in .*out\."
-        with pytest.raises(UserError, match=said) as refusal:
+        message = r"broken\.avi: cannot be read beyond frame (\d+) of 30; the (\d+) frames before it are kept in "
+        with pytest.raises(UserError, match=message) as refusal:
             extract_frames([broken], tmp_path / "out", FrameChoice(every=1))
         kept = list((tmp_path / "out").iterdir())
-        assert re.search(said, str(refusal.value)).groups() == (str(len(kept)),) * 2
+        assert re.search(message, str(refusal.value)).groups() == (str(len(kept)),) * 2
         assert 1 < len(kept) < COUNT
         assert all(cv2.imread(str(file)) is not None for file in kept)
 
-    def test_what_is_no_video(self, tmp_path):
+    def test_file_that_is_not_a_video(self, tmp_path):
         (tmp_path / "notes.mp4").write_text("not a video")
         with pytest.raises(UserError, match=r"notes\.mp4: cannot be opened as a video; no frame was written"):
             extract_frames([tmp_path / "notes.mp4"], tmp_path / "out", FrameChoice())
@@ -136,13 +136,13 @@ class TestRefusals:
             extract_frames([video], tmp_path / "out", FrameChoice(every=15), "png")
         assert {p: p.read_bytes() for p in (tmp_path / "out").iterdir()} == before
 
-    def test_a_file_where_the_folder_should_be(self, video, tmp_path):
+    def test_output_is_a_file(self, video, tmp_path):
         (tmp_path / "out").write_text("mine")
         with pytest.raises(UserError, match=r"--output .*out: is a file; expected the name of a folder"):
             extract_frames([video], tmp_path / "out", FrameChoice())
         assert (tmp_path / "out").read_text() == "mine"
 
-    def test_two_videos_of_one_name(self, video, tmp_path):
+    def test_two_videos_of_the_same_name(self, video, tmp_path):
         (tmp_path / "b").mkdir()
         (tmp_path / "b" / video.name).write_bytes(video.read_bytes())
         with pytest.raises(UserError, match="would give frames of the same name: extract them to two folders"):
@@ -153,12 +153,12 @@ class TestRefusals:
             extract_frames([video, tmp_path / "nowhere.mp4"], tmp_path / "out", FrameChoice())
         assert not (tmp_path / "out").exists()
 
-    def test_a_time_that_the_video_does_not_reach(self, frames):
+    def test_time_after_the_video_s_end(self, frames):
         with pytest.raises(UserError, match=r"has no frame between --start and --end"):
             frames(start=60)
 
     @pytest.mark.parametrize(
-        ("choice", "said"),
+        ("choice", "message"),
         [
             ({"every": 0}, "--every 0: expected 1 or more"),
             ({"rate": 0}, "--fps 0: expected more than 0 frames per second"),
@@ -169,11 +169,11 @@ class TestRefusals:
             ({"start": 3, "end": 2}, "--end 2: expected a time after --start, which is 3 seconds"),
         ],
     )
-    def test_choices_that_cannot_be(self, choice, said):
-        with pytest.raises(UserError, match=said):
+    def test_invalid_choice(self, choice, message):
+        with pytest.raises(UserError, match=message):
             FrameChoice(**choice)
 
     @pytest.mark.parametrize("quality", [0, 101])
-    def test_a_quality_out_of_range(self, video, tmp_path, quality):
+    def test_quality_out_of_range(self, video, tmp_path, quality):
         with pytest.raises(UserError, match=f"--quality {quality}: expected 1 to 100"):
             extract_frames([video], tmp_path, FrameChoice(), "jpg", quality)

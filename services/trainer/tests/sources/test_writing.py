@@ -1,4 +1,4 @@
-"""What every importer ends in: how images reach the data set, however many they are."""
+"""Writing an imported data set: formats, order, memory, errors."""
 
 import io
 import threading
@@ -12,12 +12,12 @@ from contract import ClassInfo
 from trainer.datasets.dataset import load_dataset
 from trainer.errors import UserError
 from trainer.sources.images import EncodedImage
-from trainer.sources.writing import SPLIT_BY_ID, ImportReport, LabelledImage, SplitConfig, write_dataset
+from trainer.sources.writing import DEFAULT_SPLIT, ImportReport, LabelledImage, SplitConfig, write_dataset
 
 CLASSES = (ClassInfo(0, "background", (0, 0, 0)), ClassInfo(1, "apple", (220, 40, 50)))
 
 
-def picture(seed, height=4, width=6):
+def photo(seed, height=4, width=6):
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
 
 
@@ -33,7 +33,7 @@ def write(tmp_path):
 
     def run(images, total=None, **options):
         total = len(images) if total is None else total
-        write_dataset(images, total, CLASSES, tmp_path / "out", SPLIT_BY_ID, ImportReport(), **options)
+        write_dataset(images, total, CLASSES, tmp_path / "out", DEFAULT_SPLIT, ImportReport(), **options)
         return load_dataset(tmp_path / "out")
 
     return run
@@ -42,14 +42,14 @@ def write(tmp_path):
 class TestImages:
     @pytest.mark.parametrize("suffix", [".jpg", ".JPEG", ".png"])
     def test_jpeg_and_png_files_are_kept_byte_for_byte(self, write, encode_image, suffix):
-        data = encode_image(picture(0), suffix)
+        data = encode_image(photo(0), suffix)
         dataset = write([labelled("a", f"a{suffix}", data)])
         assert dataset.items[0].image == f"images/a{suffix.lower()}"
         assert (dataset.root / dataset.items[0].image).read_bytes() == data
 
     @pytest.mark.parametrize("suffix", [".bmp", ".tiff", ".webp"])
     def test_other_formats_become_png(self, write, encode_image, suffix):
-        data = encode_image(picture(0), suffix)
+        data = encode_image(photo(0), suffix)
         dataset = write([labelled("a", f"a{suffix}", data)])
         assert dataset.items[0].image == "images/a.png"
         np.testing.assert_array_equal(
@@ -57,9 +57,9 @@ class TestImages:
         )
 
     @pytest.mark.parametrize("container", ["JPEG", "PNG", "WEBP"])
-    def test_one_that_exif_turns_is_stored_upright(self, write, container):
+    def test_rotated_image_is_stored_upright(self, write, container):
         """People label it as it is shown; the pixels in the file lie on their side."""
-        upright = picture(0).repeat(8, 0).repeat(8, 1)
+        upright = photo(0).repeat(8, 0).repeat(8, 1)
         exif = Image.Exif()
         exif[0x0112] = 6  # shown after a turn of 90 degrees clockwise
         file = io.BytesIO()
@@ -72,8 +72,8 @@ class TestImages:
 
 
 class TestManyImages:
-    def test_keep_their_order_and_are_held_a_few_at_a_time(self, write, encode_image):
-        data = encode_image(picture(0), ".png")
+    def test_images_keep_their_order_and_few_are_held_at_a_time(self, write, encode_image):
+        data = encode_image(photo(0), ".png")
         ahead, most, lock = 0, 0, threading.Lock()
 
         def images():
@@ -95,7 +95,7 @@ class TestManyImages:
         assert most < 200
 
     def test_all_faults_are_counted_and_the_first_shown(self, write, encode_image, tmp_path):
-        good = labelled("good", "good.png", encode_image(picture(0), ".png"))
+        good = labelled("good", "good.png", encode_image(photo(0), ".png"))
         with pytest.raises(UserError) as refusal:
             write([good, *(labelled(f"bad{n}", f"bad{n}.png", b"") for n in range(9))])
         first, *shown = str(refusal.value).splitlines()
@@ -104,8 +104,8 @@ class TestManyImages:
         assert list(tmp_path.iterdir()) == []
 
     @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
-    def test_what_is_interrupted_leaves_nothing(self, write, encode_image, tmp_path, error):
-        data = encode_image(picture(0), ".png")
+    def test_interrupted_import_leaves_nothing(self, write, encode_image, tmp_path, error):
+        data = encode_image(photo(0), ".png")
 
         def images():
             for number in range(50):
@@ -116,28 +116,28 @@ class TestManyImages:
             write(images(), total=99)
         assert list(tmp_path.iterdir()) == []
 
-    def test_the_importer_may_refuse_the_whole(self, write, encode_image, tmp_path):
+    def test_importer_may_reject_the_whole_set(self, write, encode_image, tmp_path):
         def accept(report):
             raise UserError(f"{report.pixels['apple']} apples are too many")
 
         with pytest.raises(UserError, match="24 apples are too many"):
-            write([labelled("a", "a.png", encode_image(picture(0), ".png"))], accept=accept)
+            write([labelled("a", "a.png", encode_image(photo(0), ".png"))], accept=accept)
         assert list(tmp_path.iterdir()) == []
 
 
-class TestDivision:
+class TestSplitConfig:
     @pytest.mark.parametrize(
         ("pattern", "group"),
         [(None, None), ("(.*)_", "day1/video"), ("^[^/]+", "day1"), ("(x)?_", None), ("nothing", None)],
     )
-    def test_the_group_is_the_first_parentheses_or_the_whole_match(self, pattern, group):
+    def test_group_is_the_first_group_or_the_whole_match(self, pattern, group):
         assert SplitConfig(group_pattern=pattern).group("day1/video_000001") == group
 
-    def test_a_source_s_splits_are_kept(self):
+    def test_splits_of_the_source_are_kept(self):
         splits = {"train", "validation", "test"}
-        assert [SPLIT_BY_ID.keep("a", s, splits) for s in sorted(splits)] == sorted(splits)
+        assert [DEFAULT_SPLIT.keep("a", s, splits) for s in sorted(splits)] == sorted(splits)
 
-    def test_training_images_serve_for_validation_where_a_source_has_none(self):
-        kept = [SPLIT_BY_ID.keep(str(n), "train", {"train", "test"}) for n in range(300)]
+    def test_training_images_become_validation_images_if_a_source_has_none(self):
+        kept = [DEFAULT_SPLIT.keep(str(n), "train", {"train", "test"}) for n in range(300)]
         assert 10 < kept.count("validation") < 60
-        assert SPLIT_BY_ID.keep("1", "test", {"train", "test"}) == "test"
+        assert DEFAULT_SPLIT.keep("1", "test", {"train", "test"}) == "test"

@@ -3,8 +3,6 @@
 TensorFlow takes seconds to import, so each verb imports what it needs when it runs.
 """
 
-import signal
-
 from contract import __version__
 from trainer.commands import data as data_verbs
 from trainer.commands import evaluate as evaluate_verb
@@ -40,11 +38,6 @@ def create_parser() -> Parser:
     for name, verb in _VERBS.items():
         add_verb(commands, name, verb.SUMMARY, verb.add_arguments, getattr(verb, "run", None))
     return parser
-
-
-def end_on_sigterm() -> None:
-    """Let `kill` and `docker stop` end a command as Ctrl+C does: it removes what is half-written."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def data(arguments: list[str], prog: str) -> int:
@@ -83,8 +76,7 @@ def networks(arguments: list[str], prog: str) -> int:
 
 
 def _run_verb(name: str, arguments: list[str], prog: str) -> int:
-    """Run a verb as the process's own command; ``prog`` is what usage lines and errors begin with."""
-    end_on_sigterm()
+    """Run one verb; usage lines and errors begin with ``prog``."""
     verb = _VERBS[name]
     parser = Parser(prog=prog)
     prepare(parser, verb.SUMMARY, verb.add_arguments, getattr(verb, "run", None))

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "source", type=Path, metavar="DATA", help="a data set's folder; or a folder or zip that holds rgb/ and gt/"
+        "source", type=Path, metavar="DATA", help="a data set's folder; or a folder or zip with rgb/ and gt/"
     )
     parser.add_argument("--output", type=Path, required=True, help="where TFDS data sets are kept; gets NAME/VERSION")
     parser.add_argument("--name", help="letters, digits and _ (default: the source's name)")
@@ -49,7 +49,7 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
 
 
 def _build(options: argparse.Namespace) -> None:
-    from trainer.commands.quiet import import_tensorflow
+    from trainer.commands.shared import import_tensorflow
 
     import_tensorflow()
     from trainer.sources.tfds.builder import build

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainer.commands.network_arguments import add_model, add_tta, open_segmenter, tta_of
-from trainer.commands.quiet import import_tensorflow
+from trainer.commands.shared import import_tensorflow
 from trainer.errors import NotGoodEnoughError, UserError
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to import

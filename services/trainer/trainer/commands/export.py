@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from contract import ModelCard, Preprocessing
 from contract.card import check_model_name
 from trainer.commands.class_arguments import CLASSES_HELP, parse_classes
-from trainer.commands.quiet import import_tensorflow
-from trainer.commands.shared import add_models_root
+from trainer.commands.shared import add_models_root, import_tensorflow
 from trainer.errors import UserError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ def add_frames(parser: argparse.ArgumentParser) -> None:
     density.add_argument("--fps", type=float, default=1.0, help="images per second (default: %(default)s)")
     density.add_argument("--every", type=int, metavar="N", help="keep every n-th frame instead")
     parser.add_argument("--start", type=_time, default=0.0, metavar="TIME", help="seconds, or [H:]MM:SS")
-    parser.add_argument("--end", type=_time, metavar="TIME", help="likewise")
+    parser.add_argument("--end", type=_time, metavar="TIME", help="exclusive; seconds, or [H:]MM:SS")
     parser.add_argument(
         "--min-difference",
         type=float,

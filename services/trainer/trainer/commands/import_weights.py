@@ -5,8 +5,7 @@ from pathlib import Path
 
 from contract.card import check_model_name
 from trainer.commands.class_arguments import CLASSES_HELP, parse_classes
-from trainer.commands.quiet import import_tensorflow
-from trainer.commands.shared import add_models_root
+from trainer.commands.shared import add_models_root, import_tensorflow
 from trainer.errors import UserError
 from trainer.weights.ddrnet import AUXILIARY_HEAD
 from trainer.weights.load import load_state_dict

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainer.commands.quiet import import_tensorflow
-from trainer.commands.shared import add_verb
+from trainer.commands.shared import add_verb, import_tensorflow
 
 if TYPE_CHECKING:
     from trainer.datasets.class_colors import Color
@@ -109,7 +108,7 @@ def _add_folder(parser: argparse.ArgumentParser) -> None:
         "--masks-are",
         choices=("auto", "ids", "colors"),
         default="auto",
-        help="what a mask holds: class ids, or the colours of the class file (default: whichever fits)",
+        help="what a mask contains: class ids, or the colours of the class file (default: whichever fits)",
     )
     parser.add_argument(
         "--folders-as-splits", action="store_true", help="the images' folders train, val and test are the splits"

@@ -2,7 +2,7 @@
 
 import argparse
 
-from trainer.commands.quiet import import_tensorflow
+from trainer.commands.shared import import_tensorflow
 from trainer.errors import UserError
 from trainer.frozen.latency import latency_of, noise
 from trainer.progress import progress

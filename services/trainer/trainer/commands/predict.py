@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from trainer.commands.network_arguments import add_model, add_tta, open_segmenter, tta_of
-from trainer.commands.quiet import import_tensorflow
+from trainer.commands.shared import import_tensorflow
 from trainer.errors import UserError
 
 _FAULTS_PRINTED = 20

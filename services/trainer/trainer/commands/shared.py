@@ -1,6 +1,8 @@
-"""What every verb of the command line shares: the parser, and what becomes of errors."""
+"""What every verb of the command line shares: the parser, how errors are printed, importing TensorFlow quietly."""
 
 import argparse
+import importlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -92,3 +94,23 @@ def run_command(options: argparse.Namespace, program: str) -> int:
 def add_models_root(parser: argparse.ArgumentParser) -> None:
     """``--models-root``: where models are published."""
     parser.add_argument("--models-root", type=Path, default=Path("models_repo"), help="default: %(default)s")
+
+
+def import_tensorflow() -> None:
+    """Import TensorFlow without its start-up messages, unless the user has set its log level.
+
+    Its C++ runtime writes them to file descriptor 2 before any log level applies.
+    """
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    standard_error = os.dup(2)
+    with Path(os.devnull).open("wb") as null:
+        os.dup2(null.fileno(), 2)
+    try:
+        tensorflow = importlib.import_module("tensorflow")
+    finally:
+        os.dup2(standard_error, 2)
+        os.close(standard_error)
+    # The v1 loader, which checks an export as TensorFlow Serving does, prints a deprecation warning.
+    tensorflow.get_logger().setLevel("ERROR")

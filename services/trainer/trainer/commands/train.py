@@ -5,8 +5,7 @@ import os
 from pathlib import Path
 
 from contract.card import check_model_name
-from trainer.commands.quiet import import_tensorflow
-from trainer.commands.shared import add_models_root
+from trainer.commands.shared import add_models_root, import_tensorflow
 from trainer.errors import UserError
 
 _MINUTES_BETWEEN_STATES = 10.0

@@ -1,4 +1,4 @@
-"""Drawing for people: masks in their classes' colours, alone or over the image, and sheets of images and text.
+"""Drawing: masks in their classes' colours, alone or over the image, and sheets of images and text.
 
 Images are RGB uint8 [H, W, 3].
 """

@@ -1,4 +1,4 @@
-"""``segstack data validate``: whether a data set can be trusted; every training asks it too.
+"""``segstack data validate``: whether a data set can be trusted; it also runs before every training.
 
 An error would make a training fail or its metrics wrong; a warning is something to look at. Masks contain class ids
 here: importers have converted the colours of labelling tools.

@@ -48,7 +48,7 @@ def _top(names: list[str], markers: Sequence[str], path: Path, expected: str) ->
         raise UserError(f"{path}: does not contain {' or '.join(m.rstrip('/') for m in markers)}; expected {expected}")
     if len(tops) > 1:
         raise UserError(
-            f"{path}: holds {len(tops)} exports ({', '.join(t or '.' for t in tops[:4])}): name one of them"
+            f"{path}: contains {len(tops)} exports ({', '.join(t or '.' for t in tops[:4])}): choose one of them"
         )
     return tops[0]
 
@@ -82,7 +82,7 @@ class _Zip:
         files = [i.filename for i in self._zip.infolist() if not i.is_dir() and not is_system_file(i.filename)]
         for name in files:
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:
-                raise UserError(f"{path}: holds the path {name!r}, which leaves the archive; nothing was read")
+                raise UserError(f"{path}: contains the path {name!r}, which leaves the archive; nothing was read")
         self.path = path
         self._prefix = _top(files, markers, path, expected)
         self.names = [name[len(self._prefix) :] for name in files if name.startswith(self._prefix)]

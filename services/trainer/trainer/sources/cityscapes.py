@@ -20,7 +20,7 @@ from trainer.sources.images import EncodedImage
 from trainer.sources.masks.decode import require_same_size
 from trainer.sources.masks.label_values import LabelValues
 from trainer.sources.masks.reader import decode_ids
-from trainer.sources.writing import SPLIT_BY_ID, ImportReport, LabelledImage, write_dataset
+from trainer.sources.writing import DEFAULT_SPLIT, ImportReport, LabelledImage, write_dataset
 
 # Label id, name and colour, in the order of the train ids.
 _LABELS = (
@@ -89,7 +89,7 @@ def import_cityscapes(sources: Sequence[Path], output: Path) -> ImportReport:
         LabelledImage(item_id, images[item_id][1], partial(_read_mask, *masks[item_id]), images[item_id][0])
         for item_id in usable
     )
-    return write_dataset(labelled, len(usable), CLASSES, output, SPLIT_BY_ID, report)
+    return write_dataset(labelled, len(usable), CLASSES, output, DEFAULT_SPLIT, report)
 
 
 def _archives(sources: Sequence[Path]) -> list[Archive]:

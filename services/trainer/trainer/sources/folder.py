@@ -14,8 +14,8 @@ from trainer.sources.images import EncodedImage, find_images
 from trainer.sources.masks.decode import MASK_SUFFIXES, require_same_size
 from trainer.sources.masks.reader import LabelMapping, MaskReader, decode_ids, mask_reader, require_two_classes
 from trainer.sources.writing import (
+    DEFAULT_SPLIT,
     SPLIT_ALIASES,
-    SPLIT_BY_ID,
     ImportReport,
     LabelledImage,
     SplitConfig,
@@ -34,7 +34,7 @@ def import_folder(
     rgb: str = "rgb",
     gt: str = "gt",
     folders_as_splits: bool = False,
-    split_config: SplitConfig = SPLIT_BY_ID,
+    split_config: SplitConfig = DEFAULT_SPLIT,
 ) -> ImportReport:
     """Read the folders ``rgb`` and ``gt`` below ``source``, a folder or a zip, into the new data set ``output``.
 

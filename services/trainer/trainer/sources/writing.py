@@ -80,7 +80,7 @@ class SplitConfig:
         return split
 
 
-SPLIT_BY_ID = SplitConfig()
+DEFAULT_SPLIT = SplitConfig()
 
 
 @dataclass
@@ -187,22 +187,22 @@ def write_dataset(
     return report
 
 
-def _write_one(image: LabelledImage, root: Path, split_config: SplitConfig) -> tuple[Item, NDArray[np.int64]]:
+def _write_one(labelled: LabelledImage, root: Path, split_config: SplitConfig) -> tuple[Item, NDArray[np.int64]]:
     """Write an image, upright, and its mask; return its item and its pixels by class id [256]."""
-    data = image.image.read()
-    upright = decode_upright(data, image.image.name)
-    ids = image.read_mask(*upright.shape[:2])
+    data = labelled.image.read()
+    upright = decode_upright(data, labelled.image.name)
+    ids = labelled.read_mask(*upright.shape[:2])
     if ids.shape != upright.shape[:2]:
-        raise AssertionError(f"{image.id}: the importer's mask is {ids.shape}, its image {upright.shape}")
+        raise AssertionError(f"{labelled.id}: the importer's mask is {ids.shape}, its image {upright.shape}")
 
-    suffix = image.image.suffix
+    suffix = labelled.image.suffix
     unchanged = suffix in STORED_UNCHANGED and not is_rotated(data, upright)
     item = Item(
-        image.id,
-        f"images/{image.id}{suffix if unchanged else '.png'}",
-        f"masks/{image.id}.png",
-        split_config.group(image.id),
-        image.split,
+        labelled.id,
+        f"images/{labelled.id}{suffix if unchanged else '.png'}",
+        f"masks/{labelled.id}.png",
+        split_config.group(labelled.id),
+        labelled.split,
     )
     _write(root / item.image, data if unchanged else png(upright))
     _write(root / item.mask, png(ids))

@@ -1,4 +1,4 @@
-"""Light, blur and JPEG: the image changes as it is asked to, the mask never."""
+"""Light, blur and JPEG change the image as given, and never the mask."""
 
 import cv2
 import numpy as np
@@ -23,7 +23,7 @@ class TestPhotometric:
     def test_without_bounds_it_changes_nothing(self):
         assert np.abs(image_after("photometric", **STILL).astype(int) - PHOTO).max() <= 1
 
-    def test_brightness_moves_the_mean_by_up_to_its_share_of_white(self):
+    def test_brightness_moves_the_mean_by_up_to_its_fraction_of_white(self):
         moved = [image_after("photometric", s, **STILL | {"brightness": 0.1}).mean() - PHOTO.mean() for s in range(20)]
         assert -26 < min(moved) < -10
         assert 10 < max(moved) < 26
@@ -35,7 +35,7 @@ class TestPhotometric:
         assert 0.6 <= min(spreads) < 0.8
         assert 1.2 < max(spreads) <= 1.4
 
-    def test_without_saturation_left_an_image_is_grey(self):
+    def test_no_saturation_gives_a_grey_image(self):
         red = np.tile(np.array([200, 30, 60], np.uint8), (8, 8, 1))
         spreads = [np.ptp(image_after("photometric", s, red, **STILL | {"saturation": 1})[0, 0]) for s in range(40)]
         assert min(spreads) < 40
@@ -70,6 +70,6 @@ def test_jpeg_keeps_red_red():
 
 
 @pytest.mark.parametrize("quality", [[0.5, 50], [40, 200]])
-def test_jpeg_refuses_a_quality_that_there_is_not(quality):
+def test_invalid_jpeg_quality_is_an_error(quality):
     with pytest.raises(ValueError, match="expected qualities of 1 to 100"):
         create_operation("jpeg", quality=quality)

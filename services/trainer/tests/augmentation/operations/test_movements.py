@@ -1,4 +1,4 @@
-"""Movements: where each puts the pixels."""
+"""Movements: the new positions of the pixels."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ class TestFlip:
     def test_top_and_bottom(self):
         np.testing.assert_array_equal(mask_after(("flip", {"horizontal": 0, "vertical": 1})), MASK[::-1])
 
-    def test_happens_to_about_half(self):
+    def test_about_half_are_flipped(self):
         flipped = [np.array_equal(mask_after(("flip", {}), seed=seed), MASK[:, ::-1]) for seed in range(60)]
         assert 15 < sum(flipped) < 45
 
@@ -42,7 +42,7 @@ class TestRandomScale:
 
 
 class TestCrop:
-    def test_of_what_is_smaller_keeps_all_and_ignores_the_rest(self):
+    def test_crop_of_a_smaller_image_ignores_the_rest(self):
         corners = set()
         for seed in range(8):
             cropped = mask_after(("random_scale", {"range": [0.5, 0.5]}), ("crop", {}), seed=seed)
@@ -54,12 +54,12 @@ class TestCrop:
             corners.add(tuple(np.argwhere(cropped != IGNORE_ID)[0]))
         assert len(corners) > 4
 
-    def test_of_what_is_larger_ignores_nothing(self):
+    def test_crop_of_a_larger_image_ignores_nothing(self):
         cropped = [mask_after(("random_scale", {"range": [2, 2]}), ("crop", {}), seed=s) for s in range(8)]
         assert all((c != IGNORE_ID).all() and c.shape == MASK.shape for c in cropped)
         assert len({c.tobytes() for c in cropped}) == 8
 
-    def test_a_class_that_would_fill_it_is_avoided(self):
+    def test_crop_avoids_a_dominating_class(self):
         """A small object in a large background: with a cap the crops have more of it."""
         mask = np.zeros((128, 128), np.uint8)
         mask[40:72, 40:72] = 1
@@ -74,12 +74,12 @@ class TestCrop:
 
 
 class TestRotate:
-    def test_turns_about_the_middle_and_ignores_what_comes_from_outside(self):
+    def test_rotates_about_the_centre_and_ignores_outside(self):
         turned = mask_after(("rotate", {"degrees": 45}), seed=2)
         assert turned[24, 32] == MASK[24, 32]
         assert (turned[0, 0], turned[-1, -1]) == (IGNORE_ID, IGNORE_ID)
 
-    def test_after_a_crop_it_turns_in_picture_while_there_is_any(self):
+    def test_rotation_after_a_crop_shows_the_image_beyond_it(self):
         turned = mask_after(
             ("random_scale", {"range": [3, 3]}), ("crop", {}), ("rotate", {"degrees": 10}), pair=PAIR, seed=3
         )

@@ -1,4 +1,4 @@
-"""What holds for every operation that a recipe can name."""
+"""Properties of every registered operation."""
 
 import itertools
 
@@ -27,7 +27,7 @@ class TestEveryOperation:
             assert (pair.mask.dtype, pair.mask.shape) == (np.uint8, size)
 
     @pytest.mark.parametrize("seed", SEEDS)
-    def test_never_makes_a_label(self, name, seed, painted, operations_of):
+    def test_invents_no_label(self, name, seed, painted, operations_of):
         """Also where the largest and the smallest value lie side by side, between which interpolation would invent."""
         pair, donor = painted(seed, classes=(0, 9)), painted(seed + 1, classes=(0, 3))
         labels = np.unique(augmented(operations_of(name), pair, seed, donor=donor).mask)
@@ -37,24 +37,24 @@ class TestEveryOperation:
     def test_moves_image_and_mask_together(self, name, seed, painted, operations_of, assert_matches):
         assert_matches(augmented(operations_of(name), painted(seed), seed, (96, 128), painted(seed + 1)))
 
-    def test_leaves_what_it_is_given_as_it_is(self, name, painted, operations_of):
+    def test_does_not_modify_its_input(self, name, painted, operations_of):
         pair, donor = painted(), painted(1)
         kept = pair.image.copy(), pair.mask.copy(), donor.image.copy(), donor.mask.copy()
         augmented(operations_of(name), pair, 1, pair.mask.shape, donor)
         for before, after in zip(kept, (pair.image, pair.mask, donor.image, donor.mask), strict=True):
             np.testing.assert_array_equal(before, after)
 
-    def test_the_same_generator_gives_the_same(self, name, painted, operations_of):
+    def test_the_same_generator_gives_the_same_result(self, name, painted, operations_of):
         one, again = (augmented(operations_of(name), painted(), 7, donor=painted(1)) for _ in range(2))
         np.testing.assert_array_equal(one.image, again.image)
         np.testing.assert_array_equal(one.mask, again.mask)
 
-    def test_with_probability_0_it_never_happens(self, name, painted, operations_of):
+    def test_probability_0_changes_nothing(self, name, painted, operations_of):
         plain, same = augmented([], painted(), 0), augmented(operations_of(name, probability=0)[:1], painted(), 0)
         np.testing.assert_array_equal(plain.image, same.image)
         np.testing.assert_array_equal(plain.mask, same.mask)
 
-    def test_is_read_back_from_what_a_recipe_writes(self, name, operations_of):
+    def test_is_read_back_from_a_recipe(self, name, operations_of):
         operation = operations_of(name)[0]
         ((written, options),) = to_recipe(operation).items()
         assert written == name
@@ -67,7 +67,7 @@ class TestEveryOperation:
     seed=st.integers(0, 2**32),
     size=st.tuples(st.integers(32, 130), st.integers(32, 130)),
 )
-def test_any_of_them_in_any_order_keep_size_and_labels(names, seed, size, painted, operations_of):
+def test_any_operations_in_any_order_keep_size_and_labels(names, seed, size, painted, operations_of):
     pair = painted(seed % 5)
     operations = [operation for name in names for operation in operations_of(name)]
     result = augmented(operations, pair, seed, size, painted(seed % 7))
@@ -76,17 +76,17 @@ def test_any_of_them_in_any_order_keep_size_and_labels(names, seed, size, painte
 
 
 class TestNames:
-    def test_one_that_does_not_exist_is_answered_with_those_that_do(self):
+    def test_unknown_operation_lists_the_known_ones(self):
         with pytest.raises(ValueError, match="there is no operation 'turn': choose from blur, copy_paste, crop,"):
             create_operation("turn")
 
-    def test_an_option_that_does_not_exist_likewise(self):
+    def test_unknown_option_lists_the_known_ones(self):
         with pytest.raises(ValueError, match="rotate: angle: there is no such value; there are probability, degrees"):
             create_operation("rotate", angle=3)
 
 
 class TestExampleGenerator:
-    def test_each_example_has_its_own_stream_and_always_the_same(self):
+    def test_each_example_has_its_own_constant_stream(self):
         keys = list(itertools.product((0, 1, 2**32 - 1), (0, 1), (0, 1, 2**40)))
         draws = [example_generator(*key).random() for key in keys]
         assert len(set(draws)) == len(keys)

@@ -1,4 +1,4 @@
-"""A view is drawn once, however many movements made it: the right pixels, and ignore where there are none."""
+"""A view is resampled once for any number of movements, with the right pixels, and ignored outside."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ MASK = np.arange(12, dtype=np.uint8).reshape(3, 4)
 PAIR = Pair(np.repeat(MASK[..., None] * 20, 3, axis=2), MASK)
 
 
-def test_the_whole_at_its_own_size_is_the_pair():
+def test_whole_view_at_its_own_size_is_the_pair():
     drawn = View.of(PAIR, 3, 4).draw()
     np.testing.assert_array_equal(drawn.image, PAIR.image)
     np.testing.assert_array_equal(drawn.mask, MASK)
@@ -27,7 +27,7 @@ def test_the_whole_at_its_own_size_is_the_pair():
     ],
     ids=["left", "down and right", "mirrored", "half a turn"],
 )
-def test_whole_pixels_move_exactly_and_what_is_outside_is_ignored(matrix, expected):
+def test_whole_pixels_move_exactly_and_outside_is_ignored(matrix, expected):
     drawn = View.of(PAIR, 3, 4).through(matrix).draw()
     np.testing.assert_array_equal(drawn.mask, expected)
     inside = drawn.mask != IGNORE_ID
@@ -35,20 +35,20 @@ def test_whole_pixels_move_exactly_and_what_is_outside_is_ignored(matrix, expect
     assert (drawn.image[~inside] == FILL).all()
 
 
-def test_movements_are_one_warp():
+def test_movements_are_combined_into_one_warp():
     """Away and back again is nothing, where two warps would have lost the edge."""
     view = View.of(PAIR, 3, 4).through(shifting(2, 1)).through(turning(0.3)).through(turning(-0.3))
     np.testing.assert_array_equal(view.through(shifting(-2, -1)).draw().mask, MASK)
 
 
-def test_a_view_that_is_wholly_inside_is_not_mixed_with_the_fill():
+def test_view_inside_the_source_is_not_mixed_with_the_fill():
     white = Pair(np.full((8, 8, 3), 255, np.uint8), np.zeros((8, 8), np.uint8))
     enlarged = View.of(white, 16, 16).through(shifting(0, 4), 12, 16)
     assert (enlarged.draw().image == 255).all()
 
 
 @pytest.mark.parametrize("factor", [0.5, 0.8, 1.7, 3.0])
-def test_a_stretched_view_and_a_warped_one_agree(factor):
+def test_stretched_and_warped_views_agree(factor):
     """The stretch is OpenCV's resize, everything else its warp: the same half-pixel centres."""
     random = np.random.default_rng(0)
     smooth = np.kron(random.integers(0, 256, (6, 6)), np.ones((8, 8))).astype(np.uint8)

@@ -1,6 +1,6 @@
-"""Importing CVAT's "Segmentation mask 1.1": every peculiarity of the format as a row, taken or refused.
+"""Importing CVAT's "Segmentation mask 1.1": every peculiarity of the format is a row.
 
-A row of TAKEN says which class ids end up on disk; a row of REFUSED says which file is named, and which remedy.
+A row of VALID has the resulting class ids; a row of INVALID has the file and the remedy in the message.
 """
 
 import io
@@ -21,7 +21,7 @@ LABELMAP = "# label:color_rgb:parts:actions\napple:220,40,50::\nbackground:0,0,0
 PALETTE = {"background": (0, 0, 0), "apple": (220, 40, 50), "leaf": (60, 170, 75)}
 LINES = ["apple", "background", "leaf"]
 SUBSET = "ImageSets/Segmentation/default.txt"
-MASK, OBJECTS, PICTURE = "SegmentationClass/a.png", "SegmentationObject/a.png", "JPEGImages/a.png"
+MASK, OBJECTS, IMAGE = "SegmentationClass/a.png", "SegmentationObject/a.png", "JPEGImages/a.png"
 HEIGHT, WIDTH = 4, 6
 
 # Class ids as the data set has them: background 0, then the label map's order.
@@ -31,7 +31,7 @@ IDS[3, 4:] = 2
 BLANK = np.zeros_like(IDS)
 
 
-def picture(seed, height=HEIGHT, width=WIDTH):
+def photo(seed, height=HEIGHT, width=WIDTH):
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
 
 
@@ -44,7 +44,7 @@ def export_with(changes=None, without=()):
     files = {
         "labelmap.txt": LABELMAP,
         SUBSET: "a\n",
-        PICTURE: picture(0),
+        IMAGE: photo(0),
         MASK: colored(IDS),
         **(changes or {}),
     }
@@ -53,13 +53,13 @@ def export_with(changes=None, without=()):
 
 def frame(item, mask=None):
     """The files of one more frame."""
-    return {f"JPEGImages/{item}.png": picture(1)} | ({} if mask is None else {f"SegmentationClass/{item}.png": mask})
+    return {f"JPEGImages/{item}.png": photo(1)} | ({} if mask is None else {f"SegmentationClass/{item}.png": mask})
 
 
 def renamed(item):
     """The frame ``a`` under another id."""
     files = {SUBSET: f"{item}\n", **frame(item, colored(IDS))}
-    return export_with(files, without=[PICTURE, MASK])
+    return export_with(files, without=[IMAGE, MASK])
 
 
 def palette_png(ids):
@@ -84,7 +84,7 @@ def with_meta(text, mask):
 MANY_OBJECTS = np.arange(16 * 18).reshape(16, 18)  # 288 objects of a pixel each; number 0 is none
 WRAPPED = np.array([voc_color(number % 256) for number in MANY_OBJECTS.ravel()], np.uint8).reshape(16, 18, 3)
 
-TAKEN = {
+VALID = {
     "a listed frame with its mask": (export_with(), {"a": IDS}),
     # label map
     "background is not the first label": (export_with(), {"a": IDS}),
@@ -172,7 +172,7 @@ TAKEN = {
     "a palette PNG is read by its colours": (export_with({MASK: palette_png(IDS)}), {"a": IDS}),
     "objects that cover every class": (export_with({OBJECTS: colored(np.where(IDS, 1, 0))}), {"a": IDS}),
     "more objects than the palette has colours: 256 is black": (
-        export_with({PICTURE: picture(0, 16, 18), MASK: colored(np.minimum(MANY_OBJECTS, 1)), OBJECTS: WRAPPED}),
+        export_with({IMAGE: photo(0, 16, 18), MASK: colored(np.minimum(MANY_OBJECTS, 1)), OBJECTS: WRAPPED}),
         {"a": np.minimum(MANY_OBJECTS, 1)},
     ),
     # what people do to a zip
@@ -197,8 +197,8 @@ def imported(tmp_path, write_files):
     return run
 
 
-@pytest.mark.parametrize(("files", "expected"), TAKEN.values(), ids=TAKEN)
-def test_taken(imported, files, expected):
+@pytest.mark.parametrize(("files", "expected"), VALID.values(), ids=VALID)
+def test_valid_export_gives_these_class_ids(imported, files, expected):
     _, _, masks = imported(files)
     assert masks.keys() == expected.keys()
     for item, ids in expected.items():
@@ -209,7 +209,7 @@ def test_taken(imported, files, expected):
 REMEDY_SIZE = "never resize or rotate one without the other"
 REMEDY_EXPORT = "export it again"
 
-REFUSED = {
+INVALID = {
     # label map
     "a field missing": (export_with({"labelmap.txt": "a:1,2,3\n"}), "export: labelmap.txt, line 1", "Fix the file"),
     "a colon in a name": (export_with({"labelmap.txt": "a:b:1,2,3::\n"}), "labelmap.txt, line 1", "cannot contain a"),
@@ -266,20 +266,20 @@ REFUSED = {
         REMEDY_EXPORT,
     ),
     # images
-    "an image that is none": (export_with({PICTURE: b"GIF89a"}), f"{PICTURE}: cannot be decoded", "replace it, or rem"),
+    "an image that is none": (export_with({IMAGE: b"GIF89a"}), f"{IMAGE}: cannot be decoded", "replace it, or rem"),
     "half an image": (
-        export_with({PICTURE: cv2.imencode(".jpg", picture(0, 64, 96))[1].tobytes()[:4000]}),
-        f"{PICTURE}: cannot be decoded",
+        export_with({IMAGE: cv2.imencode(".jpg", photo(0, 64, 96))[1].tobytes()[:4000]}),
+        f"{IMAGE}: cannot be decoded",
         "replace it, or remove its label",
     ),
     "two images of one id": (
-        export_with({"JPEGImages/a.jpg": picture(1)}),
+        export_with({"JPEGImages/a.jpg": photo(1)}),
         "JPEGImages/a.jpg share one id",
         "remove or rename one",
     ),
-    "no images": (export_with(without=[PICTURE]), "export: contains no images", "give --images FOLDER"),
+    "no images": (export_with(without=[IMAGE]), "export: contains no images", "give --images FOLDER"),
     "no image that matches": (
-        export_with({"JPEGImages/IMG_7.png": picture(0)}, without=[PICTURE]),
+        export_with({"JPEGImages/IMG_7.png": photo(0)}, without=[IMAGE]),
         "export: no image belongs to any of its 1 labels",
         "a label is named 'a', an image 'IMG_7'",
     ),
@@ -297,8 +297,8 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("files", "names", "remedy"), REFUSED.values(), ids=REFUSED)
-def test_refused(tmp_path, write_files, files, names, remedy):
+@pytest.mark.parametrize(("files", "names", "remedy"), INVALID.values(), ids=INVALID)
+def test_invalid_export_names_the_file_and_the_remedy(tmp_path, write_files, files, names, remedy):
     write_files(tmp_path / "export", files)
     with pytest.raises(UserError) as refusal:
         import_cvat([tmp_path / "export"], tmp_path / "out")
@@ -308,7 +308,7 @@ def test_refused(tmp_path, write_files, files, names, remedy):
 
 
 class TestZips:
-    def test_one_is_as_good_as_its_folder(self, tmp_path, write_files, zip_bytes):
+    def test_zip_gives_the_same_as_its_folder(self, tmp_path, write_files, zip_bytes):
         folder = write_files(tmp_path / "export", export_with())
         (tmp_path / "export.zip").write_bytes(zip_bytes(folder, "task_7"))
         import_cvat([folder], tmp_path / "from folder")
@@ -319,7 +319,7 @@ class TestZips:
             assert (tmp_path / "from zip" / name).read_bytes() == (tmp_path / "from folder" / name).read_bytes()
 
     @pytest.mark.parametrize("size", [0.1, 0.5, 0.9])
-    def test_half_of_one(self, tmp_path, write_files, zip_bytes, size):
+    def test_truncated_zip_is_a_user_error(self, tmp_path, write_files, zip_bytes, size):
         whole = zip_bytes(write_files(tmp_path / "export", export_with()))
         (tmp_path / "export.zip").write_bytes(whole[: int(len(whole) * size)])
         with pytest.raises(UserError, match=r"export\.zip: is not a complete zip .*download the export again"):
@@ -328,7 +328,7 @@ class TestZips:
 
 
 class TestReport:
-    """What was taken unasked or left out is said."""
+    """Images and masks that were skipped or added are reported."""
 
     def test_classes_and_pixels(self, imported):
         report, dataset, _ = imported(export_with())
@@ -339,20 +339,20 @@ class TestReport:
         assert (report.images, report.blank) == (1, 0)
 
     @pytest.mark.parametrize(
-        ("files", "said"),
+        ("files", "message"),
         [
             (export_with({SUBSET: "a\nempty\n", **frame("empty")}), "2 images (2 train, 0 validation, 0 test), 1 of t"),
             (export_with(frame("b", colored(IDS))), "1 mask has no line in ImageSets; it was imported: b"),
             (
-                export_with({f"JPEGImages/{n}.png": picture(n) for n in range(4)}),
+                export_with({f"JPEGImages/{n}.png": photo(n) for n in range(4)}),
                 "4 images have no label; they were skipped: 0, 1, 2, …",
             ),
             (export_with({SUBSET: "a\nlost\n"}), "1 label has no image; it was skipped: lost"),
         ],
     )
-    def test_sentences(self, imported, files, said):
+    def test_skipped_and_added_images_are_reported(self, imported, files, message):
         report, _, _ = imported(files)
-        assert said in str(report)
+        assert message in str(report)
 
 
 class TestOptions:
@@ -366,52 +366,52 @@ class TestOptions:
         _, _, masks = imported(files, trust_unlabelled=True)
         np.testing.assert_array_equal(masks["a"], IDS)
 
-    def test_a_label_that_means_ignore(self, imported):
+    def test_ignored_label(self, imported):
         report, dataset, masks = imported(export_with(), ignored=["apple"])
         assert [c.name for c in dataset.classes] == ["background", "leaf"]
         np.testing.assert_array_equal(masks["a"], np.array([0, 255, 1], np.uint8)[IDS])
         assert (report.ignored, report.pixels) == (4, {"background": 18, "leaf": 2})
 
     @pytest.mark.parametrize(
-        ("ignored", "said"),
+        ("ignored", "message"),
         [
             (["void"], "--ignore void: there is no such label; there are apple, leaf"),
             (["apple", "leaf"], "every label"),
         ],
     )
-    def test_a_label_to_ignore_that_cannot_be(self, imported, ignored, said):
-        with pytest.raises(UserError, match=said):
+    def test_invalid_ignored_label_is_a_user_error(self, imported, ignored, message):
+        with pytest.raises(UserError, match=message):
             imported(export_with(), ignored=ignored)
 
-    def test_images_elsewhere(self, imported, tmp_path, write_files):
-        write_files(tmp_path / "photos", {"a.png": picture(0), "notes.txt": "", "b.png": picture(1)})
-        report, _, masks = imported(export_with(without=[PICTURE]), images=tmp_path / "photos")
+    def test_images_in_another_folder(self, imported, tmp_path, write_files):
+        write_files(tmp_path / "photos", {"a.png": photo(0), "notes.txt": "", "b.png": photo(1)})
+        report, _, masks = imported(export_with(without=[IMAGE]), images=tmp_path / "photos")
         np.testing.assert_array_equal(masks["a"], IDS)
         assert report.unlabelled == ["b"]
 
-    def test_images_in_a_folder_that_is_not_there(self, imported, tmp_path):
+    def test_missing_images_folder_is_a_user_error(self, imported, tmp_path):
         with pytest.raises(UserError, match=r"--images .*photos: no such folder"):
             imported(export_with(), images=tmp_path / "photos")
 
     def test_frames_of_one_video_in_one_split(self, imported):
         frames = [f"{video}_{number:06d}" for video in ("street", "kitchen") for number in range(9)]
-        files = {SUBSET: "\n".join(["a", *frames]), **{f"JPEGImages/{f}.png": picture(1) for f in frames}}
+        files = {SUBSET: "\n".join(["a", *frames]), **{f"JPEGImages/{f}.png": photo(1) for f in frames}}
         report, dataset, _ = imported(export_with(files), split_config=SplitConfig(group_pattern="(.*)_"))
         assert {i.id: i.group for i in dataset.items} == {"a": None} | {f: f.split("_")[0] for f in frames}
         assert len({dataset.split_of(i) for i in dataset.items if i.group == "street"}) == 1
         assert "in 2 groups" in str(report)
 
     @pytest.mark.parametrize(
-        ("pattern", "said"),
+        ("pattern", "message"),
         [("(.*", "'(.*' is not a regular expression"), ("video", "matches no image: an id is, for instance, 'a'")],
     )
-    def test_a_group_pattern_that_cannot_be(self, imported, tmp_path, pattern, said):
+    def test_invalid_group_pattern_is_a_user_error(self, imported, tmp_path, pattern, message):
         with pytest.raises(UserError) as refusal:
             imported(export_with(), split_config=SplitConfig(group_pattern=pattern))
-        assert said in str(refusal.value)
+        assert message in str(refusal.value)
         assert not (tmp_path / "out").exists()
 
-    def test_a_folder_that_is_taken_stays_as_it_was(self, imported, tmp_path, write_files):
+    def test_existing_output_is_not_changed(self, imported, tmp_path, write_files):
         write_files(tmp_path, {"out/mine.txt": "precious"})
         with pytest.raises(UserError, match="out exists already: name a new folder with --output"):
             imported(export_with())

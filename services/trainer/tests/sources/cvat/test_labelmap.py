@@ -1,4 +1,4 @@
-"""labelmap.txt: which colour, and which line, is which class."""
+"""labelmap.txt: the class of each colour and line."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ class TestClasses:
             pytest.param(
                 COMMENT + "apple:220,40,50::\nbackground:0,0,0::\nleaf:60,170,75::\n",
                 [("background", BLACK), ("apple", RED), ("leaf", GREEN)],
-                id="CVAT sorts by name: background stands anywhere",
+                id="CVAT sorts by name: background is on any line",
             ),
             pytest.param(
                 "background:0,0,0::\nleaf:60,170,75::\napple:220,40,50::\n",
@@ -72,11 +72,11 @@ class TestClasses:
             pytest.param("Äpfel 苹果:220,40,50::", [("background", BLACK), ("Äpfel 苹果", RED)], id="any script"),
         ],
     )
-    def test_are_read_from(self, text, classes):
+    def test_classes_of_a_label_map(self, text, classes):
         assert classes_of(text) == classes
 
     @pytest.mark.parametrize(
-        ("text", "said"),
+        ("text", "message"),
         [
             ("apple:220,40,50:\n", "line 1: expected name:R,G,B:parts:actions, found 'apple:220,40,50:'"),
             ("background:0,0,0::\nred:apple:220,40,50::\n", "line 2: .*A label's name cannot contain a colon"),
@@ -94,8 +94,8 @@ class TestClasses:
             ("", "contains no label"),
         ],
     )
-    def test_are_refused_in(self, text, said):
-        with pytest.raises(UserError, match=rf"^export.zip: labelmap.txt.*{said}"):
+    def test_invalid_label_map_is_a_user_error(self, text, message):
+        with pytest.raises(UserError, match=rf"^export.zip: labelmap.txt.*{message}"):
             parse_labelmap(text, "export.zip: labelmap.txt")
 
 
@@ -113,12 +113,12 @@ class TestMasks:
     def test_indices_are_lines_of_the_file(self, labelmap):
         np.testing.assert_array_equal(labelmap.ids(np.array([[0, 1, 2]], np.uint8), "a.png"), [[1, 0, 2]])
 
-    def test_colours_that_differ_in_one_channel_are_told_apart(self):
+    def test_colours_that_differ_in_one_channel_are_distinguished(self):
         labelmap = parse_labelmap("a:1,0,0::\nb:0,1,0::\nc:0,0,1::\nd:1,1,1::\n")
         mask = np.array([[c.color for c in labelmap.classes]], np.uint8)
         np.testing.assert_array_equal(labelmap.ids(mask, "a.png"), [range(5)])
 
-    def test_a_stranger_s_colour_is_refused_and_counted(self, labelmap):
+    def test_unknown_colour_is_counted(self, labelmap):
         mask = np.full((4, 4, 3), RED, np.uint8)
         mask[0] = [219, 41, 52]
         mask[1, 0] = 9
@@ -126,16 +126,16 @@ class TestMasks:
             labelmap.ids(mask, "a.png")
 
     @pytest.mark.parametrize("color", [(0, 0, 1), (255, 255, 255)])
-    def test_so_is_one_at_either_end(self, labelmap, color):
+    def test_unknown_colours_below_and_above_all_known(self, labelmap, color):
         with pytest.raises(UserError, match=r"a\.png: 1 pixels"):
             labelmap.ids(np.array([[color]], np.uint8), "a.png")
 
-    def test_an_index_outside_the_map_is_refused(self, labelmap):
+    def test_index_outside_the_map_is_a_user_error(self, labelmap):
         with pytest.raises(UserError, match=r"a\.png: contains index 3, but the label map has 3 lines \(0 to 2\)"):
             labelmap.ids(np.array([[0, 3]], np.uint8), "a.png")
 
 
-def test_the_voc_palette():
+def test_voc_palette():
     """PASCAL VOC's development kit: background, aeroplane, bicycle, …, tv monitor, and the void border."""
     known = {0: (0, 0, 0), 1: (128, 0, 0), 2: (0, 128, 0), 8: (64, 0, 0), 20: (0, 64, 128), 255: (224, 224, 192)}
     assert {index: voc_color(index) for index in known} == known

@@ -1,4 +1,4 @@
-"""The drawn set: laid out as CVAT lays out an export, so that only the importer needs to read it."""
+"""The drawn set, in the layout of a CVAT export."""
 
 import cv2
 import numpy as np
@@ -42,7 +42,7 @@ class TestLayout:
         assert {p.name for p in (drawn / "JPEGImages").iterdir()} == {f"{name}.jpg" for name in names}
         assert all(read_rgb(p).shape == (64, 96, 3) for p in (drawn / "JPEGImages").iterdir())
 
-    def test_some_frames_have_no_object_and_so_no_png(self, drawn):
+    def test_frames_without_objects_have_no_png(self, drawn):
         drawn_masks = stems(drawn / "SegmentationClass")
         assert 0 < len(stems(drawn / "JPEGImages") - drawn_masks) < 20
         assert stems(drawn / "SegmentationObject") == drawn_masks
@@ -53,21 +53,21 @@ class TestLayout:
         assert [line.split(":")[0] for line in lines] == ["apple", "background", "banana", "leaf", "plum"]
         assert all(len(line.split(":")) == 4 for line in lines)
 
-    def test_masks_hold_the_label_map_s_colours_and_every_class(self, drawn):
+    def test_masks_have_the_label_map_s_colours_and_every_class(self, drawn):
         seen = {tuple(c) for p in (drawn / "SegmentationClass").iterdir() for c in read_rgb(p).reshape(-1, 3).tolist()}
         assert seen == {(0, 0, 0), *(kind.label_color for kind in CLASSES)}
 
-    def test_objects_lie_where_classes_do(self, drawn):
+    def test_instances_and_classes_cover_the_same_pixels(self, drawn):
         for path in (drawn / "SegmentationClass").iterdir():
             objects = read_rgb(drawn / "SegmentationObject" / path.name)
             np.testing.assert_array_equal(read_rgb(path).any(axis=-1), objects.any(axis=-1))
 
 
-def test_importing_it_loses_no_pixel(drawn, tmp_path):
+def test_import_keeps_every_pixel(drawn, tmp_path):
     assert import_cvat([drawn], tmp_path / "out").pixels == class_pixels(drawn)
 
 
-def test_the_same_seed_draws_the_same_bytes(tmp_path):
+def test_the_same_seed_gives_the_same_bytes(tmp_path):
     for name, seed in [("one", 3), ("same", 3), ("other", 4)]:
         synthesize(tmp_path / name, images=6, height=48, width=64, seed=seed)
     assert files(tmp_path / "one") == files(tmp_path / "same")
@@ -85,28 +85,28 @@ def test_a_scene_is_one_larger_jpeg(tmp_path):
     assert read_rgb(tmp_path / "new/scene.jpg").shape == (96, 128, 3)
 
 
-def test_an_empty_folder_is_filled_and_nothing_is_left_beside_it(tmp_path):
+def test_empty_folder_is_filled_and_nothing_temporary_is_left(tmp_path):
     (tmp_path / "out").mkdir()
     synthesize(tmp_path / "out", images=1, height=48, width=64, seed=1)
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
 @pytest.mark.parametrize("taken", ["out/mine.txt", "out"])
-def test_a_taken_place_is_refused(tmp_path, write_files, taken):
+def test_output_that_is_not_empty_is_a_user_error(tmp_path, write_files, taken):
     write_files(tmp_path, {taken: "precious"})
     with pytest.raises(UserError, match="out is not empty: name a new folder"):
         synthesize(tmp_path / "out", images=1, height=48, width=64, seed=1)
     assert files(tmp_path) == {taken: b"precious"}
 
 
-def test_a_seed_below_nothing_is_refused(tmp_path):
+def test_negative_seed_is_a_user_error(tmp_path):
     with pytest.raises(UserError, match="--seed -1: expected 0 or more"):
         synthesize(tmp_path / "out", images=1, height=48, width=64, seed=-1)
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(("images", "height", "width"), [(0, 48, 64), (1, 31, 64), (1, 48, -64)])
-def test_a_set_that_cannot_be_drawn_is_refused(tmp_path, images, height, width):
+def test_invalid_size_is_a_user_error(tmp_path, images, height, width):
     with pytest.raises(UserError, match=f"{images} images of {height}x{width}: expected at least one, 32x32 or larger"):
         synthesize(tmp_path / "out", images, height, width, seed=1)
     assert files(tmp_path) == {}

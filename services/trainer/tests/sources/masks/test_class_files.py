@@ -1,4 +1,4 @@
-"""``--classes FILE``, in the forms that people have."""
+"""``--classes FILE`` in every form."""
 
 import json
 
@@ -42,7 +42,7 @@ def test_names_by_value(read, name, text):
     assert not file.colored
 
 
-def test_our_own_index_is_one_too(read):
+def test_index_of_a_data_set_is_a_class_file(read):
     entries = [{"id": 0, "name": "soil", "color": (0, 0, 0)}, {"id": 1, "name": "apple", "color": RED}]
     file = read("dataset.json", json.dumps({"format_version": 2, "classes": entries}))
     assert [c.color for c in file.classes] == [(0, 0, 0), RED]
@@ -56,14 +56,14 @@ def test_cvat_s_label_map_counts_its_lines_and_puts_background_first(read):
     assert file.colored
 
 
-def test_values_with_gaps_are_numbered_anew(read):
+def test_values_with_gaps_are_renumbered(read):
     file = read("classes.yaml", "{7: road, 11: building, 26: car}")
     assert [(c.id, c.name) for c in file.classes] == [(0, "road"), (1, "building"), (2, "car")]
     assert file.id_of == {7: 0, 11: 1, 26: 2}
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "said"),
+    ("name", "text", "message"),
     [
         ("c.yaml", "{", "is not a class map"),
         ("c.yaml", "road", r"is not a class map \(found str\): expected a list of names"),
@@ -80,11 +80,11 @@ def test_values_with_gaps_are_numbered_anew(read):
         ("labelmap.txt", "road\n", "line 1: expected name:R,G,B"),
     ],
 )
-def test_what_is_none_is_refused(read, name, text, said):
-    with pytest.raises(UserError, match=rf"{name}.*{said}"):
+def test_invalid_class_file_is_a_user_error(read, name, text, message):
+    with pytest.raises(UserError, match=rf"{name}.*{message}"):
         read(name, text)
 
 
-def test_one_that_is_not_there(tmp_path):
+def test_missing_class_file_is_a_user_error(tmp_path):
     with pytest.raises(UserError, match=r"--classes .*nowhere\.yaml: cannot be read"):
         read_class_file(tmp_path / "nowhere.yaml")

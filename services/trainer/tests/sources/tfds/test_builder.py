@@ -1,4 +1,4 @@
-"""A data set as TFDS keeps it: TFDS alone reads it back, pixel for pixel, and nothing is left half-written."""
+"""Building a TFDS set: TFDS reads it back pixel by pixel, and nothing half-written is left."""
 
 import dataclasses
 import json
@@ -44,15 +44,15 @@ def rgb_gt(tmp_path, write_files):
     for number in range(40):
         ids = np.zeros((8, 8), np.uint8)
         ids[: number % 8] = 1
-        picture = np.random.default_rng(number).integers(0, 256, (8, 8, 3), np.uint8)
-        write_files(tmp_path / "paired", {f"rgb/{number}.jpg": picture, f"gt/{number}_mask.png": ids})
+        photo = np.random.default_rng(number).integers(0, 256, (8, 8, 3), np.uint8)
+        write_files(tmp_path / "paired", {f"rgb/{number}.jpg": photo, f"gt/{number}_mask.png": ids})
     (tmp_path / "classes.json").write_text('["floor", "hole"]')
     return tmp_path / "paired"
 
 
-class TestWhatIsBuilt:
+class TestBuild:
     @pytest.mark.parametrize("split", SPLITS)
-    def test_its_splits_hold_the_data_set_s_images_and_masks(self, built, dataset, split):
+    def test_splits_have_the_data_set_s_images_and_masks(self, built, dataset, split):
         read = examples(built, split)
         assert read.keys() == {item.id for item in dataset.split(split)}
         for item in dataset.split(split):
@@ -73,7 +73,7 @@ class TestWhatIsBuilt:
                 (dataset.root / item.mask).read_bytes(),
             )
 
-    def test_the_class_map_is_beside_it_and_in_its_metadata(self, built, dataset):
+    def test_class_map_is_a_file_and_in_the_metadata(self, built, dataset):
         content = json.loads((built / "classes.json").read_text())
         assert content["ignore_id"] == 255
         assert [(c["id"], c["name"], tuple(c["color"])) for c in content["classes"]] == [
@@ -81,14 +81,14 @@ class TestWhatIsBuilt:
         ]
         assert tfds.builder_from_directory(built).info.metadata["classes"] == content["classes"]
 
-    def test_it_comes_back_as_a_data_set_with_the_same_pixels_and_splits(self, built, dataset, tmp_path):
+    def test_importing_it_gives_the_same_pixels_and_splits(self, built, dataset, tmp_path):
         import_tfds(str(built), tmp_path / "again", LabelMapping())
         again = load_dataset(tmp_path / "again")
         assert again.classes == dataset.classes
         assert pixels_by_class(again) == pixels_by_class(dataset)
         assert {i.id: again.split_of(i) for i in again.items} == {i.id: dataset.split_of(i) for i in dataset.items}
 
-    def test_a_group_stays_in_one_split(self, dataset, tmp_path):
+    def test_group_stays_in_one_split(self, dataset, tmp_path):
         """The drawn set again, its frames of one decade being one video."""
         items = tuple(dataclasses.replace(item, group=item.id[:-1]) for item in dataset.items)
         grouped = dataclasses.replace(dataset, root=tmp_path / "set", items=items)
@@ -100,7 +100,7 @@ class TestWhatIsBuilt:
         groups = [{item_id[:-1] for item_id in examples(folder, split)} for split in SPLITS]
         assert not groups[0] & groups[1] | groups[0] & groups[2] | groups[1] & groups[2]
 
-    def test_another_version_stands_beside(self, built, dataset):
+    def test_two_versions(self, built, dataset):
         again = build(dataset.root, built.parent.parent, "drawn", "1.0.1")
         assert tfds.builder_from_directory(again).info.full_name == "drawn/1.0.1"
         assert examples(again, "test").keys() == examples(built, "test").keys()
@@ -116,7 +116,7 @@ class TestWhatIsBuilt:
 class TestPairedFolders:
     """``rgb/`` and ``gt/``, zipped or not."""
 
-    def test_a_folder_of_them(self, rgb_gt, tmp_path, capsys):
+    def test_folder_of_images_and_masks(self, rgb_gt, tmp_path, capsys):
         folder = build(rgb_gt, tmp_path / "tfds", classes=tmp_path / "classes.json")
         assert folder == tmp_path / "tfds/paired/1.0.0"
         assert sum(len(examples(folder, split)) for split in SPLITS) == 40
@@ -138,11 +138,11 @@ class TestPairedFolders:
             assert examples(by_tfds, split).keys() == examples(ours, split).keys()
 
 
-class TestRefusals:
+class TestErrors:
     """One sentence, and nothing half-written."""
 
     @pytest.mark.parametrize("stop", [KeyboardInterrupt, OSError])
-    def test_what_is_stopped_leaves_nothing(self, dataset, tmp_path, monkeypatch, stop):
+    def test_interrupted_build_leaves_nothing(self, dataset, tmp_path, monkeypatch, stop):
         def stopped(items, *_):
             yield from list(items)[:5]
             raise stop
@@ -157,7 +157,7 @@ class TestRefusals:
             build(dataset.root, tmp_path / "tfds")
         assert list((tmp_path / "tfds").iterdir()) == []
 
-    def test_a_data_set_that_validation_refuses(self, dataset, tmp_path):
+    def test_invalid_data_set(self, dataset, tmp_path):
         broken = dataclasses.replace(dataset, root=tmp_path / "set")
         broken.root.mkdir()
         broken.save()
@@ -165,26 +165,26 @@ class TestRefusals:
             build(broken.root, tmp_path / "tfds")
         assert list((tmp_path / "tfds").iterdir()) == []
 
-    def test_a_version_that_is_there(self, built, dataset):
+    def test_existing_version(self, built, dataset):
         before = (built / "dataset_info.json").read_bytes()
         with pytest.raises(UserError, match=r"drawn/1\.0\.0 exists already: build another --version, or remove it"):
             build(dataset.root, built.parent.parent, "drawn")
         assert (built / "dataset_info.json").read_bytes() == before
 
     @pytest.mark.parametrize(
-        ("options", "said"),
+        ("options", "message"),
         [
             ({"name": "my set"}, "--name 'my set': expected a letter, then letters, digits and _ only"),
             ({"version": "2"}, "--version '2': expected three numbers, for instance 1.0.0"),
             ({"classes": "classes.json"}, r"--classes classes.json: .*dataset\.json names the classes already; omit"),
         ],
     )
-    def test_options_that_cannot_be(self, dataset, tmp_path, options, said):
-        with pytest.raises(UserError, match=said):
+    def test_invalid_options(self, dataset, tmp_path, options, message):
+        with pytest.raises(UserError, match=message):
             build(dataset.root, tmp_path / "tfds", **options)
         assert not (tmp_path / "tfds").exists()
 
-    def test_a_source_that_is_nothing_of_all_this(self, tmp_path):
+    def test_unknown_source(self, tmp_path):
         with pytest.raises(UserError, match="nowhere: no such file or folder"):
             build(tmp_path / "nowhere", tmp_path / "tfds")
         (tmp_path / "photos").mkdir()

@@ -1,4 +1,4 @@
-"""Importing sets of TensorFlow Datasets: small ones with the features of the real ones, made on the spot."""
+"""Importing sets of TensorFlow Datasets: small ones with the features of the real ones."""
 
 import os
 
@@ -84,7 +84,7 @@ class TestAnySet:
         assert [c.name for c in dataset.classes] == ["class_0", "class_1", "class_2"]
         assert report.images == 41
 
-    def test_its_test_images_stay_and_training_images_serve_for_validation(self, imported, plain):
+    def test_training_images_become_validation_images_if_there_are_only_test_images(self, imported, plain):
         report, dataset, _ = imported(plain)
         assert [i.id for i in dataset.split("test")] == ["t"]
         assert report.splits["train"] + report.splits["validation"] == 40
@@ -98,7 +98,7 @@ class TestAnySet:
         encoded = builder.as_dataset(split="train", decoders={"image": tfds.decode.SkipDecoding()})
         assert stored in {e["image"] for e in tfds.as_numpy(encoded)}
 
-    def test_by_position(self, imported, plain):
+    def test_images_are_numbered_by_position(self, imported, plain):
         _, dataset, _ = imported(plain, id_key="position")
         assert {"train_000000", "train_000039", "test_000000"} < {i.id for i in dataset.items}
 
@@ -108,26 +108,26 @@ class TestAnySet:
         assert [c.name for c in dataset.classes] == ["soil", "apple"]
         np.testing.assert_array_equal(masks["t"], np.array([0, 1, 255], np.uint8)[IDS[..., 0]])
 
-    def test_its_own_labels_are_taken(self, imported, prepare):
+    def test_labels_of_the_set_are_used(self, imported, prepare):
         mask = tfds.features.LabeledImage(labels=["soil", "apple", "leaf"], encoding_format="png")
         folder = prepare("labelled", {**PLAIN, "segmentation_mask": mask}, {"train": [example("a.png")]})
         _, dataset, masks = imported(folder)
         assert [c.name for c in dataset.classes] == ["soil", "apple", "leaf"]
         np.testing.assert_array_equal(masks["a"], IDS[..., 0])
 
-    def test_its_class_map_is_taken(self, imported, prepare):
+    def test_class_map_of_the_set_is_used(self, imported, prepare):
         folder = prepare("mapped", PLAIN, {"train": [example("a.png")]})
         (folder / "classes.json").write_text('{"classes": ["soil", "apple", "leaf"]}')
         _, dataset, _ = imported(folder)
         assert [c.name for c in dataset.classes] == ["soil", "apple", "leaf"]
 
-    def test_one_split_alone_is_divided(self, imported, prepare):
+    def test_single_split_is_divided(self, imported, prepare):
         folder = prepare("single", PLAIN, {"train": [example(f"{n}.png") for n in range(40)]})
         report, dataset, _ = imported(folder)
         assert {i.split for i in dataset.items} == {None}
         assert min(report.splits[name] for name in ("train", "validation", "test")) > 0
 
-    def test_a_split_that_is_none_is_left_out_beside_others(self, imported, prepare):
+    def test_unknown_split_is_skipped(self, imported, prepare):
         splits = {"train": [example("a")], "validation": [example("b")], "train_extra": [example("c")]}
         report, dataset, _ = imported(prepare("extra", PLAIN, splits))
         assert {i.id: i.split for i in dataset.items} == {"a": "train", "b": "validation"}
@@ -135,9 +135,9 @@ class TestAnySet:
 
 
 class TestKnownSets:
-    """Real sets' names, features and values; the pictures are not theirs."""
+    """Real sets' names, features and values; with other images."""
 
-    def test_oxford_iiit_pet_has_a_border_that_nobody_classified(self, imported, prepare):
+    def test_oxford_iiit_pet_s_border_is_ignored(self, imported, prepare):
         trimap = np.array([2, 1, 3], np.uint8)[IDS]
         features = {**PLAIN, "label": tfds.features.ClassLabel(names=["Abyssinian", "beagle"])}
         splits = {s: [{**example(f"{s}_1.jpg", trimap), "label": 0}] for s in ("train", "test")}
@@ -146,14 +146,14 @@ class TestKnownSets:
         np.testing.assert_array_equal(masks["test_1"], np.array([0, 1, 255], np.uint8)[IDS[..., 0]])
         assert "border (3, not classified) is ignored" in str(report)
 
-    def test_as_a_person_types_it(self, trainer, prepare, tmp_path):
+    def test_import_tfds_from_the_command_line(self, trainer, prepare, tmp_path):
         trimap = np.array([2, 1, 3], np.uint8)[IDS]
         folder = prepare("oxford_iiit_pet", PLAIN, {"train": [example("a.jpg", trimap)]})
         status, out, _ = trainer("data", "import", "tfds", folder, "--output", tmp_path / "set")
         assert (status, out.splitlines()[-1]) == (0, f"imported: {tmp_path}/set")
         assert "  pet                   16.667% of the pixels" in out
 
-    def test_scene_parse150_holds_things_in_red_and_their_numbers_in_green(self, imported, prepare):
+    def test_scene_parse150_has_categories_in_red(self, imported, prepare):
         annotation = np.concatenate([IDS * 50, IDS + 7, IDS * 0], axis=2)
         features = {"image": IMAGE, "annotation": tfds.features.Image(encoding_format="png")}
         splits = {s: [{"image": PHOTO, "annotation": annotation}] for s in ("train", "test")}
@@ -178,7 +178,7 @@ class TestKnownSets:
         assert dataset.items[0].image.endswith(".png")
         np.testing.assert_array_equal(masks["train_000000_000019"], np.array([0, 13, 255], np.uint8)[IDS[..., 0]])
 
-    def test_what_a_person_says_goes_before_what_is_known(self, imported, prepare, tmp_path):
+    def test_class_file_overrides_known_classes(self, imported, prepare, tmp_path):
         trimap = np.array([2, 1, 3], np.uint8)[IDS]
         folder = prepare("oxford_iiit_pet", PLAIN, {"train": [example("a", trimap)]})
         (tmp_path / "c.yaml").write_text("{1: pet, 2: background, 3: border}")
@@ -187,9 +187,9 @@ class TestKnownSets:
         np.testing.assert_array_equal(masks["a"], trimap[..., 0] - 1)
 
 
-class TestRefusals:
+class TestErrors:
     @pytest.mark.parametrize(
-        ("options", "said"),
+        ("options", "message"),
         [
             ({"image_key": "photo"}, "has no image feature 'photo': its images are .*; choose with --image-key"),
             ({"mask_key": "file_name"}, "no image feature 'file_name': .* choose with --mask-key"),
@@ -199,16 +199,16 @@ class TestRefusals:
             ),
         ],
     )
-    def test_features_that_are_not_there(self, imported, plain, tmp_path, options, said):
-        with pytest.raises(UserError, match=said):
+    def test_missing_feature(self, imported, plain, tmp_path, options, message):
+        with pytest.raises(UserError, match=message):
             imported(plain, **options)
         assert list(tmp_path.iterdir()) == []
 
-    def test_a_set_that_nobody_knows(self, imported):
+    def test_unknown_set(self, imported):
         with pytest.raises(UserError, match=r"TFDS has no set 'nobodys_set', and there is no such folder"):
             imported("nobodys_set")
 
-    def test_a_folder_of_several_sets(self, imported, plain, tmp_path):
+    def test_folder_of_several_sets(self, imported, plain, tmp_path):
         for name in "ab":
             (tmp_path / name).mkdir()
             (tmp_path / name / "dataset_info.json").write_bytes((plain / "dataset_info.json").read_bytes())
@@ -216,12 +216,12 @@ class TestRefusals:
             imported(tmp_path)
 
     @pytest.mark.parametrize("name", ["/etc/passwd", "../a", ""])
-    def test_an_id_that_is_no_file_s_name(self, imported, prepare, tmp_path, name):
+    def test_id_that_cannot_be_a_file_name(self, imported, prepare, tmp_path, name):
         with pytest.raises(UserError, match=r"train example 0 has the id .* give --id-key position"):
             imported(prepare("climbing", PLAIN, {"train": [example(name)]}))
         assert list(tmp_path.iterdir()) == []
 
-    def test_an_id_of_two_images(self, imported, prepare, tmp_path):
+    def test_same_id_of_two_images(self, imported, prepare, tmp_path):
         twice = {"train": [example("1.jpg")], "test": [example("1.jpg")]}
         with pytest.raises(UserError, match="two images have the id '1'"):
             imported(prepare("twice", PLAIN, twice))

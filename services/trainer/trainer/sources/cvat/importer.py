@@ -18,7 +18,7 @@ from trainer.errors import UserError, require_absent
 from trainer.sources.cvat.export import CvatExport, open_export
 from trainer.sources.cvat.masks import Masks
 from trainer.sources.cvat.merged_classes import merge_labelmaps
-from trainer.sources.writing import SPLIT_BY_ID, ImportReport, LabelledImage, SplitConfig, write_dataset
+from trainer.sources.writing import DEFAULT_SPLIT, ImportReport, LabelledImage, SplitConfig, write_dataset
 
 Prefix = Literal["auto", "always", "never"]
 
@@ -34,7 +34,7 @@ def import_cvat(
     merge_classes: bool = False,
     ignored: Collection[str] = (),
     prefix: Prefix = "auto",
-    split_config: SplitConfig = SPLIT_BY_ID,
+    split_config: SplitConfig = DEFAULT_SPLIT,
 ) -> ImportReport:
     """Read CVAT exports (zips or folders) into the new data set ``output``.
 

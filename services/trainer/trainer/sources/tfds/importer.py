@@ -18,7 +18,14 @@ from trainer.sources.masks.decode import decode_mask, require_same_size
 from trainer.sources.masks.reader import LabelMapping, MaskReader, decode_ids, mask_reader, require_two_classes
 from trainer.sources.tfds.known_sets import SOURCES, TfdsSource
 from trainer.sources.tfds.prepared import prepared_builder
-from trainer.sources.writing import SPLIT_ALIASES, SPLIT_BY_ID, ImportReport, LabelledImage, SplitConfig, write_dataset
+from trainer.sources.writing import (
+    DEFAULT_SPLIT,
+    SPLIT_ALIASES,
+    ImportReport,
+    LabelledImage,
+    SplitConfig,
+    write_dataset,
+)
 
 CLASSES_NAME = "classes.json"  # the class map that `segstack data build` writes into a set's folder
 BY_POSITION = "position"
@@ -36,7 +43,7 @@ def import_tfds(
     id_key: str | None = None,
     data_dir: Path | None = None,
     manual_dir: Path | None = None,
-    split_config: SplitConfig = SPLIT_BY_ID,
+    split_config: SplitConfig = DEFAULT_SPLIT,
 ) -> ImportReport:
     """Read a TFDS set into the new data set ``output``; it is downloaded and prepared first if necessary.
 

@@ -1,9 +1,9 @@
-"""Which folders are versions, and which of them a policy wants."""
+"""The manager's look at folders: which of them are versions, and which a policy selects."""
 
 import pytest
 
 from contract.serving_config.version_policy import All, Latest, Specific
-from serving.models.storage_paths import aspired, find_versions, parse_version
+from serving.models.manager import find_versions, parse_version, select_versions
 
 
 @pytest.mark.parametrize(
@@ -51,5 +51,5 @@ def test_empty_base_path_differs_from_a_missing_one(tmp_path):
 )
 def test_policies(tmp_path, policy, chosen):
     found = {version: tmp_path / str(version) for version in (1, 12, 3)}
-    assert aspired(found, policy) == {version: found[version] for version in chosen}
-    assert aspired({}, policy) == {}
+    assert select_versions(found, policy) == {version: found[version] for version in chosen}
+    assert select_versions({}, policy) == {}
