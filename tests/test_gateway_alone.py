@@ -43,7 +43,12 @@ def test_tensorflow_cannot_be_imported(run_apart, python: Path, module: str) -> 
 
 def test_its_tests_pass(run_apart, python: Path, tmp_path: Path) -> None:
     tests = tmp_path / "tests"
-    shutil.copytree(SERVICES / "gateway/tests", tests, ignore=shutil.ignore_patterns("__pycache__"))
+    helpers = tmp_path / "helpers"
+    for source, copy in (
+        (SERVICES / "gateway/tests", tests),
+        (ROOT / "tests/segstack_testing", helpers / "segstack_testing"),
+    ):
+        shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(SERVICES / "gateway/grafana", tmp_path / "grafana")
     shutil.copy(SERVICES / "gateway/PROTOCOL.md", tmp_path)
     output = run_apart(
@@ -57,6 +62,8 @@ def test_its_tests_pass(run_apart, python: Path, tmp_path: Path) -> None:
         "not (gateway or stream)",
         "-o",
         "markers=gateway: long\nstream: long",
+        "-o",
+        f"pythonpath={helpers}",
         tests,
         cwd=tmp_path,
     )
