@@ -1,4 +1,4 @@
-"""What every service's tests share: skips that count as failures, work done once a run, tests that need the machine.
+"""What the tests of every service share: skips that count as failures, and work that is done once a run.
 
 `make test` runs two workers (pytest-xdist), each with its own session fixtures.
 """
@@ -37,20 +37,6 @@ def _without_skip(report: Report) -> Report:
         report.outcome = "failed"
         report.longrepr = f"skipped, and a skip is a failure here: {reason.removeprefix('Skipped: ')}"
     return report
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """A test marked ``alone`` runs while every other worker waits: it measures time or memory."""
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        return (yield)
-    folder = _shared_folder(item.config)
-    mode = fcntl.LOCK_EX if item.get_closest_marker("alone") else fcntl.LOCK_SH
-    with (folder / "machine.lock").open("w") as machine:
-        # Without this turnstile, workers that share the machine would never let the exclusive one in.
-        with _locked(folder / "turnstile.lock"):
-            fcntl.flock(machine, mode)
-        return (yield)
 
 
 @pytest.fixture(scope="session")

@@ -107,6 +107,7 @@ def data_files(make_once, tmp_path: Path) -> None:
     (tmp_path / "data/export").symlink_to(drawn / "export")
     shutil.copytree(drawn / "data/images", tmp_path / "mine/rgb")
     shutil.copytree(drawn / "data/masks", tmp_path / "mine/gt")
+    shutil.make_archive(str(tmp_path / "full_semantic"), "zip", tmp_path / "mine")
     classes = [c["name"] for c in json.loads((drawn / "data/dataset.json").read_text())["classes"]]
     (tmp_path / "classes.yaml").write_text(json.dumps(classes))
     (tmp_path / "classes.json").write_text(json.dumps(classes))
