@@ -54,7 +54,7 @@ def _environment() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if k not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "VIRTUAL_ENV"}}
 
 
-def test_oneshot_says_what_it_made(clone: Path, oneshot: str) -> None:
+def test_oneshot_lists_its_results(clone: Path, oneshot: str) -> None:
     print(oneshot[oneshot.index("photo ") :])
     with Image.open(clone / "demo/photo.jpg") as photo, Image.open(clone / "demo/overlay.jpg") as overlay:
         assert overlay.size == photo.size
@@ -75,7 +75,7 @@ def test_oneshot_publishes_and_leaves_no_process(clone: Path, oneshot: str) -> N
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGHUP], ids=["Ctrl-C", "a closed terminal"])
-def test_the_page_is_up_until_it_is_stopped_and_then_nothing_is_left(
+def test_demo_serves_the_page_until_stopped_and_leaves_no_process(
     clone: Path, oneshot: str, stop: signal.Signals
 ) -> None:
     with socket.socket() as probe:

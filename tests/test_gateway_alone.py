@@ -31,7 +31,7 @@ def python(environment: Path) -> Path:
     return environment / "bin/python"
 
 
-def test_the_lock_holds_everything_the_gateway_asks_for(run_apart, environment: Path) -> None:
+def test_lock_file_is_complete(run_apart, environment: Path) -> None:
     run_apart(UV, "pip", "check", "--python", environment)
 
 
@@ -41,7 +41,7 @@ def test_tensorflow_cannot_be_imported(run_apart, python: Path, module: str) -> 
     assert found.strip() == "None"
 
 
-def test_its_tests_pass(run_apart, python: Path, tmp_path: Path) -> None:
+def test_gateways_tests_pass_in_it(run_apart, python: Path, tmp_path: Path) -> None:
     tests = tmp_path / "tests"
     helpers = tmp_path / "helpers"
     for source, copy in (

@@ -16,7 +16,7 @@ def page() -> str:
     return (ROOT / "docs/gateway.md").read_text()
 
 
-def test_the_table_has_every_setting_in_order_and_its_default(page: str) -> None:
+def test_table_lists_every_setting_in_order_with_its_default(page: str) -> None:
     rows = re.findall(r"^\| `GATEWAY_(\w+)` \|([^|]*)\|", page, re.MULTILINE)
     assert [name.lower() for name, _ in rows] == list(Settings.model_fields)
     for name, shown in rows:
@@ -33,11 +33,11 @@ def as_written(default: object) -> str:
     return "" if default is None else str(default)
 
 
-def test_no_variable_is_mentioned_that_there_is_not(page: str) -> None:
+def test_mentioned_variables_are_the_settings(page: str) -> None:
     mentioned = {name.lower() for name in re.findall(r"GATEWAY_([A-Z_]+[A-Z])", page)}
     assert mentioned == set(Settings.model_fields)
 
 
-def test_files_it_names_are_there(page: str) -> None:
+def test_named_files_exist(page: str) -> None:
     for name in re.findall(r"`((?:services|docs|benchmarks)/[\w/.-]+)`", page):
         assert (ROOT / name).exists(), name

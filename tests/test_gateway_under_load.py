@@ -90,7 +90,7 @@ def test_serving_killed_and_restarted_under_load(road, photo: Path, wait_for) ->
     assert road.serving.poll() is None
 
 
-def test_more_callers_than_places_are_told_to_come_again_and_the_rest_are_served(road, photo: Path, wait_for) -> None:
+def test_surplus_requests_get_429_and_the_rest_are_served(road, photo: Path, wait_for) -> None:
     with Load(road.url, photo.read_bytes(), CROWD) as load:
         wait_for(lambda: len(load.answers) > 10 * CROWD, "answers")
     statuses = Counter(status for _, status, _ in load.answers)

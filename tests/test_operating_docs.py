@@ -38,15 +38,15 @@ def client() -> Iterator[TestClient]:
         yield client
 
 
-def test_the_gateway_s_metrics_are_all_there_and_no_others(client: TestClient) -> None:
+def test_page_lists_exactly_the_gateways_metrics(client: TestClient) -> None:
     assert sorted(first_column("The gateway's metrics")) == sorted(families(client.get("/metrics").text))
 
 
-def test_the_embedded_server_s_metrics_are_all_there_and_no_others() -> None:
+def test_page_lists_exactly_the_embedded_servers_metrics() -> None:
     assert sorted(first_column("Serving's metrics")) == sorted(families(metrics.page({})))
 
 
-def test_a_request_is_logged_with_no_field_but_these(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+def test_page_lists_every_field_of_a_requests_log_line(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         client.post("/segment", content=b"no image")
     [record] = [record for record in caplog.records if record.getMessage() == "request"]
@@ -55,13 +55,13 @@ def test_a_request_is_logged_with_no_field_but_these(client: TestClient, caplog:
     assert logged <= set(first_column("The log"))
 
 
-def test_every_code_that_it_explains_is_one_of_the_gateway_s() -> None:
+def test_explained_error_codes_exist() -> None:
     explained = set(re.findall(r"`([a-z_]+)`:", section("What to do when")))
     assert {"no_model", "overloaded"} <= explained
     assert explained <= {kind.code for kind in errors.GatewayError.__subclasses__()}
 
 
-def test_it_says_what_to_do_at_every_alarm() -> None:
+def test_page_has_a_remedy_for_every_alert() -> None:
     alarms = re.findall(
         r"^ *- alert: (\w+)", (ROOT / "deploy/monitoring/prometheus/alerts.yml").read_text(), re.MULTILINE
     )

@@ -13,14 +13,14 @@ pytestmark = [pytest.mark.other_python, pytest.mark.timeout(300)]
 
 
 @pytest.mark.parametrize("version", ["3.8", "3.13"])
-def test_the_contract_on_the_oldest_and_the_newest(version, find_python, run_apart, tmp_path):
+def test_contract_on_the_oldest_and_newest_python(version, find_python, run_apart, tmp_path):
     python = find_python(version)
     if python is None:
         pytest.skip(f"there is no Python {version}: install one with pyenv, or put python{version} on PATH")
     check_contract_on(run_apart, python, tmp_path)
 
 
-def test_the_contract_on_those_between_that_are_here(find_python, run_apart, tmp_path):
+def test_contract_on_the_installed_pythons_between(find_python, run_apart, tmp_path):
     here = {version: find_python(version) for version in ["3.9", "3.10", "3.11", "3.12"]}
     if not any(here.values()):
         pytest.skip(f"there is no Python {', '.join(here)}: one is enough; install it with pyenv, or put it on PATH")

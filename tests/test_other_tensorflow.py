@@ -145,7 +145,7 @@ def answers_of(run, python, models, inputs, answers):
 
 
 @pytest.mark.parametrize("model", ["small", *model_names()])
-def test_all_five_signatures_run_in_it(theirs, ours, model):
+def test_all_signatures_run_in_tensorflow_2_6(theirs, ours, model):
     assert str(theirs["tensorflow"]) == "2.6.2"
     assert str(ours["tensorflow"]) != "2.6.2"
     assert theirs.keys() == ours.keys()
@@ -155,19 +155,19 @@ def test_all_five_signatures_run_in_it(theirs, ours, model):
 
 
 @pytest.mark.parametrize("output", ["small/serving_default/mask", "small/scores/mask", "small/encoded/mask"])
-def test_masks_are_equal_on_every_pixel(theirs, ours, output):
+def test_masks_are_equal(theirs, ours, output):
     assert len(np.unique(ours[output])) > 1  # of one class alone, the comparison would say nothing
     np.testing.assert_array_equal(theirs[output], ours[output])
 
 
-def test_probabilities_are_equal_to_float32_s_accuracy(theirs, ours):
+def test_probabilities_are_equal_to_float32_accuracy(theirs, ours):
     """TensorFlow 2.21 alone differs by 2e-5 here, with and without oneDNN: the sums are taken in another order."""
     name = "small/probabilities/probabilities"
     np.testing.assert_allclose(theirs[name], ours[name], rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("network", model_names())
-def test_every_network_answers_alike(theirs, ours, network):
+def test_networks_give_equal_results(theirs, ours, network):
     """On average: behind the deepest, untrained as it is, single pixels differed by 2e-3."""
     name = f"{network}/probabilities/probabilities"
     assert np.abs(theirs[name] - ours[name]).mean() < 1e-5
@@ -175,7 +175,7 @@ def test_every_network_answers_alike(theirs, ours, network):
 
 
 @pytest.mark.parametrize("output", ["small/scores/confidence", "small/scores/entropy"])
-def test_scores_differ_by_a_grey_level_at_most(theirs, ours, output):
+def test_scores_differ_by_at_most_one(theirs, ours, output):
     difference = np.abs(theirs[output].astype(int) - ours[output])
     assert difference.max() <= 1
     assert (difference != 0).mean() < 1e-3  # where a float32's last bit decides which way a half is rounded

@@ -341,7 +341,7 @@ def failing_warmup(good: Path, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("corrupt", [damaged, half_copied, failing_warmup])
-def test_a_corrupt_version_copied_in_by_hand(service: Service, corrupt: Callable[[Path, Path], None]) -> None:
+def test_corrupt_version_copied_in_by_hand(service: Service, corrupt: Callable[[Path, Path], None]) -> None:
     repository = service.repository
     with service.load("signs") as load:
         good = repository.publish("signs")
@@ -361,7 +361,7 @@ def test_a_corrupt_version_copied_in_by_hand(service: Service, corrupt: Callable
         load.wait_for_more()
 
 
-def test_a_models_config_with_a_syntax_error(service: Service) -> None:
+def test_models_config_with_a_syntax_error(service: Service) -> None:
     repository = service.repository
     newest = max(versions(repository.root, "road"))
     with service.load("road", "stable") as load:

@@ -52,7 +52,7 @@ def command(models_root: Path, words: str) -> None:
     subprocess.run([sys.executable, "-m", *words_of_it], cwd=models_root.parent, check=True)
 
 
-def test_a_new_version_is_a_shadow_then_a_canary_then_everyone_s(
+def test_new_version_is_shadow_then_canary_then_default(
     lay_road, small_models_root: Path, tmp_path: Path, photo: Path, wait_for
 ) -> None:
     shutil.copytree(small_models_root.parent, tmp_path, dirs_exist_ok=True)

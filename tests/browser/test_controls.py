@@ -41,7 +41,7 @@ def quarter(shown: np.ndarray, row: int, column: int) -> np.ndarray:
     return shown[int((0.25 + row / 2) * height), int((0.25 + column / 2) * width)]
 
 
-def test_a_class_that_is_switched_off_shows_the_photo(opened, seen) -> None:
+def test_hidden_class_shows_the_photo(opened, seen) -> None:
     frame = opened.page.locator("#result .frame")
     opened.page.get_by_label("Opacity").fill("100")
     painted = seen(frame)
@@ -54,7 +54,7 @@ def test_a_class_that_is_switched_off_shows_the_photo(opened, seen) -> None:
     assert quarter(seen(frame), 1, 1) == pytest.approx((0, 0, 0), abs=2)
 
 
-def test_colours_are_the_models_or_told_apart_by_everyone_or_ones_own(opened, seen) -> None:
+def test_colours_are_the_models_or_distinct_for_colour_blind_users_or_custom(opened, seen) -> None:
     frame, red = opened.page.locator("#result .frame"), opened.page.get_by_label("Colour of red")
     opened.page.get_by_label("Opacity").fill("100")
     opened.page.locator("#scheme").select_option("safe")
@@ -96,7 +96,7 @@ def test_the_divider_shows_the_photo_on_its_left_and_the_classes_on_its_right(op
     assert quarter(seen(frame), 0, 1) == pytest.approx((30, 200, 30), abs=4)
 
 
-def test_the_class_under_the_pointer_is_named_with_its_share(opened) -> None:
+def test_class_under_the_pointer_is_named_with_its_area(opened) -> None:
     frame, probe = opened.page.locator("#result .frame"), opened.page.locator("#probe")
     box = frame.bounding_box()
     for row, column, text in [(0, 0, "red · 25.0 %"), (0, 1, "green · 25.0 %"), (1, 1, "background · 25.0 %")]:
@@ -107,7 +107,7 @@ def test_the_class_under_the_pointer_is_named_with_its_share(opened) -> None:
     opened.expect(probe).to_be_hidden()
 
 
-def test_the_arrow_keys_move_a_pointer_for_those_without_a_mouse(opened) -> None:
+def test_arrow_keys_move_the_pointer(opened) -> None:
     picture, probe = opened.page.locator("#picture"), opened.page.locator("#probe")
     picture.focus()
     for _ in range(5):
@@ -119,7 +119,7 @@ def test_the_arrow_keys_move_a_pointer_for_those_without_a_mouse(opened) -> None
     opened.expect(probe).to_be_hidden()
 
 
-def test_a_screen_reader_is_told_what_the_picture_shows(opened) -> None:
+def test_image_has_a_description_for_screen_readers(opened) -> None:
     label = opened.page.locator("#picture").get_attribute("aria-label")
     assert label == "The image with background 25 %, red 25 %, green 25 %, blue 25 %"
 
@@ -130,7 +130,7 @@ def saved(window, button: str) -> tuple[str, bytes]:
     return download.value.suggested_filename, Path(download.value.path()).read_bytes()
 
 
-def test_mask_and_json_are_saved_as_the_gateway_would_answer(opened, colour_road, blocks) -> None:
+def test_saved_mask_and_json_equal_the_gateways_replies(opened, colour_road, blocks) -> None:
     name, png = saved(opened, "Mask")
     assert name == "blocks-mask.png"
     expected = Image.open(BytesIO(colour_road.segment(blocks.read_bytes()).content))
@@ -147,7 +147,7 @@ def test_mask_and_json_are_saved_as_the_gateway_would_answer(opened, colour_road
     assert json.loads(text) == colour_road.segment(blocks.read_bytes(), output="json").json()
 
 
-def test_the_overlay_is_saved_as_it_is_seen_at_the_photos_size(opened, seen) -> None:
+def test_saved_overlay_is_what_is_shown_at_the_photos_size(opened, seen) -> None:
     opened.page.get_by_role("checkbox", name="green").uncheck()
     shown = seen(opened.page.locator("#result .frame"))
     name, png = saved(opened, "Overlay")
@@ -159,7 +159,7 @@ def test_the_overlay_is_saved_as_it_is_seen_at_the_photos_size(opened, seen) -> 
         assert quarter(overlay, row, column) == pytest.approx(quarter(shown, row, column), abs=3)
 
 
-def test_a_graphics_card_that_goes_away_comes_back_with_the_picture(opened, seen) -> None:
+def test_image_is_drawn_again_after_a_lost_webgl_context(opened, seen) -> None:
     frame = opened.page.locator("#result .frame")
     before = seen(frame)
     lost = "document.getElementById('picture').getContext('webgl2').getExtension('WEBGL_lose_context')"
@@ -192,7 +192,7 @@ def test_another_model_and_version_can_be_chosen(visit, colour_road, blocks) -> 
     window.expect_overlay()
 
 
-def test_the_menu_says_which_label_answers(visit, lay_road, colour_road, blocks: Path, tmp_path: Path) -> None:
+def test_menu_names_the_label_in_use(visit, lay_road, colour_road, blocks: Path, tmp_path: Path) -> None:
     models_root = shutil.copytree(colour_road.models_root, tmp_path / "models_repo")
     shutil.copytree(models_root / "colours/1", models_root / "colours/2")
     labelled = 'model_version_policy { all {} } version_labels { key: "stable" value: 1 } } }'

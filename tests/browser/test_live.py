@@ -129,7 +129,7 @@ def settled(look: Callable[[], np.ndarray]) -> np.ndarray:
     raise AssertionError("it goes on changing")
 
 
-def test_the_picture_lives_on_with_no_more_frames_in_memory(live) -> None:
+def test_live_image_needs_no_more_memory_over_time(live) -> None:
     count = """() => {
         window.alive = 0;
         const close = ImageBitmap.prototype.close;
@@ -147,7 +147,7 @@ def test_the_picture_lives_on_with_no_more_frames_in_memory(live) -> None:
     assert 0 < window.page.evaluate("window.alive") <= 14
 
 
-def test_classes_and_colours_change_without_a_word_to_the_gateway(live, seen) -> None:
+def test_classes_and_colours_change_without_a_request(live, seen) -> None:
     said = []
     window = live()
     window.page.on("request", lambda request: said.append(request.url) if "readyz" not in request.url else None)
@@ -184,7 +184,7 @@ def test_the_stream_survives_a_restart_of_the_gateway(live, colour_road, seen) -
     assert picture == mask
 
 
-def test_the_readout_says_how_fast_it_is_and_where_the_time_goes(live) -> None:
+def test_readout_shows_frame_rate_and_stage_times(live) -> None:
     window = live()
     total = window.page.locator("#total")
     window.expect(total).to_contain_text("frames per second")
@@ -193,7 +193,7 @@ def test_the_readout_says_how_fast_it_is_and_where_the_time_goes(live) -> None:
     window.shoot("live")
 
 
-def test_stop_gives_the_camera_back(live) -> None:
+def test_stop_releases_the_camera(live) -> None:
     window = live()
     track = window.page.evaluate_handle("document.getElementById('video').srcObject.getVideoTracks()[0]")
     window.page.get_by_role("button", name="Stop").click()
@@ -201,7 +201,7 @@ def test_stop_gives_the_camera_back(live) -> None:
     assert track.evaluate("(track) => track.readyState") == "ended"
 
 
-def test_it_fits_on_a_phone(live) -> None:
+def test_live_view_fits_a_phone(live) -> None:
     phone = live(width=390, device_scale_factor=2, has_touch=True, is_mobile=True)
     assert phone.overflow() <= 0
     phone.page.locator("#result .frame").tap()
@@ -209,7 +209,7 @@ def test_it_fits_on_a_phone(live) -> None:
     phone.shoot("phone-live")
 
 
-def test_a_refused_camera_gives_the_sentence(visit, colour_road, camera_browser) -> None:
+def test_refused_camera_is_explained(visit, colour_road, camera_browser) -> None:
     window = visit(colour_road.url, browser=camera_browser).open()  # headless, a browser refuses for its visitor
     window.page.get_by_role("button", name="Use the camera").click()
     notice = window.page.get_by_role("alert")
@@ -219,15 +219,13 @@ def test_a_refused_camera_gives_the_sentence(visit, colour_road, camera_browser)
     window.shoot("camera-refused")
 
 
-def test_where_there_is_no_camera_it_says_so(visit, colour_road) -> None:
+def test_missing_camera_is_explained(visit, colour_road) -> None:
     window = visit(colour_road.url, permissions=["camera"]).open()
     window.page.get_by_role("button", name="Use the camera").click()
     window.expect(window.page.get_by_role("alert").get_by_role("heading")).to_have_text("No camera found")
 
 
-def test_an_address_that_is_not_secure_gets_no_camera_and_is_told_why(
-    visit, lay_road, launch_chromium, tmp_path: Path
-) -> None:
+def test_insecure_address_gets_no_camera_and_an_explanation(visit, lay_road, launch_chromium, tmp_path: Path) -> None:
     alone = lay_road(tmp_path / "models_repo", GATEWAY_ALLOWED_HOSTS="segstack.test,127.0.0.1")
     alone.start_gateway()
     browser = launch_chromium("--host-resolver-rules=MAP segstack.test 127.0.0.1")
@@ -269,7 +267,7 @@ def test_a_video_file_is_played_under_its_masks_to_its_last_frame(visit, colour_
     window.shoot("video")
 
 
-def test_a_video_that_the_browser_cannot_play_is_refused_in_words(visit, colour_road, tmp_path: Path) -> None:
+def test_unplayable_video_is_refused_with_a_sentence(visit, colour_road, tmp_path: Path) -> None:
     damaged = tmp_path / "damaged.mp4"
     damaged.write_bytes(b"this is no video")
     window = visit(colour_road.url).open()
@@ -296,7 +294,7 @@ def key(colour_road, tmp_path: Path):
     restart()
 
 
-def test_where_a_key_is_needed_the_camera_waits_for_it(visit, colour_road, camera_browser, key) -> None:
+def test_camera_waits_for_a_required_key(visit, colour_road, camera_browser, key) -> None:
     window = visit(colour_road.url, browser=camera_browser, permissions=["camera"]).open()
     window.page.get_by_role("button", name="Use the camera").click()
     notice, field = window.page.get_by_role("alert"), window.page.get_by_label("API key")

@@ -108,7 +108,7 @@ def test_a_photo_can_be_chosen_dropped_or_pasted_and_its_overlay_appears(visit, 
     assert window.segmentations() == 1
 
 
-def test_the_overlay_lies_right_on_a_photo_that_its_exif_turns(visit, road, turned_photo, seen) -> None:
+def test_overlay_follows_the_exif_orientation(visit, road, turned_photo, seen) -> None:
     window = visit(road.url).open()
     window.choose(turned_photo)
     window.expect_overlay()
@@ -117,7 +117,7 @@ def test_the_overlay_lies_right_on_a_photo_that_its_exif_turns(visit, road, turn
     check_overlay(window, seen, road.segment(turned_photo.read_bytes(), size="model").content)
 
 
-def test_classes_are_listed_with_their_colours_and_shares(opened, road, photo) -> None:
+def test_classes_are_listed_with_colours_and_areas(opened, road, photo) -> None:
     answer = road.segment(photo.read_bytes(), size="model", output="json").json()["classes"]
     assert len(answer) > 1, "one class alone would prove little"
     listed = [
@@ -134,7 +134,7 @@ def test_classes_are_listed_with_their_colours_and_shares(opened, road, photo) -
     assert sum(float(share.removesuffix(" %")) for _, share, _ in listed) == pytest.approx(100, abs=rounding)
 
 
-def test_opacity_changes_what_is_seen_without_asking_again(opened, seen) -> None:
+def test_opacity_changes_without_a_request(opened, seen) -> None:
     frame = opened.page.locator("#result .frame")
     opacity = opened.page.get_by_label("Opacity")
     pictures = []
@@ -157,7 +157,7 @@ def test_the_time_of_every_stage_is_shown(opened) -> None:
     assert sum(milliseconds) == pytest.approx(elapsed, abs=1)
 
 
-def test_the_photo_can_be_seen_beside_its_overlay(opened) -> None:
+def test_photo_can_be_compared_with_its_overlay(opened) -> None:
     beside = opened.page.locator("#original")
     opened.expect(beside).to_be_hidden()
     opened.page.get_by_text("Side by side").click()
@@ -167,7 +167,7 @@ def test_the_photo_can_be_seen_beside_its_overlay(opened) -> None:
     opened.expect(beside).to_be_hidden()
 
 
-def test_another_photo_takes_the_place_of_the_first(opened, photo) -> None:
+def test_second_photo_replaces_the_first(opened, photo) -> None:
     drop_area = opened.page.get_by_text("Drop a photo or a video here")
     opened.page.get_by_role("button", name="Another photo").click()
     opened.expect(drop_area).to_be_visible()
@@ -206,12 +206,12 @@ def test_the_keyboard_reaches_every_control(visit, road, photo) -> None:
     window.expect(page.locator("#file")).to_be_focused()
 
 
-def test_controls_have_names_for_those_who_do_not_see_them(opened) -> None:
+def test_controls_have_accessible_names(opened) -> None:
     for role, name in [("slider", "Opacity"), ("radio", "Side by side"), ("button", "Another photo"), ("link", "API")]:
         opened.expect(opened.page.get_by_role(role, name=name)).to_have_count(1)
 
 
-def test_nothing_is_wider_than_a_phone(visit, road, photo) -> None:
+def test_page_fits_a_phone(visit, road, photo) -> None:
     phone = visit(road.url, width=390, device_scale_factor=2, has_touch=True, is_mobile=True).open()
     assert phone.overflow() <= 0
     phone.shoot("phone-empty")
@@ -224,7 +224,7 @@ def test_nothing_is_wider_than_a_phone(visit, road, photo) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_follows_the_systems_colours(visit, road, photo, scheme: str) -> None:
+def test_page_follows_the_systems_colour_scheme(visit, road, photo, scheme: str) -> None:
     window = visit(road.url, color_scheme=scheme).open()
     window.expect(window.page.get_by_role("status")).to_have_text("small v1")
     window.shoot(f"{scheme}-empty")

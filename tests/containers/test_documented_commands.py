@@ -90,7 +90,7 @@ def test_the_readme_starts_the_stack_with_and_without_a_gpu() -> None:
     }
 
 
-def test_gpus_by_their_runtime_as_the_guide_has_it(ask) -> None:
+def test_gpus_through_the_nvidia_runtime_as_documented(ask) -> None:
     files = ["-f", "docker-compose.yml", "-f", "docker-compose.runtime.yml"]
     service = json.loads(ask(*files, "config", "--format", "json"))["services"]["serving"]
     assert service["runtime"] == "nvidia"

@@ -13,7 +13,7 @@ CONVERTER = ["scripts/run.sh", "convert"]
 REHEARSAL = Path("services/converter/tests/converted_by_tensorflow.py")
 
 
-def test_it_says_what_it_takes(stack) -> None:
+def test_help_lists_the_options(stack) -> None:
     assert "--precision" in stack.run(*CONVERTER, "--help")
 
 

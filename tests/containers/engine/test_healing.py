@@ -82,7 +82,7 @@ def test_a_process_that_is_killed_is_started_again(stack, load: Load, service: s
 
 
 @every_service
-def test_what_docker_kill_has_stopped_comes_back_with_the_next_up(stack, load: Load, service: str, wait_for) -> None:
+def test_container_stopped_by_docker_kill_returns_with_the_next_up(stack, load: Load, service: str, wait_for) -> None:
     """For Docker that is a stop by hand, after which no restart policy acts."""
     killed_at = time.monotonic()
     stack.run("docker", "kill", stack.container(service))

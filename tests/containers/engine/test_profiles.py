@@ -74,7 +74,7 @@ def published(stack, service: str) -> str:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_it_is_healthy_and_can_do_little(guarded, service: str) -> None:
+def test_container_is_healthy_and_has_few_privileges(guarded, service: str) -> None:
     container = guarded.inspect(service)
     assert container["State"]["Health"]["Status"] == "healthy"
     assert container["Config"]["User"].split(":")[0] == str(guarded.checkout.stat().st_uid)
@@ -85,7 +85,7 @@ def test_it_is_healthy_and_can_do_little(guarded, service: str) -> None:
     assert host["LogConfig"] == {"Type": "json-file", "Config": {"max-file": "3", "max-size": "10m"}}
 
 
-def test_https_wants_a_key_and_answers_with_the_certificate_of_make_cert(guarded, key) -> None:
+def test_https_requires_a_key_and_uses_the_certificate_of_make_cert(guarded, key) -> None:
     trusted = ssl.create_default_context(cafile=guarded.checkout / "secrets/ca.pem")
     url = f"https://{published(guarded, 'gateway-tls')}"
     with httpx.Client(base_url=url, verify=trusted, trust_env=False, timeout=30) as http:
@@ -95,7 +95,7 @@ def test_https_wants_a_key_and_answers_with_the_certificate_of_make_cert(guarded
         assert http.post("/segment", content=image, headers=key).status_code == 200
 
 
-def test_prometheus_reads_all_three(guarded, wait_for) -> None:
+def test_prometheus_scrapes_all_three_targets(guarded, wait_for) -> None:
     url = f"http://{published(guarded, 'prometheus')}"
 
     def up() -> dict[str, str]:
@@ -105,12 +105,12 @@ def test_prometheus_reads_all_three(guarded, wait_for) -> None:
     wait_for(lambda: up() == {"gateway": "1", "gateway-tls": "1", "serving": "1"}, "every target")
 
 
-def test_prometheus_keeps_it_in_its_volume(guarded) -> None:
+def test_prometheus_data_is_in_its_volume(guarded) -> None:
     owner = str(guarded.checkout.stat().st_uid)
     assert guarded.inside("prometheus", "stat -c %u /prometheus/wal") == owner
 
 
-def test_serving_is_met_on_the_internal_network_alone(guarded) -> None:
+def test_serving_is_reachable_only_on_the_internal_network(guarded) -> None:
     connect = "timeout 5 bash -c 'exec 3<>/dev/tcp/serving/8501' 2>/dev/null && echo met || echo not met"
     assert guarded.inside("gateway", connect) == "met"
     ports = guarded.inspect("serving")["NetworkSettings"]["Ports"]

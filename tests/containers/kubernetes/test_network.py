@@ -33,7 +33,7 @@ CALLERS = {"anyone in ingress-nginx -> gateway:8000", "prometheus in monitoring 
 METRICS = {"prometheus in monitoring -> serving:8501"}
 
 
-def test_whatever_is_not_allowed_is_forbidden(stack):
+def test_traffic_is_denied_by_default(stack):
     policies = stack.of("NetworkPolicy")
     assert policies["nothing-by-default"]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     for policy in policies.values():
@@ -49,10 +49,10 @@ def test_whatever_is_not_allowed_is_forbidden(stack):
         ("overlays/kserve", {"gateway -> road:9000"}, {"gateway -> road:9000"}),
     ],
 )
-def test_callers_reach_gateways_these_reach_serving_and_prometheus_reads_both(overlay, into, out_of, build):
+def test_allowed_traffic(overlay, into, out_of, build):
     assert _allowed(build(overlay)) == (CALLERS | into, NAMES | out_of)
 
 
-def test_workers_of_a_training_reach_each_other_and_nobody_else(build):
+def test_training_workers_reach_only_each_other(build):
     both = {"training -> training:any"}
     assert _allowed(build("training")) == (both, both)
