@@ -1,4 +1,4 @@
-"""What the contract writes by hand, read by those it is written for: protobuf, TensorFlow Serving's API, TensorFlow."""
+"""What the contract writes by hand is read by protobuf, TensorFlow Serving's API and TensorFlow."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from contract import ClassInfo, ModelCard, signatures, warmup
 from contract.serving_config import models_config, textproto
 
 BY_HAND = r"""
-# Written by a person.
+# Written by hand.
 model_config_list: {
   config: <
     name: 'signs'

@@ -70,8 +70,8 @@ def test_its_recipe_is_there(command: Command) -> None:
 @pytest.mark.parametrize("command", MAKES, ids=str)
 def test_make_has_its_target_and_reads_its_variables(command: Command) -> None:
     targets = [word for word in command.arguments if "=" not in word]
-    asked = subprocess.run(["make", "-n", *targets], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert asked.returncode == 0, asked.stderr
+    result = subprocess.run(["make", "-n", *targets], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
     read = (ROOT / "Makefile").read_text() + "".join(path.read_text() for path in (ROOT / "scripts").glob("*.*"))
     for word in command.arguments:
         name, is_set, _ = word.partition("=")

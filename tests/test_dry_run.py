@@ -1,7 +1,7 @@
-"""The networks that the trainer has, and foreign ones, cut into engines by the real TF-TRT, which needs no GPU for it.
+"""Dry runs: the real TF-TRT, which needs no GPU for this, divides our networks and third-party ones into engines.
 
-From uint8 pixels to a uint8 mask: one engine, and nothing outside but the two casts. The environment of TensorFlow 2.14
-and TensorRT 8.5 is made in the user's cache, 2.2 GB, where there is none yet.
+From uint8 pixels to a uint8 mask there is one engine, and only two casts outside it. The environment with TensorFlow
+2.14 and TensorRT 8.5 is created in the user's cache, 2.2 GB, if it does not exist.
 """
 
 import functools
@@ -47,7 +47,7 @@ for key, (name, height, width) in networks.items():
 
 @pytest.fixture(scope="module")
 def networks(run_apart, tmp_path_factory):
-    """The folder with all of them, untrained."""
+    """A folder with all networks, untrained."""
     folder = tmp_path_factory.mktemp("networks")
     run_apart(sys.executable, "-c", EXPORT, folder, json.dumps(NETWORKS))
     return folder

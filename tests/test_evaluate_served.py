@@ -1,4 +1,4 @@
-"""``python -m trainer evaluate|predict`` of a model behind the real server: the figures are the folder's."""
+"""``python -m trainer evaluate|predict`` of a model on the real server gives the metrics of the local folder."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.gateway
 
 @pytest.fixture(scope="module")
 def address(lay_road, small_models_root: Path) -> str:
-    """Where serving answers, over gRPC; no gateway is asked."""
+    """The gRPC address of serving; no gateway takes part."""
     road = lay_road(small_models_root)
     road.start_serving()
     road.wait_until_serving_listens()

@@ -1,4 +1,4 @@
-"""A SavedModel as the original project exported them, served as it is: float32 `input_1` in, logits `output` out."""
+"""A third-party SavedModel, with the original project's interface: float32 `input_1` in, logits `output` out."""
 
 from io import BytesIO
 

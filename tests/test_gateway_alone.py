@@ -1,4 +1,4 @@
-"""The gateway's own tests in an environment of its lock file alone: without TensorFlow, installed as in its image."""
+"""The gateway's tests in an environment with its lock file only: no TensorFlow, installed as in its image."""
 
 import shutil
 import sys
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.other_python, pytest.mark.timeout(600)]
 
 @pytest.fixture(scope="module")
 def environment(run_apart, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The lock, then the two packages, then what the tests use besides, in the versions we use here."""
+    """The lock file, the two packages, and the test tools in the versions of requirements-dev.lock."""
     environment = tmp_path_factory.mktemp("gateway") / "environment"
     run_apart(UV, "venv", "--quiet", "--python", sys.executable, environment)
     install = [UV, "pip", "install", "--quiet", "--python", environment]

@@ -1,4 +1,4 @@
-"""docs/gateway.md against the gateway it describes."""
+"""docs/gateway.md agrees with the gateway's settings."""
 
 import re
 from pathlib import Path
@@ -21,7 +21,7 @@ def test_table_lists_every_setting_in_order_with_its_default(page: str) -> None:
     assert [name.lower() for name, _ in rows] == list(Settings.model_fields)
     for name, shown in rows:
         default = Settings.model_fields[name.lower()].default
-        if default is not PydanticUndefined:  # one that depends on the machine is told in words
+        if default is not PydanticUndefined:  # a default that depends on the machine is described in words
             assert shown.strip(" `") == as_written(default), name
 
 

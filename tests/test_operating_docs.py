@@ -1,4 +1,4 @@
-"""docs/operating.md against the gateway and the server that it describes."""
+"""docs/operating.md agrees with the gateway, the embedded server and the alert rules."""
 
 import logging
 import re
@@ -18,7 +18,7 @@ PAGE = (ROOT / "docs/operating.md").read_text()
 
 
 def section(heading: str) -> str:
-    """What stands below ``heading`` and above the next."""
+    """The text between ``heading`` and the next heading."""
     return re.split(r"^#+ ", PAGE.partition(f"# {heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
 
 
@@ -28,7 +28,7 @@ def first_column(heading: str) -> list[str]:
 
 
 def families(exposition: str) -> list[str]:
-    """The families of Prometheus's text, but for the times at which they began."""
+    """Metric families of a Prometheus exposition, without ``_created`` times."""
     return [name for name in re.findall(r"^# TYPE (\S+)", exposition, re.MULTILINE) if not name.endswith("_created")]
 
 
@@ -65,5 +65,5 @@ def test_page_has_a_remedy_for_every_alert() -> None:
     alarms = re.findall(
         r"^ *- alert: (\w+)", (ROOT / "deploy/monitoring/prometheus/alerts.yml").read_text(), re.MULTILINE
     )
-    told = set(re.findall(r"`((?:[A-Z][a-z]+){2,})`", section("What to do when")))
-    assert told == set(alarms)
+    documented = set(re.findall(r"`((?:[A-Z][a-z]+){2,})`", section("What to do when")))
+    assert documented == set(alarms)

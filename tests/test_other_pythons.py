@@ -1,4 +1,4 @@
-"""The contract's own tests on every Python it promises: the converter's 3.8 to 3.13, with nothing but pytest there."""
+"""The contract's tests on every supported Python, 3.8 (the converter's) to 3.13, with only pytest installed."""
 
 import shutil
 import sys
@@ -30,7 +30,7 @@ def test_contract_on_the_installed_pythons_between(find_python, run_apart, tmp_p
 
 
 def check_contract_on(run, python, folder):
-    """Hand over the service's folder alone, install it, and run its tests against what was installed."""
+    """Install the service's folder by itself and run its tests against the installed package."""
     environment, tests = folder / "environment", folder / "tests"
     shutil.copytree(CONTRACT / "tests", tests, ignore=shutil.ignore_patterns("__pycache__"))
     run(UV, "venv", "--quiet", "--python", python, environment)

@@ -1,4 +1,4 @@
-"""From a published model to a mask over HTTP: the real embedded server and the real gateway, each in its process."""
+"""From a published model to a mask over HTTP, through the real embedded server and the real gateway."""
 
 import json
 import shutil
@@ -54,7 +54,7 @@ def test_mask_equals_the_published_graphs(road, small_models_root: Path, photo: 
     pixels = cv2.resize(cv2.imread(str(photo), cv2.IMREAD_COLOR_RGB), (card.input_width, card.input_height))
     graph = tf.saved_model.load(str(small_models_root / "small/1")).signatures["serving_default"]
     expected = graph(image=tf.constant(pixels[None]))["mask"].numpy()[0]
-    assert len(np.unique(expected)) > 1, "a mask of one class alone would prove little"
+    assert len(np.unique(expected)) > 1, "a mask of one class would prove nothing"
 
     response = road.segment(photo.read_bytes(), size="model")
 
@@ -124,10 +124,10 @@ def test_publish_that_is_killed_is_never_served(road, photo: Path, small_models_
     publisher.wait()
 
     assert [str(v) for v in versions(road.models_root, "small")] == [before]
-    time.sleep(3)  # serving looks for new versions every second
+    time.sleep(3)  # serving polls for new versions every second
     assert road.segment(photo.read_bytes()).headers["x-model-version"] == before
 
-    subprocess.run(export, cwd=small_models_root.parent, check=True)  # and the next publisher is not disturbed
+    subprocess.run(export, cwd=small_models_root.parent, check=True)  # the next publish succeeds
     wait_for(
         lambda: road.segment(photo.read_bytes()).headers["x-model-version"] == str(int(before) + 1),
         "the new version, served without a restart",

@@ -1,4 +1,4 @@
-"""What a person can do with a segmented photo, none of which asks the gateway again."""
+"""The controls of a segmented photo; none of them sends a request."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ OKABE_ITO_SKY_BLUE = "#56b4e9"
 
 @pytest.fixture(scope="module")
 def blocks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A red, a green, a blue and a dark quarter, at a size that is no multiple of the model's."""
+    """Red, green, blue and dark quarters, at a size that is no multiple of the model's."""
     quarters = np.array([[(210, 30, 30), (30, 200, 30)], [(30, 30, 210), (30, 30, 30)]], np.uint8)
     path = tmp_path_factory.mktemp("photo") / "blocks.jpg"
     Image.fromarray(np.kron(quarters, np.ones((150, 211, 1), np.uint8))).save(path, quality=95)
@@ -25,15 +25,15 @@ def blocks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def opened(visit, colour_road, blocks: Path):
-    """A window with the overlay of ``blocks``; whatever happens in it, nothing more may be asked."""
+    """A window with the overlay of ``blocks``; the test may send no further request."""
     window = visit(colour_road.url).open()
     window.expect(window.page.get_by_label("Version")).to_be_visible()
     window.choose(blocks)
     window.expect_overlay()
     before = list(window.requests)
     yield window
-    asked = [url for url in window.requests[len(before) :] if not url.endswith("/readyz") and "blob:" not in url]
-    assert asked == []
+    requests = [url for url in window.requests[len(before) :] if not url.endswith("/readyz") and "blob:" not in url]
+    assert requests == []
 
 
 def quarter(shown: np.ndarray, row: int, column: int) -> np.ndarray:
@@ -108,14 +108,14 @@ def test_class_under_the_pointer_is_named_with_its_area(opened) -> None:
 
 
 def test_arrow_keys_move_the_pointer(opened) -> None:
-    picture, probe = opened.page.locator("#picture"), opened.page.locator("#probe")
-    picture.focus()
+    canvas, probe = opened.page.locator("#picture"), opened.page.locator("#probe")
+    canvas.focus()
     for _ in range(5):
-        picture.press("ArrowLeft")
+        canvas.press("ArrowLeft")
     for _ in range(5):
-        picture.press("ArrowUp")
+        canvas.press("ArrowUp")
     opened.expect(probe).to_have_text("red · 25.0 %")
-    picture.press("Escape")
+    canvas.press("Escape")
     opened.expect(probe).to_be_hidden()
 
 

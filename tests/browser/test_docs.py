@@ -1,4 +1,4 @@
-"""The API reference at /docs: the gateway's own, whole, without the internet."""
+"""The API reference at /docs is complete and needs no internet."""
 
 import pytest
 
@@ -7,7 +7,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
 @pytest.fixture(scope="module")
 def gateway(lay_road, tmp_path_factory: pytest.TempPathFactory):
-    """A gateway alone: the reference needs no model."""
+    """A gateway without serving: the reference needs no model."""
     gateway = lay_road(tmp_path_factory.mktemp("docs") / "models_repo")
     gateway.start_gateway()
     return gateway

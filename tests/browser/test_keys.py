@@ -1,4 +1,4 @@
-"""The page where the gateway asks for an API key."""
+"""The page of a gateway that requires API keys."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The page with a model behind it, used as a person does: by mouse, by keyboard, on a phone."""
+"""The page with a model, used by mouse, by keyboard and on a phone."""
 
 import base64
 import re
@@ -16,7 +16,7 @@ STAGES = ["Decode", "Queue", "Model", "Encode", "Network and page"]
 
 
 def drop(visit, photo: Path) -> None:
-    """As the operating system does: Chromium reads the file itself, and drops only where the page allows it."""
+    """Drop a file as the operating system does: Chromium reads it, and drops only where the page allows it."""
     box = visit.page.locator(".drop").bounding_box()
     place = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
     data = {"items": [], "files": [str(photo)], "dragOperationsMask": 1}
@@ -26,7 +26,7 @@ def drop(visit, photo: Path) -> None:
 
 
 def paste(visit, photo: Path) -> None:
-    """Through the real clipboard, which holds pictures as PNG."""
+    """Paste through the real clipboard, which holds images as PNG."""
     visit.context.grant_permissions(["clipboard-read", "clipboard-write"])
     png = BytesIO()
     Image.open(photo).save(png, "PNG")
@@ -56,7 +56,7 @@ def opened(visit, road, photo: Path):
 
 @pytest.fixture
 def turned_photo(photo: Path, tmp_path: Path) -> Path:
-    """The same pixels, held sideways as phones do: an EXIF orientation that says how to turn them."""
+    """The same image stored sideways, with an EXIF orientation."""
     path = tmp_path / "turned.jpg"
     exif = Image.Exif()
     exif[ORIENTATION_TAG] = TURN_RIGHT
@@ -66,9 +66,9 @@ def turned_photo(photo: Path, tmp_path: Path) -> Path:
 
 
 def check_overlay(window, seen, answer: bytes) -> None:
-    """What is on the screen is the photo under the colours that the gateway's mask PNG ``answer`` says.
+    """The screen shows the photo under the colours of the gateway's mask PNG ``answer``.
 
-    Compared in the middle of mask pixels whose neighbours are of the same class: elsewhere the browser smooths.
+    Compared only in the middle of mask pixels with neighbours of the same class: elsewhere the browser interpolates.
     """
     with Image.open(BytesIO(answer)) as mask:
         ids = np.asarray(mask)
@@ -103,7 +103,7 @@ def test_a_photo_can_be_chosen_dropped_or_pasted_and_its_overlay_appears(visit, 
     window = visit(road.url).open()
     give(window, photo)
     window.expect_overlay()
-    window.expect(window.page.get_by_text("small v1")).to_have_count(2)  # in the header, and under the picture
+    window.expect(window.page.get_by_text("small v1")).to_have_count(2)  # in the header, and under the image
     check_overlay(window, seen, road.segment(photo.read_bytes(), size="model").content)
     assert window.segmentations() == 1
 
@@ -137,12 +137,12 @@ def test_classes_are_listed_with_colours_and_areas(opened, road, photo) -> None:
 def test_opacity_changes_without_a_request(opened, seen) -> None:
     frame = opened.page.locator("#result .frame")
     opacity = opened.page.get_by_label("Opacity")
-    pictures = []
+    shown = []
     for percent in (0, 50, 100):
         opacity.fill(str(percent))
         opened.expect(opened.page.locator("#opacity-value")).to_have_text(f"{percent} %")
-        pictures.append(seen(frame))
-    bare, half, full = pictures
+        shown.append(seen(frame))
+    bare, half, full = shown
     assert 0 < np.abs(half - bare).mean() < np.abs(full - bare).mean()
     assert opened.segmentations() == 1
 
@@ -158,13 +158,13 @@ def test_the_time_of_every_stage_is_shown(opened) -> None:
 
 
 def test_photo_can_be_compared_with_its_overlay(opened) -> None:
-    beside = opened.page.locator("#original")
-    opened.expect(beside).to_be_hidden()
+    original = opened.page.locator("#original")
+    opened.expect(original).to_be_hidden()
     opened.page.get_by_text("Side by side").click()
-    opened.expect(beside).to_be_visible()
+    opened.expect(original).to_be_visible()
     opened.shoot("beside")
     opened.page.get_by_role("radiogroup", name="View").get_by_text("Overlay").click()
-    opened.expect(beside).to_be_hidden()
+    opened.expect(original).to_be_hidden()
 
 
 def test_second_photo_replaces_the_first(opened, photo) -> None:

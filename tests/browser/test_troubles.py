@@ -1,4 +1,4 @@
-"""What the page says when something is wrong, and that it gets over it by itself."""
+"""What the page shows when something fails, and that it recovers by itself."""
 
 import shutil
 from pathlib import Path
@@ -18,7 +18,7 @@ def half_a_photo(photo: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def text(tmp_path: Path) -> Path:
-    """Not an image, whatever its name says."""
+    """A text file with an image's name."""
     path = tmp_path / "photo.jpg"
     path.write_text("this is no image")
     return path
@@ -28,8 +28,8 @@ def check_refusal(window, road, damaged: Path, title: str) -> None:
     window.choose(damaged)
     notice = window.page.get_by_role("alert")
     window.expect(notice.get_by_role("heading")).to_have_text(title)
-    said = road.segment(damaged.read_bytes()).json()["error"]["message"]
-    window.expect(notice.locator("p")).to_have_text(f"{said[0].upper()}{said[1:]}.")
+    message = road.segment(damaged.read_bytes()).json()["error"]["message"]
+    window.expect(notice.locator("p")).to_have_text(f"{message[0].upper()}{message[1:]}.")
     window.expect(window.page.get_by_text("Drop a photo or a video here")).to_be_visible()
     window.expect(window.page.get_by_role("status")).to_have_text("small v1")
 

@@ -1,4 +1,4 @@
-"""What each service is told: images, the GPU, models, and the variables of .env."""
+"""Each service's settings: images, the GPU, models, and the variables of .env."""
 
 import re
 import subprocess

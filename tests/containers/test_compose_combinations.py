@@ -1,4 +1,4 @@
-"""What holds for every service, whichever compose files and profiles are combined."""
+"""Properties of every service, for every combination of compose files and profiles."""
 
 import itertools
 import json

@@ -1,4 +1,4 @@
-"""How the gateway is set up in containers: its own settings, API keys, and HTTPS by the profile ``tls``."""
+"""The gateway in containers: its settings, API keys, and HTTPS with the profile ``tls``."""
 
 import json
 import re
@@ -39,7 +39,7 @@ def gateway(resolve):
 
 @pytest.fixture
 def checkout(root: Path, tmp_path: Path) -> Path:
-    """A folder of the compose files alone, to write settings into."""
+    """A folder with the compose files only, to write settings into."""
     for file in root.glob("docker-compose*.yml"):
         shutil.copy(file, tmp_path)
     return tmp_path
@@ -47,7 +47,7 @@ def checkout(root: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def environment_of(compose: list[str], checkout: Path):
-    """``environment_of("gateway")``: what that container is given in ``checkout``."""
+    """``environment_of("gateway")``: the environment of that container in ``checkout``."""
 
     def environment_of(service: str) -> dict[str, str]:
         command = [*compose, "--profile", "*", "config", "--format", "json"]

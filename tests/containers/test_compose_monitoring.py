@@ -1,4 +1,4 @@
-"""The profile ``monitoring``: Prometheus and Grafana as they are set up, and a real Prometheus over a real stack."""
+"""The profile ``monitoring``: the configuration of Prometheus and Grafana, and a real Prometheus over a real stack."""
 
 import json
 import re
@@ -107,7 +107,7 @@ def test_grafana_is_read_only_without_the_password_file(resolve, root: Path) -> 
 
 
 class Prometheus:
-    """A real one, over HTTP."""
+    """A real Prometheus, queried over HTTP."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -132,7 +132,7 @@ class Prometheus:
 
 @pytest.fixture(scope="module")
 def stack(lay_road, small_models_root: Path, tmp_path_factory, free_port, photo, wait_for) -> tuple[Any, int]:
-    """Serving and gateway, both real, with a shadow, after a good image and a bad one; and serving's metrics port."""
+    """Real serving and gateway with a shadow model, after a valid and an invalid image; and serving's metrics port."""
     models_root = tmp_path_factory.mktemp("monitored") / "models_repo"
     shutil.copytree(small_models_root, models_root)
     shutil.copytree(models_root / "small/1", models_root / "small/2")
@@ -153,7 +153,7 @@ def stack(lay_road, small_models_root: Path, tmp_path_factory, free_port, photo,
 def prometheus(
     stack, tls_gateway, promtool: Path, debian_binary, free_port, tmp_path_factory, wait_for
 ) -> Iterator[Prometheus]:
-    """Prometheus with the stack's own configuration; only addresses, paths and intervals are this machine's."""
+    """Prometheus with the stack's configuration; only addresses, paths and intervals are changed."""
     road, metrics_port = stack
     folder = tmp_path_factory.mktemp("prometheus")
     shutil.copy(ALERTS, folder)

@@ -1,4 +1,4 @@
-"""Every Dockerfile, without building it."""
+"""Checks of every Dockerfile that need no build."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""Every `docker compose` line of the README and of docs/, against the compose files as they are."""
+"""Every documented `docker compose` command agrees with the compose files."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from segstack_testing.documented import PAGES, ROOT, Command, commands, parsing_
 pytestmark = pytest.mark.containers
 
 COMMANDS = sorted({c.arguments for c in commands() if c.program == "compose" and c.arguments})
-# Files that a page shows and a person writes; the first line has the name.
+# Compose files that a page shows for the reader to write; the first line has the name.
 SHOWN_FILES = {
     name: text
     for page in PAGES
@@ -34,7 +34,7 @@ def split(words: tuple[str, ...]) -> tuple[list[str], list[str]]:
 
 @pytest.fixture(scope="module")
 def ask(compose: list[str], tmp_path_factory: pytest.TempPathFactory):
-    """``ask(*words)``: what Compose says to them beside our compose files and those that the pages show."""
+    """``ask(*words)``: the output of Compose, in a folder with our compose files and those that the pages show."""
     folder = tmp_path_factory.mktemp("checkout")
     for file in ROOT.glob("docker-compose*.yml"):
         shutil.copy(file, folder)
@@ -43,11 +43,11 @@ def ask(compose: list[str], tmp_path_factory: pytest.TempPathFactory):
 
     def ask(*words: str) -> str:
         environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]}
-        asked = subprocess.run(
+        result = subprocess.run(
             [*compose, *words], cwd=folder, env=environment, capture_output=True, text=True, check=False
         )
-        assert asked.returncode == 0, asked.stderr
-        return asked.stdout
+        assert result.returncode == 0, result.stderr
+        return result.stdout
 
     return ask
 

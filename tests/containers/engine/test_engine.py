@@ -1,4 +1,4 @@
-"""engine.sh: safe to run twice, and clear where it cannot help."""
+"""engine.sh can be run twice, and explains when it cannot start an engine."""
 
 import os
 import platform
@@ -25,7 +25,7 @@ STAND_INS = {
 
 
 def run(*words: str, **environment: str) -> subprocess.CompletedProcess:
-    """As the user nobody, who cannot even read the script where it lies."""
+    """Run it as the user nobody, who cannot read the checkout."""
     command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "bash", "-s", *words]
     environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **environment}
     with SCRIPT.open() as script:

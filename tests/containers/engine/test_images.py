@@ -1,4 +1,4 @@
-"""What is in the images, and what is not."""
+"""The contents of the images."""
 
 import json
 import os
@@ -25,7 +25,7 @@ LEAST = (
 
 @pytest.fixture(scope="session")
 def inspect(engine: dict[str, str], images: dict[str, str]) -> Callable[[str], dict]:
-    """``inspect("gateway")``: what the engine knows of a service's image; other names are taken as they are."""
+    """``inspect("gateway")``: `docker image inspect` of a service's image, or of an image with that name."""
 
     def inspect(name: str) -> dict:
         command = ["docker", "image", "inspect", images.get(name, name)]
@@ -36,7 +36,7 @@ def inspect(engine: dict[str, str], images: dict[str, str]) -> Callable[[str], d
 
 @pytest.fixture(scope="session")
 def run(engine: dict[str, str], images: dict[str, str]) -> Callable[..., str]:
-    """``run("gateway", "python", …)``: what a command says in a new container of the service's image."""
+    """``run("gateway", "python", …)``: the output of a command in a new container of the service's image."""
 
     def run(service: str, entrypoint: str, *words: str) -> str:
         command = ["docker", "run", *LEAST.split(), "--entrypoint", entrypoint, images[service], *words]
@@ -91,8 +91,8 @@ def test_image_has_no_build_or_install_tools(run, service: str) -> None:
 
 @every_image
 def test_command_runs_for_an_unknown_user_id(run, service: str) -> None:
-    said = run(service, python_of(service), "-m", service, "--version")
-    assert __version__ in said
+    output = run(service, python_of(service), "-m", service, "--version")
+    assert __version__ in output
 
 
 @every_image
@@ -116,7 +116,7 @@ def test_the_trainers_malloc_is_tcmalloc(run) -> None:
 
 
 def test_serving_starts_as_it_does_on_tensorflow_servings_image(engine: dict[str, str], checkout, wait_for) -> None:
-    """The image that is built on it, its server left out: waiting on a read-only file system, and stopped at once."""
+    """The image built on it, without the server: it waits on a read-only file system and stops at once."""
     image, container = "segstack-test/tensorflow-serving", f"segstack-test-entrypoint-{os.getpid()}"
     build = ["docker", "build", "--quiet", "--file", "services/serving/Dockerfile", "--tag", image, "."]
     build += ["--build-arg", f"SERVING_IMAGE={engine['SERVING_IMAGE']}"]

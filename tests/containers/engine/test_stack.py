@@ -1,4 +1,4 @@
-"""The stack in containers, from an empty models_repo to masks: what a person does, on a real engine."""
+"""The stack on a real engine, from an empty models_repo to masks."""
 
 import io
 import shutil
@@ -29,7 +29,7 @@ def drawn(stack) -> Dataset:
 
 @pytest.fixture(scope="module")
 def held_out(drawn: Dataset) -> list[tuple[bytes, np.ndarray]]:
-    """Images that no training saw, with their labels."""
+    """Held-out images with their labels."""
     return [
         ((drawn.root / item.image).read_bytes(), cv2.imread(str(drawn.root / item.mask), cv2.IMREAD_UNCHANGED))
         for item in drawn.split("test")
@@ -98,9 +98,9 @@ def test_every_picture_it_makes(stack, held_out, output: str, format: str) -> No
         assert reply.status_code == 422
         return
     assert reply.status_code == 200, reply.text
-    with Image.open(io.BytesIO(reply.content)) as picture:
-        assert picture.format.lower() == format
-        assert picture.size == labels.shape[::-1]
+    with Image.open(io.BytesIO(reply.content)) as image:
+        assert image.format.lower() == format
+        assert image.size == labels.shape[::-1]
 
 
 @pytest.mark.parametrize("rle", ["coco", "cvat", "labelstudio"])

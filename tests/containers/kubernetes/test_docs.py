@@ -1,4 +1,4 @@
-"""docs/kubernetes.md: what it tells to type does what it says."""
+"""The commands of docs/kubernetes.md do what the page says."""
 
 import os
 import re
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.containers
 
 @pytest.fixture(scope="module")
 def blocks(docs) -> list[tuple[str, str]]:
-    """Language and text of each."""
+    """Language and text of each fenced block."""
     return re.findall(r"^```(\w+)\n(.*?)^```$", docs, re.MULTILINE | re.DOTALL)
 
 
@@ -29,7 +29,7 @@ def _the(blocks, start):
 
 @pytest.fixture
 def shell(tmp_path):
-    """``shell(text)``: run with this environment's Python, in an empty folder."""
+    """``shell(text)``: run it in an empty folder, with this environment's Python."""
 
     def run(text: str) -> str:
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
@@ -82,8 +82,8 @@ def test_version_is_copied_completely_into_the_volume(blocks, small_models_root,
     (pod / "models_repo").mkdir(parents=True)
     text = _the(blocks, "alias in-repository").replace("road/4", "small/1").replace("road", "small")
     lines = [line for line in text.splitlines() if not line.startswith(("kubectl", "alias"))]
-    said = shell(f'in-repository() {{ (cd {pod} && "$@"); }}\n' + "\n".join(lines))
-    assert re.search(r"small\s+1\b.*loaded", said), said
+    output = shell(f'in-repository() {{ (cd {pod} && "$@"); }}\n' + "\n".join(lines))
+    assert re.search(r"small\s+1\b.*loaded", output), output
     there = {path.relative_to(pod / "models_repo/small/1") for path in (pod / "models_repo/small/1").rglob("*")}
     here = {path.relative_to(small_models_root / "small/1") for path in (small_models_root / "small/1").rglob("*")}
     assert there == here

@@ -1,4 +1,4 @@
-"""What holds in every overlay: objects fit together, and pods can do little."""
+"""In every overlay the objects fit together and pods have few privileges."""
 
 import pytest
 
@@ -91,7 +91,7 @@ def test_autoscaled_deployment_sets_no_replicas(stack):
 
 
 def test_references_of_pods_exist_or_are_documented(manifests, build, docs):
-    """Claims may be another overlay's; a Secret and a recipe are the reader's."""
+    """Claims may belong to another overlay; users create the Secret and the recipe themselves."""
     claims = {name for each in ("overlays/volume", "training") for name in build(each).of("PersistentVolumeClaim")}
     for pod in manifests.pods():
         if "serviceAccountName" in pod.spec:
@@ -111,7 +111,7 @@ def test_references_of_pods_exist_or_are_documented(manifests, build, docs):
 
 
 def test_gpu_pods_need_no_node_labels(manifests):
-    """Labels such as nvidia.com/gpu.present are there only where feature discovery runs; the limit says enough."""
+    """Labels such as nvidia.com/gpu.present exist only with GPU feature discovery; the resource limit suffices."""
     for pod in manifests.pods():
         assert not pod.spec.get("nodeSelector"), pod.owner
 

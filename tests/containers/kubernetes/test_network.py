@@ -1,4 +1,4 @@
-"""Who may reach whom, from the NetworkPolicies."""
+"""Traffic that the NetworkPolicies allow."""
 
 import pytest
 
@@ -6,7 +6,7 @@ pytestmark = pytest.mark.containers
 
 
 def _who(peer):
-    """A peer, in words."""
+    """A short text for a peer."""
     if "ipBlock" in peer:
         return peer["ipBlock"]["cidr"]
     pod = next(iter(peer.get("podSelector", {}).get("matchLabels", {}).values()), "anyone")
@@ -15,7 +15,7 @@ def _who(peer):
 
 
 def _allowed(manifests):
-    """``{"a -> b:port"}`` as b's side says it, and as a's does."""
+    """Allowed connections ``{"a -> b:port"}`` from ingress rules, and from egress rules."""
     into, out_of = set(), set()
     for policy in manifests.of("NetworkPolicy").values():
         whose = _who({"podSelector": policy["spec"]["podSelector"]})

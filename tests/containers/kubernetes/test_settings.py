@@ -1,4 +1,4 @@
-"""The gateway's settings and serving's flags, beside those of Compose and of the programs themselves."""
+"""The gateway's settings and serving's flags agree with Compose's and with the programs."""
 
 import json
 import re
@@ -32,8 +32,8 @@ def test_settings_equal_those_of_compose(overlay, build, resolve):
     compose = resolve(*COMPOSE[overlay])["services"]["gateway"]["environment"]
     # Here every caller needs a key, whatever name a gateway is called by: Prometheus calls pods by their addresses.
     ours = {"GATEWAY_ALLOW_ANONYMOUS", "GATEWAY_ALLOWED_HOSTS", "GATEWAY_API_KEYS_FILE"}
-    told = {name: value for name, value in compose.items() if name.startswith("GATEWAY_") and name not in ours}
-    assert told.items() <= environment.items()
+    shared = {name: value for name, value in compose.items() if name.startswith("GATEWAY_") and name not in ours}
+    assert shared.items() <= environment.items()
 
 
 @with_a_twin_in_compose
@@ -101,7 +101,7 @@ def test_embedded_server_gets_known_arguments(build, root):
 
 
 def test_serving_stays_until_the_last_connection_to_it_has_ended(stack):
-    """Connections end after their age and a tenth; then gRPC looks the name up, at most every 30 s."""
+    """A connection ends at its maximum age plus a tenth; gRPC then resolves the name, at most every 30 s."""
     for pod in stack.pods():
         arguments = " ".join(pod.spec["containers"][0].get("args", []))
         if found := re.search(r"max_connection_age_ms=(\d+)", arguments):

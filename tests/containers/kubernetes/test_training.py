@@ -1,4 +1,4 @@
-"""Training as an Indexed Job: its worker.py, beside the trainer that it starts."""
+"""Training as an Indexed Job: worker.py and the trainer that it starts."""
 
 import contextlib
 import importlib.util
@@ -85,7 +85,7 @@ def test_worker_without_peers_ends_with_a_message(worker, monkeypatch):
 
 @pytest.fixture
 def run(tmp_path):
-    """A run folder as it is once the training has begun."""
+    """The run folder of a training that has started."""
     folder = tmp_path / "run"
     RunFolder(folder).state.mkdir(parents=True)
     RunFolder(folder).recipe.touch()
@@ -118,7 +118,7 @@ def test_job_contains_this_worker(build, worker_file, container):
 
 @pytest.fixture
 def workspace(small_models_root, tmp_path):
-    """What the Job's volumes are in its pods."""
+    """A folder with the Job's volumes, as its pods see them."""
     (tmp_path / "data").mkdir()
     (tmp_path / "data/road").symlink_to(small_models_root.parent / "data")
     (tmp_path / "runs").mkdir()
@@ -165,7 +165,7 @@ def test_job_trains_with_two_workers_publishes_once_and_can_resume(
 
 
 def _ports() -> int:
-    """A number that makes two free ports with a 0 and a 1 behind it."""
+    """A prefix that gives two free ports when 0 and 1 are appended."""
     while True:
         prefix = random.randrange(2000, 6500)
         with contextlib.suppress(OSError), socket.socket() as first, socket.socket() as second:
