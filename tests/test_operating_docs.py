@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 
 from gateway import errors
 from gateway.app import create_app
+from gateway.flow.timings import Stage
 from gateway.settings import Settings
 from serving import metrics
 
@@ -58,7 +59,8 @@ def test_page_lists_every_field_of_a_requests_log_line(client: TestClient, caplo
 def test_explained_error_codes_exist() -> None:
     explained = set(re.findall(r"`([a-z_]+)`:", section("What to do when")))
     assert {"no_model", "overloaded"} <= explained
-    assert explained <= {kind.code for kind in errors.GatewayError.__subclasses__()}
+    codes = {kind.code for kind in errors.GatewayError.__subclasses__()}
+    assert explained <= codes | set(get_args(Stage)), "neither an error code nor a stage of Server-Timing"
 
 
 def test_page_has_a_remedy_for_every_alert() -> None:
