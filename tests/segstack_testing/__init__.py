@@ -10,4 +10,6 @@
 - ``small_model``: a small network, trained and published once a run
 - ``documented``: the commands that README and docs print
 - ``fixtures``: the fixtures that the gateway's and segclient's tests both import into their ``conftest.py``
+- ``small_model``: the drawn set, one small network trained on it and published, made once a run
+- ``documented``: the commands that README and docs print, and the programs' own parsers
 """
