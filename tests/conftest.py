@@ -15,22 +15,25 @@ import httpx
 import pytest
 
 from segstack_testing import small_model
+from segstack_testing.waiting import scaled
 
-PATIENCE_SECONDS = 60
+START_S = 30  # more than anything takes to start with a core to itself
 
 
 def _wait_for(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    """Ask twenty times a second, so that what starts keeps the CPU."""
+    limit_s = scaled(START_S)
+    deadline = time.monotonic() + limit_s
     while time.monotonic() < deadline:
         if condition():
             return
         time.sleep(0.05)
-    raise AssertionError(f"{what}: not within {PATIENCE_SECONDS} s")
+    raise AssertionError(f"{what}: not within {limit_s:.0f} s")
 
 
 @pytest.fixture(scope="session")
 def wait_for() -> Callable[[Callable[[], object], str], None]:
-    """``wait_for(condition, "what it is")`` asks until it is so; a minute without is a failure."""
+    """``wait_for(condition, "what it is")``: poll until it holds; fails after `START_S`, scaled to the machine."""
     return _wait_for
 
 
@@ -113,7 +116,7 @@ def _running(module: str, *arguments: str, **settings: str) -> Iterator[subproce
         yield process
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(scaled(15))
 
 
 def _free_port() -> int:

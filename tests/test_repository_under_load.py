@@ -25,21 +25,22 @@ from tensorflow_serving.apis import (
 
 from contract import ClassInfo, ModelCard, publish, versions
 from contract.serving_config.models_config import models
+from segstack_testing.waiting import scaled
 from trainer.export.check import check_saved_model
 from trainer.frozen import graph
 
 pytestmark = pytest.mark.gateway
 
-PATIENCE_SECONDS = 90
+PATIENCE_S = scaled(45)
 READY = re.compile(r"ready on (\S+:\d+)")
 HEIGHT, WIDTH = 32, 48
 CLASSES = 2
 
 
 def wait_for(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + PATIENCE_S
     while not condition():
-        assert time.monotonic() < deadline, f"{what}: not within {PATIENCE_SECONDS} s"
+        assert time.monotonic() < deadline, f"{what}: not within {PATIENCE_S:.0f} s"
         time.sleep(0.02)
 
 
@@ -164,7 +165,7 @@ class Service:
             self.channel.close()
         self.process.terminate()
         try:
-            self.process.wait(PATIENCE_SECONDS)
+            self.process.wait(PATIENCE_S)
         finally:
             self.process.kill()
             self.process.wait()
@@ -199,7 +200,7 @@ class Service:
             for client in load.clients:
                 client.stop.set()
             for client in load.clients:
-                client.join(PATIENCE_SECONDS)
+                client.join(PATIENCE_S)
         for client in load.clients:
             assert client.failures == [], self.output
             for version, mask in client.answers:

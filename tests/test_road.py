@@ -18,6 +18,7 @@ from PIL import Image
 
 from contract import ModelCard, versions
 from contract.folders import CARD_PATH
+from segstack_testing.waiting import scaled
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +101,7 @@ def test_gateway_has_not_loaded_tensorflow(road) -> None:
 
 def test_recovers_after_a_restart_of_serving(road, photo: Path, wait_for) -> None:
     road.serving.terminate()
-    assert road.serving.wait(20) == 0
+    assert road.serving.wait(scaled(15)) == 0
 
     away = road.segment(photo.read_bytes())
     assert away.status_code == 503
