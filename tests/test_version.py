@@ -22,10 +22,10 @@ every_project = pytest.mark.parametrize("pyproject", PROJECTS, ids=[path.parent.
 
 @every_project
 def test_every_package_takes_its_version_from_the_contract(pyproject: Path) -> None:
-    said = tomllib.loads(pyproject.read_text())
-    assert "version" not in said["project"]
-    assert said["project"]["dynamic"] == ["version"]
-    assert (pyproject.parent / said["tool"]["hatch"]["version"]["path"]).resolve() == THE_FILE
+    content = tomllib.loads(pyproject.read_text())
+    assert "version" not in content["project"]
+    assert content["project"]["dynamic"] == ["version"]
+    assert (pyproject.parent / content["tool"]["hatch"]["version"]["path"]).resolve() == THE_FILE
 
 
 @every_project
@@ -36,9 +36,9 @@ def test_installed_packages_have_this_version(pyproject: Path) -> None:
 
 @pytest.mark.parametrize("module", ["contract", "trainer", "converter", "serving", "gateway", "segclient"])
 def test_version_option_prints_it(module: str) -> None:
-    asked = subprocess.run([sys.executable, "-m", module, "--version"], capture_output=True, text=True, check=False)
+    result = subprocess.run([sys.executable, "-m", module, "--version"], capture_output=True, text=True, check=False)
     name = "segstack" if module == "contract" else module
-    assert (asked.returncode, asked.stdout, asked.stderr) == (0, f"{name} {contract.__version__}\n", "")
+    assert (result.returncode, result.stdout, result.stderr) == (0, f"{name} {contract.__version__}\n", "")
 
 
 def test_openapi_has_it() -> None:
