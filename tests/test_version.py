@@ -1,4 +1,4 @@
-"""One file says the version; everything that tells one tells this."""
+"""The version is defined in one file, and everything that shows a version shows that one."""
 
 import re
 import subprocess
