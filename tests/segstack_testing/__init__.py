@@ -7,7 +7,7 @@
 - ``images``: the photo of four colours, its mask, and Pillow as encoder and decoder
 - ``hostile_images``: files that try to break an image decoder
 - ``waiting``: `wait_until` and `scaled`, the one place that knows how slow this machine is
-- ``small_model``: a small network, trained and published once a run
-- ``documented``: the commands that README and docs print
 - ``fixtures``: the fixtures that the gateway's and segclient's tests both import into their ``conftest.py``
+- ``small_model``: the drawn set, one small network trained on it and published, made once a run
+- ``documented``: the commands that README and docs print, and the programs' own parsers
 """
