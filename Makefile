@@ -4,7 +4,8 @@
 SHELL := /bin/bash
 
 PYTHON_TESTS := .venv/bin/python -m pytest
-# How many processes `make test` runs in; each needs a core and 2 GB. A file's tests stay in one of them.
+# How many processes `make test` runs in; each needs a core and up to 4 GB. A file's tests stay in one of them, and
+# files begin in the order of their names: otherwise several would wait for the one training at the same time.
 WORKERS ?= 2
 # Left to `make test-all`: tests that need more than .venv, or many minutes.
 SLOW := other_python or browser or containers or networks or gateway or training or converter or stream or demo
@@ -36,7 +37,7 @@ demo: setup ## train, serve and show a small model in minutes, on http://localho
 	@.venv/bin/python scripts/demo.py
 
 test: setup ## the tests that need neither root nor Docker, in 6 minutes
-	$(PYTHON_TESTS) -n $(WORKERS) --dist loadfile -m "not ($(SLOW))"
+	$(PYTHON_TESTS) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not ($(SLOW))"
 
 test-all: export SEGSTACK_NO_SKIPS := 1
 test-all: ## all tests, as CI runs them: also other Pythons, Chromium, containers and the demo; a skip is a failure

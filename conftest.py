@@ -1,4 +1,4 @@
-"""What every service's tests share: skips that count as failures, work done once a run, tests that need the machine.
+"""What the tests of every service share: skips that count as failures, and work that is done once a run.
 
 `make test` runs two workers (pytest-xdist), each with its own session fixtures.
 """
@@ -6,6 +6,7 @@
 import fcntl
 import os
 import shutil
+import signal
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,12 @@ from typing import TypeVar
 import pytest
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+
+def pytest_configure() -> None:
+    """Ctrl-C is an interrupt, as tests of it expect, also where a shell started this run in its background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -37,20 +44,6 @@ def _without_skip(report: Report) -> Report:
         report.outcome = "failed"
         report.longrepr = f"skipped, and a skip is a failure here: {reason.removeprefix('Skipped: ')}"
     return report
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """A test marked ``alone`` runs while every other worker waits: it measures time or memory."""
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        return (yield)
-    folder = _shared_folder(item.config)
-    mode = fcntl.LOCK_EX if item.get_closest_marker("alone") else fcntl.LOCK_SH
-    with (folder / "machine.lock").open("w") as machine:
-        # Without this turnstile, workers that share the machine would never let the exclusive one in.
-        with _locked(folder / "turnstile.lock"):
-            fcntl.flock(machine, mode)
-        return (yield)
 
 
 @pytest.fixture(scope="session")

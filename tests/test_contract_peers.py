@@ -1,4 +1,4 @@
-"""What the contract writes by hand, read by those it is written for: protobuf, TensorFlow Serving's API, TensorFlow."""
+"""What the contract writes by hand is read by protobuf, TensorFlow Serving's API and TensorFlow."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from contract import ClassInfo, ModelCard, signatures, warmup
 from contract.serving_config import models_config, textproto
 
 BY_HAND = r"""
-# Written by a person.
+# Written by hand.
 model_config_list: {
   config: <
     name: 'signs'
@@ -42,7 +42,7 @@ class TestModelsConfig:
     def path(self, tmp_path):
         return tmp_path / "models.config"
 
-    def test_what_publishing_writes_is_what_serving_reads(self, path):
+    def test_serving_reads_what_publishing_writes(self, path):
         for name in ["road", "road-trt-fp16"]:
             models_config.list_model(path, name, {1: path.parent})
         configs = server_config(path.read_text()).model_config_list.config
@@ -52,7 +52,7 @@ class TestModelsConfig:
             assert config.model_platform == "tensorflow"
             assert config.model_version_policy.latest.num_versions == 2
 
-    def test_adding_a_model_changes_nothing_else_that_serving_reads(self, path):
+    def test_adding_a_model_changes_nothing_else(self, path):
         path.write_text(BY_HAND)
         before = server_config(BY_HAND)
         models_config.list_model(path, "road", {1: path.parent})
@@ -60,12 +60,12 @@ class TestModelsConfig:
         assert after.model_config_list.config.pop().name == "road"
         assert after == before
 
-    def test_the_names_are_those_serving_reads(self, path):
+    def test_names_equal_those_that_serving_reads(self, path):
         path.write_text(BY_HAND)
         names = [config.name for config in server_config(BY_HAND).model_config_list.config]
         assert models_config.model_names(path) == names == ["signs", "road-trt-fp16"]
 
-    def test_labels_and_the_policy_that_follows_them_are_what_serving_reads(self, path):
+    def test_serving_reads_labels_and_policy(self, path):
         folders = {version: path.parent / str(version) for version in range(1, 5)}
         for folder in folders.values():
             folder.mkdir()
@@ -80,13 +80,13 @@ class TestModelsConfig:
         assert config.model_version_policy.latest.num_versions == 2
 
     @pytest.mark.parametrize("number", ["7", "0x1F", "-3", "0"])
-    def test_a_number_is_the_same_to_both(self, number):
+    def test_number_parses_alike(self, number):
         text = f"version_labels {{ key: 'a' value: {number} }}"
         config = text_format.Parse(text, model_server_config_pb2.ModelConfig())
         ((_, ((_, _), (_, scalar))),) = textproto.parse(text)
         assert textproto.to_int(scalar) == config.version_labels["a"]
 
-    def test_what_protobuf_writes_is_read(self, path):
+    def test_protobufs_text_is_read(self, path):
         path.write_text(text_format.MessageToString(server_config(BY_HAND)))
         assert models_config.model_names(path) == ["signs", "road-trt-fp16"]
 
@@ -100,7 +100,7 @@ class TestModelsConfig:
             '"a" \'b\' # comment\n "c"',
         ],
     )
-    def test_a_string_says_the_same_to_both(self, literal):
+    def test_string_parses_alike(self, literal):
         ((_, scalar),) = textproto.parse(f"name: {literal}")
         config = text_format.Parse(f"name: {literal}", model_server_config_pb2.ModelConfig())
         assert textproto.unquote(scalar) == config.name
@@ -123,7 +123,7 @@ class TestModelsConfig:
             "7: {}",
         ],
     )
-    def test_what_serving_refuses_is_refused(self, path, text):
+    def test_text_that_serving_refuses_is_refused(self, path, text):
         with pytest.raises(text_format.ParseError):
             server_config(text)
         path.write_text(text)
@@ -139,7 +139,7 @@ class TestWarmup:
         records = tf.data.TFRecordDataset(str(tmp_path / warmup.WARMUP_PATH.name)).as_numpy_iterator()
         return [prediction_log_pb2.PredictionLog.FromString(record) for record in records]
 
-    def test_a_flipped_bit_is_found_by_its_crc(self, card, tmp_path):
+    def test_crc_detects_a_flipped_bit(self, card, tmp_path):
         path = tmp_path / warmup.WARMUP_PATH.name
         warmup.write(path, card)
         data = bytearray(path.read_bytes())
@@ -148,7 +148,7 @@ class TestWarmup:
         with pytest.raises(tf.errors.DataLossError):
             list(tf.data.TFRecordDataset(str(path)))
 
-    def test_every_signature_is_asked_once_with_nothing_unknown(self, logs, card):
+    def test_every_signature_is_warmed_up_once(self, logs, card):
         specs = [log.predict_log.request.model_spec for log in logs]
         assert [spec.name for spec in specs] == ["road"] * 5
         assert [spec.signature_name for spec in specs] == list(signatures(card))
@@ -158,7 +158,7 @@ class TestWarmup:
             known.DiscardUnknownFields()
             assert known.ByteSize() == log.ByteSize()
 
-    def test_the_tensors_are_those_of_the_contract(self, logs, card):
+    def test_warm_up_tensors_match_the_contract(self, logs, card):
         for log, signature in zip(logs, signatures(card).values(), strict=True):
             inputs = log.predict_log.request.inputs
             assert set(inputs) == set(signature.inputs)
@@ -166,7 +166,7 @@ class TestWarmup:
                 assert tf.dtypes.as_dtype(inputs[alias].dtype).name == spec.dtype
                 assert tf.make_ndarray(inputs[alias]).shape == (1, *spec.shape[1:])
 
-    def test_the_image_is_grey_and_so_is_the_png(self, logs, card):
+    def test_warm_up_images_are_grey(self, logs, card):
         requests = {log.predict_log.request.model_spec.signature_name: log.predict_log.request for log in logs}
         grey = np.full((64, 96, 3), 114, np.uint8)
         np.testing.assert_array_equal(tf.make_ndarray(requests["serving_default"].inputs["image"])[0], grey)

@@ -1,4 +1,4 @@
-"""The README's first command in a fresh clone, from nothing to an overlay, and again with the page up."""
+"""The README's first command in a fresh clone: once with ONESHOT=1, and once with the page up."""
 
 import os
 import re
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.demo
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What is committed, and nothing else."""
+    """A clone: the committed files only."""
     folder = tmp_path_factory.mktemp("clone") / "segstack"
     subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
     return folder
@@ -50,11 +50,11 @@ def oneshot(clone: Path) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """Ours without what a surrounding make or virtual environment has put there."""
+    """Our environment without the variables of a surrounding make or virtual environment."""
     return {k: v for k, v in os.environ.items() if k not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "VIRTUAL_ENV"}}
 
 
-def test_oneshot_says_what_it_made(clone: Path, oneshot: str) -> None:
+def test_oneshot_lists_its_results(clone: Path, oneshot: str) -> None:
     print(oneshot[oneshot.index("photo ") :])
     with Image.open(clone / "demo/photo.jpg") as photo, Image.open(clone / "demo/overlay.jpg") as overlay:
         assert overlay.size == photo.size
@@ -75,7 +75,7 @@ def test_oneshot_publishes_and_leaves_no_process(clone: Path, oneshot: str) -> N
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGHUP], ids=["Ctrl-C", "a closed terminal"])
-def test_the_page_is_up_until_it_is_stopped_and_then_nothing_is_left(
+def test_demo_serves_the_page_until_stopped_and_leaves_no_process(
     clone: Path, oneshot: str, stop: signal.Signals
 ) -> None:
     with socket.socket() as probe:
@@ -106,7 +106,7 @@ def _wait_for_page(url: str, process: subprocess.Popen) -> str:
 
 
 def _processes_of(clone: Path) -> list[str]:
-    """The command lines of processes that run in the clone."""
+    """The command lines of the processes whose working folder is in the clone."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:

@@ -70,8 +70,8 @@ def test_its_recipe_is_there(command: Command) -> None:
 @pytest.mark.parametrize("command", MAKES, ids=str)
 def test_make_has_its_target_and_reads_its_variables(command: Command) -> None:
     targets = [word for word in command.arguments if "=" not in word]
-    asked = subprocess.run(["make", "-n", *targets], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert asked.returncode == 0, asked.stderr
+    result = subprocess.run(["make", "-n", *targets], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
     read = (ROOT / "Makefile").read_text() + "".join(path.read_text() for path in (ROOT / "scripts").glob("*.*"))
     for word in command.arguments:
         name, is_set, _ = word.partition("=")
@@ -107,6 +107,7 @@ def data_files(make_once, tmp_path: Path) -> None:
     (tmp_path / "data/export").symlink_to(drawn / "export")
     shutil.copytree(drawn / "data/images", tmp_path / "mine/rgb")
     shutil.copytree(drawn / "data/masks", tmp_path / "mine/gt")
+    shutil.make_archive(str(tmp_path / "full_semantic"), "zip", tmp_path / "mine")
     classes = [c["name"] for c in json.loads((drawn / "data/dataset.json").read_text())["classes"]]
     (tmp_path / "classes.yaml").write_text(json.dumps(classes))
     (tmp_path / "classes.json").write_text(json.dumps(classes))

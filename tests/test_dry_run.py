@@ -1,7 +1,7 @@
-"""The networks that the trainer has, and foreign ones, cut into engines by the real TF-TRT, which needs no GPU for it.
+"""Dry runs: the real TF-TRT, which needs no GPU for this, divides our networks and third-party ones into engines.
 
-From uint8 pixels to a uint8 mask: one engine, and nothing outside but the two casts. The environment of TensorFlow 2.14
-and TensorRT 8.5 is made in the user's cache, 2.2 GB, where there is none yet.
+From uint8 pixels to a uint8 mask there is one engine, and only two casts outside it. The environment with TensorFlow
+2.14 and TensorRT 8.5 is created in the user's cache, 2.2 GB, if it does not exist.
 """
 
 import functools
@@ -47,7 +47,7 @@ for key, (name, height, width) in networks.items():
 
 @pytest.fixture(scope="module")
 def networks(run_apart, tmp_path_factory):
-    """The folder with all of them, untrained."""
+    """A folder with all networks, untrained."""
     folder = tmp_path_factory.mktemp("networks")
     run_apart(sys.executable, "-c", EXPORT, folder, json.dumps(NETWORKS))
     return folder
@@ -70,16 +70,16 @@ def test_a_network_is_one_engine(converted, name: str) -> None:
     assert (found.tensorflow, found.tensorrt) == ("2.14.1", "8.5.3")
 
 
-def test_the_factor_of_seven_and_a_half_takes_matrices(converted) -> None:
+def test_resize_by_seven_and_a_half_becomes_matrices(converted) -> None:
     assert "2 half-pixel ResizeBilinear → matrices and taps" in converted("ddrnet23_slim-480x640").notes
 
 
-def test_int8_is_cut_without_calibrating(networks) -> None:
+def test_int8_dry_run_needs_no_calibration(networks) -> None:
     found = dry_run.run(parse([str(networks / "unet"), "--precision", "int8", "--dry-run"]))
     assert (len(found.engines.engines), found.engines.outside) == (1, {"Cast": 2})
 
 
-def test_a_foreign_model_needs_no_casts(tmp_path: Path) -> None:
+def test_third_party_model_needs_no_casts(tmp_path: Path) -> None:
     """float32 in, float32 logits out, half-pixel upsampling to a size that it computes, and images of any size."""
     rng = np.random.default_rng(2)
     first, last = (rng.normal(size=[3, 3, *channels]).astype(np.float32) for channels in ((3, 16), (16, 5)))
@@ -96,7 +96,7 @@ def test_a_foreign_model_needs_no_casts(tmp_path: Path) -> None:
     assert found.notes == ["1 size computed from a shape → constant", "1 half-pixel ResizeBilinear → matrices and taps"]
 
 
-def test_what_cannot_be_rewritten_is_left_outside_and_said(tmp_path: Path) -> None:
+def test_operation_that_cannot_be_rewritten_is_left_and_reported(tmp_path: Path) -> None:
     @tf.function(input_signature=[tf.TensorSpec([None, 32, 48, 3], tf.float32, name="input_1")])
     def serve(input_1):
         x = tf.nn.relu(tf.nn.relu6(tf.sigmoid(input_1)) * 2 + 1)

@@ -1,4 +1,4 @@
-"""``python -m trainer evaluate|predict`` of a model behind the real server: the figures are the folder's."""
+"""``python -m trainer evaluate|predict`` of a model on the real server gives the metrics of the local folder."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.gateway
 
 @pytest.fixture(scope="module")
 def address(lay_road, small_models_root: Path) -> str:
-    """Where serving answers, over gRPC; no gateway is asked."""
+    """The gRPC address of serving; no gateway takes part."""
     road = lay_road(small_models_root)
     road.start_serving()
     road.wait_until_serving_listens()
@@ -33,7 +33,7 @@ def trainer(capsys: pytest.CaptureFixture, small_models_root: Path):
 
 
 @pytest.mark.parametrize("target", ["small", "small:1"])
-def test_a_served_model_has_the_figures_of_its_folder(trainer, address, small_models_root, target) -> None:
+def test_served_model_has_the_metrics_of_its_folder(trainer, address, small_models_root, target) -> None:
     words = ["evaluate", "--data", small_models_root.parent / "data", "--json", "--no-time", "--flip"]
     _, folder, _ = trainer(*words, "--model", small_models_root / "small/1")
     status, served, _ = trainer(*words, "--model", target, "--serving", address)
@@ -46,14 +46,14 @@ def test_a_served_model_has_the_figures_of_its_folder(trainer, address, small_mo
     assert np.sum(served["confusion"]) == np.sum(folder["confusion"])
 
 
-def test_it_segments_pictures(trainer, address, photo, tmp_path) -> None:
+def test_served_model_segments_an_image(trainer, address, photo, tmp_path) -> None:
     words = ["predict", photo, "--model", "small", "--serving", address, "--output", tmp_path / "out.png"]
     assert trainer(*words)[0] == 0
     assert cv2.imread(str(tmp_path / "out.png")).shape == (96, 128, 3)
 
 
 @pytest.mark.parametrize("target", ["nobody", "small:7", "small@stable"])
-def test_what_is_not_served_is_said(trainer, address, small_models_root, target) -> None:
+def test_model_that_is_not_served_is_an_error(trainer, address, small_models_root, target) -> None:
     data = small_models_root.parent / "data"
     status, out, err = trainer("evaluate", "--data", data, "--model", target, "--serving", address)
     assert (status, out) == (1, "")

@@ -1,4 +1,4 @@
-"""A SavedModel as the original project exported them, served as it is: float32 `input_1` in, logits `output` out."""
+"""A third-party SavedModel, with the original project's interface: float32 `input_1` in, logits `output` out."""
 
 from io import BytesIO
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.gateway
 CLASSES = ["background", "red", "green", "blue"]
 
 
-def test_it_is_asked_in_floats_and_answers_in_masks(colour_road) -> None:
+def test_third_party_float_model_gives_masks(colour_road) -> None:
     expected = np.kron([[1, 2], [3, 0]], np.ones((48, 64), np.uint8))
     colours = np.array([[20, 20, 20], [230, 20, 20], [20, 230, 20], [20, 20, 230]], np.uint8)
     photo = cv2.imencode(".jpg", colours[expected][:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()

@@ -1,4 +1,4 @@
-"""The gateway's own tests in an environment of its lock file alone: without TensorFlow, installed as in its image."""
+"""The gateway's tests in an environment with its lock file only: no TensorFlow, installed as in its image."""
 
 import shutil
 import sys
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.other_python, pytest.mark.timeout(600)]
 
 @pytest.fixture(scope="module")
 def environment(run_apart, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The lock, then the two packages, then what the tests use besides, in the versions we use here."""
+    """The lock file, the two packages, and the test tools in the versions of requirements-dev.lock."""
     environment = tmp_path_factory.mktemp("gateway") / "environment"
     run_apart(UV, "venv", "--quiet", "--python", sys.executable, environment)
     install = [UV, "pip", "install", "--quiet", "--python", environment]
@@ -31,7 +31,7 @@ def python(environment: Path) -> Path:
     return environment / "bin/python"
 
 
-def test_the_lock_holds_everything_the_gateway_asks_for(run_apart, environment: Path) -> None:
+def test_lock_file_is_complete(run_apart, environment: Path) -> None:
     run_apart(UV, "pip", "check", "--python", environment)
 
 
@@ -41,9 +41,14 @@ def test_tensorflow_cannot_be_imported(run_apart, python: Path, module: str) -> 
     assert found.strip() == "None"
 
 
-def test_its_tests_pass(run_apart, python: Path, tmp_path: Path) -> None:
+def test_gateways_tests_pass_in_it(run_apart, python: Path, tmp_path: Path) -> None:
     tests = tmp_path / "tests"
-    shutil.copytree(SERVICES / "gateway/tests", tests, ignore=shutil.ignore_patterns("__pycache__"))
+    helpers = tmp_path / "helpers"
+    for source, copy in (
+        (SERVICES / "gateway/tests", tests),
+        (ROOT / "tests/segstack_testing", helpers / "segstack_testing"),
+    ):
+        shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(SERVICES / "gateway/grafana", tmp_path / "grafana")
     shutil.copy(SERVICES / "gateway/PROTOCOL.md", tmp_path)
     output = run_apart(
@@ -57,6 +62,8 @@ def test_its_tests_pass(run_apart, python: Path, tmp_path: Path) -> None:
         "not (gateway or stream)",
         "-o",
         "markers=gateway: long\nstream: long",
+        "-o",
+        f"pythonpath={helpers}",
         tests,
         cwd=tmp_path,
     )

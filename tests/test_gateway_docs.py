@@ -1,4 +1,4 @@
-"""docs/gateway.md against the gateway it describes."""
+"""docs/gateway.md agrees with the gateway's settings."""
 
 import re
 from pathlib import Path
@@ -16,12 +16,12 @@ def page() -> str:
     return (ROOT / "docs/gateway.md").read_text()
 
 
-def test_the_table_has_every_setting_in_order_and_its_default(page: str) -> None:
+def test_table_lists_every_setting_in_order_with_its_default(page: str) -> None:
     rows = re.findall(r"^\| `GATEWAY_(\w+)` \|([^|]*)\|", page, re.MULTILINE)
     assert [name.lower() for name, _ in rows] == list(Settings.model_fields)
     for name, shown in rows:
         default = Settings.model_fields[name.lower()].default
-        if default is not PydanticUndefined:  # one that depends on the machine is told in words
+        if default is not PydanticUndefined:  # a default that depends on the machine is described in words
             assert shown.strip(" `") == as_written(default), name
 
 
@@ -33,11 +33,11 @@ def as_written(default: object) -> str:
     return "" if default is None else str(default)
 
 
-def test_no_variable_is_mentioned_that_there_is_not(page: str) -> None:
+def test_mentioned_variables_are_the_settings(page: str) -> None:
     mentioned = {name.lower() for name in re.findall(r"GATEWAY_([A-Z_]+[A-Z])", page)}
     assert mentioned == set(Settings.model_fields)
 
 
-def test_files_it_names_are_there(page: str) -> None:
+def test_named_files_exist(page: str) -> None:
     for name in re.findall(r"`((?:services|docs|benchmarks)/[\w/.-]+)`", page):
         assert (ROOT / name).exists(), name

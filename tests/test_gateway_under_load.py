@@ -1,4 +1,4 @@
-"""The gateway under load: serving killed and started again meanwhile, and far more callers than it has places for."""
+"""The gateway under load: serving is killed and restarted, and more requests arrive than it has slots for."""
 
 import shutil
 import threading
@@ -12,14 +12,14 @@ import pytest
 pytestmark = pytest.mark.gateway
 
 CLIENTS = 4
-# The gateway has 36 places.
+# The gateway admits 36 requests.
 CROWD = 60
 BACK_WITHIN_S = 3
 
 
 @pytest.fixture
 def road(lay_road, small_models_root: Path, tmp_path_factory: pytest.TempPathFactory):
-    """For each test its own: one of them leaves another serving behind than it found."""
+    """A new one for each test, as one test restarts serving."""
     models_root = tmp_path_factory.mktemp("load") / "models_repo"
     shutil.copytree(small_models_root, models_root)
     road = lay_road(models_root)
@@ -30,7 +30,7 @@ def road(lay_road, small_models_root: Path, tmp_path_factory: pytest.TempPathFac
 
 
 class Load:
-    """Callers who ask again as soon as they have an answer, with every answer's time and status."""
+    """Clients that send the next request after each reply; time and status of every reply."""
 
     def __init__(self, url: str, image: bytes, clients: int = CLIENTS) -> None:
         self._url = url
@@ -55,7 +55,7 @@ class Load:
                 reply = client.post("/segment", content=self._image)
                 self.answers.append((time.monotonic(), reply.status_code, "retry-after" in reply.headers))
                 if reply.status_code != 200:
-                    time.sleep(0.02)  # far more often than Retry-After asks for, yet the machine is left to serving
+                    time.sleep(0.02)  # far sooner than Retry-After says, but serving still gets the CPU
 
     def since(self, moment: float) -> list[tuple[float, int, bool]]:
         return [answer for answer in list(self.answers) if answer[0] > moment]
@@ -68,7 +68,7 @@ def test_serving_killed_and_restarted_under_load(road, photo: Path, wait_for) ->
         road.serving.kill()
         road.serving.wait()
         killed_at = time.monotonic()
-        wait_for(lambda: len(load.since(killed_at)) >= 4 * CLIENTS, "answers while serving is away")
+        wait_for(lambda: len(load.since(killed_at)) >= 4 * CLIENTS, "replies while serving is down")
 
         road.start_serving()
         returned_at = road.wait_until_serving_listens()
@@ -80,7 +80,7 @@ def test_serving_killed_and_restarted_under_load(road, photo: Path, wait_for) ->
     assert set(statuses) <= {200, 503, 504}, statuses
     assert statuses[503] > 0
     assert all(retry_after for _, status, retry_after in load.answers if status == 503)
-    # While the gateway looks for it no longer than each second; the third is for the first answer itself.
+    # The gateway reconnects at most a second later; the rest is for the first reply itself.
     assert again_at - returned_at < BACK_WITHIN_S
     settled = [status for moment, status, _ in load.answers if moment > again_at + BACK_WITHIN_S]
     assert set(settled) <= {200}
@@ -90,11 +90,11 @@ def test_serving_killed_and_restarted_under_load(road, photo: Path, wait_for) ->
     assert road.serving.poll() is None
 
 
-def test_more_callers_than_places_are_told_to_come_again_and_the_rest_are_served(road, photo: Path, wait_for) -> None:
+def test_surplus_requests_get_429_and_the_rest_are_served(road, photo: Path, wait_for) -> None:
     with Load(road.url, photo.read_bytes(), CROWD) as load:
         wait_for(lambda: len(load.answers) > 10 * CROWD, "answers")
     statuses = Counter(status for _, status, _ in load.answers)
     assert set(statuses) == {200, 429}, statuses
     assert all(retry_after for _, status, retry_after in load.answers if status == 429)
     assert road.segment(photo.read_bytes()).status_code == 200
-    wait_for(lambda: "segstack_gateway_entered 0.0" in road.http.get("/metrics").text, "every place given back")
+    wait_for(lambda: "segstack_gateway_entered 0.0" in road.http.get("/metrics").text, "every slot released")

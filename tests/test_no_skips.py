@@ -1,4 +1,4 @@
-"""SEGSTACK_NO_SKIPS=1, as make test-all sets it: a test that skips has failed, and says why it skipped."""
+"""With SEGSTACK_NO_SKIPS=1, as `make test-all` sets it, a skipped test fails and gives the reason."""
 
 from pathlib import Path
 
@@ -59,7 +59,7 @@ def test_skips_are_failures_that_give_the_reason(suite, monkeypatch):
     monkeypatch.setenv("SEGSTACK_NO_SKIPS", "1")
     result = run(suite)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    # A fixture that skips is an error in pytest's words: it happens before the test.
+    # pytest counts a fixture that skips as an error: it happens before the test.
     result.assert_outcomes(passed=1, failed=1, errors=3, xfailed=1, deselected=1)
     for reason in ["no engine", "no Chromium", "not today", "no GPU"]:
         result.stdout.fnmatch_lines([f"skipped, and a skip is a failure here: {reason}"])

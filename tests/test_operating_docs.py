@@ -1,15 +1,17 @@
-"""docs/operating.md against the gateway and the server that it describes."""
+"""docs/operating.md agrees with the gateway, the embedded server and the alert rules."""
 
 import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from starlette.testclient import TestClient
 
 from gateway import errors
 from gateway.app import create_app
+from gateway.flow.timings import Stage
 from gateway.settings import Settings
 from serving import metrics
 
@@ -18,7 +20,7 @@ PAGE = (ROOT / "docs/operating.md").read_text()
 
 
 def section(heading: str) -> str:
-    """What stands below ``heading`` and above the next."""
+    """The text between ``heading`` and the next heading."""
     return re.split(r"^#+ ", PAGE.partition(f"# {heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
 
 
@@ -28,7 +30,7 @@ def first_column(heading: str) -> list[str]:
 
 
 def families(exposition: str) -> list[str]:
-    """The families of Prometheus's text, but for the times at which they began."""
+    """Metric families of a Prometheus exposition, without ``_created`` times."""
     return [name for name in re.findall(r"^# TYPE (\S+)", exposition, re.MULTILINE) if not name.endswith("_created")]
 
 
@@ -38,15 +40,15 @@ def client() -> Iterator[TestClient]:
         yield client
 
 
-def test_the_gateway_s_metrics_are_all_there_and_no_others(client: TestClient) -> None:
+def test_page_lists_exactly_the_gateways_metrics(client: TestClient) -> None:
     assert sorted(first_column("The gateway's metrics")) == sorted(families(client.get("/metrics").text))
 
 
-def test_the_embedded_server_s_metrics_are_all_there_and_no_others() -> None:
+def test_page_lists_exactly_the_embedded_servers_metrics() -> None:
     assert sorted(first_column("Serving's metrics")) == sorted(families(metrics.page({})))
 
 
-def test_a_request_is_logged_with_no_field_but_these(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+def test_page_lists_every_field_of_a_requests_log_line(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         client.post("/segment", content=b"no image")
     [record] = [record for record in caplog.records if record.getMessage() == "request"]
@@ -55,15 +57,16 @@ def test_a_request_is_logged_with_no_field_but_these(client: TestClient, caplog:
     assert logged <= set(first_column("The log"))
 
 
-def test_every_code_that_it_explains_is_one_of_the_gateway_s() -> None:
+def test_explained_error_codes_exist() -> None:
     explained = set(re.findall(r"`([a-z_]+)`:", section("What to do when")))
     assert {"no_model", "overloaded"} <= explained
-    assert explained <= {kind.code for kind in errors.GatewayError.__subclasses__()}
+    codes = {kind.code for kind in errors.GatewayError.__subclasses__()}
+    assert explained <= codes | set(get_args(Stage)), "neither an error code nor a stage of Server-Timing"
 
 
-def test_it_says_what_to_do_at_every_alarm() -> None:
+def test_page_has_a_remedy_for_every_alert() -> None:
     alarms = re.findall(
         r"^ *- alert: (\w+)", (ROOT / "deploy/monitoring/prometheus/alerts.yml").read_text(), re.MULTILINE
     )
-    told = set(re.findall(r"`((?:[A-Z][a-z]+){2,})`", section("What to do when")))
-    assert told == set(alarms)
+    documented = set(re.findall(r"`((?:[A-Z][a-z]+){2,})`", section("What to do when")))
+    assert documented == set(alarms)

@@ -1,4 +1,4 @@
-"""The contract's own tests on every Python it promises: the converter's 3.8 to 3.13, with nothing but pytest there."""
+"""The contract's tests on every supported Python, 3.8 (the converter's) to 3.13, with only pytest installed."""
 
 import shutil
 import sys
@@ -13,14 +13,14 @@ pytestmark = [pytest.mark.other_python, pytest.mark.timeout(300)]
 
 
 @pytest.mark.parametrize("version", ["3.8", "3.13"])
-def test_the_contract_on_the_oldest_and_the_newest(version, find_python, run_apart, tmp_path):
+def test_contract_on_the_oldest_and_newest_python(version, find_python, run_apart, tmp_path):
     python = find_python(version)
     if python is None:
         pytest.skip(f"there is no Python {version}: install one with pyenv, or put python{version} on PATH")
     check_contract_on(run_apart, python, tmp_path)
 
 
-def test_the_contract_on_those_between_that_are_here(find_python, run_apart, tmp_path):
+def test_contract_on_the_installed_pythons_between(find_python, run_apart, tmp_path):
     here = {version: find_python(version) for version in ["3.9", "3.10", "3.11", "3.12"]}
     if not any(here.values()):
         pytest.skip(f"there is no Python {', '.join(here)}: one is enough; install it with pyenv, or put it on PATH")
@@ -30,7 +30,7 @@ def test_the_contract_on_those_between_that_are_here(find_python, run_apart, tmp
 
 
 def check_contract_on(run, python, folder):
-    """Hand over the service's folder alone, install it, and run its tests against what was installed."""
+    """Install the service's folder by itself and run its tests against the installed package."""
     environment, tests = folder / "environment", folder / "tests"
     shutil.copytree(CONTRACT / "tests", tests, ignore=shutil.ignore_patterns("__pycache__"))
     run(UV, "venv", "--quiet", "--python", python, environment)

@@ -1,8 +1,7 @@
-"""What the trainer publishes with today's TensorFlow is read by 2.6.2, the one of TensorFlow Serving 2.6 and TF-TRT.
+"""Models published with today's TensorFlow run on 2.6.2, the version of TensorFlow Serving 2.6 and TF-TRT.
 
-A small network is trained and published through the command line, and every registered network exported as it is
-built; then one and the same script runs their five signatures in a TensorFlow 1 session, here and in an environment
-with TensorFlow 2.6.2, and the answers are compared.
+A small network is trained and published through the command line, and every registered network is exported untrained.
+One script then runs their signatures in a TensorFlow 1 session, here and with TensorFlow 2.6.2; outputs are compared.
 """
 
 import sys
@@ -20,7 +19,7 @@ UV = Path(sys.executable).with_name("uv")
 RECIPE = ROOT / "services/trainer/recipes/demo.yaml"
 HEIGHT, WIDTH = 64, 96
 
-# TensorFlow 2.6.2 names no upper bounds itself: newer ones of these break it.
+# TensorFlow 2.6.2 declares no upper bounds; newer versions of these packages break it.
 TENSORFLOW_2_6 = [
     "tensorflow-cpu==2.6.2", "keras==2.6.0", "tensorflow-estimator==2.6.0", "protobuf<3.21", "numpy<1.24",
 ]  # fmt: skip
@@ -91,9 +90,9 @@ def old_python(find_python, run_apart, folder):
 
 @pytest.fixture(scope="module")
 def published(run_apart, folder):
-    """The folder of a version that went the whole road from drawn images."""
+    """The folder of a version made from drawn images, through every command."""
     trainer = [sys.executable, "-m", "trainer"]
-    # Ten epochs: a network that has hardly learnt is torn between classes on many pixels, where rounding decides.
+    # Ten epochs: a hardly trained network has many pixels where rounding decides between two classes.
     options = [f"data.input_height={HEIGHT}", f"data.input_width={WIDTH}", "epochs=10"]
     overrides = [word for option in options for word in ("--set", option)]
     size = ["--size", HEIGHT, WIDTH]
@@ -106,7 +105,7 @@ def published(run_apart, folder):
 
 @pytest.fixture(scope="module")
 def models(run_apart, published, folder):
-    """That version, and every network, at one size."""
+    """That version and every registered network, at one input size."""
     models = published.parents[1]
     run_apart(sys.executable, "-c", EXPORT_NETWORKS, models, HEIGHT, WIDTH)
     return models
@@ -114,7 +113,7 @@ def models(run_apart, published, folder):
 
 @pytest.fixture(scope="module")
 def inputs(published, folder):
-    """Drawn images and noise as pixels; and as JPEG and PNG, at the card's size and at others."""
+    """Drawn images and noise as arrays, and as JPEG and PNG at the model's size and at other sizes."""
     inputs = folder / "inputs"
     inputs.mkdir()
     drawn = [cv2.imread(str(path)) for path in sorted((folder / "cvat/JPEGImages").iterdir())[:6]]
@@ -145,7 +144,7 @@ def answers_of(run, python, models, inputs, answers):
 
 
 @pytest.mark.parametrize("model", ["small", *model_names()])
-def test_all_five_signatures_run_in_it(theirs, ours, model):
+def test_all_signatures_run_in_tensorflow_2_6(theirs, ours, model):
     assert str(theirs["tensorflow"]) == "2.6.2"
     assert str(ours["tensorflow"]) != "2.6.2"
     assert theirs.keys() == ours.keys()
@@ -155,33 +154,33 @@ def test_all_five_signatures_run_in_it(theirs, ours, model):
 
 
 @pytest.mark.parametrize("output", ["small/serving_default/mask", "small/scores/mask", "small/encoded/mask"])
-def test_masks_are_equal_on_every_pixel(theirs, ours, output):
-    assert len(np.unique(ours[output])) > 1  # of one class alone, the comparison would say nothing
+def test_masks_are_equal(theirs, ours, output):
+    assert len(np.unique(ours[output])) > 1  # a mask of one class would prove nothing
     np.testing.assert_array_equal(theirs[output], ours[output])
 
 
-def test_probabilities_are_equal_to_float32_s_accuracy(theirs, ours):
-    """TensorFlow 2.21 alone differs by 2e-5 here, with and without oneDNN: the sums are taken in another order."""
+def test_probabilities_are_equal_to_float32_accuracy(theirs, ours):
+    """TensorFlow 2.21 itself differs by 2e-5 with and without oneDNN, which changes the order of summation."""
     name = "small/probabilities/probabilities"
     np.testing.assert_allclose(theirs[name], ours[name], rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("network", model_names())
-def test_every_network_answers_alike(theirs, ours, network):
-    """On average: behind the deepest, untrained as it is, single pixels differed by 2e-3."""
+def test_networks_give_equal_results(theirs, ours, network):
+    """On average; in the deepest, untrained network single pixels differed by 2e-3."""
     name = f"{network}/probabilities/probabilities"
     assert np.abs(theirs[name] - ours[name]).mean() < 1e-5
     assert (theirs[f"{network}/serving_default/mask"] == ours[f"{network}/serving_default/mask"]).mean() > 0.999
 
 
 @pytest.mark.parametrize("output", ["small/scores/confidence", "small/scores/entropy"])
-def test_scores_differ_by_a_grey_level_at_most(theirs, ours, output):
+def test_scores_differ_by_at_most_one(theirs, ours, output):
     difference = np.abs(theirs[output].astype(int) - ours[output])
     assert difference.max() <= 1
-    assert (difference != 0).mean() < 1e-3  # where a float32's last bit decides which way a half is rounded
+    assert (difference != 0).mean() < 1e-3  # where the last bit of a float32 decides how 0.5 is rounded
 
 
 def test_the_card_is_the_same(theirs, ours, published):
-    beside = (published / "assets.extra/model_card.json").read_bytes()
-    assert list(theirs["small/describe/model_card"]) == list(ours["small/describe/model_card"]) == [beside] * 2
-    assert ModelCard.from_json(beside).name == "small"
+    card = (published / "assets.extra/model_card.json").read_bytes()
+    assert list(theirs["small/describe/model_card"]) == list(ours["small/describe/model_card"]) == [card] * 2
+    assert ModelCard.from_json(card).name == "small"

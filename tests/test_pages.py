@@ -15,6 +15,13 @@ LINKS = sorted(
 TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_code_block_is_closed(page: Path) -> None:
+    fences = re.findall(r"^```(\w*)$", page.read_text(), re.MULTILINE)
+    assert len(fences) % 2 == 0
+    assert not any(fences[1::2]), "a block begins inside another"
+
+
 @pytest.mark.parametrize(("page", "link"), LINKS, ids=[f"{page.name}: {link}" for page, link in LINKS])
 def test_every_link_has_a_target(page: Path, link: str) -> None:
     name, _, anchor = link.partition("#")

@@ -1,4 +1,4 @@
-"""The repository changes while requests keep coming: none of them fails, and the old version answers until the new."""
+"""The repository changes under load: no request fails, and the old version answers until the new one does."""
 
 import itertools
 import re
@@ -25,26 +25,27 @@ from tensorflow_serving.apis import (
 
 from contract import ClassInfo, ModelCard, publish, versions
 from contract.serving_config.models_config import models
+from segstack_testing.waiting import scaled
 from trainer.export.check import check_saved_model
 from trainer.frozen import graph
 
 pytestmark = pytest.mark.gateway
 
-PATIENCE_SECONDS = 90
+PATIENCE_S = scaled(45)
 READY = re.compile(r"ready on (\S+:\d+)")
 HEIGHT, WIDTH = 32, 48
 CLASSES = 2
 
 
 def wait_for(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + PATIENCE_S
     while not condition():
-        assert time.monotonic() < deadline, f"{what}: not within {PATIENCE_SECONDS} s"
+        assert time.monotonic() < deadline, f"{what}: not within {PATIENCE_S:.0f} s"
         time.sleep(0.02)
 
 
 class Repository:
-    """A repository whose versions each answer with one class everywhere, so that a mask tells which one answered."""
+    """A repository whose versions each predict one class everywhere, so that a mask shows which version answered."""
 
     def __init__(self, root: Path, exports: dict[tuple[str, int], Path], cards: dict[str, ModelCard]) -> None:
         self.root = root
@@ -54,7 +55,7 @@ class Repository:
         self.answers: dict[tuple[str, int], int] = {}
 
     def publish(self, name: str) -> int:
-        """Publish the next version, with another class than the one before it."""
+        """Publish the next version, which predicts another class than the previous one."""
         version = max(versions(self.root, name), default=0) + 1
         answer = self.answers[name, version] = version % CLASSES
         published = publish(
@@ -73,7 +74,7 @@ class Repository:
         return version
 
     def command(self, words: str, status: int = 0) -> subprocess.CompletedProcess[str]:
-        """Run ``python -m contract`` as a person does."""
+        """Run ``python -m contract`` in a process."""
         run = [sys.executable, "-m", "contract", *words.split(), "--models-root", str(self.root)]
         result = subprocess.run(run, capture_output=True, text=True, check=False)
         assert result.returncode == status, result.stderr
@@ -81,7 +82,7 @@ class Repository:
 
 
 class Client(threading.Thread):
-    """Asks for masks, one after the other, until it is told to stop; by label when it has one."""
+    """Requests masks in a loop until stopped; by label if it has one."""
 
     def __init__(self, stub: prediction_service_pb2_grpc.PredictionServiceStub, name: str, label: str | None) -> None:
         super().__init__(daemon=True)
@@ -109,17 +110,17 @@ class Client(threading.Thread):
 
     @property
     def version(self) -> int:
-        """Which one answered last; 0 before the first answer."""
+        """The version of the last reply; 0 before the first."""
         return self.answers[-1][0] if self.answers else 0
 
     @property
     def versions(self) -> list[int]:
-        """Which ones have answered, in the order in which they took over."""
+        """The versions that have answered, in order."""
         return [version for version, _ in itertools.groupby(version for version, _ in self.answers)]
 
 
 class Load:
-    """Clients of both kinds of one model."""
+    """Clients of one model, with and without a label."""
 
     def __init__(self, clients: list[Client]) -> None:
         self.clients = clients
@@ -133,7 +134,7 @@ class Load:
         wait_for(lambda: all(client.version == version for client in self.labelled), f"version {version} by label")
 
     def wait_for_more(self, count: int = 20) -> None:
-        """Until every client has had ``count`` answers more."""
+        """Wait until every client has ``count`` more replies."""
         before = [len(client.answers) for client in self.clients]
         wait_for(
             lambda: all(len(c.answers) >= b + count for c, b in zip(self.clients, before, strict=True)), "more answers"
@@ -141,7 +142,7 @@ class Load:
 
 
 class Service:
-    """The repository, and the embedded server with the flags that the container has."""
+    """The repository, and the embedded server with the container's flags."""
 
     def __init__(self, repository: Repository, process: subprocess.Popen[str]) -> None:
         self.repository = repository
@@ -164,7 +165,7 @@ class Service:
             self.channel.close()
         self.process.terminate()
         try:
-            self.process.wait(PATIENCE_SECONDS)
+            self.process.wait(PATIENCE_S)
         finally:
             self.process.kill()
             self.process.wait()
@@ -176,7 +177,7 @@ class Service:
         return "".join(self.lines)
 
     def state(self, name: str, version: int) -> tuple[str, int]:
-        """The version's state and error code; an unknown version is in none."""
+        """The version's state and error code; ``("", 0)`` for an unknown version."""
         request = get_model_status_pb2.GetModelStatusRequest()
         request.model_spec.name = name
         for status in self.models.GetModelStatus(request).model_version_status:
@@ -186,7 +187,7 @@ class Service:
 
     @contextmanager
     def load(self, name: str, label: str | None = None) -> Iterator[Load]:
-        """Two clients that ask for the newest, and two by label; at the end, not one request has failed."""
+        """Two clients of the newest version and two of the label; afterwards, no request may have failed."""
         labels = [None, None] + [label, label] * (label is not None)
         load = Load([Client(self.prediction, name, label) for label in labels])
         for client in load.clients:
@@ -199,7 +200,7 @@ class Service:
             for client in load.clients:
                 client.stop.set()
             for client in load.clients:
-                client.join(PATIENCE_SECONDS)
+                client.join(PATIENCE_S)
         for client in load.clients:
             assert client.failures == [], self.output
             for version, mask in client.answers:
@@ -247,7 +248,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 def export(card: ModelCard, answer: int, folder: Path) -> None:
-    """A real export, of a network that sees ``answer`` everywhere."""
+    """A real export of a network that predicts class ``answer`` everywhere."""
     image = keras.Input((HEIGHT, WIDTH, 3))
     bias = keras.initializers.Constant(np.eye(CLASSES)[answer])
     logits = keras.layers.Conv2D(CLASSES, 1, strides=8, kernel_initializer="zeros", bias_initializer=bias)(image)
@@ -259,7 +260,7 @@ def test_publishing(service: Service) -> None:
     repository = service.repository
     stable = models(repository.config)["road"].labels["stable"]
     with service.load("road", "stable") as load:
-        for _ in range(3):  # without waiting: the server sees folders and policy at moments of its own
+        for _ in range(3):  # without waiting: the server polls folders and policy independently
             version = repository.publish("road")
         load.wait_for(version)
         for _ in range(2):
@@ -280,7 +281,7 @@ def test_relabelling(service: Service) -> None:
     with service.load("road", "stable") as load:
         load.wait_for_label(newest)
         load.wait_for(newest)
-        # The first two are not loaded any more: they are again before the label moves.
+        # The first two have been unloaded: they are loaded again before the label moves.
         moves = [first, newest - 1, second, newest]
         for version in moves:
             repository.command(f"label road stable {version}")
@@ -318,30 +319,30 @@ def test_pruning(service: Service) -> None:
 
 
 def damaged(good: Path, folder: Path) -> None:
-    """A graph that is cut off, put there in one step."""
-    beside = shutil.copytree(good, good.with_name(".tmp-damaged"))
+    """A truncated graph, renamed into place."""
+    temporary = shutil.copytree(good, good.with_name(".tmp-damaged"))
     whole = (good / "saved_model.pb").read_bytes()
-    (beside / "saved_model.pb").write_bytes(whole[: len(whole) // 2])
-    beside.rename(folder)
+    (temporary / "saved_model.pb").write_bytes(whole[: len(whole) // 2])
+    temporary.rename(folder)
 
 
 def half_copied(good: Path, folder: Path) -> None:
-    """The graph is not there yet."""
+    """The graph is still missing."""
     shutil.copytree(good / "assets.extra", folder / "assets.extra")
 
 
 def failing_warmup(good: Path, folder: Path) -> None:
-    """A graph that loads, and does not answer what its warm-up asks."""
+    """A graph that loads but cannot run its warm-up requests."""
     module = tf.Module()
     module.answer = tf.function(lambda x: {"y": x}, input_signature=[tf.TensorSpec([None], tf.float32, "x")])
-    beside = good.with_name(".tmp-other")
-    tf.saved_model.save(module, str(beside), module.answer)
-    shutil.copytree(good / "assets.extra", beside / "assets.extra")
-    beside.rename(folder)
+    temporary = good.with_name(".tmp-other")
+    tf.saved_model.save(module, str(temporary), module.answer)
+    shutil.copytree(good / "assets.extra", temporary / "assets.extra")
+    temporary.rename(folder)
 
 
 @pytest.mark.parametrize("corrupt", [damaged, half_copied, failing_warmup])
-def test_a_corrupt_version_copied_in_by_hand(service: Service, corrupt: Callable[[Path, Path], None]) -> None:
+def test_corrupt_version_copied_in_by_hand(service: Service, corrupt: Callable[[Path, Path], None]) -> None:
     repository = service.repository
     with service.load("signs") as load:
         good = repository.publish("signs")
@@ -357,21 +358,21 @@ def test_a_corrupt_version_copied_in_by_hand(service: Service, corrupt: Callable
         assert version == bad + 1
         load.wait_for(version)
         repository.command("prune signs --keep 2")
-        assert good in versions(repository.root, "signs"), "the last whole one but the newest"
+        assert good in versions(repository.root, "signs"), "the newest complete version before the last"
         load.wait_for_more()
 
 
-def test_a_models_config_with_a_syntax_error(service: Service) -> None:
+def test_models_config_with_a_syntax_error(service: Service) -> None:
     repository = service.repository
     newest = max(versions(repository.root, "road"))
     with service.load("road", "stable") as load:
         load.wait_for(newest)
         good = repository.config.read_text()
-        said = len(service.lines)
+        seen = len(service.lines)
         broken = repository.config.with_name("broken")
         broken.write_text(good.replace("model_config_list {", "model_config_list {{"))
         broken.replace(repository.config)
-        wait_for(lambda: "Error parsing text-format" in "".join(service.lines[said:]), "the server's complaint")
+        wait_for(lambda: "Error parsing text-format" in "".join(service.lines[seen:]), "the server's error")
         for command in (f"label road stable {newest}", "rollback road", "prune road"):
             refusal = repository.command(command, status=1)
             assert refusal.stderr.startswith(f"contract: {repository.config}: line ")

@@ -78,7 +78,7 @@ def test_compose_files_depend_on_the_engines_runtimes(run_in_containers, runtime
 
 
 @pytest.mark.parametrize("place", ["environment", ".env"])
-def test_compose_file_decides_instead(run_in_containers, tmp_path, place):
+def test_compose_file_variable_takes_precedence(run_in_containers, tmp_path, place):
     name, value = "COMPOSE_FILE", "docker-compose.yml:docker-compose.embedded.yml"
     if place == ".env":
         (tmp_path / "checkout/.env").write_text(f"# mine\n{name}={value}\n")
@@ -99,7 +99,7 @@ def test_containers_and_the_folders_made_for_them_belong_to_the_checkouts_owner(
 
 
 @pytest.mark.parametrize("place", ["environment", ".env"])
-def test_another_user_can_be_named(run_in_containers, tmp_path, place):
+def test_user_can_be_set(run_in_containers, tmp_path, place):
     named = {"HOST_UID": "4711", "HOST_GID": "4712"}
     if place == ".env":
         (tmp_path / "checkout/.env").write_text('HOST_UID=4711 # me\nHOST_GID="4712"\n')
@@ -108,7 +108,7 @@ def test_another_user_can_be_named(run_in_containers, tmp_path, place):
 
 
 @pytest.mark.parametrize("version", ["2.24.4", "v2.24.6+ds1-0ubuntu1", "2.26.1-4", "5.0.1", "dev"])
-def test_compose_is_new_enough(run_in_containers, version):
+def test_supported_compose_is_accepted(run_in_containers, version):
     assert run_in_containers("compose", "up", version=version)[0].startswith("docker compose ")
 
 

@@ -1,4 +1,4 @@
-"""One file says the version; everything that tells one tells this."""
+"""The version is defined in one file, and everything that shows a version shows that one."""
 
 import re
 import subprocess
@@ -21,31 +21,31 @@ every_project = pytest.mark.parametrize("pyproject", PROJECTS, ids=[path.parent.
 
 
 @every_project
-def test_every_package_reads_it_from_there(pyproject: Path) -> None:
-    said = tomllib.loads(pyproject.read_text())
-    assert "version" not in said["project"]
-    assert said["project"]["dynamic"] == ["version"]
-    assert (pyproject.parent / said["tool"]["hatch"]["version"]["path"]).resolve() == THE_FILE
+def test_every_package_takes_its_version_from_the_contract(pyproject: Path) -> None:
+    content = tomllib.loads(pyproject.read_text())
+    assert "version" not in content["project"]
+    assert content["project"]["dynamic"] == ["version"]
+    assert (pyproject.parent / content["tool"]["hatch"]["version"]["path"]).resolve() == THE_FILE
 
 
 @every_project
-def test_what_is_installed_here_is_of_this_version(pyproject: Path) -> None:
+def test_installed_packages_have_this_version(pyproject: Path) -> None:
     name = tomllib.loads(pyproject.read_text())["project"]["name"]
     assert metadata.version(name) == contract.__version__, "`make setup` installs it anew"
 
 
 @pytest.mark.parametrize("module", ["contract", "trainer", "converter", "serving", "gateway", "segclient"])
-def test_every_command_line_tells_it(module: str) -> None:
-    asked = subprocess.run([sys.executable, "-m", module, "--version"], capture_output=True, text=True, check=False)
+def test_version_option_prints_it(module: str) -> None:
+    result = subprocess.run([sys.executable, "-m", module, "--version"], capture_output=True, text=True, check=False)
     name = "segstack" if module == "contract" else module
-    assert (asked.returncode, asked.stdout, asked.stderr) == (0, f"{name} {contract.__version__}\n", "")
+    assert (result.returncode, result.stdout, result.stderr) == (0, f"{name} {contract.__version__}\n", "")
 
 
-def test_the_gateway_s_description_of_itself_tells_it() -> None:
+def test_openapi_has_it() -> None:
     assert create_app(Settings()).openapi()["info"]["version"] == contract.__version__
 
 
-def test_the_changelog_begins_with_it() -> None:
+def test_changelog_begins_with_it() -> None:
     newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert newest is not None
     assert newest[1] in ("Unreleased", contract.__version__)

@@ -1,4 +1,4 @@
-"""A new version from its publishing to everyone, as docs/operating.md tells it, while requests keep coming."""
+"""A new version as shadow, canary and default under load, as docs/operating.md describes."""
 
 import shutil
 import subprocess
@@ -15,7 +15,7 @@ CAMERAS = 20
 
 
 class Cameras:
-    """So many callers who each ask again and again, and which version answered each of them last."""
+    """Clients that send requests in a loop, and the version that last answered each of them."""
 
     def __init__(self, url: str, image: bytes) -> None:
         self._image = image
@@ -36,7 +36,7 @@ class Cameras:
         self._http.close()
 
     def _ask(self) -> None:
-        while not self._stop.wait(0.2):  # leaves some of the machine to who publishes
+        while not self._stop.wait(0.2):  # leaves CPU time to the publishing command
             for name in (f"camera-{number}" for number in range(CAMERAS)):
                 reply = self._http.post("/segment", content=self._image, headers={"X-Session-Id": name})
                 if reply.status_code == 200:
@@ -47,12 +47,12 @@ class Cameras:
 
 
 def command(models_root: Path, words: str) -> None:
-    """Run ``python -m …`` as a person does, beside the run that the repository's first version came from."""
+    """Run ``python -m …`` in the folder that holds the repository and the run of its first version."""
     words_of_it = [*words.split(), "--models-root", str(models_root)]
     subprocess.run([sys.executable, "-m", *words_of_it], cwd=models_root.parent, check=True)
 
 
-def test_a_new_version_is_a_shadow_then_a_canary_then_everyone_s(
+def test_new_version_is_shadow_then_canary_then_default(
     lay_road, small_models_root: Path, tmp_path: Path, photo: Path, wait_for
 ) -> None:
     shutil.copytree(small_models_root.parent, tmp_path, dirs_exist_ok=True)
@@ -97,6 +97,6 @@ def test_a_new_version_is_a_shadow_then_a_canary_then_everyone_s(
         assert model()["version"] == 2
 
         command(models_root, "contract label small stable 1")  # and back
-        wait_for(lambda: set(cameras.versions.values()) == {"1", "2"}, "version 1 again for those who are not chosen")
+        wait_for(lambda: set(cameras.versions.values()) == {"1", "2"}, "version 1 again for clients outside the canary")
         assert {name for name, version in cameras.versions.items() if version == "2"} >= chosen
     assert cameras.failures == []

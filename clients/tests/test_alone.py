@@ -1,4 +1,4 @@
-"""segclient in an environment of its own, with what it asks for and nothing else; and with a real ffmpeg beside it."""
+"""segclient in an environment with its own dependencies only, and with a real ffmpeg."""
 
 import os
 import re
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.other_python, pytest.mark.timeout(600)]
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """In the versions we use here; ffmpeg is imageio-ffmpeg's, which brings the program itself."""
+    """segclient with the locked versions, and the ffmpeg program that imageio-ffmpeg contains."""
     environment = tmp_path_factory.mktemp("client") / "environment"
     run(UV, "venv", "--quiet", "--python", sys.executable, environment)
     install = [UV, "pip", "install", "--quiet", "--python", environment]
@@ -30,31 +30,31 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(*command: object, **variables: str) -> str:
-    """What it says, both outputs, whatever its exit status."""
+    """A command's standard output and error together, whatever its exit status."""
     words = [str(word) for word in command]
     env = {**os.environ, "UV_PYTHON_DOWNLOADS": "never", **variables}
     return subprocess.run(words, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
 
 
 @pytest.mark.parametrize("module", ["tensorflow", "grpc", "fastapi"])
-def test_nothing_of_the_services_is_installed(environment: Path, module: str) -> None:
+def test_services_are_not_installed(environment: Path, module: str) -> None:
     code = f"import importlib.util, segclient; print(importlib.util.find_spec('{module}'))"
     assert run(environment / "bin/python", "-c", code) == "None\n"
 
 
-def test_it_knows_its_version(environment: Path) -> None:
+def test_version_is_printed(environment: Path) -> None:
     assert run(environment / "bin/segclient", "--version") == f"segclient {version('segclient')}\n"
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".avi"])
-def test_a_video_keeps_its_sound(environment: Path, url: str, tmp_path: Path, suffix: str) -> None:
+def test_video_keeps_its_sound(environment: Path, url: str, tmp_path: Path, suffix: str) -> None:
     ffmpeg, clip, output = environment / "bin/ffmpeg", tmp_path / "clip.mp4", tmp_path / f"overlay{suffix}"
-    picture, sound = "testsrc=size=160x120:rate=30000/1001:duration=1", "sine=frequency=440:duration=1"
-    run(ffmpeg, "-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", sound, "-c:v", "mpeg4", "-c:a", "aac", clip)
+    frames, sound = "testsrc=size=160x120:rate=30000/1001:duration=1", "sine=frequency=440:duration=1"
+    run(ffmpeg, "-f", "lavfi", "-i", frames, "-f", "lavfi", "-i", sound, "-c:v", "mpeg4", "-c:a", "aac", clip)
     path = f"{environment / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    told = run(environment / "bin/segclient", "video", clip, "--output", output, SEGCLIENT_URL=url, PATH=path)
-    assert f"{output}: 30 frames at 29.97 per second" in told
-    assert "segclient: " not in told
+    output_text = run(environment / "bin/segclient", "video", clip, "--output", output, SEGCLIENT_URL=url, PATH=path)
+    assert f"{output}: 30 frames at 29.97 per second" in output_text
+    assert "segclient: " not in output_text
     described = run(ffmpeg, "-hide_banner", "-i", output)
     assert re.search(r"Video: .*160x120.*29\.97 fps", described), described
     assert re.search(r"Audio: aac.*44100 Hz", described), described

@@ -1,4 +1,4 @@
-"""docs/clients.md: its commands and its Python run as they stand there."""
+"""docs/clients.md: its commands and its Python run as printed."""
 
 import re
 import shlex
@@ -31,18 +31,18 @@ def folder(tmp_path: Path, jpeg: bytes, make_clip, url, monkeypatch) -> Path:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_a_command(folder: Path, command: list[str]) -> None:
+def test_documented_command_runs(folder: Path, command: list[str]) -> None:
     assert cli.main(command[1:]) == 0
 
 
-def test_there_is_a_command_of_each_kind() -> None:
+def test_every_command_is_documented() -> None:
     assert [command[1] for command in COMMANDS] == ["image", "folder", "video", "webcam"]
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=["image", "camera", "many"])
-def test_a_program(folder: Path, url: str, program: str, monkeypatch, capsys) -> None:
+def test_documented_program_runs(folder: Path, url: str, program: str, monkeypatch, capsys) -> None:
     shown: list[np.ndarray] = []
-    monkeypatch.setattr(cv2, "imshow", lambda _, picture: shown.append(picture))
+    monkeypatch.setattr(cv2, "imshow", lambda _, image: shown.append(image))
     monkeypatch.setattr(cv2, "waitKey", lambda _: -1)
     exec(compile(program.replace("http://localhost:8000", url), "docs/clients.md", "exec"), {})
     if "imshow" in program:
@@ -53,6 +53,6 @@ def test_a_program(folder: Path, url: str, program: str, monkeypatch, capsys) ->
         assert "'car'" in capsys.readouterr().out
 
 
-def test_the_exit_statuses() -> None:
-    told = [int(status) for status in re.findall(r"^\| (\d+) \|", PAGE, re.MULTILINE)]
-    assert told == [cli.DONE, cli.SOME_FAILED, cli.UNUSABLE, cli.NO_GATEWAY, cli.STOPPED]
+def test_documented_exit_statuses_are_those_of_the_command() -> None:
+    statuses = [int(status) for status in re.findall(r"^\| (\d+) \|", PAGE, re.MULTILINE)]
+    assert statuses == [cli.DONE, cli.SOME_FAILED, cli.UNUSABLE, cli.NO_GATEWAY, cli.STOPPED]

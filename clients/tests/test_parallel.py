@@ -1,4 +1,4 @@
-"""Few are under way at a time, however many there are."""
+"""Only a few items are processed at a time, however many there are."""
 
 import itertools
 import threading
@@ -9,7 +9,7 @@ from segclient.parallel import as_completed, in_order
 
 
 @pytest.mark.parametrize("mapper", [in_order, as_completed])
-def test_few_are_taken_and_kept(mapper) -> None:
+def test_few_items_are_taken_ahead(mapper) -> None:
     taken = itertools.count()
     results = mapper(lambda item: item * 2, (next(taken) for _ in iter(int, 1)), 3)
     for _ in range(50):
@@ -19,7 +19,7 @@ def test_few_are_taken_and_kept(mapper) -> None:
     results.close()
 
 
-def test_order_is_kept_or_not() -> None:
+def test_results_come_in_order_or_as_completed() -> None:
     later = threading.Event()
 
     def work(item: int) -> int:
@@ -35,7 +35,7 @@ def test_order_is_kept_or_not() -> None:
 
 
 @pytest.mark.parametrize("mapper", [in_order, as_completed])
-def test_an_error_is_in_its_future(mapper) -> None:
+def test_error_is_in_its_future(mapper) -> None:
     ((item, done),) = mapper(lambda item: 1 // item, [0], 1)
     assert item == 0
     assert isinstance(done.exception(), ZeroDivisionError)

@@ -1,4 +1,4 @@
-"""Indices come out of an indexed PNG, whatever wrote it."""
+"""The class ids of an indexed PNG, whatever wrote it."""
 
 import io
 
@@ -16,7 +16,7 @@ def mask() -> np.ndarray:
 
 
 def written(mask: np.ndarray, **options) -> bytes:
-    """By Pillow, which filters rows and packs small palettes, with one colour for all ids."""
+    """A PNG by Pillow, which filters rows and packs small palettes, with one colour for all ids."""
     image = Image.fromarray(mask).convert("L")
     image.putpalette(bytes(768))
     buffer = io.BytesIO()
@@ -24,7 +24,7 @@ def written(mask: np.ndarray, **options) -> bytes:
     return buffer.getvalue()
 
 
-def test_ids_of_one_colour_are_told_apart(mask) -> None:
+def test_class_ids_of_the_same_colour_are_read(mask) -> None:
     read, text = read_indexed(written(mask))
     assert read.dtype == np.uint8
     assert (read == mask).all()
@@ -42,6 +42,6 @@ def test_ids_of_one_colour_are_told_apart(mask) -> None:
     ],
     ids=["JPEG", "cut off", "no pixels", "empty", "RGB"],
 )
-def test_what_is_none_is_said(mask, spoil) -> None:
+def test_invalid_mask_png_is_a_bad_reply(mask, spoil) -> None:
     with pytest.raises(BadReply, match="the mask"):
         read_indexed(spoil(written(mask)))

@@ -1,4 +1,4 @@
-"""What ``import segclient`` offers: a name removed from here breaks other people's programs."""
+"""The public names of segclient; to remove one breaks its users' programs."""
 
 import segclient
 

@@ -1,7 +1,7 @@
-"""A real Chromium, and windows in it whose visit must stay on the gateway and end without a complaint.
+"""A real Chromium. Every visit must request nothing but the gateway and log no error.
 
-Playwright is imported where a test runs and not before: `make test` collects these tests and leaves them out, and its
-environment need not have it.
+Playwright is imported only when a test runs: `make test` collects these tests without running them, and its
+environment need not have Playwright.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from PIL import Image
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page
 
-# For a person to look at; git ignores it.
+# Screenshots for review; git ignores them.
 ARTIFACTS = Path(__file__).parents[2] / "test-artifacts"
 # A cold model on a busy machine takes its time.
 PATIENCE_MS = 30_000
@@ -44,7 +44,7 @@ CHROMIUM_OPTIONS = [
 
 @pytest.fixture(scope="module")
 def launch_chromium() -> Iterator[Callable[..., Browser]]:
-    """``launch_chromium(*options)``: a Chromium started with these besides the usual ones."""
+    """``launch_chromium(*options)``: a Chromium with these options and the usual ones."""
     playwright_api = pytest.importorskip("playwright.sync_api", reason=f"there is no playwright: {HOW_TO_INSTALL}")
     executable = shutil.which("chromium")
     if executable is None:
@@ -62,7 +62,7 @@ def chromium(launch_chromium: Callable[..., Browser]) -> Browser:
 
 
 class Visit:
-    """A window on the gateway at ``url``, and what the browser noted while it was open."""
+    """A window on the gateway at ``url``, and the requests and errors that the browser recorded."""
 
     def __init__(self, context: BrowserContext, url: str) -> None:
         from playwright.sync_api import expect
@@ -91,7 +91,7 @@ class Visit:
         return self
 
     def choose(self, photo: Path) -> None:
-        """Click the drop area and choose the photo in the dialog that opens."""
+        """Click the drop area and choose the photo in the file dialog."""
         with self.page.expect_file_chooser() as dialog:
             self.page.get_by_text("choose a file").click()
         dialog.value.set_files(photo)
@@ -100,20 +100,20 @@ class Visit:
         self.expect(self.page.get_by_role("heading", name="Classes")).to_be_visible()
 
     def segmentations(self) -> int:
-        """How many images were sent so far."""
+        """The number of images sent so far."""
         return sum(urlsplit(url).path == "/segment" for url in self.requests)
 
     def foreign_requests(self) -> list[str]:
-        """Those that left the page and the gateway."""
+        """Requests to other hosts than the gateway."""
         ours = (self.url, self.url.replace("http", "ws", 1), f"blob:{self.url}")
         return [url for url in self.requests if not url.startswith(ours)]
 
     def overflow(self) -> int:
-        """CSS pixels by which the page is wider than the window was made: a phone's grows to what it must hold."""
+        """CSS pixels by which the page is wider than the requested window; a phone's window grows with its content."""
         return self.page.evaluate("document.scrollingElement.scrollWidth") - self.page.viewport_size["width"]
 
     def shoot(self, name: str) -> None:
-        """Leave a picture of the whole page for a person to look at."""
+        """Save a screenshot of the whole page, for review."""
         self.page.screenshot(path=ARTIFACTS / f"{name}.png", full_page=True)
 
 
@@ -121,7 +121,7 @@ class Visit:
 def visit(chromium: Browser) -> Iterator[Callable[..., Visit]]:
     """``visit(url, width=1280, browser=chromium, **context_options)`` opens a window.
 
-    At the end no visit may have gone wrong.
+    At the end, no visit may have logged an error.
     """
     visits: list[Visit] = []
 

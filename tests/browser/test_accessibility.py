@@ -1,4 +1,4 @@
-"""axe-core's rules on every state of the page, light and dark."""
+"""Every state of the page passes axe-core's rules, light and dark."""
 
 from pathlib import Path
 

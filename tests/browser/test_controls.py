@@ -1,4 +1,4 @@
-"""What a person can do with a segmented photo, none of which asks the gateway again."""
+"""The controls of a segmented photo; none of them sends a request."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ OKABE_ITO_SKY_BLUE = "#56b4e9"
 
 @pytest.fixture(scope="module")
 def blocks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A red, a green, a blue and a dark quarter, at a size that is no multiple of the model's."""
+    """Red, green, blue and dark quarters, at a size that is no multiple of the model's."""
     quarters = np.array([[(210, 30, 30), (30, 200, 30)], [(30, 30, 210), (30, 30, 30)]], np.uint8)
     path = tmp_path_factory.mktemp("photo") / "blocks.jpg"
     Image.fromarray(np.kron(quarters, np.ones((150, 211, 1), np.uint8))).save(path, quality=95)
@@ -25,15 +25,15 @@ def blocks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def opened(visit, colour_road, blocks: Path):
-    """A window with the overlay of ``blocks``; whatever happens in it, nothing more may be asked."""
+    """A window with the overlay of ``blocks``; the test may send no further request."""
     window = visit(colour_road.url).open()
     window.expect(window.page.get_by_label("Version")).to_be_visible()
     window.choose(blocks)
     window.expect_overlay()
     before = list(window.requests)
     yield window
-    asked = [url for url in window.requests[len(before) :] if not url.endswith("/readyz") and "blob:" not in url]
-    assert asked == []
+    requests = [url for url in window.requests[len(before) :] if not url.endswith("/readyz") and "blob:" not in url]
+    assert requests == []
 
 
 def quarter(shown: np.ndarray, row: int, column: int) -> np.ndarray:
@@ -41,7 +41,7 @@ def quarter(shown: np.ndarray, row: int, column: int) -> np.ndarray:
     return shown[int((0.25 + row / 2) * height), int((0.25 + column / 2) * width)]
 
 
-def test_a_class_that_is_switched_off_shows_the_photo(opened, seen) -> None:
+def test_hidden_class_shows_the_photo(opened, seen) -> None:
     frame = opened.page.locator("#result .frame")
     opened.page.get_by_label("Opacity").fill("100")
     painted = seen(frame)
@@ -54,7 +54,7 @@ def test_a_class_that_is_switched_off_shows_the_photo(opened, seen) -> None:
     assert quarter(seen(frame), 1, 1) == pytest.approx((0, 0, 0), abs=2)
 
 
-def test_colours_are_the_models_or_told_apart_by_everyone_or_ones_own(opened, seen) -> None:
+def test_colours_are_the_models_or_distinct_for_colour_blind_users_or_custom(opened, seen) -> None:
     frame, red = opened.page.locator("#result .frame"), opened.page.get_by_label("Colour of red")
     opened.page.get_by_label("Opacity").fill("100")
     opened.page.locator("#scheme").select_option("safe")
@@ -96,7 +96,7 @@ def test_the_divider_shows_the_photo_on_its_left_and_the_classes_on_its_right(op
     assert quarter(seen(frame), 0, 1) == pytest.approx((30, 200, 30), abs=4)
 
 
-def test_the_class_under_the_pointer_is_named_with_its_share(opened) -> None:
+def test_class_under_the_pointer_is_named_with_its_area(opened) -> None:
     frame, probe = opened.page.locator("#result .frame"), opened.page.locator("#probe")
     box = frame.bounding_box()
     for row, column, text in [(0, 0, "red · 25.0 %"), (0, 1, "green · 25.0 %"), (1, 1, "background · 25.0 %")]:
@@ -107,19 +107,19 @@ def test_the_class_under_the_pointer_is_named_with_its_share(opened) -> None:
     opened.expect(probe).to_be_hidden()
 
 
-def test_the_arrow_keys_move_a_pointer_for_those_without_a_mouse(opened) -> None:
-    picture, probe = opened.page.locator("#picture"), opened.page.locator("#probe")
-    picture.focus()
+def test_arrow_keys_move_the_pointer(opened) -> None:
+    canvas, probe = opened.page.locator("#picture"), opened.page.locator("#probe")
+    canvas.focus()
     for _ in range(5):
-        picture.press("ArrowLeft")
+        canvas.press("ArrowLeft")
     for _ in range(5):
-        picture.press("ArrowUp")
+        canvas.press("ArrowUp")
     opened.expect(probe).to_have_text("red · 25.0 %")
-    picture.press("Escape")
+    canvas.press("Escape")
     opened.expect(probe).to_be_hidden()
 
 
-def test_a_screen_reader_is_told_what_the_picture_shows(opened) -> None:
+def test_image_has_a_description_for_screen_readers(opened) -> None:
     label = opened.page.locator("#picture").get_attribute("aria-label")
     assert label == "The image with background 25 %, red 25 %, green 25 %, blue 25 %"
 
@@ -130,7 +130,7 @@ def saved(window, button: str) -> tuple[str, bytes]:
     return download.value.suggested_filename, Path(download.value.path()).read_bytes()
 
 
-def test_mask_and_json_are_saved_as_the_gateway_would_answer(opened, colour_road, blocks) -> None:
+def test_saved_mask_and_json_equal_the_gateways_replies(opened, colour_road, blocks) -> None:
     name, png = saved(opened, "Mask")
     assert name == "blocks-mask.png"
     expected = Image.open(BytesIO(colour_road.segment(blocks.read_bytes()).content))
@@ -147,7 +147,7 @@ def test_mask_and_json_are_saved_as_the_gateway_would_answer(opened, colour_road
     assert json.loads(text) == colour_road.segment(blocks.read_bytes(), output="json").json()
 
 
-def test_the_overlay_is_saved_as_it_is_seen_at_the_photos_size(opened, seen) -> None:
+def test_saved_overlay_is_what_is_shown_at_the_photos_size(opened, seen) -> None:
     opened.page.get_by_role("checkbox", name="green").uncheck()
     shown = seen(opened.page.locator("#result .frame"))
     name, png = saved(opened, "Overlay")
@@ -159,7 +159,7 @@ def test_the_overlay_is_saved_as_it_is_seen_at_the_photos_size(opened, seen) -> 
         assert quarter(overlay, row, column) == pytest.approx(quarter(shown, row, column), abs=3)
 
 
-def test_a_graphics_card_that_goes_away_comes_back_with_the_picture(opened, seen) -> None:
+def test_image_is_drawn_again_after_a_lost_webgl_context(opened, seen) -> None:
     frame = opened.page.locator("#result .frame")
     before = seen(frame)
     lost = "document.getElementById('picture').getContext('webgl2').getExtension('WEBGL_lose_context')"
@@ -192,7 +192,7 @@ def test_another_model_and_version_can_be_chosen(visit, colour_road, blocks) -> 
     window.expect_overlay()
 
 
-def test_the_menu_says_which_label_answers(visit, lay_road, colour_road, blocks: Path, tmp_path: Path) -> None:
+def test_menu_names_the_label_in_use(visit, lay_road, colour_road, blocks: Path, tmp_path: Path) -> None:
     models_root = shutil.copytree(colour_road.models_root, tmp_path / "models_repo")
     shutil.copytree(models_root / "colours/1", models_root / "colours/2")
     labelled = 'model_version_policy { all {} } version_labels { key: "stable" value: 1 } } }'

@@ -1,4 +1,4 @@
-"""The API reference at /docs: the gateway's own, whole, without the internet."""
+"""The API reference at /docs is complete and needs no internet."""
 
 import pytest
 
@@ -7,13 +7,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
 @pytest.fixture(scope="module")
 def gateway(lay_road, tmp_path_factory: pytest.TempPathFactory):
-    """A gateway alone: the reference needs no model."""
+    """A gateway without serving: the reference needs no model."""
     gateway = lay_road(tmp_path_factory.mktemp("docs") / "models_repo")
     gateway.start_gateway()
     return gateway
 
 
-def test_every_operation_with_its_parameters_and_replies_is_there(visit, gateway) -> None:
+def test_reference_lists_every_operation_with_parameters_and_replies(visit, gateway) -> None:
     window = visit(gateway.url).open("/docs")
     page = window.page
     document = gateway.http.get("/openapi.json").json()
@@ -30,7 +30,7 @@ def test_every_operation_with_its_parameters_and_replies_is_there(visit, gateway
             assert expected in terms
 
 
-def test_it_is_reached_from_the_page_and_leads_back(visit, gateway) -> None:
+def test_page_and_reference_link_to_each_other(visit, gateway) -> None:
     window = visit(gateway.url).open()
     page = window.page
     page.get_by_role("link", name="API").click()
@@ -39,14 +39,14 @@ def test_it_is_reached_from_the_page_and_leads_back(visit, gateway) -> None:
     window.expect(page).to_have_title("Segstack")
 
 
-def test_its_commands_ask_the_gateway_it_came_from(visit, gateway) -> None:
+def test_example_commands_use_the_address_of_this_gateway(visit, gateway) -> None:
     window = visit(gateway.url).open("/docs")
     card = window.page.locator("#segment")
     window.expect(card.get_by_text(f"curl -F image=@photo.jpg {gateway.url}/segment")).to_be_visible()
 
 
 @pytest.mark.parametrize(("name", "width"), [("docs", 1280), ("phone-docs", 390)])
-def test_nothing_is_wider_than_the_window_with_every_detail_open(visit, gateway, name: str, width: int) -> None:
+def test_reference_fits_the_window_with_every_detail_open(visit, gateway, name: str, width: int) -> None:
     window = visit(gateway.url, width=width).open("/docs")
     window.expect(window.page.locator(".operation").first).to_be_visible()
     window.shoot(name)

@@ -1,4 +1,4 @@
-"""The page where the gateway asks for an API key."""
+"""The page of a gateway that requires API keys."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_a_person_types_the_key_once_and_the_photo_is_not_lost(
+def test_key_is_typed_once_and_the_photo_is_kept(
     visit, lay_road, small_models_root: Path, photo: Path, tmp_path: Path, width: int
 ) -> None:
     key = new_key()

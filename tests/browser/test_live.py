@@ -1,7 +1,7 @@
-"""The camera and videos: each mask lies over its own frame, and the stream comes back by itself.
+"""The camera and videos: each mask is drawn over its own frame, and the stream reconnects by itself.
 
-The camera is Chromium's fake one, which plays a film whose frames carry their number in red and blue blocks. The model
-sees red and blue and so repeats the number in its mask; class colours are set so that one screenshot shows both.
+Chromium's fake camera plays a film whose frames show their number in red and blue blocks. The model segments red and
+blue, so the mask repeats the number; class colours are chosen so that one screenshot shows both.
 """
 
 from collections.abc import Callable
@@ -34,13 +34,13 @@ REFUSED = (
 
 
 def frame_of(number: int) -> np.ndarray:
-    """uint8 RGB: a block for each bit, red for 1."""
+    """A frame, uint8 RGB [H, W, 3]: one block for each bit of the number, red for 1."""
     bits = [RED if number >> bit & 1 else BLUE for bit in range(ROWS * COLUMNS)]
     return np.kron(np.array(bits, np.uint8).reshape(ROWS, COLUMNS, 3), np.ones((BLOCK, BLOCK, 1), np.uint8))
 
 
 def numbers_in(shown: np.ndarray) -> tuple[int, int]:
-    """What the picture says and what its mask says, class red being painted green and class blue black."""
+    """The numbers in the frame and in its mask, with class red painted green and class blue black."""
     height, width = shown.shape[:2]
     rows = ((np.arange(ROWS) + 0.5) * height / ROWS).astype(int)
     columns = ((np.arange(COLUMNS) + 0.5) * width / COLUMNS).astype(int)
@@ -86,7 +86,7 @@ def live(visit, colour_road, camera_browser) -> Callable:
 
 
 def paint_numbers(window) -> None:
-    """Both classes have been seen; their colours and the opacity are what numbers_in() expects."""
+    """Wait for both classes, then set the colours and the opacity that numbers_in() expects."""
     window.page.get_by_label("Colour of red").fill("#00ff00")
     window.page.get_by_label("Colour of blue").fill("#000000")
     window.page.get_by_label("Opacity").fill("50")
@@ -101,8 +101,8 @@ def test_each_mask_lies_over_its_own_frame(live, with_camera, seen, options) -> 
     paint_numbers(window)
     frame = window.page.locator("#result .frame")
     pairs = [numbers_in(seen(frame)) for _ in range(15)]
-    assert [picture for picture, _ in pairs] == [mask for _, mask in pairs]
-    assert len(set(pairs)) > 5, "the picture stood still"
+    assert [frame for frame, _ in pairs] == [mask for _, mask in pairs]
+    assert len(set(pairs)) > 5, "the image did not change"
 
 
 def test_a_paused_picture_can_be_mirrored_and_gets_its_mask(live, seen) -> None:
@@ -119,7 +119,7 @@ def test_a_paused_picture_can_be_mirrored_and_gets_its_mask(live, seen) -> None:
 
 
 def settled(look: Callable[[], np.ndarray]) -> np.ndarray:
-    """What is seen once it changes no more."""
+    """The numbers shown once the image no longer changes."""
     before = look()
     for _ in range(50):
         now = look()
@@ -129,7 +129,7 @@ def settled(look: Callable[[], np.ndarray]) -> np.ndarray:
     raise AssertionError("it goes on changing")
 
 
-def test_the_picture_lives_on_with_no_more_frames_in_memory(live) -> None:
+def test_few_frames_are_held_in_memory(live) -> None:
     count = """() => {
         window.alive = 0;
         const close = ImageBitmap.prototype.close;
@@ -147,10 +147,10 @@ def test_the_picture_lives_on_with_no_more_frames_in_memory(live) -> None:
     assert 0 < window.page.evaluate("window.alive") <= 14
 
 
-def test_classes_and_colours_change_without_a_word_to_the_gateway(live, seen) -> None:
-    said = []
+def test_classes_and_colours_change_without_a_request(live, seen) -> None:
+    requests = []
     window = live()
-    window.page.on("request", lambda request: said.append(request.url) if "readyz" not in request.url else None)
+    window.page.on("request", lambda request: requests.append(request.url) if "readyz" not in request.url else None)
     window.page.get_by_role("button", name="Pause").click()
     frame = window.page.locator("#result .frame")
     painted = settled(lambda: seen(frame))
@@ -161,7 +161,7 @@ def test_classes_and_colours_change_without_a_word_to_the_gateway(live, seen) ->
     again = seen(frame)
     assert np.abs(painted - bare).mean() > 10
     assert np.abs(again - bare).mean() > 1
-    assert said == []
+    assert requests == []
 
 
 def test_the_stream_survives_a_restart_of_the_gateway(live, colour_road, seen) -> None:
@@ -180,11 +180,11 @@ def test_the_stream_survives_a_restart_of_the_gateway(live, colour_road, seen) -
     window.expect(caption).to_have_text("colours v1")
     window.page.get_by_label("Mirror").uncheck()
     paint_numbers(window)
-    picture, mask = numbers_in(seen(frame))
-    assert picture == mask
+    number, mask = numbers_in(seen(frame))
+    assert number == mask
 
 
-def test_the_readout_says_how_fast_it_is_and_where_the_time_goes(live) -> None:
+def test_readout_shows_frame_rate_and_stage_times(live) -> None:
     window = live()
     total = window.page.locator("#total")
     window.expect(total).to_contain_text("frames per second")
@@ -193,7 +193,7 @@ def test_the_readout_says_how_fast_it_is_and_where_the_time_goes(live) -> None:
     window.shoot("live")
 
 
-def test_stop_gives_the_camera_back(live) -> None:
+def test_stop_releases_the_camera(live) -> None:
     window = live()
     track = window.page.evaluate_handle("document.getElementById('video').srcObject.getVideoTracks()[0]")
     window.page.get_by_role("button", name="Stop").click()
@@ -201,7 +201,7 @@ def test_stop_gives_the_camera_back(live) -> None:
     assert track.evaluate("(track) => track.readyState") == "ended"
 
 
-def test_it_fits_on_a_phone(live) -> None:
+def test_live_view_fits_a_phone(live) -> None:
     phone = live(width=390, device_scale_factor=2, has_touch=True, is_mobile=True)
     assert phone.overflow() <= 0
     phone.page.locator("#result .frame").tap()
@@ -209,7 +209,7 @@ def test_it_fits_on_a_phone(live) -> None:
     phone.shoot("phone-live")
 
 
-def test_a_refused_camera_gives_the_sentence(visit, colour_road, camera_browser) -> None:
+def test_refused_camera_is_explained(visit, colour_road, camera_browser) -> None:
     window = visit(colour_road.url, browser=camera_browser).open()  # headless, a browser refuses for its visitor
     window.page.get_by_role("button", name="Use the camera").click()
     notice = window.page.get_by_role("alert")
@@ -219,15 +219,13 @@ def test_a_refused_camera_gives_the_sentence(visit, colour_road, camera_browser)
     window.shoot("camera-refused")
 
 
-def test_where_there_is_no_camera_it_says_so(visit, colour_road) -> None:
+def test_missing_camera_is_explained(visit, colour_road) -> None:
     window = visit(colour_road.url, permissions=["camera"]).open()
     window.page.get_by_role("button", name="Use the camera").click()
     window.expect(window.page.get_by_role("alert").get_by_role("heading")).to_have_text("No camera found")
 
 
-def test_an_address_that_is_not_secure_gets_no_camera_and_is_told_why(
-    visit, lay_road, launch_chromium, tmp_path: Path
-) -> None:
+def test_insecure_address_gets_no_camera_and_an_explanation(visit, lay_road, launch_chromium, tmp_path: Path) -> None:
     alone = lay_road(tmp_path / "models_repo", GATEWAY_ALLOWED_HOSTS="segstack.test,127.0.0.1")
     alone.start_gateway()
     browser = launch_chromium("--host-resolver-rules=MAP segstack.test 127.0.0.1")
@@ -264,12 +262,12 @@ def test_a_video_file_is_played_under_its_masks_to_its_last_frame(visit, colour_
     assert numbers_in(settled(lambda: seen(window.page.locator("#result .frame")))) == (179, 179)
     window.page.get_by_label("Position").fill("0.5")
     shown = settled(lambda: seen(window.page.locator("#result .frame")))
-    picture, mask = numbers_in(shown)
-    assert picture == mask == pytest.approx(150, abs=3)
+    number, mask = numbers_in(shown)
+    assert number == mask == pytest.approx(150, abs=3)
     window.shoot("video")
 
 
-def test_a_video_that_the_browser_cannot_play_is_refused_in_words(visit, colour_road, tmp_path: Path) -> None:
+def test_unplayable_video_is_refused_with_a_sentence(visit, colour_road, tmp_path: Path) -> None:
     damaged = tmp_path / "damaged.mp4"
     damaged.write_bytes(b"this is no video")
     window = visit(colour_road.url).open()
@@ -281,7 +279,7 @@ def test_a_video_that_the_browser_cannot_play_is_refused_in_words(visit, colour_
 
 @pytest.fixture
 def key(colour_road, tmp_path: Path):
-    """A key that the gateway of ``colour_road`` asks for while the test runs."""
+    """An API key, which the gateway of ``colour_road`` requires during the test."""
     key = new_key()
     (tmp_path / "api-keys").write_text(line_of("kitchen", key))
 
@@ -296,7 +294,7 @@ def key(colour_road, tmp_path: Path):
     restart()
 
 
-def test_where_a_key_is_needed_the_camera_waits_for_it(visit, colour_road, camera_browser, key) -> None:
+def test_camera_waits_for_a_required_key(visit, colour_road, camera_browser, key) -> None:
     window = visit(colour_road.url, browser=camera_browser, permissions=["camera"]).open()
     window.page.get_by_role("button", name="Use the camera").click()
     notice, field = window.page.get_by_role("alert"), window.page.get_by_label("API key")

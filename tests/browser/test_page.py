@@ -1,4 +1,4 @@
-"""The page with a model behind it, used as a person does: by mouse, by keyboard, on a phone."""
+"""The page with a model, used by mouse, by keyboard and on a phone."""
 
 import base64
 import re
@@ -16,7 +16,7 @@ STAGES = ["Decode", "Queue", "Model", "Encode", "Network and page"]
 
 
 def drop(visit, photo: Path) -> None:
-    """As the operating system does: Chromium reads the file itself, and drops only where the page allows it."""
+    """Drop a file as the operating system does: Chromium reads it, and drops only where the page allows it."""
     box = visit.page.locator(".drop").bounding_box()
     place = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
     data = {"items": [], "files": [str(photo)], "dragOperationsMask": 1}
@@ -26,7 +26,7 @@ def drop(visit, photo: Path) -> None:
 
 
 def paste(visit, photo: Path) -> None:
-    """Through the real clipboard, which holds pictures as PNG."""
+    """Paste through the real clipboard, which holds images as PNG."""
     visit.context.grant_permissions(["clipboard-read", "clipboard-write"])
     png = BytesIO()
     Image.open(photo).save(png, "PNG")
@@ -56,7 +56,7 @@ def opened(visit, road, photo: Path):
 
 @pytest.fixture
 def turned_photo(photo: Path, tmp_path: Path) -> Path:
-    """The same pixels, held sideways as phones do: an EXIF orientation that says how to turn them."""
+    """The same image stored sideways, with an EXIF orientation."""
     path = tmp_path / "turned.jpg"
     exif = Image.Exif()
     exif[ORIENTATION_TAG] = TURN_RIGHT
@@ -66,9 +66,9 @@ def turned_photo(photo: Path, tmp_path: Path) -> Path:
 
 
 def check_overlay(window, seen, answer: bytes) -> None:
-    """What is on the screen is the photo under the colours that the gateway's mask PNG ``answer`` says.
+    """The screen shows the photo under the colours of the gateway's mask PNG ``answer``.
 
-    Compared in the middle of mask pixels whose neighbours are of the same class: elsewhere the browser smooths.
+    Compared only in the middle of mask pixels with neighbours of the same class: elsewhere the browser interpolates.
     """
     with Image.open(BytesIO(answer)) as mask:
         ids = np.asarray(mask)
@@ -103,12 +103,12 @@ def test_a_photo_can_be_chosen_dropped_or_pasted_and_its_overlay_appears(visit, 
     window = visit(road.url).open()
     give(window, photo)
     window.expect_overlay()
-    window.expect(window.page.get_by_text("small v1")).to_have_count(2)  # in the header, and under the picture
+    window.expect(window.page.get_by_text("small v1")).to_have_count(2)  # in the header, and under the image
     check_overlay(window, seen, road.segment(photo.read_bytes(), size="model").content)
     assert window.segmentations() == 1
 
 
-def test_the_overlay_lies_right_on_a_photo_that_its_exif_turns(visit, road, turned_photo, seen) -> None:
+def test_overlay_follows_the_exif_orientation(visit, road, turned_photo, seen) -> None:
     window = visit(road.url).open()
     window.choose(turned_photo)
     window.expect_overlay()
@@ -117,7 +117,7 @@ def test_the_overlay_lies_right_on_a_photo_that_its_exif_turns(visit, road, turn
     check_overlay(window, seen, road.segment(turned_photo.read_bytes(), size="model").content)
 
 
-def test_classes_are_listed_with_their_colours_and_shares(opened, road, photo) -> None:
+def test_classes_are_listed_with_colours_and_areas(opened, road, photo) -> None:
     answer = road.segment(photo.read_bytes(), size="model", output="json").json()["classes"]
     assert len(answer) > 1, "one class alone would prove little"
     listed = [
@@ -134,15 +134,15 @@ def test_classes_are_listed_with_their_colours_and_shares(opened, road, photo) -
     assert sum(float(share.removesuffix(" %")) for _, share, _ in listed) == pytest.approx(100, abs=rounding)
 
 
-def test_opacity_changes_what_is_seen_without_asking_again(opened, seen) -> None:
+def test_opacity_changes_without_a_request(opened, seen) -> None:
     frame = opened.page.locator("#result .frame")
     opacity = opened.page.get_by_label("Opacity")
-    pictures = []
+    shown = []
     for percent in (0, 50, 100):
         opacity.fill(str(percent))
         opened.expect(opened.page.locator("#opacity-value")).to_have_text(f"{percent} %")
-        pictures.append(seen(frame))
-    bare, half, full = pictures
+        shown.append(seen(frame))
+    bare, half, full = shown
     assert 0 < np.abs(half - bare).mean() < np.abs(full - bare).mean()
     assert opened.segmentations() == 1
 
@@ -157,17 +157,17 @@ def test_the_time_of_every_stage_is_shown(opened) -> None:
     assert sum(milliseconds) == pytest.approx(elapsed, abs=1)
 
 
-def test_the_photo_can_be_seen_beside_its_overlay(opened) -> None:
-    beside = opened.page.locator("#original")
-    opened.expect(beside).to_be_hidden()
+def test_photo_can_be_compared_with_its_overlay(opened) -> None:
+    original = opened.page.locator("#original")
+    opened.expect(original).to_be_hidden()
     opened.page.get_by_text("Side by side").click()
-    opened.expect(beside).to_be_visible()
+    opened.expect(original).to_be_visible()
     opened.shoot("beside")
     opened.page.get_by_role("radiogroup", name="View").get_by_text("Overlay").click()
-    opened.expect(beside).to_be_hidden()
+    opened.expect(original).to_be_hidden()
 
 
-def test_another_photo_takes_the_place_of_the_first(opened, photo) -> None:
+def test_second_photo_replaces_the_first(opened, photo) -> None:
     drop_area = opened.page.get_by_text("Drop a photo or a video here")
     opened.page.get_by_role("button", name="Another photo").click()
     opened.expect(drop_area).to_be_visible()
@@ -206,12 +206,12 @@ def test_the_keyboard_reaches_every_control(visit, road, photo) -> None:
     window.expect(page.locator("#file")).to_be_focused()
 
 
-def test_controls_have_names_for_those_who_do_not_see_them(opened) -> None:
+def test_controls_have_accessible_names(opened) -> None:
     for role, name in [("slider", "Opacity"), ("radio", "Side by side"), ("button", "Another photo"), ("link", "API")]:
         opened.expect(opened.page.get_by_role(role, name=name)).to_have_count(1)
 
 
-def test_nothing_is_wider_than_a_phone(visit, road, photo) -> None:
+def test_page_fits_a_phone(visit, road, photo) -> None:
     phone = visit(road.url, width=390, device_scale_factor=2, has_touch=True, is_mobile=True).open()
     assert phone.overflow() <= 0
     phone.shoot("phone-empty")
@@ -224,7 +224,7 @@ def test_nothing_is_wider_than_a_phone(visit, road, photo) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_follows_the_systems_colours(visit, road, photo, scheme: str) -> None:
+def test_page_follows_the_systems_colour_scheme(visit, road, photo, scheme: str) -> None:
     window = visit(road.url, color_scheme=scheme).open()
     window.expect(window.page.get_by_role("status")).to_have_text("small v1")
     window.shoot(f"{scheme}-empty")

@@ -1,4 +1,4 @@
-"""What the page says when something is wrong, and that it gets over it by itself."""
+"""What the page shows when something fails, and that it recovers by itself."""
 
 import shutil
 from pathlib import Path
@@ -18,7 +18,7 @@ def half_a_photo(photo: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def text(tmp_path: Path) -> Path:
-    """Not an image, whatever its name says."""
+    """A text file with an image's name."""
     path = tmp_path / "photo.jpg"
     path.write_text("this is no image")
     return path
@@ -28,13 +28,13 @@ def check_refusal(window, road, damaged: Path, title: str) -> None:
     window.choose(damaged)
     notice = window.page.get_by_role("alert")
     window.expect(notice.get_by_role("heading")).to_have_text(title)
-    said = road.segment(damaged.read_bytes()).json()["error"]["message"]
-    window.expect(notice.locator("p")).to_have_text(f"{said[0].upper()}{said[1:]}.")
+    message = road.segment(damaged.read_bytes()).json()["error"]["message"]
+    window.expect(notice.locator("p")).to_have_text(f"{message[0].upper()}{message[1:]}.")
     window.expect(window.page.get_by_text("Drop a photo or a video here")).to_be_visible()
     window.expect(window.page.get_by_role("status")).to_have_text("small v1")
 
 
-def test_an_image_cut_in_half_gives_the_gateways_own_sentence(visit, road, half_a_photo, photo) -> None:
+def test_truncated_image_shows_the_gateways_message(visit, road, half_a_photo, photo) -> None:
     window = visit(road.url).open()
     check_refusal(window, road, half_a_photo, "The image is damaged")
     window.shoot("damaged-image")
@@ -43,19 +43,19 @@ def test_an_image_cut_in_half_gives_the_gateways_own_sentence(visit, road, half_
     window.expect(window.page.get_by_role("alert")).to_be_hidden()
 
 
-def test_a_file_that_is_no_image_is_refused_in_words(visit, road, text) -> None:
+def test_file_that_is_no_image_is_refused_with_a_sentence(visit, road, text) -> None:
     window = visit(road.url).open()
     check_refusal(window, road, text, "Unsupported image format")
 
 
-def test_trouble_fits_on_a_phone(visit, road, half_a_photo) -> None:
+def test_error_message_fits_a_phone(visit, road, half_a_photo) -> None:
     phone = visit(road.url, width=390, device_scale_factor=2, has_touch=True, is_mobile=True).open()
     check_refusal(phone, road, half_a_photo, "The image is damaged")
     assert phone.overflow() <= 0
     phone.shoot("phone-damaged-image")
 
 
-def test_without_a_model_the_page_says_how_to_make_one_and_finds_it(
+def test_page_without_a_model_explains_how_to_make_one_and_finds_it(
     visit, lay_road, small_models_root: Path, tmp_path: Path, photo
 ) -> None:
     road = lay_road(tmp_path / "models_repo")
@@ -76,7 +76,7 @@ def test_without_a_model_the_page_says_how_to_make_one_and_finds_it(
     window.expect_overlay()
 
 
-def test_serving_may_go_and_come_back(visit, road, photo) -> None:
+def test_recovers_after_a_restart_of_serving(visit, road, photo) -> None:
     window = visit(road.url).open()
     status = window.page.get_by_role("status")
     window.expect(status).to_have_text("small v1")
@@ -98,7 +98,7 @@ def test_serving_may_go_and_come_back(visit, road, photo) -> None:
     window.expect_overlay()
 
 
-def test_the_gateway_may_go_and_come_back(visit, road, photo) -> None:
+def test_page_recovers_after_a_restart_of_the_gateway(visit, road, photo) -> None:
     window = visit(road.url).open()
     status = window.page.get_by_role("status")
     window.expect(status).to_have_text("small v1")

@@ -1,4 +1,4 @@
-"""The tools that read container files, had without an engine and without installing anything on the machine."""
+"""Tools that read container files; they need no engine and are installed only in a cache."""
 
 import functools
 import json
@@ -27,7 +27,7 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def debian_binary() -> Callable[[str, str], Path]:
-    """``debian_binary("promtool", "usr/bin/promtool")``: a program of Debian 13, unpacked into the cache."""
+    """``debian_binary("promtool", "usr/bin/promtool")``: a program of a Debian 13 package, unpacked into the cache."""
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "segstack" / "debian"
 
     def unpack(package: str, file: str) -> Path:
@@ -42,7 +42,7 @@ def debian_binary() -> Callable[[str, str], Path]:
 
 @pytest.fixture(scope="session")
 def compose(debian_binary: Callable[[str, str], Path]) -> list[str]:
-    """Compose's command: Docker's plugin where it is new enough for ``!override``, else one unpacked into the cache."""
+    """The command of Compose: Docker's plugin if it supports ``!override``, otherwise one unpacked into the cache."""
     try:
         installed = subprocess.run(["docker", "compose", "version", "--short"], capture_output=True, text=True)
         if tuple(int(part) for part in installed.stdout.lstrip("v").split(".")[:2]) >= (2, 25):
@@ -54,9 +54,9 @@ def compose(debian_binary: Callable[[str, str], Path]) -> list[str]:
 
 @pytest.fixture(scope="session")
 def resolve(compose: list[str]) -> Resolve:
-    """``resolve("docker-compose.yml", …, profiles=["tls"], NAME="value")``: what Compose makes of the files there.
+    """``resolve("docker-compose.yml", …, profiles=["tls"], NAME="value")``: the configuration that Compose resolves.
 
-    Profiles: all of them, unless some are named.
+    All profiles are active unless some are named.
     """
 
     @functools.cache
@@ -83,7 +83,7 @@ def resolve(compose: list[str]) -> Resolve:
 
 @pytest.fixture(scope="session")
 def python_tool(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """``python_tool("name==1.2")``: the ``bin`` of an environment that has it and what it needs, made once."""
+    """``python_tool("name==1.2")``: the ``bin`` of an environment with it and its dependencies, made once."""
 
     @functools.cache
     def install(requirement: str) -> Path:
@@ -110,7 +110,7 @@ def check_jsonschema(python_tool: Callable[[str], Path]) -> Path:
 
 @dataclass(frozen=True)
 class TlsGateway:
-    """A running gateway that is set up as the one of the profile ``tls``."""
+    """A running gateway with the settings of the profile ``tls``."""
 
     url: str
     environment: dict[str, str]
@@ -122,7 +122,7 @@ class TlsGateway:
 def tls_gateway(
     resolve: Resolve, free_port: Callable[[], int], wait_for: Callable[..., None], tmp_path_factory: Any
 ) -> Iterator[TlsGateway]:
-    """A real one, by Compose's own settings, with a certificate as `make cert` makes it and one API key."""
+    """A real gateway with Compose's settings, a certificate from `make cert` and one API key."""
     folder = tmp_path_factory.mktemp("tls")
     certs, keys, key = folder / "certs", folder / "api-keys", folder / "key"
     gateway = [sys.executable, "-m", "gateway"]

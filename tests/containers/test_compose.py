@@ -1,4 +1,4 @@
-"""What each service is told: images, the GPU, models, and the variables of .env."""
+"""Each service's settings: images, the GPU, models, and the variables of .env."""
 
 import re
 import subprocess
@@ -37,7 +37,7 @@ def test_ports(services) -> None:
     }
 
 
-def test_whoever_computes_gets_the_gpu(resolve) -> None:
+def test_services_that_compute_get_the_gpu(resolve) -> None:
     services = resolve(*GPU)["services"]
     device = {"driver": "nvidia", "device_ids": ["all"], "capabilities": ["gpu"]}
     for name in COMPUTING:
@@ -95,7 +95,7 @@ def test_serving_is_healthy_while_it_waits_for_a_first_model(services) -> None:
 
 
 @everywhere
-def test_converted_models_are_given_to_the_machine_with_the_gpu_alone(services, files) -> None:
+def test_converted_models_are_listed_only_where_the_gpu_is(services, files) -> None:
     config = "/models/models.gpu.config" if files == GPU else "/models/models.config"
     for gateway in ("gateway", "gateway-tls"):
         assert services[gateway]["environment"]["GATEWAY_MODELS_CONFIG"] == config
@@ -122,7 +122,7 @@ def test_env_example_changes_nothing_as_it_is(root: Path) -> None:
     assert [line for line in lines if line and not line.startswith("#")] == []
 
 
-def test_env_example_names_files_and_profiles_that_there_are(root: Path) -> None:
+def test_env_example_names_existing_files_and_profiles(root: Path) -> None:
     example = (root / ".env.example").read_text()
     (files,) = re.findall(r"^# COMPOSE_FILE=(.*)$", example, re.MULTILINE)
     assert [file for file in files.split(":") if not (root / file).is_file()] == []

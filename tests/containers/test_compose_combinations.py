@@ -1,4 +1,4 @@
-"""What holds for every service, whichever compose files and profiles are combined."""
+"""Properties of every service, for every combination of compose files and profiles."""
 
 import itertools
 import json
@@ -39,7 +39,7 @@ def services(resolved) -> dict[str, dict[str, Any]]:
     return resolved["services"]
 
 
-def test_all_of_them_are_tried(root: Path) -> None:
+def test_every_compose_file_is_combined(root: Path) -> None:
     assert {file for files in FILES.values() for file in files} == {path.name for path in root.glob("docker-compose*")}
     assert len(COMBINATIONS) == 4 * 2**3
 
@@ -64,7 +64,7 @@ def test_every_port_is_published_on_loopback_only(services) -> None:
     assert len(set(ports)) == len(ports)
 
 
-def test_containers_can_do_little(services) -> None:
+def test_containers_have_few_privileges(services) -> None:
     for name, service in services.items():
         assert service["user"] == "1000:1000", name
         assert service["read_only"] is True, name
@@ -74,7 +74,7 @@ def test_containers_can_do_little(services) -> None:
         assert not service.keys() & {"privileged", "cap_add", "devices", "pid", "ipc", "userns_mode"}, name
 
 
-def test_none_can_take_the_machine(services) -> None:
+def test_every_service_has_limits(services) -> None:
     for name, service in services.items():
         limits = service["deploy"]["resources"]["limits"]
         assert 2**29 <= int(limits["memory"]) <= 2**34, name
@@ -86,19 +86,19 @@ def test_none_can_take_the_machine(services) -> None:
         assert ("cpu_shares" in service) is (name in TOOLS), name
 
 
-def test_logs_end(services) -> None:
+def test_logs_are_rotated(services) -> None:
     for name, service in services.items():
         assert service["logging"] == {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}}, name
 
 
-def test_what_serves_is_watched_and_restarted_and_what_is_run_once_is_not(services, root: Path) -> None:
+def test_servers_have_health_checks_and_restarts_and_tools_have_none(services, root: Path) -> None:
     for name, service in services.items():
         by_image = "build" in service and "\nHEALTHCHECK " in (root / service["build"]["dockerfile"]).read_text()
         assert (by_image or "healthcheck" in service) is (name not in TOOLS), name
         assert service["restart"] == ("no" if name in TOOLS else "unless-stopped"), name
 
 
-def test_services_meet_on_the_internal_network_alone(resolved) -> None:
+def test_services_share_only_the_internal_network(resolved) -> None:
     networks, services = resolved["networks"], resolved["services"]
     assert [name for name, network in networks.items() if network.get("internal")] == ["inside"]
     members: dict[str, set[str]] = {}
@@ -115,7 +115,7 @@ def test_services_meet_on_the_internal_network_alone(resolved) -> None:
     assert all(there <= {"prometheus", "grafana"} or len(there) == 1 for there in members.values())
 
 
-def test_only_the_tools_can_write_models(services, root: Path) -> None:
+def test_only_tools_can_write_models(services, root: Path) -> None:
     writable = {
         name: not volume.get("read_only", False)
         for name, service in services.items()
@@ -126,7 +126,7 @@ def test_only_the_tools_can_write_models(services, root: Path) -> None:
     assert {"serving", "gateway"} <= set(writable)
 
 
-def test_no_mount_makes_a_folder_of_roots_where_one_is_missing(services) -> None:
+def test_no_mount_creates_a_missing_folder_as_root(services) -> None:
     binds = [volume for service in services.values() for volume in service["volumes"] if volume["type"] == "bind"]
     assert [volume["source"] for volume in binds if volume["bind"].get("create_host_path", False)] == []
 
@@ -140,14 +140,14 @@ def test_secrets_are_files_and_no_setting_holds_one(resolved) -> None:
                 assert value.startswith("/run/secrets/"), name
 
 
-def test_no_image_floats(services) -> None:
+def test_images_are_pinned(services) -> None:
     for name, service in services.items():
         if "build" not in service:
             assert ":" in service["image"], name
             assert not service["image"].endswith(":latest"), name
 
 
-def test_nothing_asks_for_a_gpu_that_is_not_there(services, combination) -> None:
+def test_no_gpu_is_requested_without_one(services, combination) -> None:
     files, _profiles = combination
     asking = {name for name, service in services.items() if "reservations" in service["deploy"]["resources"]}
     assert asking == ({"serving", "trainer", "converter"} & set(services) if files == (GPU,) else set())

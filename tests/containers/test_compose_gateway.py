@@ -1,4 +1,4 @@
-"""How the gateway is set up in containers: its own settings, API keys, and HTTPS by the profile ``tls``."""
+"""The gateway in containers: its settings, API keys, and HTTPS with the profile ``tls``."""
 
 import json
 import re
@@ -39,7 +39,7 @@ def gateway(resolve):
 
 @pytest.fixture
 def checkout(root: Path, tmp_path: Path) -> Path:
-    """A folder of the compose files alone, to write settings into."""
+    """A folder with the compose files only, to write settings into."""
     for file in root.glob("docker-compose*.yml"):
         shutil.copy(file, tmp_path)
     return tmp_path
@@ -47,7 +47,7 @@ def checkout(root: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def environment_of(compose: list[str], checkout: Path):
-    """``environment_of("gateway")``: what that container is given in ``checkout``."""
+    """``environment_of("gateway")``: the environment of that container in ``checkout``."""
 
     def environment_of(service: str) -> dict[str, str]:
         command = [*compose, "--profile", "*", "config", "--format", "json"]
@@ -58,7 +58,7 @@ def environment_of(compose: list[str], checkout: Path):
     return environment_of
 
 
-def test_it_waits_for_nobody_and_everyone_is_this_machine(gateway) -> None:
+def test_gateway_waits_for_no_service_and_is_published_on_loopback(gateway) -> None:
     assert "depends_on" not in gateway
     environment = dict(gateway["environment"])
     assert set(environment) == FIXED <= set(variables())
@@ -83,7 +83,7 @@ def test_every_other_setting_is_a_line_of_gateway_env(checkout: Path, environmen
     assert load_settings(environment_of("gateway")).max_in_flight == 8
 
 
-def test_what_holds_the_stack_together_stands_whatever_gateway_env_says(checkout: Path, environment_of) -> None:
+def test_gateway_env_cannot_override_the_stacks_own_settings(checkout: Path, environment_of) -> None:
     before = {name: environment_of(name) for name in GATEWAYS}
     (checkout / "gateway.env").write_text("".join(f"{name}=other\n" for name in before["gateway-tls"]))
     assert {name: environment_of(name).items() >= before[name].items() for name in GATEWAYS} == dict.fromkeys(
@@ -100,7 +100,7 @@ def test_a_file_of_api_keys_is_a_secret_of_the_gateways(resolve) -> None:
         assert service["environment"]["GATEWAY_API_KEYS_FILE"] == "/run/secrets/gateway-api-keys"
 
 
-def test_https_is_the_same_image_for_who_has_a_key(resolve) -> None:
+def test_https_gateway_is_the_same_image_with_keys_required(resolve) -> None:
     services = resolve(GPU)["services"]
     plain, tls = (services[name] for name in GATEWAYS)
     assert {key for key in plain.keys() | tls.keys() if plain.get(key) != tls.get(key)} == {
@@ -120,7 +120,7 @@ def test_https_is_the_same_image_for_who_has_a_key(resolve) -> None:
     }
 
 
-def test_https_is_published_where_one_says(resolve) -> None:
+def test_https_address_and_port_can_be_set(resolve) -> None:
     def published(**environment: str) -> list[tuple[str, str]]:
         service = resolve(GPU, **environment)["services"]["gateway-tls"]
         return [(port["host_ip"], port["published"]) for port in service["ports"]]
@@ -135,7 +135,7 @@ def test_certificates_are_those_of_make_cert(resolve, root: Path) -> None:
     assert secrets["gateway-tls-key"]["file"] == str(root / "certs/gateway.key")
 
 
-def test_https_answers_who_has_a_key_and_the_images_own_check(tls_gateway, root: Path) -> None:
+def test_https_answers_with_a_key_and_the_health_check_passes(tls_gateway, root: Path) -> None:
     trusted = ssl.create_default_context(cafile=tls_gateway.authority)
     with httpx.Client(base_url=tls_gateway.url, verify=trusted, trust_env=False) as http:
         assert http.get("/livez").status_code == 200
@@ -157,7 +157,7 @@ def test_https_answers_who_has_a_key_and_the_images_own_check(tls_gateway, root:
     assert health(GATEWAY_TLS_CERTIFICATE="") == 1, "a plain request is no answer"
 
 
-def test_without_a_file_of_keys_https_lets_nobody_in(resolve) -> None:
+def test_https_without_a_file_of_keys_refuses_every_request(resolve) -> None:
     resolved = resolve(GPU)
     assert resolved["secrets"]["gateway-api-keys"]["file"] == "/dev/null"
     settings = load_settings(

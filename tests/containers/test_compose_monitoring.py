@@ -1,4 +1,4 @@
-"""The profile ``monitoring``: Prometheus and Grafana as they are set up, and a real Prometheus over a real stack."""
+"""The profile ``monitoring``: the configuration of Prometheus and Grafana, and a real Prometheus over a real stack."""
 
 import json
 import re
@@ -49,15 +49,15 @@ def run(*command: object) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_promtool_finds_no_fault_in_the_rules(promtool: Path) -> None:
+def test_promtool_accepts_the_rules(promtool: Path) -> None:
     run(promtool, "check", "rules", "--lint-fatal", ALERTS)
 
 
-def test_alarms_are_raised_when_they_should_be(promtool: Path) -> None:
+def test_alerts_fire_as_promtools_tests_expect(promtool: Path) -> None:
     run(promtool, "test", "rules", Path(__file__).with_name("alerts.test.yml"))
 
 
-def test_every_alarm_is_tried_and_says_what_to_do() -> None:
+def test_every_alert_is_tested_and_has_a_remedy() -> None:
     tried = yaml.safe_load(Path(__file__).with_name("alerts.test.yml").read_text())["tests"]
     raised = {case["alertname"] for test in tried for case in test["alert_rule_test"] if case.get("exp_alerts")}
     assert raised == {alert["alert"] for alert in alerts()}
@@ -66,7 +66,7 @@ def test_every_alarm_is_tried_and_says_what_to_do() -> None:
         assert alert["labels"]["severity"] in ("critical", "warning"), alert["alert"]
 
 
-def test_prometheus_reads_its_files_and_keeps_what_it_measures(services) -> None:
+def test_prometheus_has_its_files_and_a_volume(services) -> None:
     prometheus = services["prometheus"]
     assert "--config.file=/etc/prometheus/prometheus.yml" in prometheus["command"]
     assert "--storage.tsdb.path=/prometheus" in prometheus["command"]
@@ -75,7 +75,7 @@ def test_prometheus_reads_its_files_and_keeps_what_it_measures(services) -> None
     assert [flag for flag in prometheus["command"] if "lifecycle" in flag or "admin-api" in flag] == []
 
 
-def test_prometheus_asks_who_is_on_its_network_by_a_name_that_is_answered(services) -> None:
+def test_prometheus_targets_are_allowed_hosts_on_its_network(services) -> None:
     config = yaml.safe_load((MONITORING / "prometheus/prometheus.yml").read_text())
     targets = [static["targets"] for job in config["scrape_configs"] for static in job["static_configs"]]
     assert targets == [["gateway:8000"], ["gateway-tls:8000"], ["serving:8501"]]
@@ -97,7 +97,7 @@ def test_grafana_is_provisioned_with_the_dashboard(services) -> None:
     assert source["isDefault"], "what the dashboard's variable begins with"
 
 
-def test_looking_at_grafana_needs_no_password_and_changing_it_one_that_nobody_knows(resolve, root: Path) -> None:
+def test_grafana_is_read_only_without_the_password_file(resolve, root: Path) -> None:
     resolved = resolve("docker-compose.yml")
     environment = resolved["services"]["grafana"]["environment"]
     assert environment["GF_AUTH_ANONYMOUS_ORG_ROLE"] == "Viewer"
@@ -107,7 +107,7 @@ def test_looking_at_grafana_needs_no_password_and_changing_it_one_that_nobody_kn
 
 
 class Prometheus:
-    """A real one, over HTTP."""
+    """A real Prometheus, queried over HTTP."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -132,7 +132,7 @@ class Prometheus:
 
 @pytest.fixture(scope="module")
 def stack(lay_road, small_models_root: Path, tmp_path_factory, free_port, photo, wait_for) -> tuple[Any, int]:
-    """Serving and gateway, both real, with a shadow, after a good image and a bad one; and serving's metrics port."""
+    """Real serving and gateway with a shadow model, after a valid and an invalid image; and serving's metrics port."""
     models_root = tmp_path_factory.mktemp("monitored") / "models_repo"
     shutil.copytree(small_models_root, models_root)
     shutil.copytree(models_root / "small/1", models_root / "small/2")
@@ -153,7 +153,7 @@ def stack(lay_road, small_models_root: Path, tmp_path_factory, free_port, photo,
 def prometheus(
     stack, tls_gateway, promtool: Path, debian_binary, free_port, tmp_path_factory, wait_for
 ) -> Iterator[Prometheus]:
-    """Prometheus with the stack's own configuration; only addresses, paths and intervals are this machine's."""
+    """Prometheus with the stack's configuration; only addresses, paths and intervals are changed."""
     road, metrics_port = stack
     folder = tmp_path_factory.mktemp("prometheus")
     shutil.copy(ALERTS, folder)
@@ -191,7 +191,7 @@ def prometheus(
             process.terminate()
 
 
-def test_a_real_prometheus_finds_every_metric_and_label_of_the_alarms(prometheus: Prometheus) -> None:
+def test_prometheus_finds_every_metric_and_label_of_the_alerts(prometheus: Prometheus) -> None:
     for alert in alerts():
         selectors = [match.group() for match in SELECTOR.finditer(alert["expr"])]
         assert selectors, alert["alert"]
@@ -202,7 +202,7 @@ def test_a_real_prometheus_finds_every_metric_and_label_of_the_alarms(prometheus
                 assert any(label in series for series in found), f"{alert['alert']}: no {label} in {selector}"
 
 
-def test_a_real_prometheus_finds_every_metric_of_the_dashboard(prometheus: Prometheus) -> None:
+def test_prometheus_finds_every_metric_of_the_dashboard(prometheus: Prometheus) -> None:
     for expression in dashboard_expressions():
         for name in METRIC.findall(expression):
             assert prometheus.series(name), f"there is no {name}: {expression}"
@@ -210,7 +210,7 @@ def test_a_real_prometheus_finds_every_metric_of_the_dashboard(prometheus: Prome
         prometheus.get("query", query=filled)
 
 
-def test_a_real_prometheus_evaluates_every_alarm_and_raises_none(prometheus: Prometheus, wait_for) -> None:
+def test_prometheus_evaluates_every_alert_and_none_fires(prometheus: Prometheus, wait_for) -> None:
     def rules() -> list[dict[str, Any]]:
         return [rule for group in prometheus.get("rules")["groups"] for rule in group["rules"]]
 

@@ -1,4 +1,4 @@
-"""Every Dockerfile, without building it."""
+"""Checks of every Dockerfile that need no build."""
 
 import re
 import subprocess
@@ -21,7 +21,7 @@ def test_every_service_has_one() -> None:
 
 
 @every_dockerfile
-def test_hadolint_has_nothing_to_say(hadolint: Path, dockerfile: Path) -> None:
+def test_hadolint_reports_nothing(hadolint: Path, dockerfile: Path) -> None:
     result = subprocess.run([hadolint, "--no-color", dockerfile], capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
@@ -38,7 +38,7 @@ def test_what_is_copied_from_the_repository_exists(root: Path, dockerfile: Path)
 
 
 @every_dockerfile
-def test_no_base_image_floats(dockerfile: Path) -> None:
+def test_base_images_are_pinned(dockerfile: Path) -> None:
     text = dockerfile.read_text()
     defaults = dict(re.findall(r"^ARG (\w+)=(\S+)$", text, re.MULTILINE))
     for image in re.findall(r"^FROM (?:--\S+ )?(\S+)", text, re.MULTILINE):
@@ -47,14 +47,14 @@ def test_no_base_image_floats(dockerfile: Path) -> None:
 
 
 @every_dockerfile
-def test_every_base_image_can_be_another(dockerfile: Path) -> None:
+def test_base_images_can_be_replaced(dockerfile: Path) -> None:
     bases = re.findall(r"^FROM (\S+)", dockerfile.read_text(), re.MULTILINE)
     assert bases
     assert [base for base in bases if not re.fullmatch(r"\$\{[A-Z_]+_IMAGE\}", base)] == []
 
 
 @every_dockerfile
-def test_what_pip_installs_is_kept_while_only_code_changes(dockerfile: Path) -> None:
+def test_installed_packages_are_cached_when_only_code_changes(dockerfile: Path) -> None:
     for stage in re.split(r"^FROM ", dockerfile.read_text(), flags=re.MULTILINE)[1:]:
         install = re.search(r"python -m pip .*\binstall\b", stage)
         if install:
@@ -64,7 +64,7 @@ def test_what_pip_installs_is_kept_while_only_code_changes(dockerfile: Path) -> 
 
 
 @every_dockerfile
-def test_what_differs_between_builds_comes_last(dockerfile: Path) -> None:
+def test_values_that_differ_between_builds_come_last(dockerfile: Path) -> None:
     _, _, last = dockerfile.read_text().partition("ARG SEGSTACK_VERSION=unversioned\n")
     assert last
     assert not re.search(r"^(RUN|COPY|FROM) ", last, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""Every `docker compose` line of the README and of docs/, against the compose files as they are."""
+"""Every documented `docker compose` command agrees with the compose files."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from segstack_testing.documented import PAGES, ROOT, Command, commands, parsing_
 pytestmark = pytest.mark.containers
 
 COMMANDS = sorted({c.arguments for c in commands() if c.program == "compose" and c.arguments})
-# Files that a page shows and a person writes; the first line has the name.
+# Compose files that a page shows for the reader to write; the first line has the name.
 SHOWN_FILES = {
     name: text
     for page in PAGES
@@ -34,7 +34,7 @@ def split(words: tuple[str, ...]) -> tuple[list[str], list[str]]:
 
 @pytest.fixture(scope="module")
 def ask(compose: list[str], tmp_path_factory: pytest.TempPathFactory):
-    """``ask(*words)``: what Compose says to them beside our compose files and those that the pages show."""
+    """``ask(*words)``: the output of Compose, in a folder with our compose files and those that the pages show."""
     folder = tmp_path_factory.mktemp("checkout")
     for file in ROOT.glob("docker-compose*.yml"):
         shutil.copy(file, folder)
@@ -43,11 +43,11 @@ def ask(compose: list[str], tmp_path_factory: pytest.TempPathFactory):
 
     def ask(*words: str) -> str:
         environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]}
-        asked = subprocess.run(
+        result = subprocess.run(
             [*compose, *words], cwd=folder, env=environment, capture_output=True, text=True, check=False
         )
-        assert asked.returncode == 0, asked.stderr
-        return asked.stdout
+        assert result.returncode == 0, result.stderr
+        return result.stdout
 
     return ask
 
@@ -68,17 +68,19 @@ def test_its_files_profiles_and_services_are_there(ask, words: tuple[str, ...]) 
     assert set(named) <= profiles
     if verb == "run":
         first = next(i for i, word in enumerate(rest) if word in services)
-        assert parsing_error(in_container(rest[first], "--entrypoint" in rest[:first], rest[first + 1 :])) is None
+        assert parsing_error(in_container(rest[first], rest[:first], rest[first + 1 :])) is None
     else:
         assert {word for word in rest if not word.startswith("-")} <= set(services)
 
 
-def in_container(service: str, has_entrypoint: bool, arguments: list[str]) -> Command:
-    """The command that runs in the container: its image's program, or ``python -m MODULE`` as its entry point."""
-    if has_entrypoint:
-        flag, service, *arguments = arguments
-        assert flag == "-m"
-    return Command("in its container:", service, tuple(arguments))
+def in_container(service: str, options: list[str], arguments: list[str]) -> Command:
+    """The command that runs in the container: the entry point of the service's Dockerfile, or of ``--entrypoint``."""
+    if "--entrypoint" in options:
+        entry_point = [options[options.index("--entrypoint") + 1]]
+    else:
+        dockerfile = (ROOT / "services" / service / "Dockerfile").read_text()
+        entry_point = json.loads(re.findall(r"^ENTRYPOINT (.*)", dockerfile, re.MULTILINE)[-1])
+    return Command("in its container:", entry_point[0], (*entry_point[1:], *arguments))
 
 
 def test_the_readme_starts_the_stack_with_and_without_a_gpu() -> None:
@@ -90,7 +92,7 @@ def test_the_readme_starts_the_stack_with_and_without_a_gpu() -> None:
     }
 
 
-def test_gpus_by_their_runtime_as_the_guide_has_it(ask) -> None:
+def test_gpus_through_the_nvidia_runtime_as_documented(ask) -> None:
     files = ["-f", "docker-compose.yml", "-f", "docker-compose.runtime.yml"]
     service = json.loads(ask(*files, "config", "--format", "json"))["services"]["serving"]
     assert service["runtime"] == "nvidia"

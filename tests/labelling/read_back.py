@@ -1,4 +1,4 @@
-"""Reads masks as CVAT's and Label Studio's own packages do: ``python read_back.py ENCODED.json DECODED.json``.
+"""Decode masks with CVAT's and Label Studio's own packages: ``python read_back.py ENCODED.json DECODED.json``.
 
 ENCODED: ``[{"width", "height", "cvat": points, "labelstudio": rle}, …]``; DECODED: for each the same keys with the mask
 as rows of 0 and 1.

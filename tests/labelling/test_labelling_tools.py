@@ -1,4 +1,4 @@
-"""What ``rle=cvat`` and ``rle=labelstudio`` give, read by the tools' own packages in an environment of their own."""
+"""``rle=cvat`` and ``rle=labelstudio`` are read by the tools' own packages, in a separate environment."""
 
 import json
 import sys

@@ -5,6 +5,7 @@ import io
 import re
 import runpy
 import shlex
+import signal
 import sys
 import warnings
 from collections.abc import Iterator
@@ -104,6 +105,7 @@ def _parts(words: list[str]) -> Iterator[list[str]]:
 def run(program: str, *arguments: str) -> int:
     """Run a program of ours in this process, as its entry point or ``python -m`` starts it; its exit status."""
     script = f"/venv/bin/{program}"
+    on_sigterm = signal.getsignal(signal.SIGTERM)
     with mock.patch.object(sys, "argv", [script, *arguments]), warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*found in sys.modules after import of package", RuntimeWarning)
         try:
@@ -113,6 +115,8 @@ def run(program: str, *arguments: str) -> int:
             runpy.run_module(program, run_name="__main__", alter_sys=True)
         except SystemExit as end:
             return end.code if isinstance(end.code, int) else int(end.code is not None)
+        finally:
+            signal.signal(signal.SIGTERM, on_sigterm)  # segstack replaces it
     return 0
 
 
@@ -150,6 +154,6 @@ def parsing_error(command: Command) -> str | None:
             return None
     if status == 0:  # --help, --version
         return None
-    if not command.is_whole and re.search(r"arguments? .*(is|are) required|arguments are required", output.getvalue()):
+    if not command.is_whole and re.search(r"required|expected (one|at least one) argument", output.getvalue()):
         return None
     return output.getvalue()

@@ -24,7 +24,7 @@ epochs: 1
 def draw(folder: Path) -> None:
     """``export``, 96 drawn images of 64x96 as CVAT exports them, and ``data``, the same imported."""
     _command("data", "synthesize", "--output", folder / "export", "--images", 96, "--size", HEIGHT, WIDTH, "--seed", 1)
-    _command("data", "import-cvat", folder / "export", "--output", folder / "data")
+    _command("data", "import", "cvat", folder / "export", "--output", folder / "data")
 
 
 def train(folder: Path, data: Path) -> None:
@@ -33,7 +33,7 @@ def train(folder: Path, data: Path) -> None:
     with warnings.catch_warnings():
         # Keras has not followed NumPy 2 where it saves a variable: its __array__ takes no copy.
         warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning, module="keras")
-        _command("train", "--config", folder / "recipe.yaml", "--run", folder / "run")
+        _command("train", data, "--config", folder / "recipe.yaml", "--run", folder / "run")
 
 
 def publish(folder: Path, run: Path, data: Path) -> None:
@@ -44,7 +44,7 @@ def publish(folder: Path, run: Path, data: Path) -> None:
 
 
 def _command(*words: object) -> None:
-    """Run ``python -m trainer WORDS`` in this process, which has TensorFlow already."""
+    """Run ``segstack WORDS`` in this process, which has imported TensorFlow anyway."""
     from trainer.commands.cli import main
 
     status = main([str(word) for word in words])

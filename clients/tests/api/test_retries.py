@@ -1,4 +1,4 @@
-"""When a request is sent again, on a clock of the test's own."""
+"""When a request is sent again, with a clock that the tests set."""
 
 import pytest
 
@@ -23,7 +23,7 @@ def busy(retry_after_s: float | None) -> GatewayError:
 
 
 def give_up_after(clock: Clock, attempts: Attempts, error: SegclientError) -> float:
-    """Seconds until ``error`` is raised, each wait being waited for."""
+    """Seconds on the clock until ``error`` is raised."""
     try:
         while True:
             attempts.failed(error)
@@ -39,13 +39,13 @@ def test_retry_after_is_honoured(clock) -> None:
     assert 7 <= attempts.wait_s() <= 7.25
 
 
-def test_who_is_told_to_wait_waits_for_all(clock) -> None:
+def test_retry_after_delays_every_request(clock) -> None:
     retries = Retries(30, clock)
     retries.request().failed(busy(7))
     assert retries.request().wait_s() == 7
 
 
-def test_patience_bounds_it(clock) -> None:
+def test_patience_limits_the_retries(clock) -> None:
     assert 20 < give_up_after(clock, Retries(30, clock).request(), busy(2)) <= 30
     with pytest.raises(GatewayError):
         Retries(30, clock).request().failed(busy(31))
@@ -53,12 +53,12 @@ def test_patience_bounds_it(clock) -> None:
         Retries(0, clock).request().failed(busy(1))
 
 
-def test_what_would_fail_again_is_not_tried_again(clock) -> None:
+def test_permanent_error_is_not_retried(clock) -> None:
     with pytest.raises(GatewayError):
         Retries(30, clock).request().failed(GatewayError("no", status=415, code="unsupported_image"))
 
 
-def test_a_gateway_is_waited_for_once_it_has_answered(clock) -> None:
+def test_unreachable_gateway_is_retried_once_it_has_answered(clock) -> None:
     retries = Retries(30, clock)
     with pytest.raises(Unreachable):
         retries.request().failed(Unreachable("away"))

@@ -2,76 +2,75 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 import numpy as np
 import pytest
 
 from segclient import AsyncClient, Client, GatewayError, ImageError, StreamClosed, Unreachable
+from segstack_testing.gateways import make_api_keys, metric
+from segstack_testing.waiting import wait_until_async
+
+pytestmark = pytest.mark.anyio
 
 
-def in_threads(url, frames, take, **options) -> list:
-    with Client(url, api_key=options.pop("api_key", None)) as client:
+def in_threads(url, frames, take, api_key=None, **options) -> list:
+    with Client(url, api_key=api_key) as client:
         results = client.stream(frames, **options)
         taken = list(itertools.islice(results, take))
         results.close()
         return taken
 
 
-def in_asyncio(url, frames, take, **options) -> list:
-    async def run() -> list:
-        taken = []
-        async with AsyncClient(url, api_key=options.pop("api_key", None)) as client:
-            results = client.stream(frames, **options)
-            if take == 0:
-                return taken
-            async for result in results:
-                taken.append(result)
-                if len(taken) == take:
-                    break
-            await results.aclose()
-        return taken
-
-    return asyncio.run(run())
+async def in_asyncio(url, frames, take, api_key=None, **options) -> list:
+    taken = []
+    async with AsyncClient(url, api_key=api_key) as client:
+        results = client.stream(frames, **options)
+        async for result in results:
+            taken.append(result)
+            if len(taken) == take:
+                break
+        await results.aclose()
+    return taken
 
 
-@pytest.fixture(params=[in_threads, in_asyncio], ids=["Client", "AsyncClient"])
-def stream(request, url) -> Callable[..., list]:
-    """``stream(frames, take=None, **options)``: the first ``take`` results, or all."""
+@pytest.fixture(params=["Client", "AsyncClient"])
+def stream(request, url) -> Callable[..., Awaitable[list]]:
+    """``await stream(frames, take=None, **options)``: the first ``take`` results, or all."""
 
-    def run(frames, take=None, url=url, **options) -> list:
-        return request.param(url, frames, take, **options)
+    async def run(frames, take=None, url=url, **options) -> list:
+        if request.param == "Client":
+            return await asyncio.to_thread(in_threads, url, frames, take, **options)
+        return await in_asyncio(url, frames, take, **options)
 
     return run
 
 
 def numbered(count: int | None = None) -> Iterator[np.ndarray]:
-    """Frames of 40x32 pixels, red but for as many green columns as their number modulo 40."""
+    """Frames of 40x32 pixels, red, with n green columns, n being their number modulo 40."""
     for number in itertools.count() if count is None else range(count):
         frame = np.full((32, 40, 3), (200, 20, 20), np.uint8)
         frame[:, : number % 40] = (20, 200, 20)
         yield frame
 
 
-def test_each_mask_belongs_to_its_frame(stream) -> None:
-    results = stream(numbered(), take=6)
+async def test_mask_belongs_to_its_frame(stream) -> None:
+    results = await stream(numbered(), take=6)
     assert len(results) == 6
     assert [result.sequence for result in results] == sorted({result.sequence for result in results})
     for result in results:
         assert result.mask.shape == (32, 40)
         green = result.frame[..., 1] > 100
-        assert ((result.mask == 2) == green).mean() > 0.9, "as exactly as JPEG and the model's size allow"
+        assert ((result.mask == 2) == green).mean() > 0.9, "JPEG and the model's size cost some pixels"
 
 
-def test_the_last_frame_is_answered_and_what_was_not_is_counted(stream) -> None:
-    results = stream(numbered(20))
+async def test_last_frame_is_answered_and_dropped_ones_are_counted(stream) -> None:
+    results = await stream(numbered(20))
     assert results[-1].sequence == 19
     assert len(results) + sum(result.dropped for result in results) == 20
 
 
-def test_a_slow_model_gets_the_newest_frame_and_few_are_on_their_way(
-    stream, make_gateway, serving, gate, start, wait_for, metric
-) -> None:
+async def test_slow_model_gets_the_newest_frame_and_few_are_under_way(stream, make_gateway, serving, gate) -> None:
     gateway = make_gateway()
 
     def hold(request, context) -> None:
@@ -79,39 +78,39 @@ def test_a_slow_model_gets_the_newest_frame_and_few_are_on_their_way(
             gate.wait(30)
 
     serving.before_predict = hold
-    results = start(stream, numbered(), take=2, url=str(gateway.base_url))
-    wait_for(lambda: metric(gateway, "segstack_gateway_frames_received_total") == 8)
+    results = asyncio.create_task(stream(numbered(), take=2, url=str(gateway.base_url)))
+    await wait_until_async(lambda: metric(gateway, "segstack_gateway_frames_received_total") == 8)
     gate.set()
-    first, second = results.result()
+    first, second = await results
     assert second.sequence >= 7
     assert first.dropped + second.dropped >= second.sequence - 1
 
 
-def test_who_answered_and_in_what_time(stream) -> None:
-    (result,) = stream(numbered(1))
+async def test_result_has_model_classes_and_timings(stream) -> None:
+    (result,) = await stream(numbered(1))
     assert (result.model, result.version, result.ignore_id) == ("shapes", 1, 255)
     assert [c.name for c in result.classes] == ["background", "car", "tree", "fußgänger"]
     timings = result.timings
     assert 0 < timings.infer_ms < timings.round_trip_ms
 
 
-def test_an_overlay_lies_over_its_own_frame(stream) -> None:
-    (result,) = stream(numbered(1))
+async def test_overlay_is_drawn_on_the_results_own_frame(stream) -> None:
+    (result,) = await stream(numbered(1))
     assert result.overlay(alpha=1)[5, 5].tolist() == [220, 60, 60]
     assert result.overlay(alpha=0)[5, 5].tolist() == result.frame[5, 5].tolist()
 
 
-def test_classes_to_keep(stream) -> None:
-    (result,) = stream(numbered(1), classes=["tree"])
+async def test_classes_keeps_some_and_ignores_the_rest(stream) -> None:
+    (result,) = await stream(numbered(1), classes=["tree"])
     assert set(np.unique(result.mask)) <= {2, 255}
 
 
 @pytest.mark.parametrize(
     ("options", "code"), [({"model": "nosuch"}, "unknown_model"), ({"classes": ["cra"]}, "invalid_parameter")]
 )
-def test_what_cannot_be_had_is_the_gateways_sentence(stream, options, code) -> None:
+async def test_invalid_option_raises_the_gateways_error(stream, options, code) -> None:
     with pytest.raises(GatewayError) as caught:
-        stream(numbered(), take=1, **options)
+        await stream(numbered(), take=1, **options)
     assert caught.value.code == code
 
 
@@ -125,49 +124,47 @@ def first_frame_fails(serving) -> None:
     serving.before_predict = abort_once
 
 
-def test_a_frames_error_is_raised(stream, first_frame_fails) -> None:
+async def test_error_of_a_frame_is_raised(stream, first_frame_fails) -> None:
     with pytest.raises(GatewayError):
-        stream(numbered(), take=1)
+        await stream(numbered(), take=1)
 
 
-def test_a_frames_error_stands_in_its_place_where_that_is_asked_for(stream, first_frame_fails) -> None:
-    failed, result = stream(numbered(), take=2, return_exceptions=True)
+async def test_return_exceptions_gives_the_error_in_the_frames_place(stream, first_frame_fails) -> None:
+    failed, result = await stream(numbered(), take=2, return_exceptions=True)
     assert isinstance(failed, GatewayError)
     assert result.model == "shapes"
 
 
-def test_what_is_no_frame_is_said_and_those_before_are_answered(stream) -> None:
+async def test_array_that_is_no_image_is_an_error(stream) -> None:
     with pytest.raises(ImageError, match=r"expected uint8 \[height, width, 3\]"):
-        stream([*numbered(1), np.zeros((4, 4), np.uint8)])
+        await stream([*numbered(1), np.zeros((4, 4), np.uint8)])
 
 
-def test_an_error_of_the_frames_own_is_raised(stream) -> None:
+async def test_error_of_the_frame_iterator_is_raised(stream) -> None:
     def unplugged() -> Iterator[np.ndarray]:
         yield from numbered(1)
         raise OSError("unplugged")
 
     with pytest.raises(OSError, match="unplugged"):
-        stream(unplugged())
+        await stream(unplugged())
 
 
-def test_nobody_there(stream, unused_address) -> None:
-    with pytest.raises(Unreachable, match="make gateway"):
-        stream(numbered(), url=f"http://{unused_address}")
+async def test_unreachable_gateway_is_an_error(stream, unused_address) -> None:
+    with pytest.raises(Unreachable, match="gateway"):
+        await stream(numbered(), url=f"http://{unused_address}")
 
 
-def test_a_key_is_needed_and_sent(stream, make_gateway, tmp_path) -> None:
-    from gateway.access.keys import line_of, new_key
-
-    key = new_key()
-    (tmp_path / "api-keys").write_text(line_of("tests", key))
+async def test_api_key_is_sent(stream, make_gateway, tmp_path) -> None:
+    (key,) = make_api_keys(tmp_path / "api-keys", "tests")
     url = str(make_gateway(api_keys_file=tmp_path / "api-keys").base_url)
     with pytest.raises(GatewayError, match="key"):
-        stream(numbered(), url=url, take=1)
-    assert stream(numbered(1), url=url, api_key=key)[0].model == "shapes"
+        await stream(numbered(), url=url, take=1)
+    (result,) = await stream(numbered(1), url=url, api_key=key)
+    assert result.model == "shapes"
 
 
 @pytest.mark.stream
-def test_a_gateway_that_shuts_down_ends_the_stream_for_now(stream, run_gateway) -> None:
+async def test_gateway_shutdown_ends_the_stream_with_a_transient_error(stream, run_gateway) -> None:
     with run_gateway() as running:
 
         def frames() -> Iterator[np.ndarray]:
@@ -176,18 +173,15 @@ def test_a_gateway_that_shuts_down_ends_the_stream_for_now(stream, run_gateway) 
             yield from numbered()
 
         with pytest.raises(StreamClosed) as caught:
-            stream(frames(), url=str(running.client.base_url))
+            await stream(frames(), url=str(running.client.base_url))
     assert caught.value.transient
 
 
-def test_an_async_camera_is_iterated_where_it_lives(url) -> None:
-    async def run() -> int:
-        async def frames():
-            for frame in numbered(3):
-                yield frame
-                await asyncio.sleep(0)
+async def test_async_iterator_of_frames_runs_in_the_same_event_loop(url) -> None:
+    async def frames():
+        for frame in numbered(3):
+            yield frame
+            await asyncio.sleep(0)
 
-        async with AsyncClient(url) as client:
-            return [result.sequence async for result in client.stream(frames())][-1]
-
-    assert asyncio.run(run()) == 2
+    async with AsyncClient(url) as client:
+        assert [result.sequence async for result in client.stream(frames())][-1] == 2

@@ -1,4 +1,4 @@
-"""``segclient folder``: each image once, however it is interrupted."""
+"""``segclient folder``: each image once, even after an interruption."""
 
 import fcntl
 import json
@@ -16,11 +16,12 @@ import numpy as np
 import pytest
 
 from segclient.commands.cli import main
+from segstack_testing.waiting import wait_until
 
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """Two photos of one name in different sub-folders, and a third."""
+    """Two photos of the same name in different sub-folders, and a third."""
     return fill(tmp_path / "photos", ["one.png", "kitchen/one.png", "kitchen/shelf/two.png"])
 
 
@@ -54,7 +55,7 @@ def outputs(results: Path) -> list[str]:
     return sorted(str(path.relative_to(results)) for path in files)
 
 
-def test_the_tree_stays_and_each_image_has_a_line(photos, folder, lines, tmp_path, capsys) -> None:
+def test_results_mirror_the_folders_and_each_image_has_a_line(photos, folder, lines, tmp_path, capsys) -> None:
     assert folder(photos) == 0
     assert outputs(tmp_path / "results") == ["kitchen/one.png", "kitchen/shelf/two.png", "one.png", "results.jsonl"]
     assert sorted(line["file"] for line in lines()) == ["kitchen/one.png", "kitchen/shelf/two.png", "one.png"]
@@ -62,22 +63,22 @@ def test_the_tree_stays_and_each_image_has_a_line(photos, folder, lines, tmp_pat
     assert "3 images done, 0 failed" in capsys.readouterr().out
 
 
-def test_a_killed_run_goes_on_and_does_each_image_once(url, folder, lines, serving, gate, wait_for, tmp_path) -> None:
+def test_killed_run_resumes_and_segments_each_image_once(url, folder, lines, serving, gate, tmp_path) -> None:
     names = [f"{number // 10}/{number}.png" for number in range(40)]
     photos = fill(tmp_path / "photos", names)
-    asked: Counter[int] = Counter()
+    requests: Counter[int] = Counter()
 
     def count(request, context) -> None:
         if request.model_spec.signature_name != "describe":
-            asked[request.inputs["image"].tensor_content[2]] += 1
-            if sum(asked.values()) > 12:
+            requests[request.inputs["image"].tensor_content[2]] += 1
+            if sum(requests.values()) > 12:
                 gate.wait(60)
 
     serving.before_predict = count
     results = tmp_path / "results"
     command = [sys.executable, "-m", "segclient", "folder", photos, "--output", results, "--url", url]
     with subprocess.Popen([*map(str, command), "--parallel", "3"], stderr=subprocess.DEVNULL) as process:
-        wait_for(lambda: (results / "results.jsonl").exists() and len(lines()) >= 10)
+        wait_until(lambda: (results / "results.jsonl").exists() and len(lines()) >= 10)
         os.kill(process.pid, signal.SIGKILL)
     gate.set()
     before = {line["file"]: (results / line["output"]).stat().st_mtime_ns for line in lines()}
@@ -87,54 +88,54 @@ def test_a_killed_run_goes_on_and_does_each_image_once(url, folder, lines, servi
     assert sorted(line["file"] for line in lines()) == sorted(names)
     assert outputs(results) == sorted([*names, "results.jsonl"])
     for name, changed in before.items():
-        assert asked[names.index(name)] == 1
+        assert requests[names.index(name)] == 1
         assert (results / name).stat().st_mtime_ns == changed
-    assert sum(asked.values()) <= 40 + 3, "those under way when it was killed, and no others, were asked for twice"
+    assert sum(requests.values()) <= 40 + 3, "those under way when it was killed, and no others, were requested twice"
 
 
-def test_an_output_that_a_killed_run_could_not_note_is_not_made_again(photos, folder, lines, serving, tmp_path) -> None:
+def test_output_missing_from_the_log_is_not_made_again(photos, folder, lines, serving, tmp_path) -> None:
     assert folder(photos) == 0
     journal = tmp_path / "results/results.jsonl"
     journal.write_text("".join(journal.read_text().splitlines(keepends=True)[:-1]))
-    asked = len(serving.predictions)
+    before = len(serving.predictions)
     assert folder(photos) == 0
-    assert len(serving.predictions) == asked
+    assert len(serving.predictions) == before
     assert len(lines()) == 3
 
 
-def test_failures_are_listed_and_retried_alone(photos, folder, lines, serving, tmp_path, capsys) -> None:
+def test_retry_failed_repeats_only_failed_images(photos, folder, lines, serving, tmp_path, capsys) -> None:
     (photos / "broken.jpg").write_bytes(b"GIF89a")
     (photos / "empty.jpg").touch()
     assert folder(photos) == 1
-    told = capsys.readouterr()
-    assert "3 images done, 2 failed" in told.out
-    assert re.search(r"segclient: broken\.jpg: .*JPEG, PNG or WebP", told.err)
-    assert "--retry-failed" in told.err
+    output = capsys.readouterr()
+    assert "3 images done, 2 failed" in output.out
+    assert re.search(r"segclient: broken\.jpg: .*JPEG, PNG or WebP", output.err)
+    assert "--retry-failed" in output.err
     assert folder(photos) == 1, "they are not tried again unasked"
 
     cv2.imwrite(str(photos / "broken.jpg"), np.zeros((8, 8, 3), np.uint8))
-    asked = len(serving.predictions)
+    before = len(serving.predictions)
     assert folder(photos, "--retry-failed") == 1
-    assert len(serving.predictions) == asked + 1
+    assert len(serving.predictions) == before + 1
     (photos / "empty.jpg").unlink()
     cv2.imwrite(str(photos / "empty.jpg"), np.zeros((8, 8, 3), np.uint8))
     assert folder(photos, "--retry-failed") == 0
     assert len(outputs(tmp_path / "results")) == 5 + 1
 
 
-def test_json_lines_are_the_output(photos, folder, lines, tmp_path) -> None:
+def test_json_form_writes_only_results_jsonl(photos, folder, lines, tmp_path) -> None:
     assert folder(photos, "--form", "json") == 0
     assert outputs(tmp_path / "results") == ["results.jsonl"]
     assert all([c["name"] for c in line["classes"]] == ["car"] and line["width"] == 8 for line in lines())
 
 
-def test_overlays_are_jpegs_and_twins_keep_their_suffixes(photos, folder, tmp_path) -> None:
+def test_overlays_are_jpegs_and_equal_stems_keep_their_suffixes(photos, folder, tmp_path) -> None:
     cv2.imwrite(str(photos / "one.jpg"), np.zeros((8, 8, 3), np.uint8))
     assert folder(photos, "--form", "overlay", "--alpha", "0.3") == 0
     assert outputs(tmp_path / "results")[-3:] == ["one.jpg.jpg", "one.png.jpg", "results.jsonl"]
 
 
-def test_results_of_other_options_or_others_files_are_not_mixed_up(photos, folder, tmp_path, capsys) -> None:
+def test_output_folder_of_other_options_or_other_files_is_refused(photos, folder, tmp_path, capsys) -> None:
     assert folder(photos) == 0
     assert folder(photos, "--form", "color") == 2
     assert "holds results made with" in capsys.readouterr().err
@@ -145,7 +146,7 @@ def test_results_of_other_options_or_others_files_are_not_mixed_up(photos, folde
     assert "holds other files" in capsys.readouterr().err
 
 
-def test_two_runs_do_not_write_to_one_folder(photos, folder, tmp_path, capsys) -> None:
+def test_second_run_into_the_same_folder_is_refused(photos, folder, tmp_path, capsys) -> None:
     assert folder(photos) == 0
     with (tmp_path / "results/results.jsonl").open("a") as journal:
         fcntl.flock(journal, fcntl.LOCK_EX)
@@ -153,31 +154,29 @@ def test_two_runs_do_not_write_to_one_folder(photos, folder, tmp_path, capsys) -
     assert "another run is writing to it" in capsys.readouterr().err
 
 
-def test_where_there_is_no_flock_only_this_command_is_not_to_be_had(url, photos, tmp_path) -> None:
+def test_without_flock_only_the_folder_command_is_unavailable(url, photos, tmp_path) -> None:
     def run(*words: object) -> tuple[int, str]:
         without = "import sys; sys.modules['fcntl'] = None; from segclient.__main__ import run; sys.exit(run())"
         command = [sys.executable, "-c", without, *map(str, words), "--url", url]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         return done.returncode, done.stderr
 
-    status, said = run("folder", photos, "--output", tmp_path / "results")
-    assert (status, said.count("\n")) == (2, 1)
-    assert "which Windows lacks: run it under WSL" in said
+    status, error = run("folder", photos, "--output", tmp_path / "results")
+    assert (status, error.count("\n")) == (2, 1)
+    assert "which Windows lacks: run it under WSL" in error
     assert not (tmp_path / "results").exists()
     assert run("image", photos / "one.png", "--output", tmp_path / "one.png") == (0, "")
 
 
 @pytest.mark.parametrize("option", [("--model", "road"), ("--classes", "cra")])
-def test_what_would_fail_every_image_ends_the_run(photos, folder, lines, option, capsys) -> None:
+def test_error_that_would_fail_every_image_ends_the_run(photos, folder, lines, option, capsys) -> None:
     assert folder(photos, *option) == 3
     assert lines() == []
     assert "segclient: " in capsys.readouterr().err
 
 
 @pytest.mark.stream
-def test_a_gateway_that_goes_away_ends_the_run_and_nothing_has_failed(
-    tmp_path, folder, lines, run_gateway, serving, capsys
-) -> None:
+def test_lost_gateway_ends_the_run_without_failed_images(tmp_path, folder, lines, run_gateway, serving, capsys) -> None:
     photos = fill(tmp_path / "photos", [f"{number}.png" for number in range(30)])
     with run_gateway() as running:
         address = str(running.client.base_url)
@@ -195,7 +194,7 @@ def test_a_gateway_that_goes_away_ends_the_run_and_nothing_has_failed(
     assert sorted(line["file"] for line in lines()) == sorted(f"{number}.png" for number in range(30))
 
 
-def test_an_empty_folder_is_said(folder, tmp_path, capsys) -> None:
+def test_empty_folder_is_an_error(folder, tmp_path, capsys) -> None:
     (tmp_path / "empty").mkdir()
     assert folder(tmp_path / "empty") == 1
     assert "no JPEG, PNG or WebP file" in capsys.readouterr().err

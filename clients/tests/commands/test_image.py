@@ -31,25 +31,25 @@ def image(url: str, folder: Path) -> Callable[..., int]:
     ("kind", "name", "mode"),
     [("mask", "photo-mask.png", "P"), ("overlay", "photo-overlay.jpg", "RGB"), ("color", "photo-color.png", "RGB")],
 )
-def test_a_picture_beside_the_photo(image, folder, capsys, kind, name, mode) -> None:
+def test_result_is_written_to_the_working_folder(image, folder, capsys, kind, name, mode) -> None:
     assert image("photo.jpg", "--form", kind) == 0
-    with Image.open(folder / name) as picture:
-        assert (picture.size, picture.mode) == ((128, 96), mode)
+    with Image.open(folder / name) as result:
+        assert (result.size, result.mode) == ((128, 96), mode)
     assert f"{name}: {kind} by shapes version 1 in" in capsys.readouterr().out
 
 
-def test_json(image, folder) -> None:
+def test_json_form_writes_json(image, folder) -> None:
     assert image("photo.jpg", "--form", "json", "--output", "deep/er/photo.json") == 0
     assert json.loads((folder / "deep/er/photo.json").read_text())["width"] == 128
 
 
-def test_the_outputs_suffix_is_its_format(image, folder) -> None:
+def test_suffix_of_output_selects_the_format(image, folder) -> None:
     assert image("photo.jpg", "--form", "overlay", "--output", "overlay.webp") == 0
-    with Image.open(folder / "overlay.webp") as picture:
-        assert picture.format == "WEBP"
+    with Image.open(folder / "overlay.webp") as result:
+        assert result.format == "WEBP"
 
 
-def test_from_standard_input_to_standard_output(image, jpeg, monkeypatch, capfdbinary) -> None:
+def test_image_is_read_from_stdin_and_written_to_stdout(image, jpeg, monkeypatch, capfdbinary) -> None:
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(jpeg)))
     assert image("-", "--output", "-") == 0
     sys.stdout.flush()
@@ -72,23 +72,23 @@ def test_from_standard_input_to_standard_output(image, jpeg, monkeypatch, capfdb
         (["photo.jpg", "--patience", "-1"], 2, "expected 0 or more"),
     ],
 )
-def test_an_error_is_a_sentence_and_a_status(image, folder, capsys, arguments, status, sentence) -> None:
+def test_error_is_one_sentence_and_an_exit_status(image, folder, capsys, arguments, status, sentence) -> None:
     (folder / "empty.jpg").touch()
     (folder / "notes.txt").write_text("no image")
     assert image(*arguments) == status
-    said = capsys.readouterr().err
-    assert said.startswith("segclient: ")
-    assert said.count("\n") == 1
-    assert sentence in said
+    error = capsys.readouterr().err
+    assert error.startswith("segclient: ")
+    assert error.count("\n") == 1
+    assert sentence in error
     assert not list(folder.glob("*mask*"))
 
 
-def test_a_gateway_that_is_away_is_told_at_once(folder, unused_address, capsys) -> None:
+def test_unreachable_gateway_is_an_error_at_once(folder, unused_address, capsys) -> None:
     assert main(["image", "photo.jpg", "--url", unused_address, "--patience", "600"]) == 3
     assert "make gateway" in capsys.readouterr().err
 
 
-def test_a_key_comes_from_a_file(make_gateway, folder, capsys) -> None:
+def test_api_key_is_read_from_a_file(make_gateway, folder, capsys) -> None:
     from gateway.access.keys import line_of, new_key
 
     key = new_key()
@@ -100,9 +100,9 @@ def test_a_key_comes_from_a_file(make_gateway, folder, capsys) -> None:
     assert main(["image", "photo.jpg", "--url", url, "--api-key-file", "key"]) == 0
 
 
-def test_it_is_installed_as_a_command() -> None:
-    told = subprocess.run(
+def test_segclient_is_installed_as_a_command() -> None:
+    text = subprocess.run(
         [Path(sys.executable).with_name("segclient"), "--help"], capture_output=True, text=True, check=True
     ).stdout
-    assert "exit status:" in told
-    assert all(command in told for command in ("image", "folder", "video", "webcam"))
+    assert "exit status:" in text
+    assert all(command in text for command in ("image", "folder", "video", "webcam"))

@@ -1,4 +1,4 @@
-"""Images are found as they are needed."""
+"""Image files of a folder, listed as they are needed."""
 
 import tracemalloc
 from itertools import islice
@@ -20,12 +20,12 @@ def listed(folder: Path, leave_out: str = "nowhere") -> list[str]:
     return sorted(find_images(folder, folder / leave_out))
 
 
-def test_images_by_suffix_in_all_sub_folders(tmp_path: Path) -> None:
+def test_images_are_found_by_suffix_in_all_sub_folders(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg", "B.JPEG", "c/d/e.png", "c/f.webp", "g.txt", "h.gif")
     assert listed(tmp_path) == ["B.JPEG", "a.jpg", "c/d/e.png", "c/f.webp"]
 
 
-def test_hidden_files_and_the_results_are_left_out(tmp_path: Path) -> None:
+def test_hidden_files_and_the_results_are_skipped(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg", ".b.jpg", ".thumbnails/c.jpg", "results/a.png")
     assert listed(tmp_path, "results") == ["a.jpg"]
 
@@ -39,7 +39,7 @@ def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
     assert listed(tmp_path / "photos") == ["a.jpg", "others/b.jpg"]
 
 
-def test_a_hundred_thousand_names_are_never_held_at_once(tmp_path: Path) -> None:
+def test_names_of_a_large_folder_are_not_held_at_once(tmp_path: Path) -> None:
     (tmp_path / "many").mkdir()
     first = tmp_path / "many/first.jpg"
     first.touch()
@@ -55,11 +55,11 @@ def test_a_hundred_thousand_names_are_never_held_at_once(tmp_path: Path) -> None
     assert peak < 3000 * 100 / 2
 
 
-def test_it_can_be_left_before_the_end(tmp_path: Path) -> None:
+def test_listing_can_be_stopped_early(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg", "b.jpg")
     assert len(list(islice(find_images(tmp_path, tmp_path / "nowhere"), 1))) == 1
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+def test_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="expected a folder of images"):
         listed(tmp_path / "nowhere")

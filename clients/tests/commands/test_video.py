@@ -40,18 +40,18 @@ def test_frame_count_rate_and_size_equal_the_inputs(video, make_clip, tmp_path, 
     assert read(output)[0].shape == read(clip)[0].shape == (size[1], size[0], 3)
 
 
-def test_frames_stay_in_order_and_the_classes_lie_over_them(video, make_clip, tmp_path) -> None:
+def test_frames_stay_in_order_with_their_overlays(video, make_clip, tmp_path) -> None:
     clip = make_clip(frames=20)
     assert video(clip, "--output", tmp_path / "result.mp4", "--alpha", "0.25", "--parallel", 4) == 0
     results = read(tmp_path / "result.mp4")
-    # White is class 1, red: three quarters of the white stay.
+    # White is class 1, drawn red: three quarters of the white remain.
     assert [bar(frame) for frame in results] == [number % 10 for number in range(20)]
     left, right = results[0][80, 20], results[0][80, 100]
     assert left == pytest.approx(0.75 * np.array([200, 20, 20]) + 0.25 * np.array([220, 60, 60]), abs=12)
     assert right == pytest.approx(0.75 * np.array([20, 200, 20]) + 0.25 * np.array([60, 180, 90]), abs=12)
 
 
-def test_an_odd_size_is_rounded_up_and_that_is_said(video, tmp_path, capsys) -> None:
+def test_odd_size_is_rounded_up_with_a_warning(video, tmp_path, capsys) -> None:
     still = tmp_path / "still.png"
     cv2.imwrite(str(still), np.full((121, 161, 3), (0, 0, 200), np.uint8))
     assert video(still, "--output", tmp_path / "result.mp4") == 0
@@ -59,28 +59,28 @@ def test_an_odd_size_is_rounded_up_and_that_is_said(video, tmp_path, capsys) -> 
     assert "even sizes" in capsys.readouterr().err
 
 
-def test_a_mask_is_lossless(video, make_clip, tmp_path) -> None:
+def test_mask_video_is_lossless(video, make_clip, tmp_path) -> None:
     assert video(make_clip(), "--form", "mask", "--output", tmp_path / "ids.mkv") == 0
     for frame in read(tmp_path / "ids.mkv"):
         assert (frame[20:, :60] == 1).all()
         assert (frame[20:, 68:] == 2).all()
 
 
-def test_json_lines_have_a_line_for_each_frame(video, make_clip, tmp_path) -> None:
+def test_json_form_writes_a_line_for_each_frame(video, make_clip, tmp_path) -> None:
     assert video(make_clip(frames=5, rate=10), "--form", "json", "--output", tmp_path / "frames.jsonl") == 0
     lines = [json.loads(line) for line in (tmp_path / "frames.jsonl").read_text().splitlines()]
     assert [(line["frame"], line["seconds"]) for line in lines] == [(n, n / 10) for n in range(5)]
     assert {c["name"]: c["area"] for c in lines[0]["classes"]} == pytest.approx({"car": 0.5, "tree": 0.5}, abs=0.02)
 
 
-def test_without_ffmpeg_the_sound_is_missing_and_that_is_said_once(video, make_clip, tmp_path, capsys) -> None:
+def test_missing_ffmpeg_drops_the_sound_with_one_warning(video, make_clip, tmp_path, capsys) -> None:
     assert video(make_clip(), "--output", tmp_path / "result.mp4") == 0
     assert capsys.readouterr().err.count("apt install ffmpeg") == 1
 
 
 @pytest.fixture
 def ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
-    """``ffmpeg(code)``: puts a program of that name on PATH, which notes its arguments in the file returned."""
+    """``ffmpeg(code)``: put a program of that name on PATH; the file returned gets its arguments."""
 
     def make(code: str) -> Path:
         program, noted = tmp_path / "bin/ffmpeg", tmp_path / "arguments"
@@ -96,7 +96,7 @@ def ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], P
     return make
 
 
-def test_with_ffmpeg_the_sound_comes_along(video, make_clip, ffmpeg, tmp_path, capsys) -> None:
+def test_ffmpeg_copies_the_sound(video, make_clip, ffmpeg, tmp_path, capsys) -> None:
     noted = ffmpeg("shutil.copy(sys.argv[sys.argv.index('-i') + 1].removeprefix('file:'), sys.argv[-1][5:])")
     clip = make_clip()
     assert video(clip, "--output", tmp_path / "result.mp4") == 0
@@ -106,16 +106,16 @@ def test_with_ffmpeg_the_sound_comes_along(video, make_clip, ffmpeg, tmp_path, c
     assert "ffmpeg" not in capsys.readouterr().err
 
 
-def test_where_ffmpeg_fails_the_pictures_are_kept(video, make_clip, ffmpeg, tmp_path, capsys) -> None:
+def test_failing_ffmpeg_keeps_the_frames_without_sound(video, make_clip, ffmpeg, tmp_path, capsys) -> None:
     noted = ffmpeg("sys.exit('no such codec')")
     assert video(make_clip(), "--output", tmp_path / "result.mp4") == 0
     assert [line.split()[-2] for line in noted.read_text().splitlines()] == ["copy", "aac"]
-    assert "could not copy the sound" in (said := capsys.readouterr().err)
-    assert "no such codec" in said
+    assert "could not copy the sound" in (error := capsys.readouterr().err)
+    assert "no such codec" in error
     assert len(read(tmp_path / "result.mp4")) == 12
 
 
-def test_a_damaged_video_gives_what_can_be_read_and_says_so(video, make_clip, tmp_path, capsys) -> None:
+def test_damaged_video_is_segmented_up_to_the_damage(video, make_clip, tmp_path, capsys) -> None:
     clip = make_clip("clip.avi", frames=40)
     data = clip.read_bytes()
     whole = data.index(b"idx1")
@@ -125,7 +125,7 @@ def test_a_damaged_video_gives_what_can_be_read_and_says_so(video, make_clip, tm
     assert 0 < len(read(tmp_path / "result.mp4")) < 40
 
 
-def test_nothing_half_written_is_left(video, make_clip, serving, tmp_path, capsys) -> None:
+def test_failed_run_leaves_no_partial_output(video, make_clip, serving, tmp_path, capsys) -> None:
     def fail(request, context) -> None:
         if len(serving.predictions) > 5:
             context.abort(3, "cannot be computed")
@@ -148,15 +148,13 @@ def test_nothing_half_written_is_left(video, make_clip, serving, tmp_path, capsy
         (["--model", "road"], 3, "model 'road' not found"),
     ],
 )
-def test_what_cannot_be_done_is_said(
-    video, make_clip, tmp_path, monkeypatch, capsys, options, status, sentence
-) -> None:
+def test_invalid_options_are_errors(video, make_clip, tmp_path, monkeypatch, capsys, options, status, sentence) -> None:
     monkeypatch.chdir(tmp_path)
     assert video(make_clip(), *options) == status
     assert sentence in capsys.readouterr().err
 
 
-def test_what_is_no_video_is_said(video, tmp_path, capsys) -> None:
+def test_file_that_is_no_video_is_an_error(video, tmp_path, capsys) -> None:
     (tmp_path / "notes.txt").write_text("no video")
     assert video(tmp_path / "notes.txt") == 1
     assert "cannot be opened as a video" in capsys.readouterr().err

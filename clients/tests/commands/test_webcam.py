@@ -1,4 +1,4 @@
-"""``segclient webcam``, with a video file in the camera's place."""
+"""``segclient webcam``, with a video file instead of a camera."""
 
 import itertools
 import json
@@ -13,6 +13,7 @@ from segclient import Camera, ImageError
 from segclient.commands import webcam as webcam_command
 from segclient.commands.cli import main
 from segclient.video.files import VideoReader
+from segstack_testing.waiting import wait_until
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def webcam(url: str) -> Callable[..., int]:
     return lambda clip, *options, url=url: main(["webcam", "--camera", str(clip), "--url", url, *map(str, options)])
 
 
-def test_json_lines_say_what_is_seen(webcam, make_clip, capsys) -> None:
+def test_json_form_prints_a_line_for_each_frame(webcam, make_clip, capsys) -> None:
     assert webcam(make_clip(frames=10, rate=20), "--form", "json") == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert lines
@@ -29,7 +30,7 @@ def test_json_lines_say_what_is_seen(webcam, make_clip, capsys) -> None:
     assert numbers == sorted(set(numbers))
 
 
-def test_a_recording_has_the_cameras_size_and_rate(webcam, make_clip, tmp_path) -> None:
+def test_recording_has_the_cameras_size_and_rate(webcam, make_clip, tmp_path) -> None:
     clip = make_clip(frames=10, rate=20)
     assert webcam(clip, "--output", tmp_path / "live.mp4") == 0
     recorded = VideoReader(tmp_path / "live.mp4")
@@ -38,10 +39,10 @@ def test_a_recording_has_the_cameras_size_and_rate(webcam, make_clip, tmp_path) 
     assert frames[0].shape == (96, 128, 3)
 
 
-def test_a_window_shows_the_overlay_until_a_key(webcam, make_clip, monkeypatch) -> None:
+def test_window_shows_the_overlay_until_a_key_is_pressed(webcam, make_clip, monkeypatch) -> None:
     shown: list[np.ndarray] = []
     monkeypatch.setattr(cv2, "namedWindow", lambda *_: None)
-    monkeypatch.setattr(cv2, "imshow", lambda _, picture: shown.append(picture))
+    monkeypatch.setattr(cv2, "imshow", lambda _, image: shown.append(image))
     monkeypatch.setattr(cv2, "waitKey", lambda _: ord("q") if len(shown) == 2 else -1)
     monkeypatch.setattr(cv2, "getWindowProperty", lambda *_: 1.0)
     monkeypatch.setattr(cv2, "destroyAllWindows", lambda: None)
@@ -50,17 +51,17 @@ def test_a_window_shows_the_overlay_until_a_key(webcam, make_clip, monkeypatch) 
     assert shown[0][80, 20].tolist() == [60, 60, 220], "BGR, as windows want it"
 
 
-def test_an_opencv_without_windows_says_how_to_get_one(webcam, make_clip, capsys) -> None:
+def test_opencv_without_windows_says_what_to_install(webcam, make_clip, capsys) -> None:
     assert webcam(make_clip(), "--show") == 2
     assert "docs/clients.md" in capsys.readouterr().err
 
 
-def test_seconds_end_it(webcam, make_clip, capsys) -> None:
+def test_seconds_limit_the_recording(webcam, make_clip, capsys) -> None:
     assert webcam(make_clip(frames=600), "--form", "json", "--seconds", "0.2") == 0
     assert capsys.readouterr().out
 
 
-def test_what_cannot_be_done_is_said(webcam, make_clip, capsys, tmp_path) -> None:
+def test_invalid_arguments_are_errors(webcam, make_clip, capsys, tmp_path) -> None:
     assert webcam(make_clip()) == 2
     assert "nothing would show the result" in capsys.readouterr().err
     assert webcam(tmp_path / "nowhere.mp4", "--form", "json") == 1
@@ -68,9 +69,7 @@ def test_what_cannot_be_done_is_said(webcam, make_clip, capsys, tmp_path) -> Non
 
 
 @pytest.mark.stream
-def test_it_goes_on_when_the_gateway_has_restarted(
-    webcam, run_gateway, make_clip, tmp_path, start, wait_for, monkeypatch
-) -> None:
+def test_stream_resumes_after_a_gateway_restart(webcam, run_gateway, make_clip, tmp_path, submit, monkeypatch) -> None:
     cameras: list[Camera] = []
     monkeypatch.setattr(webcam_command, "Camera", lambda source: cameras.append(Camera(source)) or cameras[-1])
     output, growing = tmp_path / "frames.jsonl", tmp_path / ".tmp-frames.jsonl"
@@ -78,11 +77,11 @@ def test_it_goes_on_when_the_gateway_has_restarted(
 
     with run_gateway() as running:
         address = str(running.client.base_url)
-        live = start(webcam, clip, "--form", "json", "--output", output, "--patience", 120, url=address)
-        wait_for(lambda: growing.exists() and growing.stat().st_size > 0)
+        live = submit(webcam, clip, "--form", "json", "--output", output, "--patience", 120, url=address)
+        wait_until(lambda: growing.exists() and growing.stat().st_size > 0)
     before = growing.stat().st_size
     with run_gateway(port=running.client.base_url.port):
-        wait_for(lambda: growing.stat().st_size > before)
+        wait_until(lambda: growing.stat().st_size > before)
         cameras[0].close()
         assert live.result() == 0
     numbers = [json.loads(line)["frame"] for line in output.read_text().splitlines()]
@@ -90,17 +89,17 @@ def test_it_goes_on_when_the_gateway_has_restarted(
 
 
 class TestCamera:
-    def test_it_gives_the_newest_frame_and_misses_some(self, make_clip, wait_for) -> None:
+    def test_newest_frame_is_given_and_others_are_skipped(self, make_clip) -> None:
         with Camera(str(make_clip(frames=400, rate=200))) as camera:
             first = next(camera)
             assert first.shape == (96, 128, 3)
             assert first[80, 20, 0] > 150, "RGB"
         assert sum(1 for _ in camera) <= 1, "closed, it ends"
 
-    def test_a_video_file_ends(self, make_clip) -> None:
+    def test_video_file_ends(self, make_clip) -> None:
         with Camera(str(make_clip(frames=5, rate=100))) as camera:
             assert 1 <= sum(1 for _ in camera) <= 5
 
-    def test_there_is_none(self, tmp_path: Path) -> None:
+    def test_missing_camera_is_an_error(self, tmp_path: Path) -> None:
         with pytest.raises(ImageError, match="camera 9 cannot be opened"):
             Camera(9)

@@ -39,7 +39,7 @@ def test_every_error_of_segment_is_documented_with_an_example(openapi):
                 assert set(example["value"]["error"]) == {"code", "message", "detail"}
 
 
-def test_the_body_and_every_reply_type_are_documented(openapi):
+def test_body_and_reply_types_of_segment_are_documented(openapi):
     operation = openapi["paths"]["/segment"]["post"]
     assert set(operation["requestBody"]["content"]) == {"image/jpeg", "image/png", "image/webp", "multipart/form-data"}
     assert set(operation["responses"]["200"]["content"]) == {
@@ -54,7 +54,7 @@ def test_the_body_and_every_reply_type_are_documented(openapi):
 
 
 @pytest.mark.parametrize("path", ["/", "/docs"])
-def test_pages_load_nothing_from_elsewhere(client, path):
+def test_pages_load_nothing_from_other_hosts(client, path):
     page = client.get(path)
     assert page.status_code == 200
     assert page.headers["content-type"].startswith("text/html")
@@ -68,7 +68,7 @@ def test_pages_load_nothing_from_elsewhere(client, path):
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/livez", "/readyz", "/static/app.js"])
-def test_head_is_get_without_the_body(client, path):
+def test_head_is_answered_like_get_without_the_body(client, path):
     head, get = client.head(path), client.get(path)
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["content-length"] == get.headers["content-length"]

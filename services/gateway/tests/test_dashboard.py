@@ -1,4 +1,4 @@
-"""The Grafana dashboard speaks of metrics and labels that there are."""
+"""The Grafana dashboard uses metrics and labels that the gateway exposes."""
 
 import json
 import re
@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+
+from segstack_testing.waiting import wait_until
 
 FILE = Path(__file__).parents[1] / "grafana/dashboard.json"
 
@@ -15,12 +17,12 @@ def dashboard():
     return json.loads(FILE.read_text())
 
 
-def test_every_metric_and_label_is_exposed(dashboard, make_client, serving, jpeg, wait_for):
+def test_metrics_and_labels_of_the_dashboard_are_exposed(dashboard, make_gateway, serving, jpeg):
     serving.publish("shapes", 2)
-    client = make_client(shadow="shapes:1=1")
+    client = make_gateway(shadow="shapes:1=1")
     client.post("/segment", content=jpeg)
     client.post("/segment", content=b"no image")
-    wait_for(lambda: "segstack_gateway_agreement_ratio{" in client.get("/metrics").text)
+    wait_until(lambda: "segstack_gateway_agreement_ratio{" in client.get("/metrics").text)
     exposed = {}
     for family in text_string_to_metric_families(client.get("/metrics").text):
         for sample in family.samples:
@@ -38,7 +40,7 @@ def test_every_metric_and_label_is_exposed(dashboard, make_client, serving, jpeg
             assert label in labels, f"{label} in {expression}"
 
 
-def test_panels_do_not_overlap_and_say_what_they_show(dashboard):
+def test_panels_do_not_overlap_and_have_distinct_titles(dashboard):
     taken = set()
     for panel in dashboard["panels"]:
         place = panel["gridPos"]

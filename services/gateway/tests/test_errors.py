@@ -1,6 +1,5 @@
-"""The error table: each status, its code, its shape, over real HTTP and real gRPC."""
+"""The error table: each status, its code and its shape, over real HTTP and real gRPC."""
 
-import threading
 import time
 
 import grpc
@@ -9,6 +8,8 @@ import pytest
 from contract.wire import varint
 from gateway import errors
 from gateway.serving_client.protocol import serving_pb2 as pb
+from segstack_testing.images import encode
+from segstack_testing.waiting import wait_until
 
 
 def shape_is_documented(reply):
@@ -29,63 +30,63 @@ def check(reply, status, code, says=""):
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_400_an_image_cut_in_half(client, photo, encode, kind):
+def test_image_cut_in_half_is_400(client, photo, kind):
     data = encode(photo, kind)
     check(client.post("/segment", content=data[: len(data) // 2]), 400, "undecodable_image", "truncated")
 
 
-def test_400_no_body(client):
+def test_empty_body_is_400(client):
     check(client.post("/segment"), 400, "bad_request", "empty")
 
 
-def test_404_a_model_that_is_not_configured_lists_those_that_are(client, jpeg):
+def test_unknown_model_is_404_and_lists_the_known(client, jpeg):
     reply = client.post("/segment?model=road", content=jpeg)
     check(reply, 404, "unknown_model", "published models: shapes")
     assert reply.json()["error"]["detail"]["available"] == ["shapes"]
 
 
-def test_503_a_model_that_is_listed_but_not_in_serving_yet(make_client, jpeg):
-    reply = make_client(models=("road",)).post("/segment", content=jpeg)
+def test_model_that_serving_does_not_have_yet_is_503(make_gateway, jpeg):
+    reply = make_gateway(models=("road",)).post("/segment", content=jpeg)
     check(reply, 503, "model_unavailable", "serving does not have model 'road' yet")
     assert int(reply.headers["Retry-After"]) > 0
 
 
-def test_404_a_version_that_is_not_loaded_lists_those_that_are(client, jpeg):
+def test_unknown_version_is_404_and_lists_the_loaded(client, jpeg):
     check(client.post("/segment?version=9", content=jpeg), 404, "unknown_version", "loaded versions: 1")
 
 
-def test_404_and_405_of_the_router(client):
+def test_unknown_path_is_404_and_wrong_method_is_405(client):
     check(client.get("/nothing"), 404, "not_found", "/docs")
     reply = client.get("/segment")
     check(reply, 405, "method_not_allowed")
     assert reply.headers["Allow"] == "POST"
 
 
-def test_413_too_many_bytes_or_pixels(make_client, jpeg):
-    check(make_client(max_image_bytes=1024).post("/segment", content=bytes(1025)), 413, "image_too_large", "1024 bytes")
-    check(make_client(max_pixels=128 * 96 - 1).post("/segment", content=jpeg), 413, "image_too_large", "128x96")
+def test_too_many_bytes_or_pixels_is_413(make_gateway, jpeg):
+    check(
+        make_gateway(max_image_bytes=1024).post("/segment", content=bytes(1025)), 413, "image_too_large", "1024 bytes"
+    )
+    check(make_gateway(max_pixels=128 * 96 - 1).post("/segment", content=jpeg), 413, "image_too_large", "128x96")
 
 
-def test_415_not_an_image(client):
+def test_body_that_is_no_image_is_415(client):
     check(client.post("/segment", content=b"GIF89a" + bytes(100)), 415, "unsupported_image", "JPEG, PNG or WebP")
 
 
-def test_422_a_parameter_unknown_or_out_of_range(client, jpeg):
+def test_unknown_or_invalid_parameter_is_422(client, jpeg):
     check(client.post("/segment?colour=red", content=jpeg), 422, "invalid_parameter", "colour")
     check(client.post("/segment?alpha=2", content=jpeg), 422, "invalid_parameter", "alpha=2")
     check(client.get("/models?page=2"), 422, "invalid_parameter", "page")
 
 
-def test_429_more_requests_than_places(make_client, serving, jpeg, gate):
-    serving.before_predict = lambda request, context: gate.wait(10)
-    client = make_client(max_in_flight=1, max_waiting=0)
-    first = threading.Thread(target=client.post, args=("/segment",), kwargs={"content": jpeg})
-    first.start()
-    while not serving.predictions:
-        time.sleep(0.005)
+def test_more_requests_than_places_is_429(make_gateway, serving, jpeg, gate, submit):
+    serving.before_predict = lambda request, context: gate.wait(30)
+    client = make_gateway(max_in_flight=1, max_waiting=0)
+    first = submit(client.post, "/segment", content=jpeg)
+    wait_until(lambda: serving.predictions)
     check(client.post("/segment", content=jpeg), 429, "overloaded")
     gate.set()
-    first.join()
+    assert first.result(30).status_code == 200
     assert client.post("/segment", content=jpeg).status_code == 200
 
 
@@ -113,7 +114,7 @@ def mask_that_is_cut_off(reply):
     reply.outputs["mask"].int_val = reply.outputs["mask"].int_val[:-1] + b"\x80"
 
 
-def mask_of_a_class_it_has_not(reply):
+def mask_of_an_unknown_class(reply):
     reply.outputs["mask"].int_val = varint(77) + reply.outputs["mask"].int_val[1:]
 
 
@@ -134,24 +135,24 @@ def no_version(reply):
         (mask_of_few_values, "5 values"),
         (mask_of_large_values, "outside 0 to 255"),
         (mask_that_is_cut_off, "ends in the middle of a number"),
-        (mask_of_a_class_it_has_not, "class 77"),
+        (mask_of_an_unknown_class, "class 77"),
         (logits_for_a_mask, "['logits']"),
         (no_version, "version 0"),
     ],
 )
-def test_502_a_mask_that_breaks_the_contract(client, serving, jpeg, spoil, says):
+def test_mask_that_breaks_the_contract_is_502(client, serving, jpeg, spoil, says):
     serving.change_mask = spoil
     check(client.post("/segment", content=jpeg), 502, "bad_serving_reply", says)
 
 
 @pytest.mark.parametrize("path", ["/segment", "/readyz"])
-def test_502_bytes_that_are_no_reply(client, serving, jpeg, path):
+def test_reply_that_is_no_protobuf_is_502(client, serving, jpeg, path):
     serving.serialize = lambda reply: b"\xff\xff\xff"
     reply = client.post(path, content=jpeg) if path == "/segment" else client.get(path)
     check(reply, 502, "bad_serving_reply", "cannot be parsed")
 
 
-def card_that_is_none(reply):
+def card_without_fields(reply):
     reply.outputs["model_card"].string_val[0] = b"{}"
 
 
@@ -159,10 +160,10 @@ def no_card(reply):
     del reply.outputs["model_card"].string_val[:]
 
 
-@pytest.mark.parametrize(("spoil", "says"), [(card_that_is_none, "export it again"), (no_card, "0 strings")])
-def test_502_a_card_that_cannot_be_read(client, serving, jpeg, spoil, says):
+@pytest.mark.parametrize(("spoil", "says"), [(card_without_fields, "export it again"), (no_card, "0 strings")])
+def test_unreadable_card_is_502(make_gateway, serving, jpeg, spoil, says):
     serving.change_card = spoil
-    check(client.post("/segment", content=jpeg), 502, "bad_serving_reply", says)
+    check(make_gateway().post("/segment", content=jpeg), 502, "bad_serving_reply", says)
 
 
 def input_of_floats(reply):
@@ -178,9 +179,9 @@ def unreadable_signatures(reply):
 @pytest.mark.parametrize(
     ("spoil", "says"), [(input_of_floats, "its card says uint8"), (unreadable_signatures, "cannot be read")]
 )
-def test_502_a_graph_that_contradicts_its_card(client, serving, jpeg, spoil, says):
+def test_graph_that_contradicts_its_card_is_502(make_gateway, serving, jpeg, spoil, says):
     serving.change_metadata = spoil
-    check(client.post("/segment", content=jpeg), 502, "bad_serving_reply", says)
+    check(make_gateway().post("/segment", content=jpeg), 502, "bad_serving_reply", says)
 
 
 @pytest.mark.parametrize(
@@ -194,23 +195,23 @@ def test_502_a_graph_that_contradicts_its_card(client, serving, jpeg, spoil, say
         (grpc.StatusCode.DEADLINE_EXCEEDED, 504, "deadline_exceeded"),
     ],
 )
-def test_grpc_status_codes(client, serving, jpeg, code, status, name):
+def test_grpc_status_is_mapped_to_http(client, serving, jpeg, code, status, name):
     serving.before_predict = lambda request, context: context.abort(code, "scripted")
     check(client.post("/segment", content=jpeg), status, name)
 
 
-def test_503_no_model_yet_says_how_to_make_one(make_client, jpeg):
-    client = make_client(models=())
+def test_no_model_is_503_and_says_how_to_get_one(make_gateway, jpeg):
+    client = make_gateway(models=())
     check(client.post("/segment", content=jpeg), 503, "no_model", "make demo")
     check(client.get("/readyz"), 503, "no_model", "make demo")
 
 
-def test_503_a_model_that_is_still_loading(client, serving, jpeg):
+def test_loading_model_is_503(client, serving, jpeg):
     serving.states["shapes", 1] = (pb.ModelVersionStatus.LOADING, "")
     check(client.post("/segment", content=jpeg), 503, "model_unavailable", "LOADING")
 
 
-def test_503_serving_away_and_back_again(client, serving, jpeg):
+def test_unreachable_serving_is_503_until_it_is_back(client, serving, jpeg):
     assert client.post("/segment", content=jpeg).status_code == 200
     serving.stop()
     check(client.post("/segment", content=jpeg), 503, "serving_unavailable", serving.address)
@@ -218,44 +219,36 @@ def test_503_serving_away_and_back_again(client, serving, jpeg):
     check(client.get("/readyz"), 503, "serving_unavailable")
 
     serving.start()
-    back_at = time.monotonic()
-    while client.post("/segment", content=jpeg).status_code != 200:
-        assert time.monotonic() - back_at < 3
-        time.sleep(0.05)
+    wait_until(lambda: client.post("/segment", content=jpeg).status_code == 200, 3)
     assert client.get("/readyz").status_code == 200
 
 
-def test_504_past_the_deadline(make_client, serving, jpeg, gate):
+def test_exceeded_deadline_is_504(make_gateway, serving, jpeg, gate):
     serving.before_predict = lambda request, context: gate.wait(10)
-    client = make_client(deadline_ms=200)
+    client = make_gateway(deadline_ms=200)
     started_at = time.monotonic()
     check(client.post("/segment", content=jpeg), 504, "deadline_exceeded", "200 ms")
     assert time.monotonic() - started_at < 2
 
 
-def test_429_a_wait_that_leaves_no_time_for_the_work(make_client, serving, jpeg, gate):
+def test_wait_that_leaves_no_time_for_inference_is_429(make_gateway, serving, jpeg, gate, submit):
     serving.before_predict = lambda request, context: gate.wait(10)
-    client = make_client(deadline_ms=300, max_in_flight=1, max_waiting=5)
-    replies = []
-    threads = [threading.Thread(target=lambda: replies.append(client.post("/segment", content=jpeg))) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    replies.sort(key=lambda reply: reply.status_code)
+    client = make_gateway(deadline_ms=300, max_in_flight=1, max_waiting=5)
+    requests = [submit(client.post, "/segment", content=jpeg) for _ in range(3)]
+    replies = sorted((request.result(30) for request in requests), key=lambda reply: reply.status_code)
     for reply in replies[:2]:
         check(reply, 429, "overloaded", "in time")
     check(replies[2], 504, "deadline_exceeded")
 
 
-def test_500_a_bug_of_ours_keeps_the_shape(client, serving, jpeg, monkeypatch, caplog):
+def test_internal_error_is_500_in_the_documented_shape(client, serving, jpeg, monkeypatch, caplog):
     monkeypatch.setattr("gateway.results.outputs.encode", lambda *_: 1 / 0)
     reply = client.post("/segment", content=jpeg, headers={"X-Request-Id": "r-1"})
     check(reply, 500, "internal_error", "r-1")
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_every_error_documents_its_status_and_code():
+def test_every_error_has_a_status_a_code_and_a_place_in_the_table():
     kinds = errors.GatewayError.__subclasses__()
     assert len({kind.code for kind in kinds}) == len(kinds)
     for kind in kinds:

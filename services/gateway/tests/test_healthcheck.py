@@ -17,22 +17,22 @@ def port_of(client):
     return {"GATEWAY_PORT": str(client.base_url.port)}
 
 
-# A proxy for everything, as Docker hands it to containers, and nobody there.
+# An http_proxy, which Docker passes on to containers, at which nothing listens.
 @pytest.mark.parametrize("surroundings", [{}, {"http_proxy": "http://127.0.0.1:9"}], ids=["plain", "proxy"])
-def test_a_gateway_that_answers_is_healthy_whatever_serving_does(client, serving, surroundings):
+def test_live_gateway_is_healthy_without_serving(client, serving, surroundings):
     serving.stop()
     done = check(**port_of(client), **surroundings)
     assert (done.returncode, done.stdout) == (0, "/livez: 200\n")
 
 
-def test_over_https_too(make_client, certificates):
-    tls = {"tls_certificate": certificates / "gateway.pem", "tls_key": certificates / "gateway.key"}
-    client = make_client(verify=False, **tls)
+def test_gateway_with_https_is_healthy(make_gateway, shared_certificates):
+    tls = {"tls_certificate": shared_certificates / "gateway.pem", "tls_key": shared_certificates / "gateway.key"}
+    client = make_gateway(verify=False, **tls)
     done = check(**port_of(client), GATEWAY_TLS_CERTIFICATE=str(tls["tls_certificate"]))
     assert (done.returncode, done.stdout) == (0, "/livez: 200\n"), done.stderr
 
 
-def test_where_nothing_listens_it_says_why(unused_address):
+def test_unreachable_gateway_is_unhealthy_with_the_reason(unused_address):
     port = unused_address.rpartition(":")[2]
     done = check(GATEWAY_PORT=port)
     assert done.returncode == 1

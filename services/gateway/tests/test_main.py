@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import subprocess
 import sys
 
@@ -26,36 +27,36 @@ def gateway(*arguments, stdin="", **settings):
     )
 
 
-def test_it_serves_until_it_is_told_to_stop(run_gateway, jpeg):
+def test_gateway_serves_until_sigterm(run_gateway, jpeg):
     with run_gateway(max_pixels=128 * 96) as running:
         assert running.client.post("/segment", content=jpeg).status_code == 200
     assert running.process.returncode == 0
     assert "Traceback" not in running.stderr
-    # Not a terminal, hence JSON.
+    # Standard error is no terminal here, hence JSON.
     events = [json.loads(line) for line in running.stderr.splitlines()]
     assert "/segment" in [event.get("route") for event in events]
 
 
-def test_a_bad_setting_is_one_sentence_and_status_2():
+def test_invalid_setting_is_one_sentence_and_status_2():
     done = gateway(port="http")
     assert done.returncode == 2
     assert done.stderr.startswith("gateway: GATEWAY_PORT=http: ")
     assert done.stderr.count("\n") == 1
 
 
-def test_help_names_every_variable():
+def test_help_lists_the_environment_variables():
     done = gateway("--help")
     assert done.returncode == 0
     for name in ("GATEWAY_PORT", "GATEWAY_SERVING_ADDRESS", "GATEWAY_MODELS_CONFIG"):
         assert name in done.stdout
 
 
-def test_a_new_key_is_printed_once_with_the_line_to_store(tmp_path):
+def test_new_key_prints_the_key_and_the_line_to_store(tmp_path):
     made = gateway("new-key", "fleet")
     key, line = made.stdout.strip(), made.stderr.splitlines()[-1]
     (tmp_path / "keys").write_text(line)
     assert read_api_keys(tmp_path / "keys")[0].name == "fleet"
-    # The same line for a key that exists; it is read from standard input, for arguments are seen by everyone.
+    # The same line for an existing key, read from standard input: other users can see a process's arguments.
     assert gateway("hash-key", "fleet", stdin=f"{key}\n").stdout.strip() == line
 
 
@@ -68,7 +69,7 @@ def test_a_new_key_is_printed_once_with_the_line_to_store(tmp_path):
         ([], {"tls_certificate": "/nowhere/a.pem", "tls_key": "/nowhere/a.key"}, "`segstack gateway cert`"),
     ],
 )
-def test_what_cannot_be_used_is_one_sentence_and_status_2(arguments, settings, says):
+def test_user_error_is_one_sentence_and_status_2(arguments, settings, says):
     done = gateway(*arguments, stdin="password\n", **settings)
     assert done.returncode == 2
     assert says in done.stderr
@@ -76,7 +77,7 @@ def test_what_cannot_be_used_is_one_sentence_and_status_2(arguments, settings, s
     assert done.stdout == ""
 
 
-def test_certificates_are_made_once(tmp_path):
+def test_cert_does_not_overwrite_certificates(tmp_path):
     folder = tmp_path / "certs"
     made = gateway("cert", "--output", str(folder), "camera.local")
     assert made.returncode == 0
@@ -84,3 +85,31 @@ def test_certificates_are_made_once(tmp_path):
     again = gateway("cert", "--output", str(folder), "camera.local")
     assert (again.returncode, again.stdout) == (2, "")
     assert "is not overwritten" in again.stderr
+
+
+# What a request does: several buffers are allocated together, filled, and freed together.
+REQUESTS = """
+import resource, sys
+import numpy as np
+from gateway.__main__ import keep_buffers
+
+if sys.argv[1] == "keep":
+    keep_buffers()
+def request():
+    buffers = [np.ones(900_000 + 100_000 * n, np.uint8) for n in range(5)]
+for _ in range(10):
+    request()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    request()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's heap can be set")
+def test_freed_buffers_keep_their_pages_for_the_next_request():
+    faults = {
+        how: int(subprocess.run([sys.executable, "-c", REQUESTS, how], capture_output=True, check=True).stdout)
+        for how in ("keep", "leave")
+    }
+    assert faults["keep"] < 100 < faults["leave"]

@@ -1,10 +1,17 @@
-"""/metrics: what a dashboard and an alarm are made of, with labels that callers cannot multiply."""
+"""/metrics: what dashboards and alerts need, with labels whose number callers cannot raise."""
 
 import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 import contract
+from segstack_testing.images import encode
+
+
+@pytest.fixture
+def client(make_gateway):
+    """A gateway of the test's own: what it counts begins at 0."""
+    return make_gateway()
 
 
 @pytest.fixture
@@ -22,11 +29,11 @@ def samples(client):
     return scrape
 
 
-def test_which_version_runs(samples):
+def test_build_info_has_the_version(samples):
     assert samples()["build_info", ("version", contract.__version__)] == 1
 
 
-def test_requests_by_route_template_and_status(client, jpeg, samples):
+def test_requests_are_counted_by_route_template_and_status(client, jpeg, samples):
     client.post("/segment?output=color", content=jpeg)
     client.post("/segment", content=b"no image")
     client.get("/models/shapes")
@@ -45,7 +52,7 @@ def test_requests_by_route_template_and_status(client, jpeg, samples):
     assert "no/such/page" not in str(found)
 
 
-def test_refusals_by_their_reason(client, samples):
+def test_errors_are_counted_by_code(client, samples):
     client.post("/segment", content=b"no image")
     client.get("/models/road")
     client.get("/models?page=2")
@@ -54,7 +61,7 @@ def test_refusals_by_their_reason(client, samples):
         assert found["errors_total", ("code", code)] == 1
 
 
-def test_refusals_of_images_in_a_batch_by_their_reason(client, jpeg, samples):
+def test_errors_of_images_in_a_batch_are_counted_by_code(client, jpeg, samples):
     sent = [("image", ("a.jpg", jpeg)), ("image", ("b.jpg", jpeg[:-20])), ("image", ("c.jpg", b"no image"))]
     assert client.post("/segment/batch", files=sent).status_code == 200
     found = samples()
@@ -62,7 +69,7 @@ def test_refusals_of_images_in_a_batch_by_their_reason(client, jpeg, samples):
         assert found["errors_total", ("code", code)] == 1
 
 
-def test_images_and_their_stages_by_model(client, jpeg, samples):
+def test_images_and_stages_are_counted_by_model(client, jpeg, samples):
     client.post("/segment", content=jpeg)
     client.post("/segment", content=jpeg[:-20])
     found = samples()
@@ -72,7 +79,7 @@ def test_images_and_their_stages_by_model(client, jpeg, samples):
     assert found["in_flight",] == found["entered",] == 0
 
 
-def test_class_areas_show_what_the_model_sees(client, photo, encode, samples):
+def test_class_areas_are_recorded(client, photo, samples):
     client.post("/segment", content=encode(photo, "PNG"))
     client.post("/segment", content=encode(np.full_like(photo, (20, 200, 20)), "PNG"))
     found = samples()

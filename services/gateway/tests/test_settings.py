@@ -1,4 +1,4 @@
-"""GATEWAY_* environment variables, and what is said when one cannot be used."""
+"""GATEWAY_* environment variables, and the errors of invalid ones."""
 
 import pytest
 from pydantic import ValidationError
@@ -6,25 +6,25 @@ from pydantic import ValidationError
 from gateway.settings import Settings, SettingsError, load_settings
 
 
-def test_defaults_serve_loopback_alone():
+def test_default_host_is_loopback():
     settings = load_settings()
     assert (settings.host, settings.port, settings.serving_address) == ("127.0.0.1", 8000, ("localhost:8500",))
     assert settings.models == ()
 
 
-def test_names_are_separated_by_commas(monkeypatch):
+def test_model_names_are_separated_by_commas(monkeypatch):
     monkeypatch.setenv("GATEWAY_MODELS", "road, shapes,")
     assert load_settings().models == ("road", "shapes")
 
 
-def test_an_empty_variable_is_one_that_is_not_set(monkeypatch):
+def test_empty_variable_counts_as_unset(monkeypatch):
     monkeypatch.setenv("GATEWAY_MODELS_CONFIG", "")
     monkeypatch.setenv("GATEWAY_PORT", "")
     assert (load_settings().models_config, load_settings().port) == (None, 8000)
 
 
-def test_variables_that_are_no_misspelling_are_not_the_gateways(monkeypatch):
-    # Kubernetes sets these in every container beside a service called gateway.
+def test_variables_of_kubernetes_are_ignored(monkeypatch):
+    # Kubernetes sets these in every container of a namespace with a service called gateway.
     monkeypatch.setenv("GATEWAY_SERVICE_HOST", "10.0.0.1")
     monkeypatch.setenv("GATEWAY_PORT_8000_TCP_ADDR", "10.0.0.1")
     assert load_settings().port == 8000
@@ -47,7 +47,7 @@ def test_settings_are_frozen():
         ({"GATEWAY_SERVING_ADDRESS": "serving"}, "GATEWAY_SERVING_ADDRESS=serving: expected host:port"),
         ({"GATEWAY_MODELS": "a", "GATEWAY_MODELS_CONFIG": "b"}, "both set"),
         ({"GATEWAY_MODELS": "a", "GATEWAY_DEFAULT_MODEL": "b"}, "not one of GATEWAY_MODELS: a"),
-        ({"GATEWAY_DEFAULT_LABEL": "road@stable"}, "GATEWAY_DEFAULT_LABEL=road@stable: expected a label alone"),
+        ({"GATEWAY_DEFAULT_LABEL": "road@stable"}, "GATEWAY_DEFAULT_LABEL=road@stable: "),
         ({"GATEWAY_HOST": "0.0.0.0"}, "GATEWAY_ALLOW_ANONYMOUS=1"),
         ({"GATEWAY_HOST": "example.org"}, "GATEWAY_API_KEYS_FILE"),
         ({"GATEWAY_TLS_KEY": "a.key"}, "GATEWAY_TLS_CERTIFICATE and GATEWAY_TLS_KEY go together"),
@@ -58,7 +58,7 @@ def test_settings_are_frozen():
         ({"GATEWAY_LOG_FORMAT": "xml"}, "GATEWAY_LOG_FORMAT=xml: "),
     ],
 )
-def test_a_bad_setting_is_one_sentence(monkeypatch, environment, says):
+def test_invalid_setting_is_one_sentence(monkeypatch, environment, says):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError) as error:
@@ -68,11 +68,11 @@ def test_a_bad_setting_is_one_sentence(monkeypatch, environment, says):
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
-def test_loopback_needs_no_leave(host):
+def test_loopback_needs_no_keys(host):
     assert Settings(host=host).host == host
 
 
-def test_other_hosts_need_keys_or_leave(monkeypatch, tmp_path):
+def test_other_hosts_need_keys_or_allow_anonymous(monkeypatch, tmp_path):
     assert Settings(host="0.0.0.0", api_keys_file=tmp_path).host == "0.0.0.0"
     monkeypatch.setenv("GATEWAY_HOST", "0.0.0.0")
     monkeypatch.setenv("GATEWAY_ALLOW_ANONYMOUS", "1")

@@ -13,6 +13,7 @@ from pathlib import Path
 import grpc
 import pytest
 
+from segstack_testing.waiting import scaled
 from serving.__main__ import import_tensorflow
 
 import_tensorflow()
@@ -183,12 +184,13 @@ class Server:
     def output(self):
         return "\n".join(self.lines)
 
-    def wait_for(self, pattern, timeout_s=40):
+    def wait_for(self, pattern, timeout_s=30):
+        timeout_s = scaled(timeout_s)
         deadline = time.monotonic() + timeout_s
         while (match := re.search(pattern, self.output)) is None:
             over = self.process.poll() is not None and not self._reader.is_alive()
             assert not over, f"ended before printing {pattern!r}:\n{self.output}"
-            assert time.monotonic() < deadline, f"did not print {pattern!r} in {timeout_s} s:\n{self.output}"
+            assert time.monotonic() < deadline, f"did not print {pattern!r} in {timeout_s:.0f} s:\n{self.output}"
             time.sleep(0.02)
         return match
 
@@ -269,9 +271,10 @@ def eventually():
     """Wait for a condition that something else brings about."""
 
     def eventually(condition, timeout_s=10):
+        timeout_s = scaled(timeout_s)
         deadline = time.monotonic() + timeout_s
         while not (value := condition()):
-            assert time.monotonic() < deadline, f"not within {timeout_s} s"
+            assert time.monotonic() < deadline, f"not within {timeout_s:.0f} s"
             time.sleep(0.02)
         return value
 

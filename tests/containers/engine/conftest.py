@@ -1,4 +1,4 @@
-"""A real engine, the images of this checkout and the stack they make: once for all tests, and in nobody's way."""
+"""A real engine, this checkout's images and the stack: made once for all tests, under names of their own."""
 
 import contextlib
 import itertools
@@ -23,13 +23,13 @@ OWNER = os.getuid() or 12345
 DRAWN = "--images 160 --size 96 128 --seed 3"
 TINY = "epochs=10 data.input_height=96 data.input_width=128 optimizer.warmup_steps=10"
 
-# Images by other names, so that a person's own stay what they are.
+# Image names of the tests' own, so that the user's images stay as they are.
 IMAGES = {name: f"segstack-test/{name}" for name in ("serving", "gateway", "trainer", "converter")}
 
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[dict[str, str]]:
-    """The environment in which docker reaches an engine and builds find base images; if started, it is stopped."""
+    """The environment with which docker reaches an engine and builds find base images; what is started is stopped."""
     script = f'exports=$("{ENGINE}" start) && eval "$exports" && env -0'
     started = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
     if started.returncode:
@@ -50,7 +50,7 @@ def _processes_of(folder: Path) -> list[str]:
 
 
 class Stack:
-    """The compose files over a checkout of its own, run by the commands that a person types."""
+    """The compose files in a copy of the checkout, run with the documented commands."""
 
     # What the engine knew of the two containers when the first model was answered with.
     at_first_model: dict[str, dict[str, Any]]
@@ -71,7 +71,7 @@ class Stack:
         }
 
     def run(self, *command: object, status: int = 0) -> str:
-        """What the command says, on both outputs, in the checkout; it is to end with that status."""
+        """The command's standard output and error, run in the checkout; fails on another exit status."""
         words = [str(word) for word in command]
         done = subprocess.run(
             words,
@@ -104,7 +104,7 @@ class Stack:
         return json.loads(self.run("docker", "inspect", self.container(service)))[0]
 
     def inside(self, service: str, script: str) -> str:
-        """What bash says in the running container, as its own user."""
+        """The output of bash in the running container, as the container's user."""
         return self.run("docker", "exec", self.container(service), "bash", "-c", script).strip()
 
     def get(self, path: str) -> httpx.Response:
@@ -122,7 +122,7 @@ class Stack:
 
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """This one as it is now, without what git ignores, of an owner whose umask lets nobody else read."""
+    """The checkout as it is, without ignored files, owned by a user with umask 077."""
     folder = tmp_path_factory.mktemp("containers") / "segstack"
     list_files = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(list_files, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
@@ -140,7 +140,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def images(engine: dict[str, str], checkout: Path) -> dict[str, str]:
-    """The image of each service, built by ``make images``: the embedded server, everything for CPUs."""
+    """The image of each service, built by ``make images`` for CPUs, with the embedded server."""
     began = time.monotonic()
     Stack(checkout, engine, "segstack-test-images").make("images")
     print(f"make images took {time.monotonic() - began:.0f} s")
@@ -151,7 +151,7 @@ def images(engine: dict[str, str], checkout: Path) -> dict[str, str]:
 def new_stack(
     engine: dict[str, str], checkout: Path, images: dict[str, str], free_port: Callable[[], int]
 ) -> Iterator[Callable[..., Stack]]:
-    """``new_stack(NAME="value")``: a project, in that environment, that is not up yet; nothing is left in the end."""
+    """``new_stack(NAME="value")``: a project that is not up yet; it is removed at the end."""
     numbers = itertools.count()
     with contextlib.ExitStack() as made:
 
@@ -167,7 +167,7 @@ def new_stack(
 
 @pytest.fixture(scope="session")
 def empty_stack(new_stack: Callable[..., Stack]) -> tuple[Stack, dict[str, httpx.Response]]:
-    """Up and healthy over a models_repo in which nothing has been published; and what it answered then."""
+    """The stack, healthy over an empty models_repo, and its replies in that state."""
     stack = new_stack()
     assert [path.name for path in (stack.checkout / "models_repo").iterdir()] == ["README.md"]
     stack.up()
@@ -176,7 +176,7 @@ def empty_stack(new_stack: Callable[..., Stack]) -> tuple[Stack, dict[str, httpx
 
 @pytest.fixture(scope="session")
 def stack(empty_stack: tuple[Stack, dict[str, httpx.Response]], wait_for: Callable[..., None]) -> Stack:
-    """The same, without a restart, once ``make train`` has published ``drawn`` in the trainer's container."""
+    """The same stack, not restarted, after ``make train`` published ``drawn`` in the trainer's container."""
     stack, _ = empty_stack
     began = time.monotonic()
     trainer = ["scripts/run.sh", "data"]

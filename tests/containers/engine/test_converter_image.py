@@ -1,4 +1,4 @@
-"""The converter's image on a base without a GPU: everything up to where TensorRT is needed."""
+"""The converter's image without a GPU: everything until TensorRT is needed."""
 
 from pathlib import Path
 
@@ -13,13 +13,13 @@ CONVERTER = ["scripts/run.sh", "convert"]
 REHEARSAL = Path("services/converter/tests/converted_by_tensorflow.py")
 
 
-def test_it_says_what_it_takes(stack) -> None:
+def test_help_lists_the_options(stack) -> None:
     assert "--precision" in stack.run(*CONVERTER, "--help")
 
 
 def test_without_a_gpu_it_refuses_in_one_sentence(stack) -> None:
-    said = stack.run(*CONVERTER, "--input", "models_repo/drawn", status=1)
-    assert "converter: TensorFlow 2.6.2 needs TensorRT 7.2.2, and libnvinfer.so.7 does not load" in said
+    output = stack.run(*CONVERTER, "--input", "models_repo/drawn", status=1)
+    assert "converter: TensorFlow 2.6.2 needs TensorRT 7.2.2, and libnvinfer.so.7 does not load" in output
     assert not (stack.checkout / "models_repo/drawn-trt-fp16").exists()
 
 
@@ -27,9 +27,9 @@ def test_a_model_that_the_trainer_published_is_rewritten_compared_and_published_
     script = f"{stack.checkout / REHEARSAL}:/rehearsal.py:ro"
     words = ["run", "--rm", "--volume", script, "--entrypoint", "python3.8", "converter"]
     options = ["--input", "models_repo/drawn", "--images", "data/drawn/images", "--report", "runs/converted"]
-    said = stack.compose(*words, "/rehearsal.py", *options)
-    assert "**Published** as drawn-trt-fp16." in said
-    assert "| TensorFlow | 2.6.2 |" in said
+    output = stack.compose(*words, "/rehearsal.py", *options)
+    assert "**Published** as drawn-trt-fp16." in output
+    assert "| TensorFlow | 2.6.2 |" in output
     published = stack.checkout / "models_repo/drawn-trt-fp16/1"
     assert damage(published) is None
     assert published.stat().st_uid == stack.checkout.stat().st_uid

@@ -1,4 +1,4 @@
-"""engine.sh: safe to run twice, and clear where it cannot help."""
+"""engine.sh can be run twice, and explains when it cannot start an engine."""
 
 import os
 import platform
@@ -25,7 +25,7 @@ STAND_INS = {
 
 
 def run(*words: str, **environment: str) -> subprocess.CompletedProcess:
-    """As the user nobody, who cannot even read the script where it lies."""
+    """Run it as the user nobody, who cannot read the checkout."""
     command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "bash", "-s", *words]
     environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **environment}
     with SCRIPT.open() as script:
@@ -50,7 +50,7 @@ def test_without_an_engine_only_root_can_start_one() -> None:
     )
 
 
-def test_an_engine_that_is_of_no_use_is_stopped_again(tmp_path: Path) -> None:
+def test_unusable_engine_is_stopped_again(tmp_path: Path) -> None:
     if os.geteuid() or platform.freedesktop_os_release().get("VERSION_CODENAME") != "bookworm":
         pytest.skip("only root on Debian 12 can start an engine")
     home = tmp_path / "segstack/engine"
@@ -68,7 +68,7 @@ def test_an_engine_that_is_of_no_use_is_stopped_again(tmp_path: Path) -> None:
     assert not (home / "docker.pid").exists()
 
 
-def test_the_number_of_an_engine_that_is_gone_may_be_somebody_elses(tmp_path: Path) -> None:
+def test_stale_process_id_of_an_engine_is_not_killed(tmp_path: Path) -> None:
     home = tmp_path / "segstack/engine"
     home.mkdir(parents=True)
     with subprocess.Popen(["sleep", "60"]) as other:
@@ -79,6 +79,6 @@ def test_the_number_of_an_engine_that_is_gone_may_be_somebody_elses(tmp_path: Pa
     assert other.returncode == -signal.SIGKILL, "and not SIGTERM's, from the script"
 
 
-def test_what_it_cannot_do_is_said() -> None:
+def test_unsupported_use_is_refused() -> None:
     refused = subprocess.run([SCRIPT, "pause"], capture_output=True, text=True, check=False)
     assert (refused.returncode, refused.stderr) == (1, "engine: expected start, stop or remove\n")

@@ -1,4 +1,4 @@
-"""What dies comes back by itself, and what is stopped by hand with the next `up`; callers are told to try again."""
+"""Killed processes restart by themselves, stopped containers with the next `up`; meanwhile clients get Retry-After."""
 
 import threading
 import time
@@ -17,7 +17,7 @@ every_service = pytest.mark.parametrize("service", ["serving", "gateway"])
 
 
 class Load:
-    """Callers who ask again as soon as they have an answer; every answer's time and status."""
+    """Clients that send the next request after each reply; time and status of every reply."""
 
     def __init__(self, stack, image: bytes) -> None:
         self._stack = stack
@@ -72,7 +72,7 @@ def wait_until_healed(load: Load, since: float, wait_for) -> None:
 
 @every_service
 def test_a_process_that_is_killed_is_started_again(stack, load: Load, service: str, wait_for) -> None:
-    """By the kernel, for instance, for want of memory: the container ends with it, and the engine restarts that."""
+    """As the kernel does when memory runs out: the container ends too, and the engine restarts it."""
     restarts = stack.inspect(service)["RestartCount"]
     killed_at = time.monotonic()
     # Detached: the container takes the shell that did it along.
@@ -82,8 +82,8 @@ def test_a_process_that_is_killed_is_started_again(stack, load: Load, service: s
 
 
 @every_service
-def test_what_docker_kill_has_stopped_comes_back_with_the_next_up(stack, load: Load, service: str, wait_for) -> None:
-    """For Docker that is a stop by hand, after which no restart policy acts."""
+def test_container_stopped_by_docker_kill_returns_with_the_next_up(stack, load: Load, service: str, wait_for) -> None:
+    """Docker treats this as a manual stop, after which no restart policy applies."""
     killed_at = time.monotonic()
     stack.run("docker", "kill", stack.container(service))
     wait_for(lambda: AWAY & set(load.since(killed_at)), "an answer while it is away")

@@ -1,4 +1,4 @@
-"""What is in the images, and what is not."""
+"""The contents of the images."""
 
 import json
 import os
@@ -25,7 +25,7 @@ LEAST = (
 
 @pytest.fixture(scope="session")
 def inspect(engine: dict[str, str], images: dict[str, str]) -> Callable[[str], dict]:
-    """``inspect("gateway")``: what the engine knows of a service's image; other names are taken as they are."""
+    """``inspect("gateway")``: `docker image inspect` of a service's image, or of an image with that name."""
 
     def inspect(name: str) -> dict:
         command = ["docker", "image", "inspect", images.get(name, name)]
@@ -36,7 +36,7 @@ def inspect(engine: dict[str, str], images: dict[str, str]) -> Callable[[str], d
 
 @pytest.fixture(scope="session")
 def run(engine: dict[str, str], images: dict[str, str]) -> Callable[..., str]:
-    """``run("gateway", "python", …)``: what a command says in a new container of the service's image."""
+    """``run("gateway", "python", …)``: the output of a command in a new container of the service's image."""
 
     def run(service: str, entrypoint: str, *words: str) -> str:
         command = ["docker", "run", *LEAST.split(), "--entrypoint", entrypoint, images[service], *words]
@@ -65,7 +65,7 @@ def test_the_user_is_not_root(inspect, service: str) -> None:
 
 
 @every_image
-def test_labels_say_what_it_is(inspect, service: str) -> None:
+def test_image_labels(inspect, service: str) -> None:
     labels = inspect(service)["Config"]["Labels"]
     image = "org.opencontainers.image."
     assert labels[f"{image}title"].startswith("Segstack ")
@@ -75,12 +75,12 @@ def test_labels_say_what_it_is(inspect, service: str) -> None:
 
 
 @pytest.mark.parametrize("service", ["serving", "gateway"])
-def test_what_serves_is_watched(inspect, service: str) -> None:
+def test_serving_images_have_a_health_check(inspect, service: str) -> None:
     assert inspect(service)["Config"]["Healthcheck"]["Test"]
 
 
 @every_image
-def test_nothing_is_left_that_builds_or_installs(run, service: str) -> None:
+def test_image_has_no_build_or_install_tools(run, service: str) -> None:
     look = (
         "import importlib.util, shutil; "
         "print([m for m in ('pip', 'uv') if importlib.util.find_spec(m)], "
@@ -90,19 +90,19 @@ def test_nothing_is_left_that_builds_or_installs(run, service: str) -> None:
 
 
 @every_image
-def test_the_command_runs_for_a_user_whom_the_image_does_not_know(run, service: str) -> None:
-    said = run(service, python_of(service), "-m", service, "--version")
-    assert __version__ in said
+def test_command_runs_for_an_unknown_user_id(run, service: str) -> None:
+    output = run(service, python_of(service), "-m", service, "--version")
+    assert __version__ in output
 
 
 @every_image
-def test_code_is_compiled_so_that_nothing_is_at_each_start(run, service: str) -> None:
+def test_code_is_compiled_at_build_time(run, service: str) -> None:
     count = "find /app -name '*.py' ! -empty | wc -l; find /app -name '*.pyc' -size +0 | wc -l"
     sources, compiled = map(int, run(service, "bash", "-c", count).split())
     assert 0 < sources <= compiled
 
 
-def test_the_gateway_has_all_it_may_be_asked_for_and_no_tensorflow(run) -> None:
+def test_gateway_image_has_its_optional_packages_and_no_tensorflow(run) -> None:
     look = (
         "import cv2, numpy, uvloop, isal, opentelemetry.sdk.trace, opentelemetry.exporter.otlp.proto.http, "
         "importlib.util; print(importlib.util.find_spec('tensorflow'))"
@@ -116,7 +116,7 @@ def test_the_trainers_malloc_is_tcmalloc(run) -> None:
 
 
 def test_serving_starts_as_it_does_on_tensorflow_servings_image(engine: dict[str, str], checkout, wait_for) -> None:
-    """The image that is built on it, its server left out: waiting on a read-only file system, and stopped at once."""
+    """The image built on it, without the server: it waits on a read-only file system and stops at once."""
     image, container = "segstack-test/tensorflow-serving", f"segstack-test-entrypoint-{os.getpid()}"
     build = ["docker", "build", "--quiet", "--file", "services/serving/Dockerfile", "--tag", image, "."]
     build += ["--build-arg", f"SERVING_IMAGE={engine['SERVING_IMAGE']}"]

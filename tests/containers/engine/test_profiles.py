@@ -1,6 +1,6 @@
-"""The profiles ``tls`` and ``monitoring`` on a real engine. Prometheus is Debian's, in an image of upstream's make-up.
+"""The profiles ``tls`` and ``monitoring`` on a real engine. Prometheus is Debian's, in an image laid out as upstream's.
 
-Grafana is in nobody's archive but its own: it is not run.
+Grafana is not run: no distribution packages it.
 """
 
 import shutil
@@ -15,7 +15,7 @@ import pytest
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(900)]
 
 PROMETHEUS_IMAGE = "segstack-test/prometheus:2.53.3"
-# As prom/prometheus has it: nobody's folder, in which nobody's group may write.
+# As in prom/prometheus: the folder belongs to nobody and is writable for its group.
 DOCKERFILE = """
 FROM {base}
 USER 0
@@ -30,7 +30,7 @@ SERVICES = ("serving", "gateway", "gateway-tls", "prometheus")
 
 @pytest.fixture(scope="module")
 def guarded(stack, new_stack, images, debian_binary, free_port, tmp_path_factory):
-    """Everything up and healthy, by the commands of the operating guide; callers from outside need a key."""
+    """Everything up and healthy, started as docs/operating.md says; requests from outside need a key."""
     folder: Path = tmp_path_factory.mktemp("prometheus")
     for name in ("prometheus", "promtool"):
         shutil.copy(debian_binary(name, f"usr/bin/{name}"), folder)
@@ -69,12 +69,12 @@ def key(guarded) -> dict[str, str]:
 
 
 def published(stack, service: str) -> str:
-    """Where the service is to be had from this machine, as host:port."""
+    """The service's published address on this machine, host:port."""
     return stack.compose("port", service, {"prometheus": 9090, "gateway-tls": 8000}[service]).split()[-1]
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_it_is_healthy_and_can_do_little(guarded, service: str) -> None:
+def test_container_is_healthy_and_has_few_privileges(guarded, service: str) -> None:
     container = guarded.inspect(service)
     assert container["State"]["Health"]["Status"] == "healthy"
     assert container["Config"]["User"].split(":")[0] == str(guarded.checkout.stat().st_uid)
@@ -85,7 +85,7 @@ def test_it_is_healthy_and_can_do_little(guarded, service: str) -> None:
     assert host["LogConfig"] == {"Type": "json-file", "Config": {"max-file": "3", "max-size": "10m"}}
 
 
-def test_https_wants_a_key_and_answers_with_the_certificate_of_make_cert(guarded, key) -> None:
+def test_https_requires_a_key_and_uses_the_certificate_of_make_cert(guarded, key) -> None:
     trusted = ssl.create_default_context(cafile=guarded.checkout / "secrets/ca.pem")
     url = f"https://{published(guarded, 'gateway-tls')}"
     with httpx.Client(base_url=url, verify=trusted, trust_env=False, timeout=30) as http:
@@ -95,7 +95,7 @@ def test_https_wants_a_key_and_answers_with_the_certificate_of_make_cert(guarded
         assert http.post("/segment", content=image, headers=key).status_code == 200
 
 
-def test_prometheus_reads_all_three(guarded, wait_for) -> None:
+def test_prometheus_scrapes_all_three_targets(guarded, wait_for) -> None:
     url = f"http://{published(guarded, 'prometheus')}"
 
     def up() -> dict[str, str]:
@@ -105,24 +105,24 @@ def test_prometheus_reads_all_three(guarded, wait_for) -> None:
     wait_for(lambda: up() == {"gateway": "1", "gateway-tls": "1", "serving": "1"}, "every target")
 
 
-def test_prometheus_keeps_it_in_its_volume(guarded) -> None:
+def test_prometheus_data_is_in_its_volume(guarded) -> None:
     owner = str(guarded.checkout.stat().st_uid)
     assert guarded.inside("prometheus", "stat -c %u /prometheus/wal") == owner
 
 
-def test_serving_is_met_on_the_internal_network_alone(guarded) -> None:
+def test_serving_is_reachable_only_on_the_internal_network(guarded) -> None:
     connect = "timeout 5 bash -c 'exec 3<>/dev/tcp/serving/8501' 2>/dev/null && echo met || echo not met"
     assert guarded.inside("gateway", connect) == "met"
     ports = guarded.inspect("serving")["NetworkSettings"]["Ports"]
     assert {port for port, bindings in ports.items() if bindings} == {"8500/tcp"}
     for network, expected in (("inside", "met"), ("gateway-port", "not met")):
         command = ["docker", "run", "--rm", "--network", f"{guarded.project}_{network}", "--entrypoint", "bash"]
-        said = guarded.run(*command, guarded.inspect("gateway")["Config"]["Image"], "-c", connect)
-        assert said.strip() == expected, network
+        output = guarded.run(*command, guarded.inspect("gateway")["Config"]["Image"], "-c", connect)
+        assert output.strip() == expected, network
 
 
 def test_serving_cannot_be_reached_from_its_own_port_network_by_neighbours(guarded) -> None:
-    """The network through which its port is published has no other member."""
+    """The network that publishes its port has no other member."""
     network = guarded.run(
         "docker", "network", "inspect", "--format", "{{len .Containers}}", f"{guarded.project}_serving-port"
     )

@@ -1,4 +1,4 @@
-"""The stack in containers, from an empty models_repo to masks: what a person does, on a real engine."""
+"""The stack on a real engine, from an empty models_repo to masks."""
 
 import io
 import shutil
@@ -29,7 +29,7 @@ def drawn(stack) -> Dataset:
 
 @pytest.fixture(scope="module")
 def held_out(drawn: Dataset) -> list[tuple[bytes, np.ndarray]]:
-    """Images that no training saw, with their labels."""
+    """Held-out images with their labels."""
     return [
         ((drawn.root / item.image).read_bytes(), cv2.imread(str(drawn.root / item.mask), cv2.IMREAD_UNCHANGED))
         for item in drawn.split("test")
@@ -41,7 +41,7 @@ def mask_of(reply) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(reply.content)))
 
 
-def test_without_a_model_it_is_up_and_says_how_to_make_one(empty_stack) -> None:
+def test_stack_without_a_model_is_up_and_explains_how_to_make_one(empty_stack) -> None:
     _, replies = empty_stack
     assert replies["/livez"].status_code == 200
     assert "<html" in replies["/"].text
@@ -52,7 +52,7 @@ def test_without_a_model_it_is_up_and_says_how_to_make_one(empty_stack) -> None:
     assert "make demo" in error["message"]
 
 
-def test_make_train_has_published_a_whole_version_that_belongs_to_the_checkouts_owner(stack) -> None:
+def test_make_train_published_a_complete_version_owned_by_the_checkouts_owner(stack) -> None:
     repository = stack.checkout / "models_repo"
     assert damage(repository / "drawn/1") is None
     owner = stack.checkout.stat().st_uid
@@ -61,7 +61,7 @@ def test_make_train_has_published_a_whole_version_that_belongs_to_the_checkouts_
 
 
 @every_service
-def test_the_first_model_was_taken_up_without_a_restart(stack, service: str) -> None:
+def test_first_model_was_loaded_without_a_restart(stack, service: str) -> None:
     container = stack.at_first_model[service]
     assert container["State"]["Health"]["Status"] == "healthy"
     assert container["RestartCount"] == 0
@@ -91,37 +91,37 @@ def test_masks_are_those_of_the_same_server_outside_a_container(stack, held_out,
 
 @pytest.mark.parametrize("output", ["mask", "color", "overlay"])
 @pytest.mark.parametrize("format", ["png", "jpeg", "webp"])
-def test_every_picture_it_makes(stack, held_out, output: str, format: str) -> None:
+def test_every_image_form(stack, held_out, output: str, format: str) -> None:
     image, labels = held_out[0]
     reply = stack.segment(image, output=output, format=format)
     if output == "mask" and format != "png":  # neither has a palette of classes
         assert reply.status_code == 422
         return
     assert reply.status_code == 200, reply.text
-    with Image.open(io.BytesIO(reply.content)) as picture:
-        assert picture.format.lower() == format
-        assert picture.size == labels.shape[::-1]
+    with Image.open(io.BytesIO(reply.content)) as image:
+        assert image.format.lower() == format
+        assert image.size == labels.shape[::-1]
 
 
 @pytest.mark.parametrize("rle", ["coco", "cvat", "labelstudio"])
-def test_every_description_it_makes(stack, held_out, rle: str) -> None:
+def test_every_region_format(stack, held_out, rle: str) -> None:
     reply = stack.segment(held_out[0][0], output="json", rle=rle, polygons="1")
     assert reply.status_code == 200, reply.text
     assert any(found["pixels"] for found in reply.json()["classes"])
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
-def test_every_picture_it_takes(stack, held_out, suffix: str) -> None:
+def test_every_input_format(stack, held_out, suffix: str) -> None:
     pixels = cv2.imdecode(np.frombuffer(held_out[0][0], np.uint8), cv2.IMREAD_COLOR)
     assert mask_of(stack.segment(cv2.imencode(suffix, pixels)[1].tobytes())).shape == pixels.shape[:2]
 
 
-def test_the_repository_is_looked_after_in_the_trainers_container(stack) -> None:
+def test_models_are_managed_in_the_trainers_container(stack) -> None:
     assert "drawn" in stack.compose("run", "--rm", "trainer", "models", "list")
 
 
 @every_service
-def test_containers_can_do_little(stack, service: str) -> None:
+def test_containers_have_few_privileges(stack, service: str) -> None:
     host = stack.inspect(service)["HostConfig"]
     assert host["ReadonlyRootfs"] is True
     assert host["CapDrop"] == ["ALL"]
@@ -133,7 +133,7 @@ def test_containers_can_do_little(stack, service: str) -> None:
 
 
 @every_service
-def test_and_know_it_themselves(stack, service: str) -> None:
+def test_privileges_as_seen_inside_the_containers(stack, service: str) -> None:
     owner = stack.checkout.stat()
     assert stack.inside(service, "id -u; id -g").split() == [str(owner.st_uid), str(owner.st_gid)]
     status = dict(

@@ -1,4 +1,4 @@
-"""What kustomize makes of deploy/kubernetes, with kubectl's own kustomize and no cluster."""
+"""The manifests that kubectl's kustomize builds from deploy/kubernetes, without a cluster."""
 
 import functools
 import subprocess
@@ -18,7 +18,7 @@ APPLIED = [*STACKS, "training", "repository"]
 
 @dataclass(frozen=True)
 class Pod:
-    """A pod, or what a controller makes pods from."""
+    """A pod, or a controller's pod template."""
 
     owner: str
     labels: dict[str, str]
@@ -30,23 +30,23 @@ class Pod:
 
 
 class Manifests:
-    """The objects that one ``kubectl apply -k`` makes."""
+    """The objects of one ``kubectl apply -k``."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.objects: list[Object] = list(yaml.safe_load_all(text))
 
     def of(self, kind: str) -> dict[str, Object]:
-        """Those of a kind, by name."""
+        """The objects of a kind, by name."""
         return {object["metadata"]["name"]: object for object in self.objects if object["kind"] == kind}
 
     def named(self, kind: str, start: str) -> Object:
-        """The one whose name is ``start``, with or without a hash of its content behind."""
+        """The object named ``start``, with or without a content hash appended."""
         (found,) = [o for name, o in self.of(kind).items() if name == start or name.rpartition("-")[0] == start]
         return found
 
     def pods(self) -> Iterator[Pod]:
-        """KServe's as well: a predictor is a pod's specification, and its model a container."""
+        """All pods, KServe's included: a predictor is a pod specification, and its model a container."""
         for object in self.objects:
             kind, name = object["kind"], object["metadata"]["name"]
             if kind == "Pod":
@@ -89,13 +89,13 @@ def build(kubectl: Path, root: Path) -> Callable[[str], Manifests]:
 
 @pytest.fixture(scope="session", params=APPLIED)
 def manifests(request: pytest.FixtureRequest, build: Callable[[str], Manifests]) -> Manifests:
-    """Each thing that can be applied."""
+    """Each kustomization that can be applied."""
     return build(request.param)
 
 
 @pytest.fixture(scope="session", params=STACKS)
 def stack(request: pytest.FixtureRequest, build: Callable[[str], Manifests]) -> Manifests:
-    """Each way to run gateway and serving."""
+    """Each overlay with gateway and serving."""
     return build(request.param)
 
 

@@ -1,4 +1,4 @@
-"""A headless Service as the gateway sees it: one name, whose addresses come and go while requests are answered."""
+"""A headless Service as the gateway sees it: one name whose addresses change under load."""
 
 import re
 import socket
@@ -14,7 +14,7 @@ FIRST, SECOND = "127.0.0.2", "127.0.0.3"
 
 
 class NameServer(threading.Thread):
-    """DNS on a port of 127.0.0.1: whatever is asked for has ``addresses``, and none of IPv6."""
+    """DNS on a port of 127.0.0.1: every name has the IPv4 addresses ``addresses``, and no IPv6 address."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
@@ -30,7 +30,7 @@ class NameServer(threading.Thread):
             addresses = self.addresses if query[end - 4 : end - 2] == struct.pack(">H", 1) else []
             flags = 0x8180 if self.addresses else 0x8183  # a reply; NXDOMAIN
             header = query[:2] + struct.pack(">HHHHH", flags, 1, len(addresses), 0, 0)
-            # The name asked for, A, IN, 5 s as in a cluster, 4 bytes.
+            # The queried name, A, IN, 5 s as in a cluster, 4 bytes.
             answers = [struct.pack(">HHHIH", 0xC00C, 1, 1, 5, 4) + socket.inet_aton(each) for each in addresses]
             self._socket.sendto(header + query[12:end] + b"".join(answers), asker)
 
@@ -44,7 +44,7 @@ def names() -> NameServer:
 
 @pytest.fixture
 def answered(free_port, root):
-    """Serving's flags, and ``answered(host)``: how many requests the one there has answered, None without one."""
+    """Serving's flags, and ``answered(host)``: how many requests the server there answered; None without a server."""
     port = free_port()
     flags = [f"--rest_api_port={port}", f"--monitoring_config_file={root / 'services/serving/monitoring.config'}"]
 

@@ -1,4 +1,4 @@
-"""docs/kubernetes.md: what it tells to type does what it says."""
+"""The commands of docs/kubernetes.md do what the page says."""
 
 import os
 import re
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.containers
 
 @pytest.fixture(scope="module")
 def blocks(docs) -> list[tuple[str, str]]:
-    """Language and text of each."""
+    """Language and text of each fenced block."""
     return re.findall(r"^```(\w+)\n(.*?)^```$", docs, re.MULTILINE | re.DOTALL)
 
 
@@ -29,7 +29,7 @@ def _the(blocks, start):
 
 @pytest.fixture
 def shell(tmp_path):
-    """``shell(text)``: run with this environment's Python, in an empty folder."""
+    """``shell(text)``: run it in an empty folder, with this environment's Python."""
 
     def run(text: str) -> str:
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
@@ -42,7 +42,7 @@ def shell(tmp_path):
     return run
 
 
-def test_every_folder_that_is_applied_is_there_and_all_of_them_are_told_of(docs, root):
+def test_applied_folders_exist_and_all_are_documented(docs, root):
     applied = set(re.findall(r"apply -k (deploy/kubernetes/\S+)", docs))
     for folder in applied:
         assert (root / folder / "kustomization.yaml").exists(), folder
@@ -50,7 +50,7 @@ def test_every_folder_that_is_applied_is_there_and_all_of_them_are_told_of(docs,
         assert f"`overlays/{overlay.name}`" in docs
 
 
-def test_every_file_that_it_names_is_there(docs, root):
+def test_named_files_exist(docs, root):
     files = re.findall(r"`((?:base|services|deploy|components)/[\w./-]+\.\w+)`", docs)
     assert files
     for file in files:
@@ -59,7 +59,7 @@ def test_every_file_that_it_names_is_there(docs, root):
         assert (root / file).exists(), file
 
 
-def test_images_are_pushed_as_they_are_pulled_and_the_registry_is_written_everywhere(blocks, root, tmp_path, shell):
+def test_images_are_pushed_under_the_names_that_are_pulled(blocks, root, tmp_path, shell):
     shutil.copytree(root / "deploy", tmp_path / "deploy")
     text = _the(blocks, "docker push").replace("registry.example.org\n", "ours.example/team\n")
     pushed = shell("make() { :; }; docker() { if [[ $1 == push ]]; then echo $2; fi; }\n" + text).split()
@@ -70,20 +70,20 @@ def test_images_are_pushed_as_they_are_pulled_and_the_registry_is_written_everyw
     assert set(pushed) == pulled
 
 
-def test_a_key_is_let_in_by_the_file_that_becomes_the_secret(blocks, tmp_path, shell):
+def test_documented_key_is_accepted(blocks, tmp_path, shell):
     lines = _the(blocks, "new-key").splitlines()
     key = shell("\n".join(line for line in lines if line.startswith(("python", "tail")))).strip()
     assert KeyRing(tmp_path / "api-keys").find(key).name == "hall-2"
 
 
-def test_a_version_is_moved_into_the_volume_whole(blocks, small_models_root, tmp_path, shell):
+def test_version_is_copied_completely_into_the_volume(blocks, small_models_root, tmp_path, shell):
     shutil.copytree(small_models_root, tmp_path / "models_repo")
     pod = tmp_path / "pod"
     (pod / "models_repo").mkdir(parents=True)
     text = _the(blocks, "alias in-repository").replace("road/4", "small/1").replace("road", "small")
     lines = [line for line in text.splitlines() if not line.startswith(("kubectl", "alias"))]
-    said = shell(f'in-repository() {{ (cd {pod} && "$@"); }}\n' + "\n".join(lines))
-    assert re.search(r"small\s+1\b.*loaded", said), said
+    output = shell(f'in-repository() {{ (cd {pod} && "$@"); }}\n' + "\n".join(lines))
+    assert re.search(r"small\s+1\b.*loaded", output), output
     there = {path.relative_to(pod / "models_repo/small/1") for path in (pod / "models_repo/small/1").rglob("*")}
     here = {path.relative_to(small_models_root / "small/1") for path in (small_models_root / "small/1").rglob("*")}
     assert there == here
@@ -102,7 +102,7 @@ def test_for_a_bucket_models_config_names_versions_and_the_bucket(blocks, small_
     assert re.findall(r'base_path: "(.*)"', written.read_text()) == ["s3://example-models/small"]
 
 
-def test_prometheus_takes_its_jobs(blocks, debian_binary, tmp_path):
+def test_prometheus_accepts_the_documented_jobs(blocks, debian_binary, tmp_path):
     path = tmp_path / "prometheus.yml"
     path.write_text(_the(blocks, "scrape_configs"))
     promtool = debian_binary("promtool", "usr/bin/promtool")
@@ -110,7 +110,7 @@ def test_prometheus_takes_its_jobs(blocks, debian_binary, tmp_path):
     assert checked.returncode == 0, checked.stderr
 
 
-def test_several_gpus_in_one_machine_are_a_serving_each(blocks, compose, root, tmp_path):
+def test_each_gpu_gets_its_own_serving(blocks, compose, root, tmp_path):
     shutil.copy(root / "docker-compose.yml", tmp_path)
     (tmp_path / "docker-compose.gpus.yml").write_text(_the(blocks, "serving-1:"))
     files = ["-f", "docker-compose.yml", "-f", "docker-compose.gpus.yml"]

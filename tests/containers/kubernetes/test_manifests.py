@@ -1,4 +1,4 @@
-"""What holds in every overlay: objects fit together, and pods can do little."""
+"""In every overlay the objects fit together and pods have few privileges."""
 
 import pytest
 
@@ -9,7 +9,7 @@ pytestmark = pytest.mark.containers
 REGISTRY = "registry.example.org/"
 
 
-def test_everything_that_can_be_applied_is_looked_at_here(root):
+def test_every_kustomization_is_tested(root):
     from_here = root / "deploy/kubernetes"
     found = {str(path.parent.relative_to(from_here)) for path in from_here.glob("*/kustomization.yaml")}
     found |= {str(path.parent.relative_to(from_here)) for path in from_here.glob("overlays/*/kustomization.yaml")}
@@ -22,7 +22,7 @@ def test_everything_is_in_one_namespace(manifests):
         assert each["kind"] == "Namespace" or each["metadata"]["namespace"] == "segstack", each["metadata"]["name"]
 
 
-def test_pods_can_do_little(manifests):
+def test_pods_have_few_privileges(manifests):
     for pod in manifests.pods():
         security = pod.spec["securityContext"]
         assert (security["runAsNonRoot"], security["runAsUser"]) == (True, 1000), pod.owner
@@ -37,7 +37,7 @@ def test_pods_can_do_little(manifests):
             }, pod.owner
 
 
-def test_the_namespace_has_the_cluster_refuse_pods_that_can_do_more(stack):
+def test_namespace_enforces_the_restricted_profile(stack):
     assert stack.of("Namespace")["segstack"]["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
 
 
@@ -48,7 +48,7 @@ def test_every_container_has_requests_and_a_limit_of_memory(manifests):
             assert "memory" in container["resources"]["limits"], pod.owner
 
 
-def test_a_gpu_is_asked_for_where_pods_are_sent_to_one(manifests):
+def test_pods_on_gpu_nodes_request_a_gpu(manifests):
     for pod in manifests.pods():
         limits = [limit for container in pod.containers for limit in container["resources"]["limits"]]
         tolerated = "nvidia.com/gpu" in [toleration["key"] for toleration in pod.spec.get("tolerations", [])]
@@ -60,7 +60,7 @@ def test_no_service_sets_variables_in_pods(stack):
     assert stack.pod("gateway").spec["enableServiceLinks"] is False
 
 
-def test_services_disruption_budgets_and_policies_select_pods_that_are_there(manifests):
+def test_selectors_match_existing_pods(manifests):
     labels = [pod.labels for pod in manifests.pods()]
     selectors = [service["spec"]["selector"] for service in manifests.of("Service").values()]
     for each in manifests.objects:
@@ -74,7 +74,7 @@ def test_services_disruption_budgets_and_policies_select_pods_that_are_there(man
         assert any(selector.items() <= each.items() for each in labels), selector
 
 
-def test_services_lead_to_ports_that_containers_have(manifests):
+def test_services_target_existing_ports(manifests):
     for name, service in manifests.of("Service").items():
         selected = [pod for pod in manifests.pods() if service["spec"]["selector"].items() <= pod.labels.items()]
         ports = [port for pod in selected for container in pod.containers for port in container.get("ports", [])]
@@ -83,15 +83,15 @@ def test_services_lead_to_ports_that_containers_have(manifests):
             assert port.get("targetPort", port["port"]) in known, name
 
 
-def test_the_autoscaler_scales_a_deployment_that_leaves_its_replicas_to_it(stack):
+def test_autoscaled_deployment_sets_no_replicas(stack):
     for scaler in stack.of("HorizontalPodAutoscaler").values():
         target = scaler["spec"]["scaleTargetRef"]
         assert "replicas" not in stack.of(target["kind"])[target["name"]]["spec"]
         assert "cpu" in stack.pod(target["name"]).containers[0]["resources"]["requests"]
 
 
-def test_what_pods_refer_to_is_made_here_or_told_to_be_made_by_hand(manifests, build, docs):
-    """Claims may be another overlay's; a Secret and a recipe are the reader's."""
+def test_references_of_pods_exist_or_are_documented(manifests, build, docs):
+    """Claims may belong to another overlay; users create the Secret and the recipe themselves."""
     claims = {name for each in ("overlays/volume", "training") for name in build(each).of("PersistentVolumeClaim")}
     for pod in manifests.pods():
         if "serviceAccountName" in pod.spec:
@@ -110,8 +110,8 @@ def test_what_pods_refer_to_is_made_here_or_told_to_be_made_by_hand(manifests, b
             assert f"create secret generic {name} " in docs, name
 
 
-def test_whoever_asks_for_a_gpu_finds_one_in_any_cluster_that_has_some(manifests):
-    """Labels such as nvidia.com/gpu.present are there only where feature discovery runs; the limit says enough."""
+def test_gpu_pods_need_no_node_labels(manifests):
+    """Labels such as nvidia.com/gpu.present exist only with GPU feature discovery; the resource limit suffices."""
     for pod in manifests.pods():
         assert not pod.spec.get("nodeSelector"), pod.owner
 

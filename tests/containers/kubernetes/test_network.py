@@ -1,4 +1,4 @@
-"""Who may reach whom, from the NetworkPolicies."""
+"""Traffic that the NetworkPolicies allow."""
 
 import pytest
 
@@ -6,7 +6,7 @@ pytestmark = pytest.mark.containers
 
 
 def _who(peer):
-    """A peer, in words."""
+    """A short text for a peer."""
     if "ipBlock" in peer:
         return peer["ipBlock"]["cidr"]
     pod = next(iter(peer.get("podSelector", {}).get("matchLabels", {}).values()), "anyone")
@@ -15,7 +15,7 @@ def _who(peer):
 
 
 def _allowed(manifests):
-    """``{"a -> b:port"}`` as b's side says it, and as a's does."""
+    """Allowed connections ``{"a -> b:port"}`` from ingress rules, and from egress rules."""
     into, out_of = set(), set()
     for policy in manifests.of("NetworkPolicy").values():
         whose = _who({"podSelector": policy["spec"]["podSelector"]})
@@ -33,7 +33,7 @@ CALLERS = {"anyone in ingress-nginx -> gateway:8000", "prometheus in monitoring 
 METRICS = {"prometheus in monitoring -> serving:8501"}
 
 
-def test_whatever_is_not_allowed_is_forbidden(stack):
+def test_traffic_is_denied_by_default(stack):
     policies = stack.of("NetworkPolicy")
     assert policies["nothing-by-default"]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     for policy in policies.values():
@@ -49,10 +49,10 @@ def test_whatever_is_not_allowed_is_forbidden(stack):
         ("overlays/kserve", {"gateway -> road:9000"}, {"gateway -> road:9000"}),
     ],
 )
-def test_callers_reach_gateways_these_reach_serving_and_prometheus_reads_both(overlay, into, out_of, build):
+def test_allowed_traffic(overlay, into, out_of, build):
     assert _allowed(build(overlay)) == (CALLERS | into, NAMES | out_of)
 
 
-def test_workers_of_a_training_reach_each_other_and_nobody_else(build):
+def test_training_workers_reach_only_each_other(build):
     both = {"training -> training:any"}
     assert _allowed(build("training")) == (both, both)

@@ -1,4 +1,4 @@
-"""Each object against the schemas of the oldest and the newest Kubernetes that are promised, and KServe's."""
+"""Each object against the schemas of the oldest and newest supported Kubernetes, and of KServe."""
 
 import ast
 import subprocess
@@ -16,27 +16,27 @@ KSERVE = "kserve==0.21.0"
 
 @pytest.fixture(scope="session")
 def validate(python_tool):
-    """``validate(version, file)``: strictly, so that a field or a kind that is not known is a mistake."""
+    """``validate(version, file)``: strictly, so that unknown fields and kinds are errors."""
 
     def validate(version: str, path: Path) -> None:
         validator = python_tool(VALIDATOR) / "kubernetes-validate"
         command = [validator, "--strict", "--quiet", "--kubernetes-version", version, path]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
-        said = result.stdout + result.stderr  # of a kind without a schema it warns, and goes on
-        assert result.returncode == 0, said
-        assert not said, said
+        output = result.stdout + result.stderr  # a kind without a schema is only a warning
+        assert result.returncode == 0, output
+        assert not output, output
 
     return validate
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_every_object_is_valid_and_has_no_field_that_is_not_known(manifests, version, validate, tmp_path):
+def test_every_object_is_valid_and_has_no_unknown_field(manifests, version, validate, tmp_path):
     path = tmp_path / "objects.yaml"
     path.write_text(yaml.safe_dump_all([each for each in manifests.objects if each["kind"] != "InferenceService"]))
     validate(version, path)
 
 
-def test_a_field_or_a_kind_that_is_not_known_would_be_seen(build, validate, tmp_path):
+def test_unknown_fields_and_kinds_are_found(build, validate, tmp_path):
     service = build("overlays/volume").of("Service")["serving"]
     path = tmp_path / "wrong.yaml"
     path.write_text(yaml.safe_dump({**service, "spec": {**service["spec"], "clusterIp": "None"}}))
@@ -48,7 +48,7 @@ def test_a_field_or_a_kind_that_is_not_known_would_be_seen(build, validate, tmp_
 
 
 def test_kserves_pods_are_valid_pods(build, validate, tmp_path):
-    """KServe's fields aside, a predictor is a pod's specification, and its model a container."""
+    """Apart from KServe's fields, a predictor is a pod specification, and its model a container."""
     pod = build("overlays/kserve").pod("road")
     path = tmp_path / "pod.yaml"
     path.write_text(yaml.safe_dump({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "road"}, "spec": pod.spec}))

@@ -1,4 +1,4 @@
-"""The gateway's settings and serving's flags, beside those of Compose and of the programs themselves."""
+"""The gateway's settings and serving's flags agree with Compose's and with the programs."""
 
 import json
 import re
@@ -18,7 +18,7 @@ COMPOSE = {
 with_a_twin_in_compose = pytest.mark.parametrize("overlay", COMPOSE)
 
 
-def test_the_gateway_takes_its_settings_and_each_is_one_of_its_own(stack):
+def test_gateway_accepts_its_settings_and_all_exist(stack):
     environment = stack.named("ConfigMap", "gateway")["data"]
     assert set(environment) <= set(variables())
     settings = load_settings(environment)
@@ -27,13 +27,13 @@ def test_the_gateway_takes_its_settings_and_each_is_one_of_its_own(stack):
 
 
 @with_a_twin_in_compose
-def test_what_compose_sets_is_set_to_the_same(overlay, build, resolve):
+def test_settings_equal_those_of_compose(overlay, build, resolve):
     environment = build(overlay).named("ConfigMap", "gateway")["data"]
     compose = resolve(*COMPOSE[overlay])["services"]["gateway"]["environment"]
     # Here every caller needs a key, whatever name a gateway is called by: Prometheus calls pods by their addresses.
     ours = {"GATEWAY_ALLOW_ANONYMOUS", "GATEWAY_ALLOWED_HOSTS", "GATEWAY_API_KEYS_FILE"}
-    told = {name: value for name, value in compose.items() if name.startswith("GATEWAY_") and name not in ours}
-    assert told.items() <= environment.items()
+    shared = {name: value for name, value in compose.items() if name.startswith("GATEWAY_") and name not in ours}
+    assert shared.items() <= environment.items()
 
 
 @with_a_twin_in_compose
@@ -47,7 +47,7 @@ def test_ports_and_limits_are_those_of_compose(overlay, build, resolve):
         assert container["resources"]["limits"]["memory"] == f"{memory // 2**30}Gi"
 
 
-def test_the_gateway_reads_the_folder_and_the_secret_that_are_mounted(stack):
+def test_gateway_reads_the_mounted_folder_and_secret(stack):
     gateway = stack.pod("gateway")
     mounted = {mount["mountPath"] for mount in gateway.containers[0]["volumeMounts"]}
     settings = load_settings(stack.named("ConfigMap", "gateway")["data"])
@@ -62,7 +62,7 @@ def test_serving_and_gateway_read_the_same_list_of_models(build):
         assert gateway["GATEWAY_MODELS_CONFIG"] == serving["MODEL_CONFIG_FILE"]
 
 
-def test_of_kserve_the_gateway_is_told_the_models_name_and_port(build):
+def test_gateway_has_kserves_model_name_and_port(build):
     manifests = build("overlays/kserve")
     ((model, service),) = manifests.of("InferenceService").items()
     settings = load_settings(manifests.named("ConfigMap", "gateway")["data"])
@@ -74,7 +74,7 @@ def test_of_kserve_the_gateway_is_told_the_models_name_and_port(build):
     assert service["spec"]["predictor"]["model"]["storageUri"] == f"pvc://models/{model}"
 
 
-def test_serving_reads_no_setting_that_its_entrypoint_does_not(build, root):
+def test_every_setting_of_serving_is_read_by_its_entrypoint(build, root):
     entrypoint = (root / "services/serving/entrypoint.sh").read_text()
     for name in build("overlays/volume").named("ConfigMap", "serving")["data"]:
         assert f"${{{name}:-" in entrypoint, name
@@ -89,7 +89,7 @@ def test_the_metrics_port_is_the_entrypoints(build, root):
     }
 
 
-def test_the_embedded_server_gets_the_arguments_of_its_image_and_knows_them_all(build, root):
+def test_embedded_server_gets_known_arguments(build, root):
     dockerfile = (root / "services/serving/Dockerfile.embedded").read_text().replace("\\\n", "")
     command = json.loads(re.search(r"^CMD (\[.+\])$", dockerfile, re.MULTILINE)[1])
     (container,) = build("overlays/cpu").pod("serving").spec["containers"]
@@ -101,7 +101,7 @@ def test_the_embedded_server_gets_the_arguments_of_its_image_and_knows_them_all(
 
 
 def test_serving_stays_until_the_last_connection_to_it_has_ended(stack):
-    """Connections end after their age and a tenth; then gRPC looks the name up, at most every 30 s."""
+    """A connection ends at its maximum age plus a tenth; gRPC then resolves the name, at most every 30 s."""
     for pod in stack.pods():
         arguments = " ".join(pod.spec["containers"][0].get("args", []))
         if found := re.search(r"max_connection_age_ms=(\d+)", arguments):
@@ -111,7 +111,7 @@ def test_serving_stays_until_the_last_connection_to_it_has_ended(stack):
             assert pod.spec["shareProcessNamespace"] is True
 
 
-def test_a_gateway_is_given_the_time_that_it_takes_to_stop(stack):
+def test_gateway_has_time_to_stop(stack):
     settings = load_settings(stack.named("ConfigMap", "gateway")["data"])
     spec = stack.pod("gateway").spec
     assert spec["terminationGracePeriodSeconds"] > (settings.shutdown_delay_ms + settings.deadline_ms) / 1000 + 1

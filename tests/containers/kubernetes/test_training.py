@@ -1,4 +1,4 @@
-"""Training as an Indexed Job: its worker.py, beside the trainer that it starts."""
+"""Training as an Indexed Job: worker.py and the trainer that it starts."""
 
 import contextlib
 import importlib.util
@@ -48,7 +48,7 @@ def environment(container):
     return {each["name"]: each["value"] for each in container["env"]}
 
 
-def test_all_workers_run_at_once_and_each_knows_how_many_there_are(job, environment):
+def test_workers_run_in_parallel_and_know_their_number(job, environment):
     assert job["completionMode"] == "Indexed"
     assert job["completions"] == job["parallelism"] == int(environment["WORKERS"])
 
@@ -69,7 +69,7 @@ def test_tf_config_names_workers_as_the_jobs_service_does(build, job, environmen
     }
 
 
-def test_a_worker_waits_until_every_name_is_known(worker, monkeypatch, capsys):
+def test_worker_waits_until_every_name_resolves(worker, monkeypatch, capsys):
     known = set()
     monkeypatch.setattr(worker, "is_known", lambda host, port: (host, port) in known)
     monkeypatch.setattr(worker.time, "sleep", lambda seconds: known.add(("training-0.training", "2222")))
@@ -77,7 +77,7 @@ def test_a_worker_waits_until_every_name_is_known(worker, monkeypatch, capsys):
     assert capsys.readouterr().err == "worker: waiting for training-0.training\n"
 
 
-def test_a_worker_whose_others_never_come_ends_with_a_sentence(worker, monkeypatch):
+def test_worker_without_peers_ends_with_a_message(worker, monkeypatch):
     monkeypatch.setattr(worker, "PATIENCE_SECONDS", -1)
     with pytest.raises(SystemExit, match=r"nobody\.invalid has no address after an hour"):
         worker.wait_for_workers(["nobody.invalid:2222"])
@@ -85,7 +85,7 @@ def test_a_worker_whose_others_never_come_ends_with_a_sentence(worker, monkeypat
 
 @pytest.fixture
 def run(tmp_path):
-    """A run folder as it is once the training has begun."""
+    """The run folder of a training that has started."""
     folder = tmp_path / "run"
     RunFolder(folder).state.mkdir(parents=True)
     RunFolder(folder).recipe.touch()
@@ -96,7 +96,7 @@ def run(tmp_path):
     ("index", "holds", "is_kept"),
     [("0", [], False), ("1", [], True), ("0", ["best.keras"], True), ("0", ["state/step-00000001.npz"], True)],
 )
-def test_what_a_chief_left_that_was_killed_early_is_in_nobodys_way(run, worker, monkeypatch, index, holds, is_kept):
+def test_leftovers_of_a_chief_killed_early_are_removed(run, worker, monkeypatch, index, holds, is_kept):
     monkeypatch.setenv("JOB_COMPLETION_INDEX", index)
     for name in holds:
         (run / name).touch()
@@ -104,21 +104,21 @@ def test_what_a_chief_left_that_was_killed_early_is_in_nobodys_way(run, worker, 
     assert run.exists() is is_kept
 
 
-def test_a_folder_that_is_no_run_is_never_removed(run, worker, monkeypatch):
+def test_folder_that_is_no_run_is_never_removed(run, worker, monkeypatch):
     monkeypatch.setenv("JOB_COMPLETION_INDEX", "0")
     RunFolder(run).recipe.rename(run / "precious")
     assert worker.trainer_words([f"--run={run}"]) == ["train", f"--run={run}"]
     assert (run / "precious").exists()
 
 
-def test_the_job_brings_the_worker_as_it_is_here(build, worker_file, container):
+def test_job_contains_this_worker(build, worker_file, container):
     assert build("training").named("ConfigMap", "training-worker")["data"] == {"worker.py": worker_file.read_text()}
     assert container["command"] == ["python", "/etc/training/worker.py"]
 
 
 @pytest.fixture
 def workspace(small_models_root, tmp_path):
-    """What the Job's volumes are in its pods."""
+    """A folder with the Job's volumes, as its pods see them."""
     (tmp_path / "data").mkdir()
     (tmp_path / "data/road").symlink_to(small_models_root.parent / "data")
     (tmp_path / "runs").mkdir()
@@ -126,7 +126,7 @@ def workspace(small_models_root, tmp_path):
     return tmp_path
 
 
-def test_the_jobs_command_trains_with_two_workers_publishes_once_and_would_go_on(
+def test_job_trains_with_two_workers_publishes_once_and_can_resume(
     root, workspace, worker, worker_file, container, environment, monkeypatch
 ):
     recipe = f"--config={root / 'services/trainer/recipes/demo.yaml'}"
@@ -165,7 +165,7 @@ def test_the_jobs_command_trains_with_two_workers_publishes_once_and_would_go_on
 
 
 def _ports() -> int:
-    """A number that makes two free ports with a 0 and a 1 behind it."""
+    """A prefix that gives two free ports when 0 and 1 are appended."""
     while True:
         prefix = random.randrange(2000, 6500)
         with contextlib.suppress(OSError), socket.socket() as first, socket.socket() as second:

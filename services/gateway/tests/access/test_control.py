@@ -1,4 +1,4 @@
-"""Who is let in: by key, at what rate, to what."""
+"""Access by API key and rate limit, path by path."""
 
 import pytest
 
@@ -26,8 +26,8 @@ def code(reply):
 
 
 @pytest.mark.parametrize("header", ["Authorization", "X-API-Key"])
-def test_a_key_in_either_header(make_client, keys_file, key, jpeg, header):
-    client = make_client(api_keys_file=keys_file)
+def test_key_is_accepted_in_either_header(make_gateway, keys_file, key, jpeg, header):
+    client = make_gateway(api_keys_file=keys_file)
     value = f"Bearer {key}" if header == "Authorization" else key
     assert client.post("/segment", content=jpeg, headers={header: value}).status_code == 200
 
@@ -39,8 +39,8 @@ def test_a_key_in_either_header(make_client, keys_file, key, jpeg, header):
     assert key not in wrong.text
 
 
-def test_all_but_what_is_meant_to_be_open_needs_a_key(make_client, keys_file, key):
-    client = make_client(api_keys_file=keys_file)
+def test_every_path_but_the_open_ones_needs_a_key(make_gateway, keys_file, key):
+    client = make_gateway(api_keys_file=keys_file)
     for path in OPEN:
         assert client.get(path).status_code == 200, path
     paths = client.get("/openapi.json").json()["paths"]
@@ -52,22 +52,22 @@ def test_all_but_what_is_meant_to_be_open_needs_a_key(make_client, keys_file, ke
             assert ({"401", "403"} <= set(operation["responses"])) is (path not in OPEN), f"{method} {path}"
 
 
-def test_a_key_that_is_taken_away_is_refused_from_then_on(make_client, keys_file, key):
-    client = make_client(api_keys_file=keys_file)
+def test_removed_key_is_refused_at_once(make_gateway, keys_file, key):
+    client = make_gateway(api_keys_file=keys_file)
     client.headers["X-API-Key"] = key
     assert client.get("/models").status_code == 200
     keys_file.write_text("")
     assert client.get("/models").status_code == 403
 
 
-def test_without_keys_openapi_does_not_speak_of_them(client):
+def test_openapi_document_without_keys_has_no_security(client):
     document = client.get("/openapi.json").json()
     assert "securitySchemes" not in document["components"]
     assert "401" not in document["paths"]["/models"]["get"]["responses"]
 
 
-def test_a_key_has_its_own_rate_and_others_the_settings(make_client, keys_file, key, jpeg):
-    client = make_client(api_keys_file=keys_file, requests_per_s=50)
+def test_key_may_have_its_own_rate_limit(make_gateway, keys_file, key, jpeg):
+    client = make_gateway(api_keys_file=keys_file, requests_per_s=50)
 
     def statuses(api_key, attempts):
         headers = {"X-API-Key": api_key}
@@ -78,12 +78,12 @@ def test_a_key_has_its_own_rate_and_others_the_settings(make_client, keys_file, 
     refused = client.post("/segment", content=jpeg, headers={"X-API-Key": "segstack_slow"})
     assert code(refused) == "rate_limited"
     assert 1 <= int(refused.headers["Retry-After"]) <= 2
-    # What costs the model no time is not metered.
+    # Requests that need no inference are not limited.
     assert client.get("/models", headers={"X-API-Key": "segstack_slow"}).status_code == 200
 
 
-def test_a_batch_counts_as_many_requests_as_it_has_images(make_client, jpeg):
-    client = make_client(requests_per_s=0.01)
+def test_batch_counts_as_one_request_for_each_image(make_gateway, jpeg):
+    client = make_gateway(requests_per_s=0.01)
     sent = [("image", (f"{number}.jpg", jpeg)) for number in range(5)]
     assert client.post("/segment/batch", files=sent).status_code == 200
     refused = client.post("/segment", content=jpeg)
@@ -91,8 +91,8 @@ def test_a_batch_counts_as_many_requests_as_it_has_images(make_client, jpeg):
     assert 400 < int(refused.headers["Retry-After"]) <= 500
 
 
-def test_without_keys_each_address_has_a_rate(make_client, jpeg):
-    client = make_client(requests_per_s=0.01, trusted_proxies="127.0.0.1")
+def test_rate_limit_without_keys_is_for_each_address(make_gateway, jpeg):
+    client = make_gateway(requests_per_s=0.01, trusted_proxies="127.0.0.1")
 
     def status(address):
         return client.post("/segment", content=jpeg, headers={"X-Forwarded-For": address}).status_code
@@ -102,8 +102,8 @@ def test_without_keys_each_address_has_a_rate(make_client, jpeg):
     assert [status("2001:db8::1"), status("2001:db8::2"), status("2001:db8:0:1::1")] == [200, 429, 200]
 
 
-def test_an_address_in_a_header_counts_only_from_a_trusted_proxy(make_client, jpeg):
-    client = make_client(requests_per_s=0.01)
+def test_x_forwarded_for_counts_only_from_a_trusted_proxy(make_gateway, jpeg):
+    client = make_gateway(requests_per_s=0.01)
     replies = [
         client.post("/segment", content=jpeg, headers={"X-Forwarded-For": address}).status_code
         for address in ("192.0.2.1", "192.0.2.2")
@@ -111,6 +111,6 @@ def test_an_address_in_a_header_counts_only_from_a_trusted_proxy(make_client, jp
     assert replies == [200, 429]
 
 
-def test_a_keys_file_that_cannot_be_used_stops_the_start(tmp_path):
+def test_unreadable_keys_file_prevents_the_start(tmp_path):
     with pytest.raises(ApiKeysError, match="cannot be read"):
         create_app(Settings(api_keys_file=tmp_path / "none"))

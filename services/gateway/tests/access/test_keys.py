@@ -1,4 +1,4 @@
-"""The keys file: names, hashes, rates; and keys that come and go while the gateway runs."""
+"""The keys file: names, hashes, rates, and changes while the gateway runs."""
 
 import hashlib
 
@@ -12,13 +12,13 @@ def file(tmp_path):
     return tmp_path / "api-keys"
 
 
-def test_a_key_is_long_random_and_easily_recognised_in_what_should_not_have_it():
+def test_key_is_long_random_and_has_a_recognisable_prefix():
     keys = {new_key() for _ in range(100)}
     assert len(keys) == 100
     assert all(key.startswith("segstack_") and len(key) == len("segstack_") + 43 for key in keys)
 
 
-def test_the_file_keeps_hashes_only(file):
+def test_keys_file_holds_hashes_only(file):
     key = new_key()
     file.write_text(f"# the fleet in hall 2\n\n{line_of('fleet', key)}:12.5\n{line_of('label-studio', new_key())}\n")
     assert key not in file.read_text()
@@ -40,24 +40,24 @@ def test_the_file_keeps_hashes_only(file):
         (f"a:{'0' * 64}\na:{'1' * 64}", "line 2: an earlier line"),
     ],
 )
-def test_a_wrong_line_is_named_and_never_quoted(file, lines, says):
+def test_invalid_line_is_reported_by_number_and_never_quoted(file, lines, says):
     file.write_text(lines)
     with pytest.raises(ApiKeysError, match=says) as error:
         read_api_keys(file)
     assert "8nf2" not in str(error.value)
 
 
-def test_a_file_that_is_not_there(file):
+def test_missing_keys_file_is_an_error(file):
     with pytest.raises(ApiKeysError, match="cannot be read"):
         KeyRing(file)
 
 
-def test_a_name_that_a_line_cannot_hold():
+def test_invalid_key_name_is_refused():
     with pytest.raises(ApiKeysError, match="letters, digits"):
         line_of("a:b", new_key())
 
 
-def test_keys_are_given_out_and_taken_away_without_a_restart(file):
+def test_keys_are_added_and_removed_without_a_restart(file):
     first, second = new_key(), new_key()
     file.write_text(line_of("first", first))
     ring = KeyRing(file)
@@ -69,7 +69,7 @@ def test_keys_are_given_out_and_taken_away_without_a_restart(file):
     assert ring.find(second).name == "second"
 
 
-def test_a_mistake_in_the_file_locks_nobody_out(file, caplog):
+def test_invalid_keys_file_keeps_the_known_keys(file, caplog):
     key = new_key()
     file.write_text(line_of("fleet", key))
     ring = KeyRing(file)
@@ -81,6 +81,6 @@ def test_a_mistake_in_the_file_locks_nobody_out(file, caplog):
 
 
 @pytest.mark.parametrize("presented", ["", "segstack_", "Schlüssel", "\udcff", "x" * 100_000])
-def test_whatever_is_presented_is_only_compared(file, presented):
+def test_unknown_key_of_any_form_is_not_found(file, presented):
     file.write_text(line_of("fleet", new_key()))
     assert KeyRing(file).find(presented) is None

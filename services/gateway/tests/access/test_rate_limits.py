@@ -1,4 +1,4 @@
-"""Token buckets, one per caller."""
+"""Token buckets, one for each caller."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def limiter(clock):
 
 
 def allowed(limiter, caller, requests_per_s, attempts):
-    """How many of ``attempts`` at once are let through."""
+    """How many of ``attempts`` at once are allowed."""
     count = 0
     for _ in range(attempts):
         try:
@@ -35,7 +35,7 @@ def allowed(limiter, caller, requests_per_s, attempts):
     return count
 
 
-def test_two_seconds_worth_at_once_then_the_rate(limiter, clock):
+def test_burst_of_two_seconds_and_then_the_rate(limiter, clock):
     assert allowed(limiter, "fleet", 10, 100) == 20
     clock.now += 1
     assert allowed(limiter, "fleet", 10, 100) == 10
@@ -43,7 +43,7 @@ def test_two_seconds_worth_at_once_then_the_rate(limiter, clock):
     assert allowed(limiter, "fleet", 10, 100) == 20
 
 
-def test_less_than_one_a_second(limiter, clock):
+def test_rate_below_one_request_a_second(limiter, clock):
     assert allowed(limiter, "fleet", 0.1, 5) == 1
     with pytest.raises(RateLimited, match=r"fleet may send 0\.1 requests a second; try again in 10 s") as error:
         limiter.take("fleet", 0.1)
@@ -54,22 +54,22 @@ def test_less_than_one_a_second(limiter, clock):
     assert allowed(limiter, "fleet", 0.1, 1) == 1
 
 
-def test_what_a_request_turned_out_to_hold_is_paid_for_afterwards(limiter, clock):
+def test_charge_after_a_request_delays_the_next(limiter, clock):
     limiter.take("labelling", 2)
     limiter.charge("labelling", 2, 9)
     with pytest.raises(RateLimited) as error:
         limiter.take("labelling", 2)
-    assert error.value.retry_after_s == 4  # 4 tokens less 10, and then one more
+    assert error.value.retry_after_s == 4  # 4 tokens minus 10, and one more for the next
     clock.now += 3.5
     assert allowed(limiter, "labelling", 2, 5) == 1
 
 
-def test_callers_do_not_share(limiter):
+def test_callers_have_separate_buckets(limiter):
     assert allowed(limiter, "fleet", 1, 5) == 2
     assert allowed(limiter, "labelling", 1, 5) == 2
 
 
-def test_the_table_is_bounded_and_forgets_who_has_been_silent_longest(limiter, monkeypatch):
+def test_bounded_table_forgets_the_longest_idle_caller(limiter, monkeypatch):
     monkeypatch.setattr(rate_limit, "_MAX_CLIENTS", 3)
     for caller in "abca":
         limiter.take(caller, 1)
@@ -79,7 +79,7 @@ def test_the_table_is_bounded_and_forgets_who_has_been_silent_longest(limiter, m
     assert len(limiter._buckets) == 3
 
 
-def test_how_long_to_wait_for_the_next():
+def test_wait_until_the_next_request():
     now = [0.0]
     limiter = RateLimiter(lambda: now[0])
     assert limiter.wait_s("hall", 0.5) == 0

@@ -18,7 +18,7 @@ def test_options_are_parameters_and_refused_formats_have_a_reason():
             assert {*spec.formats, *spec.refusals} == set(get_args(ImageFormat))
 
 
-def test_a_form_that_is_no_image_has_media_type_and_extension():
+def test_form_that_is_no_image_has_media_type_and_extension():
     for spec in FORMS.values():
         assert bool(spec.formats) != bool(spec.media_type and spec.extension)
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document against the gateway itself, by requests that Schemathesis makes up from it."""
+"""The OpenAPI document against the gateway itself, by requests that Schemathesis generates from it."""
 
 import io
 
@@ -12,8 +12,8 @@ EXAMPLES = 120
 
 
 @st.composite
-def pictures(draw, kind):
-    """Bytes of one of the formats, mostly sound: small, of any colours, sometimes cut or changed."""
+def encoded_images(draw, kind):
+    """Bytes of one of the formats, mostly valid: small, of any colours, sometimes cut or changed."""
     height, width = draw(st.integers(1, 40)), draw(st.integers(1, 40))
     pixels = np.random.default_rng(draw(st.integers(0, 99))).integers(0, 256, (height, width, 3), np.uint8)
     buffer = io.BytesIO()
@@ -29,10 +29,14 @@ def pictures(draw, kind):
 
 @pytest.mark.gateway
 @pytest.mark.timeout(600)
-def test_whatever_the_document_allows_is_answered_as_it_says(client):
+def test_replies_to_generated_requests_match_the_openapi_document(client):
     import schemathesis  # not where the gateway is tested alone
 
-    kinds = {"image/jpeg": pictures("JPEG"), "image/png": pictures("PNG"), "image/webp": pictures("WEBP")}
+    kinds = {
+        "image/jpeg": encoded_images("JPEG"),
+        "image/png": encoded_images("PNG"),
+        "image/webp": encoded_images("WEBP"),
+    }
     for media_type, strategy in kinds.items():
         schemathesis.openapi.media_type(media_type, strategy)
     schemathesis.openapi.format("binary", st.one_of(*kinds.values(), st.binary()))
@@ -43,10 +47,9 @@ def test_whatever_the_document_allows_is_answered_as_it_says(client):
 
 
 def _try(operation):
-    """The statuses that came; a reply that the document does not describe, or a 5xx, is a failure.
+    """The statuses of the replies; a reply that the document does not describe, or a 5xx, is a failure.
 
-    That a request is valid by itself and refused is none: no schema says which bytes decode, or that alpha needs an
-    overlay.
+    A valid request that is refused is not: no schema can express which bytes decode, or that alpha needs an overlay.
     """
     from schemathesis.specs.openapi import checks
 

@@ -1,4 +1,4 @@
-"""Targets and shares as settings write them."""
+"""Targets and traffic splits in the syntax of the settings."""
 
 import pytest
 

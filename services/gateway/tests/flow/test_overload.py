@@ -1,12 +1,15 @@
-"""More callers than places: the surplus is told to come again, nobody else notices, and nothing is left behind."""
+"""More callers than places: the surplus gets 429, the others are answered, and nothing is left behind."""
 
 from collections import Counter
 
 import httpx
 
+from segstack_testing.gateways import metric
+from segstack_testing.waiting import scaled, wait_until
 
-def test_the_surplus_is_refused_and_the_rest_served(make_client, serving, jpeg, start, wait_for, metric):
-    client = make_client(max_in_flight=2, max_waiting=4)
+
+def test_callers_beyond_the_limit_get_429_and_the_others_200(make_gateway, serving, jpeg, submit):
+    client = make_gateway(max_in_flight=2, max_waiting=4)
     url = f"{client.base_url}/segment"
     answers: list[httpx.Response] = []
 
@@ -15,12 +18,12 @@ def test_the_surplus_is_refused_and_the_rest_served(make_client, serving, jpeg, 
             for _ in range(12):
                 answers.append(own.post(url, content=jpeg))
 
-    for loop in [start(caller) for _ in range(24)]:
-        loop.result(60)
+    for loop in [submit(caller) for _ in range(24)]:
+        loop.result(scaled(30))
 
     statuses = Counter(answer.status_code for answer in answers)
     assert set(statuses) == {200, 429}
     assert all("Retry-After" in answer.headers for answer in answers if answer.status_code == 429)
     assert client.post("/segment", content=jpeg).status_code == 200
-    # The place is given back a moment after the reply.
-    wait_for(lambda: metric(client, "segstack_gateway_entered") == metric(client, "segstack_gateway_in_flight") == 0)
+    # A place is freed a moment after the reply.
+    wait_until(lambda: metric(client, "segstack_gateway_entered") == metric(client, "segstack_gateway_in_flight") == 0)

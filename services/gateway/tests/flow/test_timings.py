@@ -1,4 +1,4 @@
-"""Stages and the Server-Timing header."""
+"""The stages of a request and the Server-Timing header."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from gateway.flow.timings import Timings
 
 
 class Clock:
-    """A clock that is moved by hand."""
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -16,7 +16,7 @@ class Clock:
         return self.now
 
 
-def test_stages_add_up_and_a_stage_within_another_is_its_own(monkeypatch):
+def test_stages_add_up_and_exclude_stages_within_them(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(module, "time", clock)
     timings = Timings()
@@ -30,7 +30,7 @@ def test_stages_add_up_and_a_stage_within_another_is_its_own(monkeypatch):
     assert timings.seconds == pytest.approx({"infer": 5, "decode": 12, "queue": 0, "encode": 0})
 
 
-def test_the_header_names_every_stage_in_milliseconds():
+def test_server_timing_header_has_every_stage_in_milliseconds():
     timings = Timings()
     timings.seconds["infer"] = 0.0315
     assert timings.server_timing() == "decode;dur=0.00, queue;dur=0.00, infer;dur=31.50, encode;dur=0.00"

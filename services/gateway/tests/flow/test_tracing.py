@@ -1,4 +1,4 @@
-"""W3C trace context from the caller to serving, and spans to a collector that speaks OTLP."""
+"""W3C trace context from the caller to serving, and spans to an OTLP collector."""
 
 import builtins
 import threading
@@ -21,7 +21,8 @@ def metadata(serving):
     return calls
 
 
-def test_serving_gets_the_callers_trace(client, jpeg, metadata):
+def test_callers_trace_is_passed_on_to_serving(make_gateway, jpeg, metadata):
+    client = make_gateway()
     headers = {"traceparent": f"00-{TRACE}-{PARENT}-01", "tracestate": "vendor=1"}
     client.post("/segment", content=jpeg, headers=headers)
     assert len(metadata) == 2  # the card, the mask
@@ -31,7 +32,8 @@ def test_serving_gets_the_callers_trace(client, jpeg, metadata):
 
 
 @pytest.mark.parametrize("sent", [None, "nonsense", f"00-{'0' * 32}-{PARENT}-01", f"ff-{TRACE}-{PARENT}-01"])
-def test_without_a_trace_that_can_be_read_each_request_begins_one(client, jpeg, metadata, sent):
+def test_request_without_a_valid_trace_begins_one(make_gateway, jpeg, metadata, sent):
+    client = make_gateway()
     for _ in range(2):
         client.post("/segment", content=jpeg, headers={"traceparent": sent} if sent else {})
     first, _, second = [call["traceparent"].split("-")[1] for call in metadata]
@@ -39,7 +41,7 @@ def test_without_a_trace_that_can_be_read_each_request_begins_one(client, jpeg, 
     assert TRACE not in (first, second)
 
 
-def test_outside_a_request_there_is_none():
+def test_there_is_no_trace_outside_a_request():
     assert tracing.trace_metadata() == ()
     with tracing.joined(Headers({"traceparent": f"00-{TRACE}-{PARENT}-01"})) as trace_id:
         assert trace_id == TRACE
@@ -48,7 +50,7 @@ def test_outside_a_request_there_is_none():
 
 @pytest.fixture
 def collector():
-    """An OTLP/HTTP receiver: ``address`` and the ``spans`` it was sent, with their service's name."""
+    """An OTLP/HTTP receiver: its ``address``, and the ``spans`` it received with the name of their service."""
     trace_service = pytest.importorskip("opentelemetry.proto.collector.trace.v1.trace_service_pb2")
 
     class Collector(ThreadingHTTPServer):
@@ -88,7 +90,7 @@ def test_spans_of_a_request_and_its_stages_reach_a_collector(collector, run_gate
     with run_gateway(tracing=1) as running:
         running.client.post("/segment", content=jpeg, headers={"traceparent": f"00-{TRACE}-{PARENT}-01"})
         running.client.get("/livez")
-    # Sent at the latest when the process ends, which it has.
+    # The last spans are sent when the process ends.
     services, spans = zip(*collector.spans, strict=True)
     assert set(services) == {"segstack-gateway"}
     assert {span.trace_id.hex() for span in spans} == {TRACE}
@@ -97,11 +99,11 @@ def test_spans_of_a_request_and_its_stages_reach_a_collector(collector, run_gate
     request = by_name["POST /segment"]
     assert request.parent_span_id.hex() == PARENT
     assert by_name["infer"].parent_span_id == request.span_id
-    # Serving's work hangs below the stage that waits for it.
+    # Serving's work is a child of the stage that waits for it.
     assert metadata[-1]["traceparent"] == f"00-{TRACE}-{by_name['infer'].span_id.hex()}-01"
 
 
-def test_without_the_extra_it_says_what_to_install(monkeypatch):
+def test_missing_tracing_extra_names_what_to_install(monkeypatch):
     real_import = builtins.__import__
 
     def without_the_sdk(name, *args, **kwargs):

@@ -1,4 +1,4 @@
-"""Orientation, as viewers read it."""
+"""EXIF orientation, as viewers apply it."""
 
 import io
 import struct
@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 from gateway.imaging import images
 from gateway.imaging.exif import orientation
 from gateway.imaging.headers import exif_block, sniff
+from segstack_testing.images import encode
 
 
 def decode(data):
@@ -27,7 +28,7 @@ def block(value, order="<", kind=3, count=1, before=()):
 
 @pytest.fixture
 def turned(photo):
-    """``turned(kind, orientation, **options)``: the photo with EXIF data that says so."""
+    """``turned(kind, orientation, **options)``: the photo with this EXIF orientation."""
 
     def make(kind, value, **options):
         exif = Image.Exif()
@@ -45,7 +46,7 @@ def as_seen(data):
 
 @pytest.mark.parametrize("value", range(1, 9))
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_an_image_is_decoded_as_a_viewer_sees_it(turned, kind, value):
+def test_image_is_decoded_in_its_exif_orientation(turned, kind, value):
     data = turned(kind, value)
     seen, decoded = as_seen(data), decode(data)
     assert decoded.shape == seen.shape
@@ -54,7 +55,7 @@ def test_an_image_is_decoded_as_a_viewer_sees_it(turned, kind, value):
 
 @pytest.mark.parametrize("value", range(1, 9))
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
-def test_so_is_an_animation(turned, photo, kind, value):
+def test_animation_is_decoded_in_its_exif_orientation(turned, photo, kind, value):
     data = turned(kind, value, save_all=True, append_images=[Image.fromarray(255 - photo)])
     still = decode(turned(kind, value)).astype(int)
     decoded = decode(data)
@@ -62,7 +63,7 @@ def test_so_is_an_animation(turned, photo, kind, value):
     assert np.median(np.abs(decoded - still).max(2)) <= 3
 
 
-def test_a_png_may_have_it_at_its_end(turned):
+def test_png_may_have_exif_at_its_end(turned):
     data = turned("PNG", 6)
     start = data.index(b"eXIf") - 4
     end = start + 12 + int.from_bytes(data[start : start + 4])
@@ -70,7 +71,7 @@ def test_a_png_may_have_it_at_its_end(turned):
     assert np.array_equal(decode(moved), decode(data))
 
 
-def test_a_thumbnail_within_it_is_not_mistaken_for_the_image(turned, jpeg, photo):
+def test_exif_of_a_thumbnail_is_ignored(turned, jpeg, photo):
     with_thumbnail = (
         b"\xff\xd8\xff\xe1" + struct.pack(">H", 8 + len(block(6)) + len(jpeg)) + b"Exif\0\0" + block(6) + jpeg
     )
@@ -79,7 +80,7 @@ def test_a_thumbnail_within_it_is_not_mistaken_for_the_image(turned, jpeg, photo
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_both_byte_orders(order):
+def test_both_byte_orders_are_read(order):
     assert orientation(block(8, order)) == 8
     assert orientation(block(5, order, before=[(0x0110, 2, 9, 0)] * 20)) == 5
 
@@ -99,16 +100,16 @@ def test_both_byte_orders(order):
         struct.pack("<2sHIH", b"II", 42, 8, 65535),
     ],
 )
-def test_nonsense_leaves_the_image_as_it_lies(data):
+def test_invalid_exif_means_no_rotation(data):
     assert orientation(data) == 1
 
 
 @settings(deadline=None)
 @given(st.binary(max_size=100))
-def test_any_bytes_are_taken(data):
+def test_arbitrary_exif_gives_an_orientation(data):
     assert 1 <= orientation(b"II*\0\x08\0\0\0" + data) <= 8
 
 
-def test_a_file_without_it(jpeg, photo, encode):
+def test_file_without_exif_has_an_empty_block(jpeg, photo):
     for data in (jpeg, encode(photo, "PNG"), encode(photo, "WEBP")):
         assert exif_block(data, sniff(data)) == b""

@@ -36,20 +36,20 @@ FILES = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_size_and_format(name):
+def test_size_and_format_are_read_from_the_header(name):
     header = read_header(FILES[name])
     assert (header.format, header.width, header.height) == (name.split("-")[0], 53, 37)
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_whole_file_is_complete_even_with_something_behind_it(name):
+def test_whole_file_is_complete_with_trailing_bytes(name):
     kind = sniff(FILES[name])
     check_complete(FILES[name], kind)
     check_complete(FILES[name] + b"\xff\xd9 and more", kind)
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_file_cut_anywhere_is_not(name):
+def test_file_cut_anywhere_is_incomplete(name):
     data = FILES[name]
     for length in range(20, len(data)):
         with pytest.raises(UndecodableImage, match="truncated"):
@@ -85,13 +85,13 @@ def test_other_formats_are_refused_by_their_first_bytes(data):
         b"RIFF\x10\0\0\0WEBPALPH" + b"\0" * 40,
     ],
 )
-def test_a_header_without_a_size(data):
+def test_header_without_a_size_is_refused(data):
     with pytest.raises(UndecodableImage):
         read_header(data)
 
 
-def test_more_scans_than_any_camera_writes_are_refused():
-    # Each costs the decoder a walk over all blocks, whatever is in it.
+def test_jpeg_of_more_than_100_scans_is_refused():
+    # Each scan costs the decoder a walk over all blocks, even if it holds nothing.
     data = file("JPEG", progressive=True)
     start = data.index(b"\xff\xda")
     with pytest.raises(UndecodableImage, match="more than 100 scans"):
@@ -106,7 +106,7 @@ def test_more_scans_than_any_camera_writes_are_refused():
         (FILES["png"][:33] + b"\0\0\0\0tEXt\0\0\0\0" * 200_000, "PNG has more than 100000 chunks"),
     ],
 )
-def test_a_walk_through_millions_of_parts_is_not_taken(data, says):
+def test_file_of_too_many_segments_is_refused(data, says):
     with pytest.raises(UndecodableImage, match=says):
         check_complete(data, read_header(data).format)
 
@@ -116,7 +116,7 @@ PREFIXES = [b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", *(b"RIFF\0\0
 
 
 @given(st.sampled_from(PREFIXES), st.binary(max_size=200))
-def test_any_bytes_give_a_size_or_a_documented_error(prefix, rest):
+def test_arbitrary_bytes_give_a_size_or_a_documented_error(prefix, rest):
     with suppress(UndecodableImage, UnsupportedImage):
         header = read_header(prefix + rest)
         assert header.width > 0
@@ -125,7 +125,7 @@ def test_any_bytes_give_a_size_or_a_documented_error(prefix, rest):
 
 
 @given(st.sampled_from(sorted(FILES)), st.data())
-def test_so_does_a_real_file_with_a_byte_changed(name, draw):
+def test_file_with_a_changed_byte_gives_a_size_or_a_documented_error(name, draw):
     data = bytearray(FILES[name])
     data[draw.draw(st.integers(0, len(data) - 1))] ^= draw.draw(st.integers(1, 255))
     with suppress(UndecodableImage, UnsupportedImage):

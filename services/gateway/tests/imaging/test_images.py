@@ -1,4 +1,4 @@
-"""Decoding: what becomes of each kind of image, and which are refused."""
+"""Decoding: the pixels of each kind of image, and which are refused."""
 
 import io
 import struct
@@ -11,6 +11,7 @@ from PIL import Image
 
 from gateway.errors import ImageTooLarge, UndecodableImage
 from gateway.imaging import images
+from segstack_testing.images import encode
 
 
 def decode(data):
@@ -28,7 +29,7 @@ def png(*chunks):
 @pytest.mark.parametrize(
     ("kind", "options", "off_by"), [("PNG", {}, 0), ("WEBP", {"lossless": True}, 0), ("JPEG", {}, 8)]
 )
-def test_pixels_are_rgb(photo, encode, kind, options, off_by):
+def test_pixels_are_rgb(photo, kind, options, off_by):
     decoded = decode(encode(photo, kind, **options))
     assert decoded.dtype == np.uint8
     assert decoded.shape == photo.shape
@@ -54,23 +55,23 @@ def test_png_of_few_bits_or_with_a_transparent_colour(mode, transparent):
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])
-def test_a_palette_is_looked_up(bits):
+def test_palette_png_is_decoded_to_its_colours(bits):
     image = Image.fromarray(NOISE[..., :3]).quantize(2**bits)
     assert np.array_equal(decode(saved(image, "PNG", bits=bits)), np.array(image.convert("RGB")))
 
 
 @pytest.mark.parametrize(("kind", "options"), [("PNG", {}), ("WEBP", {"lossless": True, "exact": True})])
-def test_alpha_is_dropped_and_leaves_the_colour_beneath(kind, options):
+def test_alpha_is_dropped_without_blending(kind, options):
     assert np.array_equal(decode(saved(Image.fromarray(NOISE), kind, **options)), NOISE[..., :3])
 
 
-def test_alpha_of_grey_is_dropped_too():
+def test_alpha_of_a_grey_png_is_dropped():
     image = Image.fromarray(np.ascontiguousarray(NOISE[..., :2]), "LA")
     assert np.array_equal(decode(saved(image, "PNG")), NOISE[..., :1].repeat(3, 2))
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_of_16_bits_the_upper_8_count(channels):
+def test_upper_8_of_16_bits_are_kept(channels):
     wide = np.random.default_rng(1).integers(0, 2**16, (24, 40, channels), np.uint16)
     done, data = cv2.imencode(".png", wide[..., ::-1] if channels == 3 else wide)
     assert done
@@ -79,8 +80,8 @@ def test_of_16_bits_the_upper_8_count(channels):
     assert np.array_equal(decode(data.tobytes()), expected)
 
 
-def test_an_interlaced_png():
-    # Pillow writes none: Adam7's passes by hand, each row after its filter byte.
+def test_interlaced_png_is_decoded():
+    # Pillow writes no interlaced PNG: Adam7's passes by hand, each row after its filter byte.
     rows = b""
     for x, y, dx, dy in (
         (0, 0, 8, 8),
@@ -102,14 +103,14 @@ def test_cmyk_is_converted_as_pillow_does(photo):
     assert np.abs(decode(data) - expected).max() <= 2
 
 
-def test_grey_fills_all_channels(photo):
+def test_grey_jpeg_fills_all_channels(photo):
     data = saved(Image.fromarray(photo).convert("L"), "JPEG", quality=95)
     decoded = decode(data)
     assert (decoded == decoded[..., :1]).all()
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
-def test_the_first_frame_of_an_animation_counts(photo, encode, kind):
+def test_first_frame_of_an_animation_is_decoded(photo, kind):
     buffer = io.BytesIO()
     frames = [Image.fromarray(photo), Image.fromarray(255 - photo)]
     frames[0].save(
@@ -119,14 +120,14 @@ def test_the_first_frame_of_an_animation_counts(photo, encode, kind):
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_an_image_cut_short_is_refused(photo, encode, kind):
+def test_truncated_image_is_refused(photo, kind):
     data = encode(photo, kind)
     for length in range(30, len(data), max(1, len(data) // 40)):
         with pytest.raises(UndecodableImage):
             decode(data[:length])
 
 
-def test_a_damaged_png_is_refused(photo, encode):
+def test_damaged_png_is_refused(photo):
     data = bytearray(encode(photo, "PNG"))
     data[data.index(b"IDAT") + 10] ^= 0xFF
     with pytest.raises(UndecodableImage, match="damaged"):
@@ -148,7 +149,7 @@ def test_resize_stretches_bilinearly_with_half_pixel_centres():
     assert images.resize(image, 1, 2) is image
 
 
-def test_odd_chunks_beside_the_pixels_fill_no_log(encode, photo, capfd):
+def test_damaged_text_chunks_write_nothing_to_stderr(photo, capfd):
     sent = encode(photo, "PNG")
     damaged = chunk(b"tEXt", b"a\0b")[:-4] + bytes(4)
     after_header = 33

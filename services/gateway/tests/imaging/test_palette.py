@@ -20,7 +20,7 @@ def test_tables_cover_every_pixel_value(palette):
     assert palette.alpha.tolist() == [255] * 255 + [0]
 
 
-def test_the_text_is_ascii_json(palette):
+def test_text_is_ascii_json(palette):
     assert palette.text.isascii()
     assert json.loads(palette.text)["classes"][3] == {"id": 3, "name": "fußgänger", "color": [70, 90, 230]}
 
@@ -28,11 +28,11 @@ def test_the_text_is_ascii_json(palette):
 @pytest.mark.parametrize(
     ("wanted", "ids"), [("car", {1}), (" Tree , 3", {2, 3}), ("0,0,background", {0}), ("FUSSGÄNGER", {3})]
 )
-def test_classes_are_chosen_by_name_or_id(palette, wanted, ids):
+def test_classes_are_selected_by_name_or_id(palette, wanted, ids):
     assert palette.select(wanted) == ids
 
 
 @pytest.mark.parametrize(("wanted", "says"), [("tre", "did you mean 'tree'"), ("9", "no class '9'"), ("", "empty")])
-def test_a_class_it_lacks_is_named_with_those_it_has(palette, wanted, says):
+def test_unknown_class_error_lists_the_models_classes(palette, wanted, says):
     with pytest.raises(InvalidParameter, match=says):
         palette.select(wanted)

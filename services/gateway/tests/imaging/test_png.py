@@ -1,4 +1,4 @@
-"""The indexed PNG as other readers see it."""
+"""The indexed PNG, read by Pillow and OpenCV."""
 
 import io
 
@@ -33,6 +33,6 @@ def test_opencv_reads_the_colours():
     assert np.array_equal(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB), PALETTE[pixels])
 
 
-def test_a_view_that_is_not_contiguous_is_written_as_it_looks():
+def test_non_contiguous_mask_is_written_in_order():
     pixels = np.arange(24, dtype=np.uint8).reshape(4, 6)[:, ::-1]
     assert np.array_equal(np.array(Image.open(io.BytesIO(encode_indexed(pixels, PALETTE, ALPHA, {})))), pixels)

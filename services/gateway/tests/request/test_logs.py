@@ -1,4 +1,4 @@
-"""The log: one JSON object a line, or lines for people."""
+"""The log: one JSON object a line, or lines of plain text."""
 
 import json
 import logging
@@ -15,16 +15,16 @@ from gateway.settings import Settings
 
 
 @pytest.fixture
-def written(make_client, capsys):
-    """``written(requests, **settings)``: what a gateway writes to standard error about ``requests(client)``."""
+def written(make_gateway, capsys):
+    """``written(requests, **settings)``: what a gateway logs to standard error during ``requests(client)``."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
 
     def run(requests, **settings):
         logs.configure(Settings(**{name: value for name, value in settings.items() if name.startswith("log_")}))
-        client = make_client(**settings)
+        client = make_gateway(**settings)
         requests(client)
-        client.get("/livez")  # the line about a request is written before the next is begun
+        client.get("/livez")  # a request's line is written before the next request begins
         return capsys.readouterr().err
 
     yield run
@@ -41,7 +41,7 @@ def events_of(written):
     return run
 
 
-def test_a_request_is_one_line_with_all_there_is_to_know(events_of, jpeg):
+def test_request_is_one_log_line(events_of, jpeg):
     trace = "0af7651916cd43dd8448eb211c80319c"
     headers = {"X-Request-Id": "camera-7", "traceparent": f"00-{trace}-b7ad6b7169203331-01"}
     events = events_of(lambda client: client.post("/segment", content=jpeg, headers=headers))
@@ -66,7 +66,7 @@ def test_a_request_is_one_line_with_all_there_is_to_know(events_of, jpeg):
     }
 
 
-def test_refusals_say_why_and_who(events_of, tmp_path):
+def test_refused_request_is_logged_with_its_error_and_caller(events_of, tmp_path):
     key = new_key()
     (tmp_path / "keys").write_text(line_of("fleet", key))
 
@@ -82,13 +82,13 @@ def test_refusals_say_why_and_who(events_of, tmp_path):
         ("/models/{model}", 404, "unknown_model", "key 'fleet'"),
         ("other", 404, "not_found", None),
     ]
-    # Neither keys nor what callers make up.
+    # Neither keys nor what callers invent.
     assert key not in str(events)
     assert "secret-path" not in str(events)
     assert "version=2" not in str(events)
 
 
-def test_probes_are_written_only_for_who_debugs(events_of):
+def test_probes_are_logged_at_debug_only(events_of):
     def routes(level):
         events = events_of(lambda client: client.get("/livez"), log_level=level)
         return [event["route"] for event in events if event["event"] == "request"]
@@ -97,34 +97,34 @@ def test_probes_are_written_only_for_who_debugs(events_of):
     assert "/livez" in routes("debug")
 
 
-def test_what_libraries_log_comes_out_alike(events_of):
+def test_log_records_of_libraries_have_the_same_form(events_of):
     events = events_of(lambda client: client.get("/livez"))
     started = next(event for event in events if "running on" in event["event"])
     assert (started["level"], started["logger"]) == ("info", "uvicorn.error")
     assert "color_message" not in started
 
 
-def test_for_people_there_is_a_form_without_braces(written, jpeg):
-    said = written(lambda client: client.post("/segment", content=jpeg), log_format="console")
-    (line,) = [line for line in said.splitlines() if "route=/segment" in line]
+def test_console_format_is_plain_text(written, jpeg):
+    written_text = written(lambda client: client.post("/segment", content=jpeg), log_format="console")
+    (line,) = [line for line in written_text.splitlines() if "route=/segment" in line]
     assert "status=200" in line
     assert "\x1b" not in line  # colours are for terminals
 
 
-def test_a_terminal_gets_that_form_by_itself():
+def test_console_format_is_the_default_on_a_terminal():
     script = "import logging; from gateway.request import logs; from gateway.settings import Settings; "
     script += "logs.configure(Settings()); logging.getLogger('x').info('hello', extra={'answer': 42})"
     ours, theirs = pty.openpty()
     subprocess.run([sys.executable, "-c", script], stderr=theirs, check=True)
     os.close(theirs)
-    said = os.read(ours, 4096).decode()
+    written_text = os.read(ours, 4096).decode()
     os.close(ours)
-    assert "hello" in said
-    assert "answer" in said
-    assert not said.startswith("{")
+    assert "hello" in written_text
+    assert "answer" in written_text
+    assert not written_text.startswith("{")
 
 
-def test_a_fault_is_logged_with_its_traceback_and_request(events_of, monkeypatch, jpeg):
+def test_internal_error_is_logged_with_its_traceback_and_request_id(events_of, monkeypatch, jpeg):
     monkeypatch.setattr("gateway.results.outputs.encode", lambda *_: 1 / 0)
     events = events_of(lambda client: client.post("/segment", content=jpeg, headers={"X-Request-Id": "r-1"}))
     fault = next(event for event in events if event["event"] == "failed")

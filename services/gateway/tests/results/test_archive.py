@@ -1,4 +1,4 @@
-"""Zips written piece by piece, and what their entries are called."""
+"""Zips written piece by piece, and the names of their entries."""
 
 import io
 from zipfile import ZipFile
@@ -8,7 +8,7 @@ import pytest
 from gateway.results.archive import EntryNames, ZipStream
 
 
-def test_the_pieces_make_a_zip_that_is_sound():
+def test_pieces_form_a_valid_zip():
     stream = ZipStream()
     pieces = [stream.add("a.png", b"one"), stream.add("fußgänger.json", b"two" * 1000), stream.end()]
     assert all(pieces)
@@ -36,11 +36,11 @@ def test_the_pieces_make_a_zip_that_is_sound():
         ("x" * 300 + ".jpg", "x" * 100 + ".png"),
     ],
 )
-def test_an_entry_is_named_after_its_file_and_stays_in_its_folder(filename, entry):
+def test_entry_is_named_after_its_file_without_folders(filename, entry):
     assert EntryNames().give(filename, "png") == entry
 
 
-def test_no_name_is_given_twice_on_any_file_system():
+def test_entry_names_are_unique_on_any_file_system():
     names = EntryNames("manifest.json")
     given = [names.give(name, "png") for name in ("a.jpg", "a.png", "A.webp", "b/a.jpg")]
     assert given == ["a.png", "a-2.png", "A-3.png", "a-4.png"]

@@ -1,4 +1,4 @@
-"""Outlines along pixel edges."""
+"""Polygons along pixel edges."""
 
 import cv2
 import numpy as np
@@ -10,7 +10,7 @@ from pycocotools import mask as pycocotools
 
 from gateway.results.polygons import polygons
 
-# pycocotools' own, against NumPy 2.
+# pycocotools' own warning with NumPy 2.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 SMALL = arrays.arrays(np.uint8, st.tuples(st.integers(1, 8), st.integers(1, 8)), elements=st.integers(0, 1))
@@ -26,7 +26,7 @@ def shoelace(ring):
 
 
 def filled(ring, shape):
-    """The pixels whose centres are inside: the winding number of each, one edge of the ring at a time."""
+    """bool [H,W]: the pixels whose centres are inside, by the even-odd rule, one edge of the ring at a time."""
     centre_x, centre_y = np.arange(shape[1]) + 0.5, np.arange(shape[0]) + 0.5
     inside = np.zeros(shape, bool)
     for (x0, y0), (x1, y1) in zip(ring, ring[1:] + ring[:1], strict=True):
@@ -38,7 +38,7 @@ def filled(ring, shape):
 
 @settings(deadline=None)
 @given(SMALL)
-def test_filling_them_gives_the_mask_back(mask):
+def test_filled_polygons_give_the_mask_back(mask):
     painted = np.zeros(mask.shape, bool)
     area = 0
     for outline, *holes in of_class_1(mask):
@@ -51,7 +51,7 @@ def test_filling_them_gives_the_mask_back(mask):
 
 @settings(deadline=None)
 @given(SMALL)
-def test_there_is_one_for_each_connected_part(mask):
+def test_each_connected_part_is_one_polygon(mask):
     assert len(of_class_1(mask)) == cv2.connectedComponents(mask, connectivity=8)[0] - 1
 
 
@@ -59,18 +59,18 @@ def test_there_is_one_for_each_connected_part(mask):
 @given(
     arrays.arrays(np.uint8, st.tuples(st.integers(1, 8), st.integers(1, 8)), elements=st.sampled_from([0, 1, 2, 255]))
 )
-def test_classes_are_outlined_as_if_each_were_alone(mask):
+def test_classes_are_outlined_independently(mask):
     found = polygons(mask, 255, 0)
     assert sorted(found) == sorted(set(mask.flat) - {255})
     for class_id, outlines in found.items():
         assert outlines == of_class_1((mask == class_id).astype(np.uint8))
 
 
-def test_a_pixel_is_a_square():
+def test_single_pixel_is_a_square():
     assert of_class_1(np.ones((1, 1), np.uint8)) == [[[[0, 0], [1, 0], [1, 1], [0, 1]]]]
 
 
-def test_a_hole_belongs_to_its_own_part():
+def test_hole_belongs_to_the_part_around_it():
     mask = np.ones((5, 7), np.uint8)
     mask[1:4, 1:6] = 0
     mask[2, 3] = 1
@@ -79,7 +79,7 @@ def test_a_hole_belongs_to_its_own_part():
     assert dot == [[[3, 2], [4, 2], [4, 3], [3, 3]]]
 
 
-def test_pycocotools_fills_an_outline_to_the_same_mask():
+def test_pycocotools_fills_a_polygon_to_the_same_mask():
     mask = cv2.circle(np.zeros((60, 80), np.uint8), (40, 30), 22, 1, -1)
     ((outline,),) = of_class_1(mask)
     (encoded,) = pycocotools.frPyObjects([np.ravel(outline).astype(float).tolist()], 60, 80)
@@ -87,7 +87,7 @@ def test_pycocotools_fills_an_outline_to_the_same_mask():
 
 
 @pytest.mark.parametrize("tolerance", [1, 2.5])
-def test_a_tolerance_leaves_points_out_and_keeps_the_shape(tolerance):
+def test_tolerance_removes_points_and_keeps_the_shape(tolerance):
     mask = cv2.circle(np.zeros((200, 200), np.uint8), (100, 100), 80, 1, -1)
     ((exact,),), ((fewer,),) = of_class_1(mask), of_class_1(mask, tolerance)
     assert len(fewer) < len(exact) / 3
@@ -95,5 +95,5 @@ def test_a_tolerance_leaves_points_out_and_keeps_the_shape(tolerance):
     assert (again & mask).sum() / (again | mask).sum() > 0.95
 
 
-def test_what_a_tolerance_would_shrink_to_a_line_keeps_its_corners():
+def test_tolerance_never_shrinks_a_polygon_to_a_line():
     assert len(of_class_1(np.ones((1, 1), np.uint8), 50)[0][0]) == 4

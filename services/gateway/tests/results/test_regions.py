@@ -1,4 +1,4 @@
-"""Where every class is."""
+"""Area, bounding box and runs of every class."""
 
 import numpy as np
 from hypothesis import given, settings
@@ -14,7 +14,7 @@ SMALL_MASKS = arrays.arrays(
 
 @settings(deadline=None)
 @given(SMALL_MASKS)
-def test_regions_say_where_every_class_is(mask):
+def test_regions_cover_every_class(mask):
     found = regions(mask, 255)
 
     assert [region.class_id for region in found] == [i for i in np.unique(mask) if i != 255]
@@ -32,7 +32,7 @@ def test_regions_say_where_every_class_is(mask):
     assert np.array_equal(painted.reshape(mask.shape), mask)
 
 
-def test_a_run_ends_where_the_value_changes():
+def test_run_ends_where_the_class_changes():
     runs = runs_by_class(np.array([7, 7, 0, 7, 0, 0], np.uint8))
     assert {value: (r.starts.tolist(), r.lengths.tolist()) for value, r in runs.items()} == {
         0: ([2, 4], [1, 2]),

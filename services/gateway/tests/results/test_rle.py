@@ -1,4 +1,4 @@
-"""Run-length encodings, read back as the tools they are for read them.
+"""Run-length encodings, read back as the labelling tools read them.
 
 Here by readers written from the formats' descriptions; in an environment with CVAT's and Label Studio's own packages
 by theirs (tests/labelling).
@@ -14,7 +14,7 @@ from pycocotools import mask as pycocotools
 from gateway.results import rle
 from gateway.results.regions import regions
 
-# pycocotools' own, against NumPy 2.
+# pycocotools' own warning with NumPy 2.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 SMALL = arrays.arrays(
@@ -76,16 +76,16 @@ def check_all(mask):
 
 @settings(deadline=None)
 @given(SMALL)
-def test_every_encoding_gives_every_class_back(mask):
+def test_encodings_round_trip(mask):
     check_all(mask)
 
 
 @pytest.mark.parametrize("mask", LARGE, ids=["one pixel", "one class", "blocks", "noise"])
-def test_large_masks_do_too(mask):
+def test_encodings_of_large_masks_round_trip(mask):
     check_all(mask)
 
 
-def test_cvat_counts_no_empty_runs_but_a_first():
+def test_cvat_has_no_empty_run_except_the_first():
     mask = np.zeros((4, 6), np.uint8)
     mask[1:3, 2:5] = 1
     (region,) = regions(mask, ignore_id=0)

@@ -1,4 +1,4 @@
-"""Mask agreement: what is counted, over which classes, and for which pairs."""
+"""Mask agreement: what is counted, over which classes, for which pairs of versions."""
 
 import numpy as np
 import pytest
@@ -17,32 +17,32 @@ def predicted(mask, *names):
     return Prediction(np.array(mask, np.uint8), served=served(*names))
 
 
-def test_agreement_is_by_pixel_and_by_class():
+def test_agreement_is_counted_by_pixel_and_by_class():
     one = overlap(predicted([[0, 0, 1, 1]], "a", "b", "c"), predicted([[0, 1, 1, 1]], "a", "b", "c"))
     assert one.pixel_agreement == 3 / 4
     assert one.per_class_iou == {"a": 1 / 2, "b": 2 / 3, "c": None}
     assert one.miou == pytest.approx((1 / 2 + 2 / 3) / 2)
 
 
-def test_classes_are_matched_by_name_whatever_their_numbers():
+def test_classes_are_matched_by_name():
     one = overlap(predicted([[0, 1, 2]], "a", "b", "c"), predicted([[1, 0, 2]], "b", "a", "d"))
     assert one.per_class_iou == {"a": 1, "b": 1, "c": 0, "d": 0}
     assert one.pixel_agreement == 2 / 3
 
 
-def test_what_either_ignores_does_not_count():
+def test_pixels_that_either_mask_ignores_are_not_counted():
     one = overlap(predicted([[0, 0, 255, 1]], "a", "b"), predicted([[0, 255, 1, 1]], "a", "b"))
     assert (one.pixels, one.pixel_agreement, one.miou) == (2, 1, 1)
     nothing = overlap(predicted([[255]], "a", "b"), predicted([[0]], "a", "b"))
     assert (nothing.pixel_agreement, nothing.miou) == (None, None)
 
 
-def test_masks_of_other_sizes_are_compared_at_the_first_ones():
+def test_masks_are_compared_at_the_first_ones_size():
     large = np.kron([[0, 1], [1, 0]], np.ones((4, 4)))
     assert overlap(predicted([[0, 1], [1, 0]], "a", "b"), predicted(large, "a", "b")).miou == 1
 
 
-def test_sums_are_over_pixels_not_over_images():
+def test_sums_weight_pixels_not_images():
     same = overlap(predicted([[0, 0]], "a", "b"), predicted([[0, 0]], "a", "b"))
     other = overlap(predicted([[0, 1]], "a", "b"), predicted([[1, 1]], "a", "b"))
     both = summed([same, other])
@@ -50,7 +50,7 @@ def test_sums_are_over_pixels_not_over_images():
     assert both.per_class_iou == {"a": 2 / 3, "b": 1 / 2}
 
 
-def test_the_window_forgets_and_the_total_does_not():
+def test_window_keeps_the_latest_images_and_total_keeps_all():
     agreements = Agreements()
     bad = overlap(predicted([[0]], "a", "b"), predicted([[1]], "a", "b"))
     good = overlap(predicted([[0]], "a", "b"), predicted([[0]], "a", "b"))
@@ -61,7 +61,7 @@ def test_the_window_forgets_and_the_total_does_not():
     assert (pair.total.images, pair.total.pixel_agreement) == (WINDOW_IMAGES + 1, WINDOW_IMAGES / (WINDOW_IMAGES + 1))
 
 
-def test_pairs_are_the_latest_few():
+def test_oldest_pairs_are_forgotten():
     agreements = Agreements()
     one = overlap(predicted([[0]], "a", "b"), predicted([[0]], "a", "b"))
     for version in range(2, 30):

@@ -12,7 +12,7 @@ from gateway.settings import Settings
 def write(path, *names):
     configs = "".join(f'  config {{ name: "{name}" base_path: "/models/{name}" }}\n' for name in names)
     path.write_text(f"model_config_list {{\n{configs}}}\n")
-    # Coarse clocks must not hide a change made a moment later.
+    # A coarse clock must not hide a change made a moment later.
     stamp = path.stat().st_mtime_ns + write.count * 1_000_000
     os.utime(path, ns=(stamp, stamp))
     write.count += 1
@@ -21,28 +21,28 @@ def write(path, *names):
 write.count = 1
 
 
-def test_names_from_the_settings():
+def test_names_come_from_the_settings():
     catalog = Catalog(Settings(models=("road", "shapes")))
     assert catalog.names() == ("road", "shapes")
     assert catalog.default() == "road"
     assert catalog.resolve("shapes") == "shapes"
 
 
-def test_the_default_can_be_chosen():
+def test_default_model_can_be_set():
     assert Catalog(Settings(models=("road", "shapes"), default_model="shapes")).default() == "shapes"
 
 
-def test_an_unknown_name_lists_the_known():
+def test_unknown_model_error_lists_the_published_ones():
     with pytest.raises(UnknownModel, match="published models: road, shapes"):
         Catalog(Settings(models=("road", "shapes"))).resolve("raod")
 
 
-def test_without_any_it_says_how_to_make_one():
+def test_no_model_error_says_how_to_get_one():
     with pytest.raises(NoModel, match="make demo"):
         Catalog(Settings()).resolve("road")
 
 
-def test_the_config_is_read_again_when_it_changes(tmp_path):
+def test_models_config_is_read_again_when_it_changes(tmp_path):
     path = tmp_path / "models.config"
     catalog = Catalog(Settings(models_config=path))
     with pytest.raises(NoModel, match=r"models\.config"):
@@ -56,7 +56,7 @@ def test_the_config_is_read_again_when_it_changes(tmp_path):
     assert catalog.names() == ()
 
 
-def test_a_repository_from_before_there_was_a_config_for_gpus_is_read(tmp_path):
+def test_missing_gpu_config_falls_back_to_models_config(tmp_path):
     write(tmp_path / "models.config", "road")
     catalog = Catalog(Settings(models_config=tmp_path / "models.gpu.config"))
     assert catalog.names() == ("road",)
@@ -64,7 +64,7 @@ def test_a_repository_from_before_there_was_a_config_for_gpus_is_read(tmp_path):
     assert catalog.names() == ("road", "road-trt-fp16")
 
 
-def test_a_config_that_cannot_be_read_changes_nothing(tmp_path, caplog):
+def test_invalid_models_config_keeps_the_known_models(tmp_path, caplog):
     path = tmp_path / "models.config"
     write(path, "shapes")
     catalog = Catalog(Settings(models_config=path))
@@ -74,7 +74,7 @@ def test_a_config_that_cannot_be_read_changes_nothing(tmp_path, caplog):
     assert "models of before are kept" in caplog.text
 
 
-def test_a_default_that_the_config_does_not_list(tmp_path):
+def test_default_model_absent_from_the_config_is_an_error(tmp_path):
     path = tmp_path / "models.config"
     write(path, "shapes")
     with pytest.raises(UnknownModel, match="'road' not found; published models: shapes"):

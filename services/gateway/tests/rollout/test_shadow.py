@@ -1,21 +1,23 @@
-"""GATEWAY_SHADOW over HTTP: what is compared, what it says, and that no caller ever notices."""
+"""GATEWAY_SHADOW over HTTP: what is compared and reported, and that no caller notices."""
 
 import numpy as np
 import pytest
 
+from segstack_testing.waiting import wait_until
+
 
 @pytest.fixture
-def agreement(wait_for):
-    """``agreement(client, images)``: what /models/shapes/agreement says once that many have come to an end."""
+def agreement():
+    """``agreement(client, images)``: /models/shapes/agreement once as many images have ended."""
 
-    def ask(client, images):
-        def said():
+    def wait_for_images(client, images):
+        def report():
             return client.get("/models/shapes/agreement").json()
 
-        wait_for(lambda: sum(said()[outcome] for outcome in ("compared", "dropped", "failed")) >= images)
-        return said()
+        wait_until(lambda: sum(report()[outcome] for outcome in ("compared", "dropped", "failed")) >= images)
+        return report()
 
-    return ask
+    return wait_for_images
 
 
 def without_green(image):
@@ -33,18 +35,18 @@ def forgetful(serving):
     return serving
 
 
-def test_another_version_is_held_against_the_answers(make_client, forgetful, agreement, jpeg):
-    client = make_client(shadow="shapes:2=1")
+def test_shadow_version_is_compared_with_the_answers(make_gateway, forgetful, agreement, jpeg):
+    client = make_gateway(shadow="shapes:2=1")
     reply = client.post("/segment", content=jpeg)
     assert (reply.status_code, reply.headers["X-Model-Version"]) == (200, "3")
 
-    said = agreement(client, 1)
-    assert (said["shadow"], said["share"], said["compared"], said["failed"]) == ("shapes:2", 1, 1, 0)
-    [pair] = said["comparisons"]
+    report = agreement(client, 1)
+    assert (report["shadow"], report["share"], report["compared"], report["failed"]) == ("shapes:2", 1, 1, 0)
+    [pair] = report["comparisons"]
     assert (pair["version"], pair["shadow_model"], pair["shadow_version"]) == (3, "shapes", 2)
     assert pair["total"] == pair["window"]
     assert pair["total"]["images"] == 1
-    # Version 2 sees a quarter of the picture as background that is a tree to version 3.
+    # Version 2 sees a quarter of the image as background where version 3 sees a tree.
     assert pair["total"]["pixel_agreement"] == pytest.approx(0.75, abs=0.01)
     ious = pair["total"]["per_class_iou"]
     assert ious["tree"] == 0
@@ -58,30 +60,30 @@ def test_another_version_is_held_against_the_answers(make_client, forgetful, agr
     assert f'segstack_gateway_agreement_ratio{{measure="miou",{labels}}} 0.6' in metrics
 
 
-def test_another_model_with_another_input_size(make_client, serving, agreement, jpeg):
+def test_shadow_may_be_a_model_with_another_input_size(make_gateway, serving, agreement, jpeg):
     serving.publish("small", 7, name="small", input_height=24, input_width=32)
-    client = make_client(models=("shapes", "small"), shadow="small=1")
+    client = make_gateway(models=("shapes", "small"), shadow="small=1")
     assert client.post("/segment", content=jpeg).headers["X-Model-Name"] == "shapes"
     [pair] = agreement(client, 1)["comparisons"]
     assert (pair["shadow_model"], pair["shadow_version"]) == ("small", 7)
     assert pair["total"]["miou"] > 0.95
 
 
-def test_a_shadow_that_fails_is_told_of_and_fails_nobody(make_client, serving, agreement, jpeg):
-    client = make_client(shadow="shapes:9=1")
+def test_failing_shadow_is_reported_and_fails_no_request(make_gateway, serving, agreement, jpeg):
+    client = make_gateway(shadow="shapes:9=1")
     assert [client.post("/segment", content=jpeg).status_code for _ in range(3)] == [200] * 3
-    said = agreement(client, 3)
-    assert said["failed"] + said["dropped"] == 3
-    assert "no version 9" in said["last_error"]
-    assert said["comparisons"] == []
+    report = agreement(client, 3)
+    assert report["failed"] + report["dropped"] == 3
+    assert "no version 9" in report["last_error"]
+    assert report["comparisons"] == []
 
 
-def test_a_slow_shadow_slows_nobody_and_the_rest_of_its_share_is_dropped(make_client, serving, agreement, jpeg, gate):
+def test_slow_shadow_delays_no_request_and_further_images_are_dropped(make_gateway, serving, agreement, jpeg, gate):
     def wait_if_shadow(request, context):
         if request.model_spec.HasField("version"):
             gate.wait(30)
 
-    client = make_client(shadow="shapes:1=1", deadline_ms=10_000)
+    client = make_gateway(shadow="shapes:1=1", deadline_ms=10_000)
     client.post("/segment", content=jpeg)
     agreement(client, 1)
     serving.before_predict = wait_if_shadow
@@ -92,16 +94,16 @@ def test_a_slow_shadow_slows_nobody_and_the_rest_of_its_share_is_dropped(make_cl
 
 
 @pytest.mark.parametrize("query", ["version=1", "model=road"])
-def test_only_what_the_default_model_was_free_to_answer_is_shadowed(make_client, serving, jpeg, query):
+def test_requests_with_a_model_or_version_are_not_shadowed(make_gateway, serving, jpeg, query):
     serving.publish("shapes", 2)
     serving.publish("road", 1, name="road")
-    client = make_client(models=("shapes", "road"), shadow="shapes:2=1")
+    client = make_gateway(models=("shapes", "road"), shadow="shapes:2=1")
     assert client.post(f"/segment?{query}", content=jpeg).status_code == 200
-    said = client.get("/models/shapes/agreement").json()
-    assert (said["compared"], said["dropped"], said["failed"]) == (0, 0, 0)
+    report = client.get("/models/shapes/agreement").json()
+    assert (report["compared"], report["dropped"], report["failed"]) == (0, 0, 0)
 
 
-def test_a_model_without_a_shadow_says_so(client):
-    said = client.get("/models/shapes/agreement").json()
-    assert (said["shadow"], said["share"], said["comparisons"]) == (None, None, [])
+def test_agreement_of_a_model_without_a_shadow_is_empty(client):
+    report = client.get("/models/shapes/agreement").json()
+    assert (report["shadow"], report["share"], report["comparisons"]) == (None, None, [])
     assert client.get("/models/road/agreement").status_code == 404

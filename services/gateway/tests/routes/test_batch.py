@@ -10,6 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from segstack_testing.gateways import metric
+from segstack_testing.images import encode
+from segstack_testing.waiting import wait_until
+
 
 def opened(reply) -> dict[str, bytes]:
     assert reply.status_code == 200
@@ -23,7 +27,7 @@ def files(*named):
     return [("image", each) for each in named]
 
 
-def test_every_image_is_answered_as_segment_would_in_the_order_sent(client, photo, encode):
+def test_images_are_answered_in_order_as_by_segment(client, photo):
     bodies = [encode(np.rot90(photo, turns), "PNG") for turns in range(4)]
     reply = client.post("/segment/batch", files=files(*((f"{i}.jpg", body) for i, body in enumerate(bodies))))
     entries = opened(reply)
@@ -43,13 +47,13 @@ def test_every_image_is_answered_as_segment_would_in_the_order_sent(client, phot
     ("query", "extension"),
     [("output=json", "json"), ("output=overlay", "jpg"), ("output=color&format=webp", "webp"), ("size=model", "png")],
 )
-def test_parameters_are_segments_own(client, jpeg, query, extension):
+def test_parameters_are_those_of_segment(client, jpeg, query, extension):
     entries = opened(client.post(f"/segment/batch?{query}", files=files(("a.jpg", jpeg))))
     assert entries[f"a.{extension}"] == client.post(f"/segment?{query}", content=jpeg).content
 
 
-def test_one_bad_image_is_an_entry_that_says_why_and_the_others_are_answered(make_client, jpeg):
-    client = make_client(max_image_bytes=8192, max_pixels=128 * 96)
+def test_invalid_image_is_an_error_entry_and_the_others_are_answered(make_gateway, jpeg):
+    client = make_gateway(max_image_bytes=8192, max_pixels=128 * 96)
     wide = io.BytesIO()
     Image.new("L", (4000, 4)).save(wide, "PNG")
     sent = {
@@ -62,12 +66,12 @@ def test_one_bad_image_is_an_entry_that_says_why_and_the_others_are_answered(mak
         "last.jpg": jpeg,
     }
     entries = opened(client.post("/segment/batch", files=files(*sent.items())))
-    told = {
+    errors = {
         name: (image["status"], json.loads(entries[image["entry"]])["error"]["code"])
         for name, image in zip(sent, json.loads(entries["manifest.json"])["images"], strict=True)
         if image["status"] != 200
     }
-    assert told == {
+    assert errors == {
         "cut.jpg": (400, "undecodable_image"),
         "text.txt": (415, "unsupported_image"),
         "wide.png": (413, "image_too_large"),
@@ -78,7 +82,7 @@ def test_one_bad_image_is_an_entry_that_says_why_and_the_others_are_answered(mak
     assert entries["good.png"] == entries["last.png"]
 
 
-def test_a_bug_of_ours_costs_one_image(client, jpeg, monkeypatch, caplog):
+def test_internal_error_fails_one_image(client, jpeg, monkeypatch, caplog):
     encode = client.post("/segment", content=jpeg).content
     failures = iter([True, False])
     monkeypatch.setattr("gateway.imaging.png.encode_indexed", lambda *_: 1 / 0 if next(failures) else encode)
@@ -88,14 +92,14 @@ def test_a_bug_of_ours_costs_one_image(client, jpeg, monkeypatch, caplog):
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_serving_that_goes_away_meanwhile_is_told_image_by_image(client, serving, jpeg):
-    asked = threading.Event()
+def test_serving_lost_during_a_batch_fails_the_remaining_images(client, serving, jpeg):
+    inferred = threading.Event()
 
     def fail_from_the_second_on(request, context):
         if request.model_spec.signature_name != "describe":
-            if asked.is_set():
+            if inferred.is_set():
                 context.abort(grpc.StatusCode.UNAVAILABLE, "scripted")
-            asked.set()
+            inferred.set()
 
     serving.before_predict = fail_from_the_second_on
     entries = opened(client.post("/segment/batch", files=files(*((f"{i}.jpg", jpeg) for i in range(4)))))
@@ -112,7 +116,7 @@ def test_serving_that_goes_away_meanwhile_is_told_image_by_image(client, serving
         ("/segment/batch?output=mask&format=jpeg", 422, "invalid_parameter"),
     ],
 )
-def test_what_is_wrong_for_all_is_the_requests_own_error(client, jpeg, path, status, code):
+def test_invalid_parameter_fails_the_whole_batch(client, jpeg, path, status, code):
     reply = client.post(path, files=files(("a.jpg", jpeg)))
     assert (reply.status_code, reply.json()["error"]["code"]) == (status, code)
 
@@ -127,14 +131,14 @@ def test_what_is_wrong_for_all_is_the_requests_own_error(client, jpeg, path, sta
         ({"files": {"image": bytes(200_000)}}, 413, "10240 bytes together"),
     ],
 )
-def test_a_body_that_is_no_batch(make_client, request_body, status, says):
-    client = make_client(max_batch_images=3, max_batch_bytes=10240)
+def test_invalid_batch_body_is_refused_with_the_remedy(make_gateway, request_body, status, says):
+    client = make_gateway(max_batch_images=3, max_batch_bytes=10240)
     reply = client.post("/segment/batch", **request_body)
     assert reply.status_code == status
     assert says in reply.json()["error"]["message"]
 
 
-def test_its_place_is_held_until_the_last_byte(client, serving, jpeg, gate, wait_for, metric):
+def test_place_is_held_until_the_last_byte(client, serving, jpeg, gate):
     client.post("/segment", content=jpeg)  # the card is known: only images wait from here on
     serving.before_predict = lambda request, context: gate.wait(10)
     with client.stream("POST", "/segment/batch", files=files(("a.jpg", jpeg))) as reply:
@@ -143,15 +147,15 @@ def test_its_place_is_held_until_the_last_byte(client, serving, jpeg, gate, wait
         gate.set()
         reply.read()
     assert list(opened(reply)) == ["a.png", "manifest.json"]
-    wait_for(lambda: metric(client, "segstack_gateway_entered") == 0)
+    wait_until(lambda: metric(client, "segstack_gateway_entered") == 0)
 
 
-def test_a_client_that_hangs_up_frees_its_place(client, serving, jpeg, gate, wait_for, metric):
+def test_disconnect_during_a_batch_frees_the_place(client, serving, jpeg, gate):
     client.post("/segment", content=jpeg)
     serving.before_predict = lambda request, context: gate.wait(10)
     with client.stream("POST", "/segment/batch", files=files(*((f"{i}.jpg", jpeg) for i in range(5)))) as reply:
         assert reply.status_code == 200
     gate.set()
-    wait_for(lambda: metric(client, "segstack_gateway_entered") == 0)
+    wait_until(lambda: metric(client, "segstack_gateway_entered") == 0)
     images = [request for request in serving.predictions if request.model_spec.signature_name != "describe"]
     assert len(images) < 1 + 5

@@ -3,23 +3,23 @@
 from gateway.serving_client.protocol import serving_pb2 as pb
 
 
-def test_models_are_listed_with_the_default(make_client):
-    client = make_client(models=("road", "shapes"), default_model="shapes")
+def test_models_are_listed_with_the_default(make_gateway):
+    client = make_gateway(models=("road", "shapes"), default_model="shapes")
     assert client.get("/models").json() == {"default": "shapes", "models": ["road", "shapes"]}
 
 
-def test_no_model_yet_is_an_empty_list(make_client):
-    assert make_client(models=()).get("/models").json() == {"default": None, "models": []}
+def test_list_without_models_is_empty(make_gateway):
+    assert make_gateway(models=()).get("/models").json() == {"default": None, "models": []}
 
 
-def test_a_default_that_is_not_published_yet_hides_no_model(make_client, tmp_path):
+def test_unpublished_default_hides_no_model(make_gateway, tmp_path):
     config = tmp_path / "models.config"
     config.write_text('model_config_list { config { name: "road" base_path: "/models/road" } }')
-    client = make_client(models=(), models_config=config, default_model="shapes")
+    client = make_gateway(models=(), models_config=config, default_model="shapes")
     assert client.get("/models").json() == {"default": None, "models": ["road"]}
 
 
-def test_a_model_says_what_its_card_says(client, card):
+def test_model_details_come_from_its_card(client, card):
     found = client.get("/models/shapes").json()
     assert found["architecture"] == card.architecture
     assert (found["input_width"], found["input_height"]) == (64, 48)
@@ -42,7 +42,7 @@ def test_versions_and_states_come_from_serving(client, serving):
     assert (found["version"], found["architecture"]) == (2, "ddrnet39")
 
 
-def test_labels_come_from_models_config(make_client, serving, tmp_path):
+def test_labels_come_from_models_config(make_gateway, serving, tmp_path):
     serving.publish("shapes", 2)
     config = tmp_path / "models.config"
     config.write_text(
@@ -50,17 +50,17 @@ def test_labels_come_from_models_config(make_client, serving, tmp_path):
         model_version_policy { specific { versions: 1 versions: 2 } }
         version_labels { key: "stable" value: 1 } version_labels { key: "first" value: 1 } } }"""
     )
-    client = make_client(models=(), models_config=config)
+    client = make_gateway(models=(), models_config=config)
     found = client.get("/models/shapes").json()["versions"]
     assert [(v["version"], v["labels"]) for v in found] == [(2, []), (1, ["first", "stable"])]
 
 
-def test_a_model_none_of_whose_versions_loaded_says_why(client, serving):
+def test_model_without_a_loaded_version_has_the_reason(client, serving):
     serving.states["shapes", 1] = (pb.ModelVersionStatus.END, "no saved_model.pb")
     reply = client.get("/models/shapes")
     assert reply.status_code == 503
     assert "END no saved_model.pb" in reply.json()["error"]["message"]
 
 
-def test_an_unknown_model(client):
+def test_unknown_model_is_404(client):
     assert client.get("/models/road").status_code == 404

@@ -1,4 +1,4 @@
-"""The client on its own: what it asks, how often, and that masks and cards agree."""
+"""The client alone: what it requests, how often, and that masks and cards agree."""
 
 import asyncio
 from contextlib import suppress
@@ -14,6 +14,28 @@ from gateway.flow.deadline import Deadline
 from gateway.imaging.images import resize
 from gateway.serving_client.client import ServingClient
 from gateway.serving_client.protocol import serving_pb2 as pb
+from segstack_testing.waiting import scaled
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def event_loop_of_grpc(anyio_backend):
+    """One event loop for this module, which ignores loops that are closed.
+
+    gRPC hands the last events of every closed channel of this process, also of gateways that ran in threads, to
+    whichever loop polls next; it cannot pass them on to a loop that is closed by then.
+    """
+    loop = asyncio.get_running_loop()
+    report = loop.get_exception_handler()
+
+    def report_others(loop, context):
+        if str(context.get("exception")) != "Event loop is closed":
+            report(loop, context)
+
+    loop.set_exception_handler(report_others)
+    yield
+    await asyncio.sleep(0.1)
 
 
 @pytest.fixture
@@ -23,7 +45,7 @@ def client(serving, codecs):
 
 @pytest.fixture
 def prepare(photo):
-    """The photo at the size a card asks for."""
+    """The photo at a card's input size."""
 
     def resized(card):
         return resize(photo, card.input_height, card.input_width)
@@ -33,58 +55,50 @@ def prepare(photo):
 
 @pytest.fixture
 def segment(client, prepare):
-    """Runs several segmentations one after another through one client, calling ``between`` in the gaps."""
+    """``await segment(count, between=…, **pins)``: segmentations one after another through one client.
 
-    def run(count=1, *, between=lambda: None, signature=SERVING_DEFAULT, **pins):
-        async def all_of_them():
-            predictions = []
-            async with client() as serving_client:
-                for _ in range(count):
-                    predictions.append(
-                        await serving_client.segment(
-                            Target("shapes", **pins), prepare, Deadline(5000), signature=signature
-                        )
-                    )
-                    await asyncio.to_thread(between)
-            return predictions
+    ``between`` is called in the gaps.
+    """
 
-        return asyncio.run(all_of_them())
+    async def run(count=1, *, between=lambda: None, signature=SERVING_DEFAULT, **pins):
+        predictions = []
+        async with client() as serving_client:
+            for _ in range(count):
+                predictions.append(
+                    await serving_client.segment(Target("shapes", **pins), prepare, Deadline(5000), signature=signature)
+                )
+                await asyncio.to_thread(between)
+        return predictions
 
     return run
 
 
-def asked(serving):
+def signature_names(serving):
     return [request.model_spec.signature_name for request in serving.predictions]
 
 
-def test_the_card_is_asked_for_once_a_version(serving, segment):
-    segment(3)
-    assert asked(serving) == ["describe"] + 3 * ["serving_default"]
+async def test_card_is_fetched_once_for_a_version(serving, segment):
+    await segment(3)
+    assert signature_names(serving) == ["describe"] + 3 * ["serving_default"]
     assert serving.metadata_requests == 1
 
 
-def test_a_burst_at_the_start_asks_for_the_card_once(serving, client, prepare):
-    async def burst():
-        async with client() as serving_client:
-            await asyncio.gather(*(serving_client.segment(Target("shapes"), prepare, Deadline(5000)) for _ in range(8)))
-
-    asyncio.run(burst())
-    assert asked(serving).count("describe") == 1
+async def test_concurrent_first_requests_fetch_the_card_once(serving, client, prepare):
+    async with client() as serving_client:
+        await asyncio.gather(*(serving_client.segment(Target("shapes"), prepare, Deadline(5000)) for _ in range(8)))
+    assert signature_names(serving).count("describe") == 1
 
 
-def test_nor_again_when_somebody_asks_for_a_version_that_is_not_there(serving, client, prepare):
-    async def run():
-        async with client() as serving_client:
-            for version in (None, 9, None):
-                with suppress(UnknownVersion):
-                    await serving_client.segment(Target("shapes", version), prepare, Deadline(5000))
-
-    asyncio.run(run())
-    assert asked(serving).count("describe") == 1
+async def test_request_for_an_unknown_version_does_not_fetch_the_card_again(serving, client, prepare):
+    async with client() as serving_client:
+        for version in (None, 9, None):
+            with suppress(UnknownVersion):
+                await serving_client.segment(Target("shapes", version), prepare, Deadline(5000))
+    assert signature_names(serving).count("describe") == 1
 
 
-def test_requests_carry_one_image_as_bytes_and_pin_nothing(serving, segment):
-    segment()
+async def test_request_carries_one_image_as_bytes_and_pins_nothing(serving, segment):
+    await segment()
     request = serving.predictions[-1]
     tensor = request.inputs["image"]
     assert (tensor.dtype, len(tensor.tensor_content)) == (pb.DT_UINT8, 48 * 64 * 3)
@@ -93,8 +107,8 @@ def test_requests_carry_one_image_as_bytes_and_pin_nothing(serving, segment):
     assert list(request.output_filter) == ["mask"]
 
 
-def test_replies_in_tensor_content_are_understood(serving, segment):
-    [plain] = segment()
+async def test_mask_in_tensor_content_is_understood(serving, segment):
+    [plain] = await segment()
 
     def repack(reply):
         mask = reply.outputs["mask"]
@@ -102,97 +116,91 @@ def test_replies_in_tensor_content_are_understood(serving, segment):
         mask.ClearField("int_val")
 
     serving.change_mask = repack
-    [packed] = segment()
+    [packed] = await segment()
     assert np.array_equal(plain.mask, packed.mask)
 
 
-def test_a_new_version_answers_with_its_own_card(serving, segment, card):
+async def test_new_version_answers_with_its_own_card(serving, segment, card):
     renamed = (*card.classes[:1], *(c.__class__(c.id, f"{c.name} 2", c.color) for c in card.classes[1:]))
-    first, second = segment(2, between=lambda: serving.publish("shapes", 2, classes=renamed))
+    first, second = await segment(2, between=lambda: serving.publish("shapes", 2, classes=renamed))
     assert (first.served.version, first.served.card.classes[1].name) == (1, "car")
     assert (second.served.version, second.served.card.classes[1].name) == (2, "car 2")
 
 
-def test_a_new_version_with_another_input_size_is_asked_again(serving, segment):
-    first, second = segment(2, between=lambda: serving.publish("shapes", 2, input_height=24, input_width=80))
+async def test_new_version_with_another_input_size_gets_a_resized_image(serving, segment):
+    first, second = await segment(2, between=lambda: serving.publish("shapes", 2, input_height=24, input_width=80))
     assert first.mask.shape == (48, 64)
     assert (second.served.version, second.mask.shape) == (2, (24, 80))
 
 
-def test_even_when_it_takes_the_old_size_as_tensorflow_serving_does(serving, segment):
+async def test_new_version_that_accepts_the_old_size_gets_its_own_size_all_the_same(serving, segment):
     serving.checks_shapes = False
-    _, second = segment(2, between=lambda: serving.publish("shapes", 2, input_height=24, input_width=80))
+    _, second = await segment(2, between=lambda: serving.publish("shapes", 2, input_height=24, input_width=80))
     assert (second.served.version, second.mask.shape) == (2, (24, 80))
 
 
-def test_a_pinned_version_is_asked_for_by_number(serving, segment):
+async def test_pinned_version_is_requested_by_number(serving, segment):
     serving.publish("shapes", 2)
-    [prediction] = segment(version=1)
+    [prediction] = await segment(version=1)
     assert prediction.served.version == 1
     assert {request.model_spec.version.value for request in serving.predictions} == {1}
 
 
-def test_an_answer_from_another_version_than_the_pinned_is_nonsense(serving, segment):
+async def test_reply_of_another_version_than_the_pinned_is_an_error(serving, segment):
     def lie(reply):
         reply.model_spec.version.value = 9
 
     serving.change_mask = lie
     with pytest.raises(BadServingReply, match="expected 1"):
-        segment(version=1)
+        await segment(version=1)
 
 
-def test_versions_are_listed_newest_first_with_what_went_wrong(serving, client):
+async def test_versions_are_listed_newest_first_with_their_errors(serving, client):
     serving.publish("shapes", 2)
     serving.states["shapes", 2] = (pb.ModelVersionStatus.END, "no saved_model.pb")
-
-    async def ask():
-        async with client() as serving_client:
-            return await serving_client.versions("shapes", Deadline(5000))
-
-    found = asyncio.run(ask())
+    async with client() as serving_client:
+        found = await serving_client.versions("shapes", Deadline(5000))
     assert [(s.version, s.state, s.error) for s in found] == [(2, "END", "no saved_model.pb"), (1, "AVAILABLE", "")]
 
 
-def test_a_server_that_comes_back_is_asked_for_its_cards_anew(serving, client, prepare, card):
-    async def before_and_after():
-        async with client() as serving_client:
-            before = await serving_client.segment(Target("shapes"), prepare, Deadline(5000))
-            await asyncio.to_thread(serving.stop)
-            serving.publish("shapes", 1, classes=tuple(replace(c, name=f"{c.name} anew") for c in card.classes))
-            await asyncio.to_thread(serving.start)
-            patience = Deadline(10_000)
-            while patience.remaining_s():
+async def test_restarted_server_is_asked_for_its_cards_again(serving, client, prepare, card):
+    async with client() as serving_client:
+        before = await serving_client.segment(Target("shapes"), prepare, Deadline(5000))
+        await asyncio.to_thread(serving.stop)
+        serving.publish("shapes", 1, classes=tuple(replace(c, name=f"{c.name} again") for c in card.classes))
+        await asyncio.to_thread(serving.start)
+        after = None
+        async with asyncio.timeout(scaled(10)):
+            while after is None:
                 with suppress(ServingUnavailable):
-                    return before, await serving_client.segment(Target("shapes"), prepare, Deadline(5000))
+                    after = await serving_client.segment(Target("shapes"), prepare, Deadline(5000))
                 await asyncio.sleep(0.02)
-
-    first, second = asyncio.run(before_and_after())
-    assert first.served.version == second.served.version == 1
-    assert second.served.card.classes[1].name == "car anew"
+    assert before.served.version == after.served.version == 1
+    assert after.served.card.classes[1].name == "car again"
 
 
-def test_masks_of_many_megapixels_fit(serving, segment):
+async def test_masks_of_many_megapixels_fit_into_a_message(serving, segment):
     serving.publish("shapes", 2, input_height=2400, input_width=2400)
-    [prediction] = segment()
+    [prediction] = await segment()
     assert prediction.mask.shape == (2400, 2400)
 
 
-def test_a_label_is_asked_for_by_name_and_answered_by_number(serving, segment):
+async def test_label_is_requested_by_name_and_answered_with_its_version(serving, segment):
     serving.publish("shapes", 2)
     serving.labels["shapes", "stable"] = 1
-    [prediction] = segment(label="stable")
+    [prediction] = await segment(label="stable")
     assert prediction.served.version == 1
     assert serving.predictions[-1].model_spec.version_label == "stable"
 
 
-def test_a_label_that_moves_is_followed(serving, segment):
+async def test_moved_label_is_followed(serving, segment):
     serving.publish("shapes", 2, input_height=24, input_width=80)
     serving.labels["shapes", "stable"] = 1
-    first, second = segment(2, label="stable", between=lambda: serving.labels.update({("shapes", "stable"): 2}))
+    first, second = await segment(2, label="stable", between=lambda: serving.labels.update({("shapes", "stable"): 2}))
     assert (first.served.version, second.served.version) == (1, 2)
     assert second.mask.shape == (24, 80)
 
 
-def test_a_label_that_no_version_has(segment):
+async def test_unknown_label_is_an_error(segment):
     with pytest.raises(UnknownVersion, match="no version labelled 'best'"):
-        segment(label="best")
+        await segment(label="best")

@@ -1,4 +1,4 @@
-"""Models that do not keep the contract: the original project's exports, one sigmoid, class ids; what is refused."""
+"""Models that do not keep the contract: the original project's exports, one sigmoid, class ids; refused ones."""
 
 import io
 import json
@@ -29,19 +29,19 @@ def ids(reply):
 
 
 def colours_as_scores(pixels):
-    """Class 1, 2, 3 where red, green, blue leads, of pixels in -1 to 1; class 0 where it is dark."""
+    """Class 1, 2, 3 where red, green, blue is largest, of pixels in -1 to 1; class 0 where it is dark."""
     dark = np.full((*pixels.shape[:3], 1), -0.5, np.float32)
     return np.concatenate((dark, pixels), axis=3)
 
 
 @pytest.fixture
-def publish(serving, make_client, tmp_path):
-    """Serves a foreign model ``theirs`` with a card file and gives the gateway's client."""
+def publish(serving, make_gateway, tmp_path):
+    """``publish(inputs, outputs, answer, **card)``: the client of a gateway with the foreign model ``theirs``."""
 
     def go(inputs, outputs, answer, **card):
         serving.publish_foreign("theirs", Signature(inputs, outputs), answer)
         (tmp_path / "theirs.json").write_text(json.dumps(card))
-        return make_client(models=("theirs",), cards=tmp_path)
+        return make_gateway(models=("theirs",), cards=tmp_path)
 
     return go
 
@@ -71,7 +71,7 @@ def test_pixels_are_preprocessed_and_logits_become_class_ids(original_project, j
     assert (mask == QUARTERS).mean() > 0.99
 
 
-def test_the_card_file_names_the_classes(original_project, jpeg):
+def test_classes_come_from_the_card_file(original_project, jpeg):
     model = original_project.get("/models/theirs").json()
     assert (model["input_height"], model["input_width"]) == SIZE
     assert [c["name"] for c in model["classes"]] == CLASSES
@@ -89,7 +89,7 @@ def test_confidence_of_logits_is_their_softmax(publish, jpeg):
     assert set(np.unique(mask[:, 32:])) == {2}
 
 
-def test_confidence_of_probabilities_is_what_they_say(publish, jpeg):
+def test_confidence_of_probabilities_is_their_maximum(publish, jpeg):
     probabilities = np.zeros((1, *SIZE, 4), np.float32)
     probabilities[..., 3] = np.where(np.arange(64) < 32, 0.4, 0.9)
     client = publish({"x": floats(*SIZE, 3)}, {"y": floats(*SIZE, 4)}, lambda _: probabilities, classes=CLASSES,
@@ -100,7 +100,7 @@ def test_confidence_of_probabilities_is_what_they_say(publish, jpeg):
 
 
 @pytest.mark.parametrize(("output", "threshold"), [("logits", 0.0), ("probabilities", 0.5)])
-def test_one_channel_is_the_second_of_two_classes(publish, jpeg, output, threshold):
+def test_single_channel_is_the_second_of_two_classes(publish, jpeg, output, threshold):
     score = np.full((1, *SIZE, 1), threshold - 0.3, np.float32)
     score[:, :, 32:] = threshold + 0.3
     client = publish({"x": floats(*SIZE, 3)}, {"y": floats(*SIZE, 1)}, lambda _: score, classes=["sky", "person"],
@@ -112,8 +112,8 @@ def test_one_channel_is_the_second_of_two_classes(publish, jpeg, output, thresho
     assert set(np.unique(confident)) == {255}  # p is 0.57 or 0.8 everywhere
 
 
-def test_scores_at_a_fraction_of_the_size_are_stretched_before_the_argmax(publish, jpeg):
-    """Where two classes' scores cross between pixels, the border lies there, not on the coarse grid."""
+def test_small_scores_are_resized_before_the_argmax(publish, jpeg):
+    """Where two classes' scores cross between pixels, the border is there, not on the coarse grid."""
     coarse = np.zeros((1, 12, 16, 4), np.float32)
     coarse[..., 1] = np.linspace(1, -0.62, 16)  # crosses zero at 9.26, of the stretched columns before 39
     client = publish({"x": floats(*SIZE, 3)}, {"y": floats(None, None, 4)}, lambda _: coarse, classes=CLASSES,
@@ -122,7 +122,7 @@ def test_scores_at_a_fraction_of_the_size_are_stretched_before_the_argmax(publis
     assert set(np.flatnonzero(mask[24] == 1)) == set(range(39))
 
 
-def test_bytes_in_and_class_ids_out_need_only_names(publish, jpeg):
+def test_uint8_input_and_class_ids_need_class_names_only(publish, jpeg):
     def answer(pixels):
         return np.where(pixels.max(3) < 100, 0, pixels.argmax(3) + 1)
 
@@ -152,7 +152,7 @@ GOOD_CARD = {"classes": CLASSES, "preprocessing": MINUS_ONE_TO_ONE}
         (GOOD_IN, GOOD_OUT, {**GOOD_CARD, "output": "softmax"}, "theirs.json in GATEWAY_CARDS: output: "),
     ],
 )  # fmt: skip
-def test_what_cannot_be_adapted_is_refused_with_what_to_do(publish, jpeg, inputs, outputs, card, says):
+def test_unsupported_signature_is_502_with_the_remedy(publish, jpeg, inputs, outputs, card, says):
     client = publish(inputs, outputs, colours_as_scores, **card)
     reply = client.post("/segment", content=jpeg)
     assert (reply.status_code, reply.json()["error"]["code"]) == (502, "bad_serving_reply")
@@ -160,22 +160,22 @@ def test_what_cannot_be_adapted_is_refused_with_what_to_do(publish, jpeg, inputs
 
 
 @pytest.mark.parametrize("folder", [True, False])
-def test_without_a_card_file_it_says_what_to_write_and_where(serving, make_client, tmp_path, jpeg, folder):
+def test_missing_card_file_error_says_what_to_write_and_where(serving, make_gateway, tmp_path, jpeg, folder):
     serving.publish_foreign("theirs", Signature(GOOD_IN, GOOD_OUT), colours_as_scores)
-    client = make_client(models=("theirs",), cards=tmp_path if folder else None)
+    client = make_gateway(models=("theirs",), cards=tmp_path if folder else None)
     message = client.post("/segment", content=jpeg).json()["error"]["message"]
     assert "write theirs.json in" in message
     assert (str(tmp_path) if folder else "GATEWAY_CARDS") in message
 
 
 @pytest.mark.parametrize("answer", [np.zeros((1, 48, 64, 3), np.float32), np.zeros((2, 48, 64, 4), np.float32)])
-def test_an_answer_of_another_shape_than_promised(publish, jpeg, answer):
+def test_output_of_another_shape_than_declared_is_502(publish, jpeg, answer):
     client = publish(GOOD_IN, GOOD_OUT, lambda _: answer, **GOOD_CARD)
     reply = client.post("/segment", content=jpeg)
     assert (reply.status_code, reply.json()["error"]["code"]) == (502, "bad_serving_reply")
 
 
-def test_a_contract_model_may_follow_a_foreign_one_under_the_same_name(publish, serving, jpeg):
+def test_contract_model_may_replace_a_foreign_one(publish, serving, jpeg):
     client = publish(GOOD_IN, GOOD_OUT, colours_as_scores, **GOOD_CARD)
     assert client.post("/segment", content=jpeg).headers["X-Model-Version"] == "1"
     del serving.foreign["theirs"]

@@ -1,7 +1,9 @@
-"""Several serving addresses: taken in turn, left out while they are away, and what is never tried again."""
+"""Several serving addresses: used in turn, skipped while unreachable, and what is never retried."""
 
 import grpc
 import pytest
+
+from segstack_testing.waiting import wait_until
 
 
 @pytest.fixture
@@ -11,53 +13,53 @@ def two(serving, make_serving):
 
 
 @pytest.fixture
-def client(make_client, two):
-    return make_client(serving_address=tuple(replica.address for replica in two))
+def client(make_gateway, two):
+    return make_gateway(serving_address=tuple(replica.address for replica in two))
 
 
 def masks_made(replica):
     return [request.model_spec.signature_name for request in replica.predictions].count("serving_default")
 
 
-def test_requests_go_to_each_in_turn(client, two, jpeg, wait_for):
+def test_requests_are_spread_over_replicas_in_turn(client, two, jpeg):
     def both_are_connected():
         assert client.post("/segment", content=jpeg).status_code == 200
         return all(masks_made(replica) for replica in two)
 
-    wait_for(both_are_connected)
+    wait_until(both_are_connected)
     before = [masks_made(replica) for replica in two]
     for _ in range(6):
         assert client.post("/segment", content=jpeg).status_code == 200
     assert [masks_made(replica) - earlier for replica, earlier in zip(two, before, strict=True)] == [3, 3]
 
 
-def test_one_that_is_away_is_left_out_and_taken_in_again(client, two, jpeg, wait_for):
+def test_unreachable_replica_is_skipped_until_it_is_back(client, two, jpeg):
     first, second = two
-    wait_for(lambda: client.post("/segment", content=jpeg).status_code == 200 and masks_made(second) > 0)
+    wait_until(lambda: client.post("/segment", content=jpeg).status_code == 200 and masks_made(second) > 0)
     first.stop()
-    # Its end may be seen only by the request that meets it; from then on none fails.
-    wait_for(lambda: client.post("/segment", content=jpeg).status_code == 200)
+    # One request may meet the closed connection; from then on none fails.
+    wait_until(lambda: client.post("/segment", content=jpeg).status_code == 200)
     assert [client.post("/segment", content=jpeg).status_code for _ in range(8)] == [200] * 8
 
     first.start()
     before = masks_made(first)
-    wait_for(lambda: client.post("/segment", content=jpeg).status_code == 200 and masks_made(first) > before)
+    wait_until(lambda: client.post("/segment", content=jpeg).status_code == 200 and masks_made(first) > before)
 
 
-def test_one_that_was_never_there_costs_no_request(make_client, serving, unused_address, jpeg):
-    client = make_client(serving_address=(unused_address, serving.address))
+def test_replica_that_never_answered_fails_no_request(make_gateway, serving, unused_address, jpeg):
+    client = make_gateway(serving_address=(unused_address, serving.address))
     assert [client.post("/segment", content=jpeg).status_code for _ in range(6)] == [200] * 6
 
 
-def test_with_none_there_the_error_names_them_all(make_client, unused_address, jpeg):
-    client = make_client(serving_address=(unused_address, unused_address.replace("127.0.0.1", "localhost")))
+def test_error_without_any_replica_names_all_addresses(make_gateway, unused_address, jpeg):
+    client = make_gateway(serving_address=(unused_address, unused_address.replace("127.0.0.1", "localhost")))
     reply = client.post("/segment", content=jpeg)
     assert (reply.status_code, reply.json()["error"]["code"]) == (503, "serving_unavailable")
     assert f"{unused_address}, localhost:" in reply.json()["error"]["message"]
 
 
-def test_a_request_that_reached_a_server_is_not_handed_to_the_next(client, two, jpeg):
-    """What took the first down may take the second down as well."""
+def test_request_that_reached_a_replica_is_not_retried_on_another(client, two, jpeg):
+    """A request that brought one replica down could bring down the next."""
     assert client.post("/segment", content=jpeg).status_code == 200
 
     def refuse(request, context):

@@ -13,7 +13,7 @@ SPEC = pb.ModelSpec(name="shapes", signature_name="scores", version_label="stabl
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_a_request_in_pieces_is_what_protobuf_reads(dtype):
+def test_request_in_pieces_is_read_by_protobuf(dtype):
     image = np.random.default_rng(0).integers(0, 255, (48, 64, 3)).astype(dtype)
     request = wire.predict_request(SPEC, {"image": tensors.from_image(image)}, ["mask", "confidence"])
     assert request.model_spec is SPEC
@@ -25,8 +25,8 @@ def test_a_request_in_pieces_is_what_protobuf_reads(dtype):
     assert np.array_equal(tensors.to_array(read.inputs["image"], "image"), image[None])
 
 
-def test_a_view_of_an_image_is_written_as_it_looks():
-    """Mirrored, for instance, as EXIF may ask for."""
+def test_non_contiguous_image_is_written_in_order():
+    """A mirrored one, for instance, as EXIF may require."""
     image = np.arange(48 * 64 * 3, dtype=np.uint8).reshape(48, 64, 3)[:, ::-1]
     read = pb.PredictRequest.FromString(wire.predict_request(SPEC, {"x": tensors.from_image(image)}, []).data)
     assert np.array_equal(tensors.to_array(read.inputs["x"], "x")[0], image)
@@ -41,11 +41,11 @@ def encode(number: int) -> bytes:
 
 
 @given(st.lists(ANY_NUMBER, min_size=1, max_size=20))
-def test_numbers_come_back(numbers):
+def test_varints_round_trip(numbers):
     assert wire.read_varints(b"".join(map(encode, numbers))).tolist() == numbers
 
 
-def test_class_ids_are_not_even_copied():
+def test_class_ids_below_128_are_not_copied():
     packed = bytes(range(128))
     decoded = wire.read_varints(packed)
     assert decoded.dtype == np.uint8
@@ -53,13 +53,13 @@ def test_class_ids_are_not_even_copied():
     assert not decoded.flags.owndata
 
 
-def test_no_numbers_are_none():
+def test_empty_bytes_are_no_varints():
     assert wire.read_varints(b"").size == 0
 
 
 @pytest.mark.parametrize(
     ("packed", "complaint"), [(b"\x01\x80", "middle of a number"), (b"\xff" * 10 + b"\x01", "a number of 11 bytes")]
 )
-def test_what_is_no_number_is_refused(packed, complaint):
+def test_invalid_varint_is_refused(packed, complaint):
     with pytest.raises(ValueError, match=complaint):
         wire.read_varints(packed)

@@ -1,126 +1,129 @@
-"""Who may open a stream: keys, and pages of a browser's."""
+"""Access to a stream: API keys, and the origins of browsers' pages."""
 
 import asyncio
 import itertools
 import json
-from functools import partial
 from types import SimpleNamespace
 
 import pytest
 from websockets.exceptions import InvalidStatus
 
 from gateway.access.keys import line_of, new_key
+from segstack_testing.gateways import make_api_keys, own_records
+from segstack_testing.streams import open_stream
+from segstack_testing.waiting import wait_until_async
+
+pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def keyed(make_client, tmp_path):
+def keyed(make_gateway, tmp_path):
     """A gateway with one key, of ten requests a second, and the key."""
-    key, keys = new_key(), tmp_path / "keys"
-    keys.write_text(line_of("hall", key) + ":10\n")
-    return SimpleNamespace(client=make_client(api_keys_file=keys, header_timeout_ms=2_000), key=key, file=keys)
+    file = tmp_path / "keys"
+    (key,) = make_api_keys(file, "hall", suffix=":10")
+    return SimpleNamespace(client=make_gateway(api_keys_file=file), key=key, file=file)
+
+
+@pytest.fixture
+def impatient(make_gateway, tmp_path):
+    """A gateway that waits half a second for a key."""
+    make_api_keys(tmp_path / "keys", "hall")
+    return make_gateway(api_keys_file=tmp_path / "keys", header_timeout_ms=500)
 
 
 @pytest.mark.parametrize("header", ["Authorization", "X-API-Key", None])
-def test_a_key_in_the_handshake_or_in_configure(keyed, jpeg, converse, header):
-    async def talk(stream):
+async def test_key_is_accepted_in_the_handshake_or_in_configure(keyed, jpeg, header):
+    value = f"Bearer {keyed.key}" if header == "Authorization" else keyed.key
+    async with open_stream(keyed.client, additional_headers={header: value} if header else {}) as stream:
         if header is None:
             assert (await stream.configure(api_key=keyed.key))["type"] == "configured"
         await stream.send(jpeg)
-        return await stream.hear()
-
-    value = f"Bearer {keyed.key}" if header == "Authorization" else keyed.key
-    reply = converse(keyed.client, talk, additional_headers={header: value} if header else {})
-    assert reply.kind == 2
+        assert (await stream.receive()).kind == 2
 
 
-def test_a_key_falls_to_the_canary_as_it_does_over_http(make_client, serving, tmp_path, jpeg, converse):
+async def test_canary_selects_a_key_as_over_http(make_gateway, serving, tmp_path, jpeg):
     serving.publish("shapes", 2)
-    keys = {name: new_key() for name in ("hall", "yard", "gate", "dock", "roof")}
-    (tmp_path / "keys").write_text("".join(f"{line_of(name, key)}\n" for name, key in keys.items()))
-    client = make_client(api_keys_file=tmp_path / "keys", canary="shapes:1=0.5")
-
-    async def told(stream, key):
-        return (await stream.configure(api_key=key))["version"]
-
-    over_http = [
-        int(client.post("/segment", content=jpeg, headers={"X-API-Key": key}).headers["X-Model-Version"])
-        for key in keys.values()
-    ]
+    keys = make_api_keys(tmp_path / "keys", "hall", "yard", "gate", "dock", "roof")
+    client = make_gateway(api_keys_file=tmp_path / "keys", canary="shapes:1=0.5")
+    over_http, over_streams = [], []
+    for key in keys:
+        reply = client.post("/segment", content=jpeg, headers={"X-API-Key": key})
+        over_http.append(int(reply.headers["X-Model-Version"]))
+        async with open_stream(client) as stream:
+            over_streams.append((await stream.configure(api_key=key))["version"])
     assert set(over_http) == {1, 2}
-    assert [converse(client, partial(told, key=key)) for key in keys.values()] == over_http
+    assert over_streams == over_http
 
 
-def test_without_a_valid_key(keyed, jpeg, converse):
-    async def wrong(stream):
-        codes = [(await stream.configure(**given))["error"]["code"] for given in ({}, {"api_key": "guess"})]
-        return codes, await stream.closed()
+async def test_configure_without_a_valid_key_is_refused_and_then_closed(impatient):
+    async with open_stream(impatient) as stream:
+        replies = [await stream.configure(**given) for given in ({}, {"api_key": "guess"})]
+        code, reason = await stream.closed()
+    assert [reply["error"]["code"] for reply in replies] == ["unauthorized", "forbidden"]
+    assert code == 1008
+    assert "api_key" in reason
+    assert "500 ms" in reason
 
-    async def none(stream):
+
+async def test_frame_before_a_key_closes_the_stream(impatient, jpeg):
+    async with open_stream(impatient) as stream:
         await stream.send(jpeg)
-        return await stream.closed()
+        code, _ = await stream.closed()
+    assert code == 1008
 
-    codes, (code, reason) = converse(keyed.client, wrong)
-    assert codes == ["unauthorized", "forbidden"]
-    assert (code, reason.partition(";")[0]) == (1008, "no configure message with a valid api_key came for 2000 ms")
-    assert converse(keyed.client, none)[0] == 1008
+
+async def test_wrong_key_in_the_handshake_is_403(keyed):
     with pytest.raises(InvalidStatus) as refused:
-        converse(keyed.client, none, additional_headers={"X-API-Key": "guess"})
+        async with open_stream(keyed.client, additional_headers={"X-API-Key": "guess"}):
+            pass
     assert refused.value.response.status_code == 403
     assert json.loads(refused.value.response.body)["error"]["code"] == "forbidden"
 
 
-def test_words_of_a_stranger_buy_no_time(keyed, converse):
-    async def talk(stream):
-        async def keep_talking():
+async def test_messages_of_an_unauthenticated_client_do_not_extend_its_time(impatient):
+    async with open_stream(impatient) as stream:
+
+        async def keep_guessing():
             for guess in itertools.count():
-                await stream.say(type="configure", api_key=str(guess))
-                await asyncio.sleep(0.3)
+                await stream.send_text(type="configure", api_key=str(guess))
+                await asyncio.sleep(0.1)
 
-        talking = asyncio.create_task(keep_talking())
+        guessing = asyncio.create_task(keep_guessing())
         try:
-            return await stream.closed()
+            code, reason = await stream.closed()
         finally:
-            talking.cancel()
-
-    code, reason = converse(keyed.client, talk)
-    assert (code, reason.partition(";")[0]) == (1008, "no configure message with a valid api_key came for 2000 ms")
-
-
-def test_strangers_take_no_place(keyed, make_client, jpeg, converse):
-    client = make_client(api_keys_file=keyed.file, max_streams=1)
-
-    async def talk(stranger):
-        async with stranger.another() as late, stranger.another() as known:
-            told = await known.configure(api_key=keyed.key)
-            await late.say(type="configure", api_key=keyed.key)
-            return told["type"], await late.closed()
-
-    told, refused = converse(client, talk)
-    assert told == "configured"
-    assert refused == (1013, "1 streams are open, the maximum; try again in a moment")
+            guessing.cancel()
+    assert code == 1008
+    assert "api_key" in reason
+    assert "500 ms" in reason
 
 
-def test_a_key_that_is_withdrawn_ends_its_streams(keyed, jpeg, converse):
-    async def talk(stream):
+async def test_unauthenticated_streams_do_not_count_towards_max_streams(keyed, make_gateway):
+    client = make_gateway(api_keys_file=keyed.file, max_streams=1)
+    async with open_stream(client) as late, late.another(), late.another() as first:
+        assert (await first.configure(api_key=keyed.key))["type"] == "configured"
+        await late.send_text(type="configure", api_key=keyed.key)
+        code, reason = await late.closed()
+    assert code == 1013
+    assert "1 streams are open" in reason
+
+
+async def test_withdrawn_key_closes_its_streams(keyed, jpeg):
+    async with open_stream(keyed.client, additional_headers={"X-API-Key": keyed.key}) as stream:
         await stream.send(jpeg)
-        await stream.hear()
+        await stream.receive()
         keyed.file.write_text(line_of("other", new_key()) + "\n")
         await stream.send(jpeg)
-        return await stream.closed()
+        code, reason = await stream.closed()
+    assert code == 1008
+    assert "API key" in reason
 
-    code, reason = converse(keyed.client, talk, additional_headers={"X-API-Key": keyed.key})
-    assert (code, reason.partition(",")[0]) == (1008, "this API key is not")
 
-
-def test_a_rate_slows_a_stream_down_and_is_no_error(keyed, jpeg, converse):
-    async def talk(stream):
-        kinds = []
-        for sequence in range(25):  # the bucket has 20
+async def test_rate_limit_delays_frames_without_an_error(keyed, jpeg):
+    async with open_stream(keyed.client, additional_headers={"X-API-Key": keyed.key}) as stream:
+        for sequence in range(25):  # the bucket holds 20
             await stream.send(jpeg, sequence)
-            kinds.append((await stream.hear()).kind)
-        return kinds
-
-    assert converse(keyed.client, talk, additional_headers={"X-API-Key": keyed.key}) == [2] * 25
+            assert (await stream.receive()).kind == 2
     assert 'code="rate_limited"' not in keyed.client.get("/metrics", headers={"X-API-Key": keyed.key}).text
 
 
@@ -132,7 +135,7 @@ def test_a_rate_slows_a_stream_down_and_is_no_error(keyed, jpeg, converse):
         ({"Host": "rebound.example"}, "forbidden_host"),
     ],
 )
-def test_pages_of_others_open_no_stream(client, headers, code, caplog):
+def test_page_of_another_origin_gets_403(client, headers, code, caplog):
     upgrade = {
         "Connection": "Upgrade",
         "Upgrade": "websocket",
@@ -143,27 +146,25 @@ def test_pages_of_others_open_no_stream(client, headers, code, caplog):
     assert reply.status_code == 403
     assert reply.json()["error"]["code"] == code
     assert reply.headers["X-Request-Id"]
-    assert client.get("/livez").status_code == 200  # by now the first is over
-    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+    assert client.get("/livez").status_code == 200  # by now the first request is over
+    assert not [record for record in own_records(caplog) if record.levelname == "ERROR"]
 
 
-def test_pages_that_may(make_client, converse):
-    client = make_client(cors_origins="https://app.example")
-    own = f"http://127.0.0.1:{client.base_url.port}"
-    for origin in (own, "https://app.example"):
-        assert converse(client, lambda stream: stream.end(), origin=origin)["received"] == 0
+async def test_own_pages_and_cors_origins_may_open_streams(make_gateway):
+    client = make_gateway(cors_origins="https://app.example")
+    for origin in (f"http://127.0.0.1:{client.base_url.port}", "https://app.example"):
+        async with open_stream(client, origin=origin) as stream:
+            assert (await stream.end())["received"] == 0
 
 
-def test_one_line_in_the_log_and_no_key_in_it(keyed, jpeg, converse, caplog, wait_for):
-    async def talk(stream):
-        await stream.configure(api_key=keyed.key)
-        await stream.send(jpeg)
-        await stream.hear()
-        return await stream.end()
-
+async def test_stream_is_one_log_line_without_the_key(keyed, jpeg, caplog):
     with caplog.at_level("INFO", "gateway"):
-        converse(keyed.client, talk)
-        wait_for(lambda: "stream" in caplog.messages)  # the line is written when all is over
+        async with open_stream(keyed.client) as stream:
+            await stream.configure(api_key=keyed.key)
+            await stream.send(jpeg)
+            await stream.receive()
+            await stream.end()
+        await wait_until_async(lambda: "stream" in caplog.messages)  # written when the stream has ended
     (line,) = (record for record in caplog.records if record.getMessage() == "stream")
     assert (line.received, line.answered, line.failed, line.dropped, line.code) == (1, 1, 0, 0, 1000)
     assert (line.caller, line.model, line.version) == ("key 'hall'", "shapes", 1)

@@ -1,73 +1,73 @@
-"""How a stream ends, of itself and with the gateway, and how many there may be."""
+"""How a stream ends, by itself and with the gateway, and how many streams there may be."""
 
-import asyncio
 import itertools
 import re
 import signal
 
+import pytest
 
-def test_an_idle_stream_is_closed(make_client, converse):
-    code, reason = converse(make_client(stream_idle_timeout_ms=100), lambda stream: stream.closed())
-    assert (code, reason) == (1008, "no frame came for 100 ms; open a new stream when there is one")
+from segstack_testing.gateways import metric
+from segstack_testing.streams import open_stream
+from segstack_testing.waiting import scaled, wait_until, wait_until_async
+
+pytestmark = pytest.mark.anyio
 
 
-def test_as_many_streams_as_there_may_be(make_client, converse, metric, wait_for):
-    client = make_client(max_streams=1)
+async def test_idle_stream_is_closed(make_gateway):
+    async with open_stream(make_gateway(stream_idle_timeout_ms=100)) as stream:
+        code, reason = await stream.closed()
+    assert code == 1008
+    assert "100 ms" in reason
 
-    async def talk(stream):
+
+async def test_stream_beyond_max_streams_is_refused_until_one_ends(make_gateway):
+    client = make_gateway(max_streams=1)
+    async with open_stream(client) as stream:
         await stream.configure()
         async with stream.another() as second:
-            refused = await second.closed()
+            code, reason = await second.closed()
         await stream.end()
-        return refused
+    assert code == 1013
+    assert "1 streams are open" in reason
+    wait_until(lambda: metric(client, "segstack_gateway_streams") == 0)  # freed a moment after the last message
+    async with open_stream(client) as stream:
+        assert (await stream.configure())["type"] == "configured"
 
-    assert converse(client, talk) == (1013, "1 streams are open, the maximum; try again in a moment")
-    wait_for(lambda: metric(client, "segstack_gateway_streams") == 0)  # the place is given back after the last word
-    assert converse(client, lambda stream: stream.configure())["type"] == "configured"
 
-
-def test_a_message_that_is_too_large(make_client, converse):
-    client = make_client(max_frame_bytes=2048)
-
-    async def within(stream):
+async def test_message_larger_than_max_frame_bytes_closes_the_stream(make_gateway):
+    client = make_gateway(max_frame_bytes=2048)
+    async with open_stream(client) as stream:
         await stream.send(bytes(2048))
-        return await stream.hear()
-
-    async def beyond(stream):
+        assert (await stream.receive()).error == "unsupported_image"
+    async with open_stream(client) as stream:
         await stream.send(bytes(5_000_000))
-        return await stream.closed()
-
-    assert converse(client, within).error == "unsupported_image"
-    code, reason = converse(client, beyond)
+        code, reason = await stream.closed()
     assert code == 1009
     assert "2064" in reason
 
 
-def test_texts_that_wait_for_no_answer(client, serving, gate, converse):
-    serving.before_predict = lambda request, context: gate.wait(30)
-
-    async def talk(stream):
+async def test_text_messages_that_pile_up_close_the_stream(make_gateway, serving, gate):
+    client = make_gateway()
+    serving.before_predict = lambda request, context: gate.wait(30)  # the first configure waits for the card
+    async with open_stream(client) as stream:
         for _ in range(40):
-            await stream.say(type="configure")
-        return await stream.closed()
-
-    code, reason = converse(client, talk)
+            await stream.send_text(type="configure")
+        code, reason = await stream.closed()
     assert code == 1008
     assert "text messages" in reason
 
 
-def test_a_client_that_goes_leaves_nothing_behind(client, serving, jpeg, gate, converse, wait_for, metric, caplog):
+async def test_aborted_connection_leaves_nothing_behind(make_gateway, serving, jpeg, gate, caplog):
+    client = make_gateway()
     serving.before_predict = lambda request, context: gate.wait(30)
-
-    async def talk(stream):
+    async with open_stream(client) as stream:
         for sequence in itertools.count():
             await stream.send(jpeg, sequence)
             if serving.predictions and sequence > 10:
-                return stream.connection.transport.abort()
-
-    converse(client, talk)
+                stream.connection.transport.abort()
+                break
     gate.set()
-    wait_for(lambda: metric(client, "segstack_gateway_streams") == 0)
+    wait_until(lambda: metric(client, "segstack_gateway_streams") == 0)
     assert metric(client, "segstack_gateway_in_flight") == 0
     received = metric(client, "segstack_gateway_frames_received_total")
     assert not [record for record in caplog.records if record.levelname == "ERROR" and "gateway" in record.name]
@@ -75,22 +75,20 @@ def test_a_client_that_goes_leaves_nothing_behind(client, serving, jpeg, gate, c
     assert received == sum(map(float, outcomes))
 
 
-def test_a_gateway_that_is_told_to_stop_says_so(run_gateway, serving, jpeg, gate, converse, wait_for):
+async def test_shutdown_answers_the_frame_at_work_and_closes_with_1012(run_gateway, serving, jpeg, gate):
     with run_gateway() as running:
-
-        async def talk(stream):
+        async with open_stream(running.client) as stream:
             await stream.configure()
             serving.before_predict = lambda request, context: gate.wait(30)
-            known = len(serving.predictions)
             await stream.send(jpeg, 1)
-            await asyncio.to_thread(wait_for, lambda: len(serving.predictions) > known)
+            await wait_until_async(lambda: serving.inferences)
             running.process.send_signal(signal.SIGTERM)
-            await asyncio.to_thread(wait_for, running.is_closed)
+            await wait_until_async(running.is_closed)
             gate.set()
-            return await stream.hear(), await stream.hear(), await stream.closed()
-
-        reply, summary, (code, reason) = converse(running.client, talk)
-        assert running.process.wait(30) == 0
+            reply, summary = await stream.receive(), await stream.receive()
+            code, reason = await stream.closed()
+        assert running.process.wait(scaled(15)) == 0
     assert (reply.kind, reply.sequence) == (2, 1)
     assert summary == {"type": "summary", "received": 1, "answered": 1, "failed": 0, "dropped": 0}
-    assert (code, reason) == (1012, "the gateway is shutting down; connect again in a moment")
+    assert code == 1012
+    assert "shutting down" in reason

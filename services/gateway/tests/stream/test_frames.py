@@ -1,36 +1,37 @@
-"""What is held of frames whose replies wait to be sent."""
+"""How many frames are held while replies wait to be sent."""
 
 import asyncio
 import gc
 
+import pytest
 from starlette.websockets import WebSocket
 
 from gateway.stream.wire import Frame
+from segstack_testing.gateways import metric
+from segstack_testing.streams import open_stream
+from segstack_testing.waiting import wait_until_async
 
 
-def test_a_frame_goes_once_it_was_worked_on(client, serving, jpeg, gate, converse, wait_for, metric, monkeypatch):
+@pytest.mark.anyio
+async def test_frame_is_released_once_it_was_segmented(make_gateway, serving, jpeg, gate, monkeypatch):
+    client = make_gateway()
     send = WebSocket.send_bytes
 
     async def send_late(websocket, data):
         await asyncio.to_thread(gate.wait, 30)
         await send(websocket, data)
 
-    monkeypatch.setattr(WebSocket, "send_bytes", send_late)
-    assert client.post("/segment", content=jpeg).status_code == 200  # or the first call is for the card
-    known = len(serving.predictions)
-
     def held():
         return sorted(thing.message[4] for thing in gc.get_objects() if type(thing) is Frame)
 
-    async def talk(stream):
-        for sequence in (1, 2):  # worked on, and their replies wait
+    monkeypatch.setattr(WebSocket, "send_bytes", send_late)
+    async with open_stream(client) as stream:
+        for sequence in (1, 2):  # segmented, and their replies wait
             await stream.send(jpeg, sequence)
-            await asyncio.to_thread(wait_for, lambda: len(serving.predictions) == known + sequence)  # noqa: B023
+            await wait_until_async(lambda: len(serving.inferences) == sequence)  # noqa: B023
         for sequence in (3, 4):
             await stream.send(jpeg, sequence)
-        await asyncio.to_thread(wait_for, lambda: metric(client, "segstack_gateway_frames_received_total") == 4)
-        await asyncio.to_thread(wait_for, lambda: held() == [4])
+        await wait_until_async(lambda: metric(client, "segstack_gateway_frames_received_total") == 4)
+        await wait_until_async(lambda: held() == [4])
         gate.set()
-        return await stream.end()
-
-    converse(client, talk)
+        await stream.end()

@@ -1,8 +1,7 @@
-"""Cameras of 30 frames a second before a model of 100 ms: no lag that grows, no pause of the model, fair shares.
+"""Cameras of 30 frames a second before a model of 100 ms: no growing lag, no idle model, equal streams.
 
-What "latency as of a single request" means for N senders: the model answers one frame in 100 ms, so each sender is
-answered N times more rarely, but what it is answered is no older: its newest frame is taken when its turn comes. So the
-bound is the same for one sender and for eight.
+The model answers one frame in 100 ms, so each of N senders gets a reply N times more rarely, but no older one: its
+newest frame is taken when its turn comes. So the bound on latency is the same for one sender and for eight.
 """
 
 import asyncio
@@ -18,13 +17,15 @@ import numpy as np
 import pytest
 from websockets.asyncio.client import connect
 
+from segstack_testing.images import encode
+
 pytestmark = pytest.mark.stream
 
 FPS, SECONDS, MODEL_S = 30, 30, 0.1
 
 
 class Model:
-    """One image at a time, 100 ms each; remembers when it was at work."""
+    """One image at a time, 100 ms each; ``spans`` are the times at work."""
 
     def __init__(self, network):
         self.spans = []
@@ -38,14 +39,14 @@ class Model:
             self.spans.append((began_at, time.monotonic()))
         return self._network(image)
 
-    def share_of_time_at_work(self):
-        """Between the first image and the last: its throughput as a share of what it can do."""
+    def utilisation(self):
+        """The fraction of time at work between the first image and the last."""
         return sum(ended - began for began, ended in self.spans) / (self.spans[-1][1] - self.spans[0][0])
 
 
 @pytest.fixture
-def picture(encode) -> bytes:
-    """640x480, of the size that a webcam's JPEGs have."""
+def frame() -> bytes:
+    """A JPEG of 640x480 pixels, about as large as a webcam's."""
     noise = np.random.default_rng(9).integers(0, 256, (15, 20, 3), np.uint8)
     return encode(np.kron(noise, np.ones((32, 32, 1), np.uint8)), "JPEG", quality=80)
 
@@ -55,26 +56,26 @@ def p95(values):
 
 
 @pytest.mark.parametrize("senders", [1, 8])
-def test_no_lag_no_pause_and_fair_shares(run_gateway, serving, picture, tmp_path, senders):
+def test_latency_stays_flat_the_model_busy_and_streams_equal(run_gateway, serving, frame, tmp_path, senders):
     model = serving.network = Model(serving.network)
     photo = tmp_path / "photo.jpg"
-    photo.write_bytes(picture)
+    photo.write_bytes(frame)
     with run_gateway() as running:
 
         def single_requests():
             for _ in range(40):
                 began_at = time.monotonic()
-                assert running.client.post("/segment?size=model", content=picture).status_code == 200
+                assert running.client.post("/segment?size=model", content=frame).status_code == 200
                 yield time.monotonic() - began_at
 
-        single = list(single_requests())[1:]  # the first also asks for the model's card
+        single = list(single_requests())[1:]  # the first also fetches the model's card
         model.spans.clear()
-        # A process of their own: the cameras share no interpreter with the model.
+        # A process of their own, so that the cameras share no interpreter with the model.
         url = f"ws://127.0.0.1:{running.client.base_url.port}/stream"
         filmed = subprocess.run(
             [sys.executable, __file__, url, photo, str(senders)], stdout=subprocess.PIPE, check=True, timeout=120
         )
-        at_work = model.share_of_time_at_work()
+        at_work = model.utilisation()
         single += single_requests()  # other work on this machine slows both down, so both are measured for a while
 
     cameras = json.loads(filmed.stdout)
@@ -100,7 +101,7 @@ def test_no_lag_no_pause_and_fair_shares(run_gateway, serving, picture, tmp_path
 
 
 async def film(url, photo):
-    """Send ``photo`` for SECONDS as a camera would, whatever is answered."""
+    """Send ``photo`` for SECONDS as a camera would, without waiting for replies."""
     found = {"latencies": [], "dropped": 0}
 
     async def receive(stream):

@@ -1,4 +1,4 @@
-"""The binary messages, byte by byte."""
+"""The binary messages of a stream, byte by byte."""
 
 import struct
 
@@ -10,7 +10,7 @@ from gateway.stream import wire
 from gateway.stream.wire import Frame
 
 
-def test_a_frame_is_a_header_and_an_image():
+def test_frame_is_a_header_and_an_image():
     frame = Frame(bytes([1, 1, 0, 0, 7, 0, 0, 0]) + struct.pack("<d", 1.5) + b"image")
     assert frame.image() == b"image"
 
@@ -25,23 +25,23 @@ def test_a_frame_is_a_header_and_an_image():
         (b"\x01\x01\x00\x80" + bytes(13), "flags 32768; expected 0"),
     ],
 )
-def test_what_is_no_frame(message, says):
+def test_invalid_frame_is_refused(message, says):
     with pytest.raises(BadRequest, match=says):
         Frame(message).image()
 
 
-def test_a_capture_time_comes_back_bit_for_bit():
+def test_capture_time_is_echoed_bit_for_bit():
     not_a_number = b"\x01\x02\x03\x04\x05\x06\xf8\x7f"
     frame = Frame(b"\x01\x01\0\0" + b"\xff\xff\xff\xff" + not_a_number + b"image")
     reply = wire.reply(wire.MASK, frame.echo, Timings(), 0, 0, 0, b"")
     assert reply[4:16] == b"\xff\xff\xff\xff" + not_a_number
 
 
-def test_a_reply_of_a_message_too_short_to_echo():
+def test_reply_to_a_message_without_a_whole_header_echoes_zeros():
     assert wire.reply(wire.ERROR, Frame(b"\x01\x01\0\0\x07").echo, Timings(), 0, 0, 0, b"{}")[4:16] == bytes(12)
 
 
-def test_times_and_counts_stop_at_the_largest_that_fits():
+def test_times_and_counts_are_clamped_to_their_fields():
     timings = Timings()
     timings.seconds |= {"decode": 1e-6, "queue": 5_000.0}
     reply = wire.reply(wire.OVERLAY, Frame(bytes(17)).echo, timings, 2**40, 640, 480, b"payload")

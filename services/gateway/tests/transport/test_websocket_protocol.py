@@ -1,10 +1,9 @@
-"""Streams that would be kept up, or filled up, for nothing: raw sockets against a gateway of little patience."""
+"""Streams that hold a connection or memory for nothing: raw sockets against a gateway with short time limits."""
 
 import asyncio
 import re
-import socket
 import struct
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,18 +13,23 @@ from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.server import ServerState
 
 from gateway.access.control import KEY_NEEDED
-from gateway.access.keys import line_of, new_key
 from gateway.settings import Settings
 from gateway.transport.websocket_protocol import TimeoutWebSocketProtocol
+from segstack_testing.gateways import make_api_keys, metric, own_records
+from segstack_testing.images import encode
+from segstack_testing.raw_http import raw_connection, read_until_closed
+from segstack_testing.waiting import scaled, wait_until
 
 TEXT, BINARY, CLOSE, PING, PONG, CONT = 1, 2, 8, 9, 10, 0
 HANDSHAKE = (
     b"GET /stream HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
 )
+FRAME_HEADER = struct.pack("<BBHId", 1, 1, 0, 7, 0)
+END = b'{"type": "end"}'
 
 
-def wire(opcode, payload=b"", *, fin=True):
+def message(opcode, payload=b"", *, fin=True):
     """A client's WebSocket frame (RFC 6455, section 5.2), masked with zeros."""
     length = len(payload)
     size = bytes([0x80 | length]) if length < 126 else b"\xff" + struct.pack(">Q", length)
@@ -33,265 +37,243 @@ def wire(opcode, payload=b"", *, fin=True):
 
 
 @contextmanager
-def opened(client, receive_buffer=None):
-    with socket.socket() as raw:
-        if receive_buffer:
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        raw.settimeout(20)
-        raw.connect((client.base_url.host, client.base_url.port))
+def raw_stream(client, receive_buffer=None):
+    """A socket after a successful handshake."""
+    with raw_connection(client, receive_buffer) as raw:
         raw.sendall(HANDSHAKE)
-        said = b""
-        while b"\r\n\r\n" not in said:
-            said += raw.recv(1)
-        assert said.startswith(b"HTTP/1.1 101 ")
-        assert b"permessage-deflate" not in said.lower()
+        received = b""
+        while b"\r\n\r\n" not in received:
+            received += raw.recv(1)
+        assert received.startswith(b"HTTP/1.1 101 ")
+        assert b"permessage-deflate" not in received.lower()
         yield raw
 
 
-def everything(raw):
-    """What the gateway says until it closes; a test that waits for ever fails by the socket's own timeout."""
-    said = b""
-    try:
-        while chunk := raw.recv(65536):
-            said += chunk
-    except ConnectionError:
-        pass
-    return said
-
-
-def until_closing(raw):
-    """As a client that answers a close with its own."""
-    said = b""
-    while b"\x88\x02\x03\xe8" not in said:
-        said += raw.recv(65536)
-    raw.sendall(wire(CLOSE))
+def read_until_close_frame(raw):
+    """All that comes up to a close with code 1000, which is then answered as RFC 6455 asks for."""
+    received = b""
+    while b"\x88\x02\x03\xe8" not in received:
+        received += raw.recv(65536)
+    raw.sendall(message(CLOSE))
     assert raw.recv(1) == b""
-    return said
+    return received
 
 
-def ending(said):
+def close_frame(received):
     """Code and reason of the close frame at the end."""
-    *_, close = re.finditer(rb"\x88[\x02-\x7d]", said)
-    return struct.unpack_from(">H", said, close.end())[0], said[close.end() + 2 :].decode()
+    *_, close = re.finditer(rb"\x88[\x02-\x7d]", received)
+    return struct.unpack_from(">H", received, close.end())[0], received[close.end() + 2 :].decode()
 
 
-def test_a_stream_outlives_the_patience_for_headers(make_client, jpeg):
-    client = make_client(header_timeout_ms=200)
-    with opened(client) as raw:
-        raw.settimeout(0.6)
+def noise_image(kind, **options):
+    return encode(np.random.default_rng(9).integers(0, 256, (480, 640, 3), np.uint8), kind, **options)
+
+
+def test_stream_outlives_the_header_timeout(make_gateway):
+    client = make_gateway(header_timeout_ms=100)
+    with raw_stream(client) as raw:
+        raw.settimeout(0.3)
         with pytest.raises(TimeoutError):
             raw.recv(1)
-        raw.settimeout(20)
-        raw.sendall(wire(TEXT, b'{"type": "end"}'))
-        assert ending(until_closing(raw)) == (1000, "")
+        raw.settimeout(scaled(10))
+        raw.sendall(message(TEXT, END))
+        assert close_frame(read_until_close_frame(raw)) == (1000, "")
 
 
-def test_a_client_that_never_reads(make_client, encode, wait_for, metric):
-    """Work stops when the replies are not read, reading goes on, and then there is an end to it."""
-    client = make_client(reply_timeout_ms=1_000)
-    noise = np.random.default_rng(9).integers(0, 256, (480, 640, 3), np.uint8)
-    photo = struct.pack("<BBHId", 1, 1, 0, 0, 0) + encode(noise, "JPEG", quality=30)
-    with opened(client, receive_buffer=4096) as raw:
-        raw.sendall(wire(TEXT, b'{"type": "configure", "output": "overlay", "alpha": 0}'))
+def test_client_that_never_reads_is_disconnected(make_gateway):
+    """Inference stops while replies are not read, frames are still received, and then the stream is closed."""
+    client = make_gateway(reply_timeout_ms=600)
+    frame = struct.pack("<BBHId", 1, 1, 0, 0, 0) + noise_image("JPEG", quality=30)
+    with raw_stream(client, receive_buffer=4096) as raw:
+        raw.sendall(message(TEXT, b'{"type": "configure", "output": "overlay", "alpha": 0}'))
 
-        def is_given_up():
+        def is_disconnected():
             try:
-                raw.sendall(wire(BINARY, photo))
+                raw.sendall(message(BINARY, frame))
             except ConnectionError:
                 return True
             return metric(client, "segstack_gateway_streams") == 0
 
-        wait_for(is_given_up)
-        said = everything(raw)
+        wait_until(is_disconnected)
+        unread = read_until_closed(raw, or_reset=True)
     received = metric(client, "segstack_gateway_frames_received_total")
     answered = float(re.search(r'frames_total{outcome="answered"} (\S+)', client.get("/metrics").text)[1])
     assert received > answered + 2
-    assert len(said) < 2**20
-    assert ending(said) == (1008, "what was sent has not been read for 1000 ms")
-    wait_for(lambda: metric(client, "segstack_gateway_connections") == 1)
+    assert len(unread) < 2**20
+    code, reason = close_frame(unread)
+    assert code == 1008
+    assert "600 ms" in reason
+    wait_until(lambda: metric(client, "segstack_gateway_connections") == 1)
 
 
-def test_a_frame_that_drips(make_client):
-    with opened(make_client(stream_idle_timeout_ms=300)) as raw:
-        raw.sendall(wire(BINARY, bytes(1000))[:100])
+def test_frame_that_comes_byte_by_byte_is_given_up(make_gateway):
+    with raw_stream(make_gateway(stream_idle_timeout_ms=300)) as raw:
+        raw.sendall(message(BINARY, bytes(1000))[:100])
         raw.settimeout(0.02)
         for _ in range(1000):
             try:
                 raw.sendall(b"a")
-                said = raw.recv(1000)
+                received = raw.recv(1000)
                 break
             except TimeoutError:
                 pass
-        assert ending(said)[0] == 1008
+        assert close_frame(received)[0] == 1008
 
 
 @pytest.fixture
-def keyed(make_client, tmp_path):
+def keyed(make_gateway, tmp_path):
     """A gateway with a key, and the key."""
-    key = new_key()
-    (tmp_path / "keys").write_text(line_of("hall", key) + "\n")
-    return make_client(api_keys_file=tmp_path / "keys"), key
+    (key,) = make_api_keys(tmp_path / "keys", "hall")
+    return make_gateway(api_keys_file=tmp_path / "keys"), key
 
 
-def test_of_a_stranger_little_is_held(keyed):
+def test_little_is_buffered_for_an_unauthenticated_client(keyed):
     client, _ = keyed
-    with opened(client) as raw:
-        raw.sendall(wire(BINARY, bytes(2_000_000))[:1_900_000])
-        assert ending(everything(raw)) == (1008, KEY_NEEDED)
+    with raw_stream(client) as raw:
+        raw.sendall(message(BINARY, bytes(2_000_000))[:1_900_000])
+        assert close_frame(read_until_closed(raw, or_reset=True)) == (1008, KEY_NEEDED)
 
 
-def test_a_key_and_a_large_frame_may_come_in_one_piece(keyed, encode):
+def test_key_and_large_frame_may_arrive_together(keyed):
     client, key = keyed
-    noise = np.random.default_rng(9).integers(0, 256, (480, 640, 3), np.uint8)
-    photo = struct.pack("<BBHId", 1, 1, 0, 0, 0) + encode(noise, "PNG")
-    with opened(client) as raw:
+    frame = struct.pack("<BBHId", 1, 1, 0, 0, 0) + noise_image("PNG")
+    with raw_stream(client) as raw:
         configure = b'{"type": "configure", "api_key": "%s"}' % key.encode()
-        raw.sendall(wire(TEXT, configure) + wire(BINARY, photo) + wire(TEXT, b'{"type": "end"}'))
-        assert b'"answered":1' in until_closing(raw)
+        raw.sendall(message(TEXT, configure) + message(BINARY, frame) + message(TEXT, END))
+        assert b'"answered":1' in read_until_close_frame(raw)
 
 
-def test_after_a_close_little_is_held(play):
-    async def act(protocol, written):
-        await protocol.send({"type": "websocket.close", "code": 1013, "reason": "no place"})
-        protocol.data_received(wire(BINARY, bytes(2_000_000))[:100_000])
+@pytest.mark.anyio
+async def test_little_is_buffered_after_a_close():
+    async with connection() as (protocol, written, _):
+        await protocol.send({"type": "websocket.close", "code": 1013, "reason": "too many"})
+        protocol.data_received(message(BINARY, bytes(2_000_000))[:100_000])
         for _ in range(15):
             protocol.data_received(bytes(100_000))
         assert len(protocol.conn.reader.buffer) < 200_000
-
-    written, _ = play(act)
-    assert ending(b"".join(written)) == (1013, "no place")
+    assert close_frame(b"".join(written)) == (1013, "too many")
 
 
-def test_a_text_that_is_too_long(client):
-    with opened(client) as raw:
-        raw.sendall(wire(TEXT, b"[" * 70_000))
-        assert ending(everything(raw)) == (1009, "a text message has more than 65536 bytes")
+def test_text_message_over_64_kib_closes_the_stream(client):
+    with raw_stream(client) as raw:
+        raw.sendall(message(TEXT, b"[" * 70_000))
+        code, reason = close_frame(read_until_closed(raw, or_reset=True))
+    assert code == 1009
+    assert "65536 bytes" in reason
 
 
-def test_a_message_of_endless_fragments(client):
-    with opened(client) as raw:
-        raw.sendall(wire(BINARY, fin=False) + 5000 * wire(CONT, fin=False))
-        assert ending(everything(raw)) == (1009, "a message has more than 1024 fragments; send fewer")
+def test_message_of_endless_fragments_closes_the_stream(client):
+    with raw_stream(client) as raw:
+        raw.sendall(message(BINARY, fin=False) + 5000 * message(CONT, fin=False))
+        code, reason = close_frame(read_until_closed(raw, or_reset=True))
+    assert code == 1009
+    assert "1024 fragments" in reason
 
 
-def test_a_message_in_fragments_is_one_frame(client, jpeg):
-    message = struct.pack("<BBHId", 1, 1, 0, 7, 0) + jpeg
-    with opened(client) as raw:
-        raw.sendall(wire(BINARY, message[:10], fin=False) + wire(CONT, message[10:500], fin=False))
-        raw.sendall(wire(PING) + wire(CONT, message[500:]) + wire(TEXT, b'{"type": "end"}'))
-        assert b'"answered":1' in until_closing(raw)
+def test_message_in_fragments_is_one_frame(client, jpeg):
+    frame = FRAME_HEADER + jpeg
+    with raw_stream(client) as raw:
+        raw.sendall(message(BINARY, frame[:10], fin=False) + message(CONT, frame[10:500], fin=False))
+        raw.sendall(message(PING) + message(CONT, frame[500:]) + message(TEXT, END))
+        assert b'"answered":1' in read_until_close_frame(raw)
 
 
 @pytest.mark.parametrize(
     ("garbage", "code"),
     [
-        (b"\xff" * 100, 1002),
-        (wire(TEXT, b"\xff\xfe"), 1007),
-        (wire(CONT), 1002),
-        (b"\x82\x05hello", 1002),
+        pytest.param(b"\xff" * 100, 1002, id="reserved bits"),
+        pytest.param(message(TEXT, b"\xff\xfe"), 1007, id="text that is not UTF-8"),
+        pytest.param(message(CONT), 1002, id="continuation of nothing"),
+        pytest.param(b"\x82\x05hello", 1002, id="not masked"),
     ],
 )
-def test_what_is_no_websocket_frame(client, garbage, code):
-    with opened(client) as raw:
+def test_invalid_websocket_frame_closes_the_stream(client, garbage, code):
+    with raw_stream(client) as raw:
         raw.sendall(garbage)
-        assert ending(everything(raw))[0] == code
+        assert close_frame(read_until_closed(raw, or_reset=True))[0] == code
 
 
 @pytest.mark.parametrize("headers", [[b"Cookie: " + 9000 * b"a"], [b"X-%d: 1" % n for n in range(150)]])
-def test_a_handshake_of_too_much_is_refused(client, headers):
-    with socket.socket() as raw:
-        raw.settimeout(20)
-        raw.connect((client.base_url.host, client.base_url.port))
+def test_handshake_with_too_many_headers_is_431(client, headers):
+    with raw_connection(client) as raw:
         raw.sendall(HANDSHAKE.removesuffix(b"\r\n") + b"\r\n".join([*headers, b"", b""]))
-        assert everything(raw).startswith(b"HTTP/1.1 431 ")
+        assert read_until_closed(raw, or_reset=True).startswith(b"HTTP/1.1 431 ")
 
 
-def test_garbage_while_a_frame_is_inferred_is_no_fault(client, serving, jpeg, gate, wait_for, metric, caplog):
-    assert client.post("/segment", content=jpeg).status_code == 200  # or the first call is for the card
-    known = len(serving.predictions)
+def test_garbage_during_an_inference_logs_no_error(client, serving, jpeg, gate, caplog):
+    assert client.post("/segment", content=jpeg).status_code == 200  # the card is known from here on
     serving.before_predict = lambda request, context: gate.wait(30)
-    with opened(client) as raw:
-        raw.sendall(wire(BINARY, struct.pack("<BBHId", 1, 1, 0, 7, 0) + jpeg))
-        wait_for(lambda: len(serving.predictions) > known)
+    with raw_stream(client) as raw:
+        raw.sendall(message(BINARY, FRAME_HEADER + jpeg))
+        wait_until(lambda: len(serving.inferences) == 2)
         raw.sendall(b"\xff" * 100)
         assert b"\x03\xea" in raw.recv(100)  # 1002
         gate.set()
-        wait_for(lambda: metric(client, "segstack_gateway_streams") == 0)
-    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+        wait_until(lambda: metric(client, "segstack_gateway_streams") == 0)
+    assert not [record for record in own_records(caplog) if record.levelname == "ERROR"]
 
 
-@pytest.fixture
-def play():
-    """``play(act)``: awaits ``act(protocol, accepted)`` on a connection to nobody; gives what was written to it, and
-    what the application met."""
+@asynccontextmanager
+async def connection():
+    """A protocol without a network: itself, what is written to the client, and what the application receives.
 
-    def run(act):
-        written, met = [], []
-        transport = SimpleNamespace(
-            write=written.append,
-            is_closing=lambda: False,
-            get_extra_info=lambda name: None,
-            close=lambda: None,
-            abort=lambda: None,
-            pause_reading=lambda: None,
-            resume_reading=lambda: None,
-        )
+    The application accepts the stream, and after its first message tries to send one.
+    """
+    written, received = [], []
+    transport = SimpleNamespace(
+        write=written.append,
+        is_closing=lambda: False,
+        get_extra_info=lambda name: None,
+        close=lambda: None,
+        abort=lambda: None,
+        pause_reading=lambda: None,
+        resume_reading=lambda: None,
+    )
+    accepted = asyncio.Event()
 
-        async def perform():
-            accepted = asyncio.Event()
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        accepted.set()
+        received.append(await receive())
+        with pytest.raises(ClientDisconnected):
+            await send({"type": "websocket.send", "text": "too late"})
 
-            async def app(scope, receive, send):
-                await receive()
-                await send({"type": "websocket.accept"})
-                accepted.set()
-                met.append(await receive())
-                with pytest.raises(ClientDisconnected):
-                    await send({"type": "websocket.send", "text": "too late"})
-
-            config = uvicorn.Config(app, log_config=None, ws_per_message_deflate=False)
-            config.load()
-            metrics = SimpleNamespace(connections=SimpleNamespace(set=lambda count: None))
-            state = {"gateway": SimpleNamespace(metrics=metrics)}
-            protocol = TimeoutWebSocketProtocol(Settings(), config=config, server_state=ServerState(), app_state=state)
-            protocol.connection_made(transport)
-            protocol.data_received(HANDSHAKE)
-            await accepted.wait()
-            (task,) = protocol.tasks
-            try:
-                await act(protocol, written)
-            finally:
-                protocol.connection_lost(None)
-                await task
-
-        asyncio.run(perform())
-        return written, met
-
-    return run
+    config = uvicorn.Config(app, log_config=None, ws_per_message_deflate=False)
+    config.load()
+    metrics = SimpleNamespace(connections=SimpleNamespace(set=lambda count: None))
+    state = {"gateway": SimpleNamespace(metrics=metrics)}
+    protocol = TimeoutWebSocketProtocol(Settings(), config=config, server_state=ServerState(), app_state=state)
+    protocol.connection_made(transport)
+    protocol.data_received(HANDSHAKE)
+    await accepted.wait()
+    (task,) = protocol.tasks
+    try:
+        yield protocol, written, received
+    finally:
+        protocol.connection_lost(None)
+        await task
 
 
-def test_pings_are_not_answered_while_answers_are_not_read(play):
-    unread = []
-
-    async def act(protocol, written):
+@pytest.mark.anyio
+async def test_pings_are_not_answered_while_replies_are_not_read():
+    async with connection() as (protocol, written, _):
         protocol.pause_writing()
-        protocol.data_received(1000 * wire(PING, b"ping"))
-        unread.extend(written)
+        protocol.data_received(1000 * message(PING, b"ping"))
+        assert len(written) == 1  # the handshake
         protocol.resume_writing()
-        protocol.data_received(wire(PING, b"pong"))
-
-    written, _ = play(act)
-    assert len(unread) == 1  # the handshake
+        protocol.data_received(message(PING, b"pong"))
     assert written[1] == bytes([0x80 | PONG, 4]) + b"pong"
 
 
-def test_who_answers_no_pings_is_given_up_at_once(play):
-    """The network may know of it only minutes later."""
-
-    async def act(protocol, written):
+@pytest.mark.anyio
+async def test_client_that_answers_no_pings_is_disconnected_at_once():
+    """Although the network may report it only minutes later."""
+    async with connection() as (protocol, _, received):
         protocol.pause_writing()
         protocol.keepalive_timeout()
         async with asyncio.timeout(30):
             await asyncio.wait(protocol.tasks)
-
-    _, met = play(act)
-    assert met == [{"type": "websocket.disconnect", "code": 1011, "reason": "no answer to pings"}]
+    (disconnect,) = received
+    assert (disconnect["type"], disconnect["code"]) == ("websocket.disconnect", 1011)
+    assert "pings" in disconnect["reason"]

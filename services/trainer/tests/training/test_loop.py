@@ -98,7 +98,7 @@ def test_split_without_images_is_a_user_error_before_training(recipe_with, datas
     untestable = dataclasses.replace(dataset, root=tmp_path / "set", items=items)
     untestable.root.mkdir()
     untestable.save()
-    with pytest.raises(UserError, match="none falls into the test split"):
+    with pytest.raises(UserError, match="images is in the test split"):
         train(recipe_with(f"data.path={untestable.root}"), tmp_path / "run")
 
 

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Dict
-from unittest import mock
 
 from converter.errors import ConverterError
 
@@ -48,10 +47,9 @@ def _convert(request: Dict[str, Any]) -> Dict[str, Any]:
             use_calibration=False,  # it would run the engines; the segments are the same
         ),
     )
-    # All that converting needs of a GPU is that a new tensor is on one.
-    on_gpu = SimpleNamespace(zeros=lambda shape: SimpleNamespace(device="/device:GPU:0"))
-    with mock.patch.object(trt_convert, "array_ops", on_gpu):
-        function = converter.convert()
+    # All that converting needs of a GPU is that a new tensor is on one. Not restored: this process converts one graph.
+    trt_convert.array_ops = SimpleNamespace(zeros=lambda shape: SimpleNamespace(device="/device:GPU:0"))
+    function = converter.convert()
     sys.stderr.flush()
     summary = summarize_engines(function.graph.as_graph_def(), Path(request["log"]).read_text(errors="replace"))
     return {

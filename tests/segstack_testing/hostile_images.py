@@ -1,4 +1,4 @@
-"""Writes files that want to break an image decoder: ``python hostile_corpus.py FOLDER [KIND …]``.
+"""Files that try to break an image decoder; ``python -m segstack_testing.hostile_images FOLDER [KIND …]`` writes them.
 
 One folder for each kind: truncated, flipped, headers, bombs, types, polyglots, modes. The same bytes every time.
 """
@@ -224,13 +224,13 @@ def polyglots() -> Files:
     script = b"<script>alert(document.domain)</script>"
     archive = b"PK\x05\x06" + bytes(18)
     for name, data in sound().items():
-        for tail, bytes_behind in {
+        for tail, appended in {
             "html": script,
             "zip": archive,
             "jpeg": saved("JPEG"),
             "zeros": bytes(10**6),
         }.items():
-            yield f"{name}-then-{tail}", data + bytes_behind
+            yield f"{name}-then-{tail}", data + appended
     yield "gif-then-jpeg", b"GIF89a" + saved("JPEG")
     yield "jpeg-comment", saved("JPEG", comment=script)
     yield "jpeg-in-jpeg", saved("JPEG")[:-2] + saved("JPEG")
@@ -265,6 +265,7 @@ KINDS: dict[str, Callable[[], Files]] = {
 
 
 def main(folder: Path, *kinds: str) -> None:
+    """Write the files of these kinds, or of all, as ``folder/kind/name``."""
     for kind in kinds or KINDS:
         (folder / kind).mkdir(parents=True)
         for name, data in KINDS[kind]():
