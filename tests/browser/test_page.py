@@ -121,7 +121,7 @@ def test_classes_are_listed_with_colours_and_areas(opened, road, photo) -> None:
     answer = road.segment(photo.read_bytes(), size="model", output="json").json()["classes"]
     assert len(answer) > 1, "one class alone would prove little"
     listed = [
-        (item.locator("label").inner_text(), item.locator(".share").inner_text(), item.locator(".swatch"))
+        (item.locator("label").inner_text(), item.locator(".percentage").inner_text(), item.locator(".swatch"))
         for item in opened.page.locator("#classes li").all()
     ]
 
