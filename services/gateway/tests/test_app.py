@@ -72,12 +72,3 @@ def test_head_is_answered_like_get_without_the_body(client, path):
     head, get = client.head(path), client.get(path)
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["content-length"] == get.headers["content-length"]
-
-
-def test_scripts_import_existing_modules(client):
-    for name in ("app.js", "docs.js"):
-        script = client.get(f"/static/{name}")
-        assert script.headers["Cache-Control"] == "no-cache"
-        assert script.headers["content-type"].startswith("text/javascript")
-        for imported in re.findall(r'from "\./([^"]+)"', script.text):
-            assert client.get(f"/static/{imported}").status_code == 200

@@ -42,4 +42,4 @@ async def page() -> FileResponse:
 @router.api_route("/docs", methods=["GET", "HEAD"])
 async def docs() -> FileResponse:
     """The API reference, rendered from /openapi.json by our own script: the usual ones come from a CDN."""
-    return FileResponse(_STATIC / "docs.html", headers=_HEADERS)
+    return FileResponse(_STATIC / "docs/docs.html", headers=_HEADERS)

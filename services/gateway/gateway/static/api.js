@@ -1,6 +1,6 @@
 // The gateway's HTTP calls.
 
-import { Trouble, gatewayUnreachable, troubleOf } from "./troubles.js";
+import { UserError, gatewayError, gatewayUnreachable } from "./errors.js";
 
 const KEY = "segstack-api-key";
 
@@ -14,17 +14,17 @@ export function key() {
   return sessionStorage.getItem(KEY);
 }
 
-/** The default model: `{model, version}`. Throws Trouble if it is not ready. */
+/** The default model: `{model, version}`. Throws UserError if it is not ready. */
 export async function readiness() {
   return (await request("/readyz")).json();
 }
 
-/** `{default, models}`: the names of the configured models. Throws Trouble. */
+/** `{default, models}`: the names of the configured models. Throws UserError. */
 export async function models() {
   return (await request("/models")).json();
 }
 
-/** The description of the model `name`, with its versions. Throws Trouble. */
+/** The description of the model `name`, with its versions. Throws UserError. */
 export async function model(name) {
   return (await request(`/models/${encodeURIComponent(name)}`)).json();
 }
@@ -33,7 +33,7 @@ export async function model(name) {
  * Segments an image file with the `{model, version}` wanted, each of which may be missing. The mask has the model's
  * size: the page stretches it over the photo.
  *
- * Resolves to `{segmentation, timing, elapsed}`; timing maps stages to milliseconds. Throws Trouble.
+ * Resolves to `{segmentation, timing, elapsed}`; timing maps stages to milliseconds. Throws UserError.
  */
 export async function segment(file, wanted, signal) {
   const startedAt = performance.now();
@@ -61,9 +61,9 @@ async function request(path, options = {}) {
 
 async function errorOf(response) {
   try {
-    return troubleOf((await response.json()).error);
+    return gatewayError((await response.json()).error);
   } catch {
-    return new Trouble("The request failed", `The gateway answered with status ${response.status}.`);
+    return new UserError("The request failed", `The gateway answered with status ${response.status}.`);
   }
 }
 

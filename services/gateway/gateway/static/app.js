@@ -1,20 +1,17 @@
 // The page: takes a photo, a video or a camera, and shows the model's segmentation of it.
 
 import * as api from "./api.js";
-import { ClassList } from "./class_list.js";
-import { onFile } from "./intake.js";
-import { Live } from "./live.js";
-import { countPixels, fromRuns } from "./masks.js";
-import { onChoice, refreshMenus, wanted } from "./menus.js";
-import { clearTrouble, onKey, showTrouble } from "./notice.js";
-import { Palette } from "./palette.js";
-import { decode, decodeWhole } from "./photo.js";
-import { Playback } from "./playback.js";
-import { StreamStats, showStages, showTotal } from "./readout.js";
-import { watchReadiness } from "./readiness.js";
-import { download, jsonFile, maskFile, overlayFile } from "./save.js";
-import { Stage } from "./stage.js";
-import { Trouble } from "./troubles.js";
+import { UserError } from "./errors.js";
+import { decode, decodeWhole, download, jsonFile, maskFile, onFile, overlayFile } from "./files.js";
+import { onChoice, refreshMenus, wanted, watchReadiness } from "./header.js";
+import { Live } from "./live/live.js";
+import { Playback } from "./live/playback.js";
+import { clearError, onKey, showError } from "./notice.js";
+import { countPixels, fromRuns } from "./painting/masks.js";
+import { Palette } from "./painting/palette.js";
+import { Stage } from "./painting/stage.js";
+import { ClassList } from "./panel/class_list.js";
+import { StreamStats, showStages, showTotal } from "./panel/readout.js";
 
 const SCHEME = "segstack-colours";
 // Often enough to follow changes, seldom enough to read.
@@ -40,7 +37,7 @@ const playback = new Playback({ failed: fail, mirror: (on) => (stage.mirrored = 
 
 function checkReadiness() {
   watchReadiness((model, version) => {
-    live?.hurry();
+    live?.reconnect();
     if (readyModel === `${model} ${version}`) return;
     readyModel = `${model} ${version}`;
     refreshMenus();
@@ -56,7 +53,7 @@ function begin(caption) {
   live?.close();
   live = undefined;
   playback.stop();
-  clearTrouble("image");
+  clearError("image");
   $("caption").textContent = caption;
   $("views").hidden = false;
   if ($("sources").contains(document.activeElement)) $("picture").focus(); // else the keyboard focus would go to the top
@@ -76,23 +73,23 @@ function end() {
   if (hadFocus) (file ? $("file") : $("use-camera")).focus();
 }
 
-function fail(trouble) {
+function fail(error) {
   end();
-  report(trouble);
+  report(error);
 }
 
-function report(trouble) {
+function report(error) {
   // If everything is unreachable the header shows it at once, and the notice is cleared when it is back.
-  if (showTrouble(trouble, "image") && trouble.isUnavailable) checkReadiness();
+  if (showError(error, "image") && error.isUnavailable) checkReadiness();
 }
 
-/** Runs `opening`; a Trouble is reported, unless another image has been opened meanwhile. */
+/** Runs `opening`; a UserError is reported, unless another image has been opened meanwhile. */
 async function attempt(opening, signal) {
   try {
     await opening();
   } catch (error) {
     if (signal.aborted) return;
-    if (!(error instanceof Trouble)) throw error;
+    if (!(error instanceof UserError)) throw error;
     fail(error);
     if (!error.needsKey) file = undefined; // with a key it will be opened again
   }
@@ -116,7 +113,7 @@ function openPhoto(photo) {
       () => "unreadable",
     );
     const { segmentation, timing, elapsed } = await api.segment(photo, wanted(), signal);
-    if ((await shown) === "unreadable") throw new Trouble("This browser cannot show the image", "Save it as JPEG or PNG and try that.");
+    if ((await shown) === "unreadable") throw new UserError("This browser cannot show the image", "Save it as JPEG or PNG and try that.");
     const classes = await everyClass(segmentation);
     signal.throwIfAborted();
     useModel({ ...segmentation, classes });
@@ -148,7 +145,7 @@ async function classesOf(model, version) {
     const current = await api.model(model);
     return current.version === version ? current.classes : [];
   } catch (error) {
-    if (!(error instanceof Trouble)) throw error;
+    if (!(error instanceof UserError)) throw error;
     return []; // the image is shown without them
   }
 }
@@ -163,14 +160,14 @@ function openLive(play) {
     await play(signal);
     live = new Live($("video"), wanted(), {
       configured: (answer) => {
-        clearTrouble("image");
+        clearError("image");
         const isOther = answer.model !== served.model || answer.version !== served.version;
         useModel(answer);
         if (!isOther) return;
         classList.fill(palette, []);
         if (stage.shown.frame) stage.show(stage.shown.frame, null);
       },
-      troubled: report,
+      failed: report,
       lost: checkReadiness,
       show: showLive,
     });
@@ -184,7 +181,7 @@ function showLive(frame, mask, reply) {
     $("caption").textContent = "Waiting for the gateway…";
     return;
   }
-  clearTrouble("image");
+  clearError("image");
   stats.count(reply);
   updateTimer ??= setTimeout(() => {
     updateTimer = undefined;
@@ -286,5 +283,5 @@ $("scheme").addEventListener("change", () => {
   stage.rgba = palette.rgba;
   classList.recolour();
 });
-addEventListener("online", () => live?.hurry());
+addEventListener("online", () => live?.reconnect());
 checkReadiness();

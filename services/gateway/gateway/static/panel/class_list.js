@@ -1,7 +1,7 @@
 // The list of classes with their fractions; each can be hidden or given another colour.
 
-import { fromHex, toHex } from "./palette.js";
-import { make } from "./text.js";
+import { fromHex, toHex } from "../painting/palette.js";
+import { make } from "../text.js";
 
 /** Rows in `list`; calls `changed()` when the user has changed `palette`. */
 export class ClassList {
@@ -37,10 +37,10 @@ export class ClassList {
 
   /** `fractions[id]` is the class's fraction of the image. */
   set fractions(fractions) {
-    for (const [id, { share, meter }] of this.#rows) {
+    for (const [id, { percentage, meter }] of this.#rows) {
       const text = `${(100 * fractions[id]).toFixed(1)} %`;
-      if (share.textContent === text) continue;
-      share.textContent = text;
+      if (percentage.textContent === text) continue;
+      percentage.textContent = text;
       meter.value = fractions[id];
     }
   }
@@ -79,10 +79,10 @@ export class ClassList {
     });
     const label = make("label");
     label.append(painted, make("span", name));
-    const share = make("span", "", "share");
+    const percentage = make("span", "", "percentage");
     const meter = make("meter");
     meter.ariaLabel = `Fraction of ${name}`;
-    item.append(swatch, label, share, meter);
-    return { item, swatch, painted, share, meter };
+    item.append(swatch, label, percentage, meter);
+    return { item, swatch, painted, percentage, meter };
   }
 }

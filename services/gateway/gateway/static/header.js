@@ -1,9 +1,36 @@
-// The menus for model and version.
+// The page's header: whether the default model is ready, and the menus for model and version.
 
 import * as api from "./api.js";
-import { Trouble } from "./troubles.js";
+import { UserError } from "./errors.js";
+import { clearError, showError } from "./notice.js";
+
+const POLL_UNAVAILABLE_MS = 2000;
+const POLL_READY_MS = 15000;
 
 const $ = (id) => document.getElementById(id);
+
+let nextCheck;
+
+/** Checks now and then periodically; calls `ready(model, version)` each time the model is ready. */
+export async function watchReadiness(ready) {
+  let pause = POLL_UNAVAILABLE_MS;
+  try {
+    const { model, version } = await api.readiness();
+    $("status").textContent = `${model} v${version}`;
+    $("status").dataset.state = "ready";
+    clearError("readiness");
+    ready(model, version);
+    pause = POLL_READY_MS;
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    $("status").textContent = error.title;
+    $("status").dataset.state = "unavailable";
+    showError(error, "readiness");
+  } finally {
+    clearTimeout(nextCheck); // of another check that was in progress
+    nextCheck = setTimeout(() => watchReadiness(ready), pause);
+  }
+}
 
 /** `{model, version}` as selected; if one is missing the gateway chooses. */
 export function wanted() {
@@ -33,7 +60,7 @@ export async function refreshMenus() {
     $("menus").hidden = false;
   } catch (error) {
     // It is reported where it matters: when an image is segmented.
-    if (!(error instanceof Trouble)) throw error;
+    if (!(error instanceof UserError)) throw error;
   }
 }
 

@@ -1,11 +1,12 @@
 // Sends a video element's frames through the stream and shows each with its own mask.
 
-import { Frames } from "./frames.js";
-import { inflate } from "./masks.js";
+import { inflate } from "../painting/masks.js";
 import { Stream } from "./stream.js";
 
+const MAX_WAITING = 12; // more than the stream leaves unanswered
+
 /**
- * Streams what `video` plays. The listener has the stream's `configured`, `troubled` and `lost`, and
+ * Streams what `video` plays. The listener has the stream's `configured`, `failed` and `lost`, and
  * `show(frame, mask, reply)`: a frame, which the listener closes; `mask` and `reply` are null while there is no answer.
  */
 export class Live {
@@ -13,7 +14,7 @@ export class Live {
   #listener;
   #stream;
   #frames = new Frames();
-  #worker = new Worker("/static/jpeg_worker.js");
+  #worker = new Worker(new URL("jpeg_worker.js", import.meta.url));
   #inputSize;
   #isCapturing = false;
   #isInflating = false;
@@ -31,13 +32,13 @@ export class Live {
           listener.configured(answer);
           this.#capture(); // the frame of a paused video
         },
-        masked: (reply) => this.#receive(reply),
-        refused: (sequence, trouble) => {
+        masked: (reply) => this.#receiveReply(reply),
+        refused: (sequence, error) => {
           const { frame } = this.#frames.take(sequence);
           if (frame) listener.show(frame, null, null);
-          listener.troubled(trouble);
+          listener.failed(error);
         },
-        troubled: listener.troubled,
+        failed: listener.failed,
         lost: () => {
           this.#frames.clear();
           this.#newest = null;
@@ -47,7 +48,7 @@ export class Live {
       wanted,
     );
     // The last frame before the video stopped may have been skipped; the one that stays visible must be sent.
-    for (const moment of ["pause", "seeked"]) video.addEventListener(moment, this.#captureStill);
+    for (const type of ["pause", "seeked"]) video.addEventListener(type, this.#captureStill);
     this.#watch();
   }
 
@@ -55,13 +56,13 @@ export class Live {
     this.#stream.configure(wanted);
   }
 
-  hurry() {
-    this.#stream.hurry();
+  reconnect() {
+    this.#stream.reconnect();
   }
 
   close() {
     this.#isClosed = true;
-    for (const moment of ["pause", "seeked"]) this.#video.removeEventListener(moment, this.#captureStill);
+    for (const type of ["pause", "seeked"]) this.#video.removeEventListener(type, this.#captureStill);
     this.#stream.close();
     this.#worker.terminate();
     this.#frames.clear();
@@ -117,7 +118,7 @@ export class Live {
     });
   }
 
-  async #receive(reply) {
+  async #receiveReply(reply) {
     this.#newest = reply;
     if (this.#isInflating) return;
     this.#isInflating = true;
@@ -139,5 +140,37 @@ export class Live {
     if (!frame) return;
     reply.timing.page = pageMs + performance.now() - receivedAt;
     this.#listener.show(frame, mask, reply);
+  }
+}
+
+/** ImageBitmaps waiting for their masks, by sequence number, oldest first, each with its cost; dropped ones are closed. */
+class Frames {
+  #waiting = new Map();
+
+  /** `pageMs`: milliseconds that the page has spent on the frame so far. */
+  keep(sequence, frame, pageMs) {
+    this.#waiting.set(sequence, { frame, pageMs });
+    if (this.#waiting.size > MAX_WAITING) this.#drop(this.#waiting.keys().next().value);
+  }
+
+  /** `{frame, pageMs}` of `sequence`, to be closed by the caller; empty if dropped. Earlier frames are dropped. */
+  take(sequence) {
+    if (!this.#waiting.has(sequence)) return {};
+    for (const earlier of this.#waiting.keys()) {
+      if (earlier === sequence) break;
+      this.#drop(earlier);
+    }
+    const found = this.#waiting.get(sequence);
+    this.#waiting.delete(sequence);
+    return found;
+  }
+
+  clear() {
+    for (const sequence of this.#waiting.keys()) this.#drop(sequence);
+  }
+
+  #drop(sequence) {
+    this.#waiting.get(sequence).frame.close();
+    this.#waiting.delete(sequence);
   }
 }

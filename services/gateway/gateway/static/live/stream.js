@@ -1,8 +1,17 @@
 // A client of the gateway's stream (services/gateway/PROTOCOL.md) that reconnects by itself.
 
-import { key } from "./api.js";
-import { troubleOf } from "./troubles.js";
-import { ERROR, MASK, frameHeader, parseReply } from "./wire.js";
+import { key } from "../api.js";
+import { gatewayError } from "../errors.js";
+
+// The binary messages are little-endian.
+const VERSION = 1;
+const FRAME = 1;
+const FRAME_HEADER_BYTES = 16;
+const REPLY_HEADER_BYTES = 40;
+
+// A reply's kinds of payload.
+const MASK = 2;
+const ERROR = 4;
 
 const PAUSES_MS = [250, 500, 1000, 2000, 4000, 8000];
 const MAX_UNANSWERED = 8;
@@ -12,9 +21,9 @@ const LONGEST_GAP_MS = 250;
  * Sends frames and receives masks. The listener has
  *
  * - `configured(answer)`: the model that answers from now on, with its classes;
- * - `masked(reply)`: a mask, as wire.js parses it;
- * - `refused(sequence, trouble)`: there is no mask for a frame;
- * - `troubled(trouble)`: the configuration was refused; the stream tries again, or waits for a key;
+ * - `masked(reply)`: a mask, as parseReply returns it;
+ * - `refused(sequence, error)`: there is no mask for a frame;
+ * - `failed(error)`: the configuration was refused; the stream tries again, or waits for a key;
  * - `lost()`: the connection was lost, with every frame in flight; the stream tries to reconnect.
  */
 export class Stream {
@@ -44,7 +53,7 @@ export class Stream {
     this.#awaitsKey = false;
     clearTimeout(this.#timer);
     if (this.#socket?.readyState === WebSocket.OPEN) this.#sendConfiguration();
-    else this.hurry();
+    else this.reconnect();
   }
 
   /** Whether a model answers. */
@@ -78,7 +87,7 @@ export class Stream {
   }
 
   /** Reconnects at once: the gateway is known to be back. */
-  hurry() {
+  reconnect() {
     if (this.#socket || this.#awaitsKey) return;
     clearTimeout(this.#timer);
     this.#connect();
@@ -101,11 +110,11 @@ export class Stream {
     socket.addEventListener("open", () => this.#sendConfiguration());
     socket.addEventListener("message", ({ data }) => {
       if (socket !== this.#socket) return;
-      if (typeof data === "string") this.#hear(JSON.parse(data));
-      else this.#receive(parseReply(data));
+      if (typeof data === "string") this.#receiveMessage(JSON.parse(data));
+      else this.#receiveReply(parseReply(data));
     });
     socket.addEventListener("close", () => {
-      if (socket === this.#socket) this.#lose();
+      if (socket === this.#socket) this.#handleClose();
     });
   }
 
@@ -115,22 +124,22 @@ export class Stream {
     this.#socket.send(JSON.stringify(message));
   }
 
-  #hear(message) {
+  #receiveMessage(message) {
     if (message.type === "configured") {
       this.#isConfigured = true;
       this.#failures = 0;
       this.#listener.configured(message);
     } else if (message.type === "error") {
-      const trouble = troubleOf(message.error);
+      const error = gatewayError(message.error);
       this.#isConfigured = false;
-      this.#awaitsKey = trouble.needsKey;
-      this.#listener.troubled(trouble);
+      this.#awaitsKey = error.needsKey;
+      this.#listener.failed(error);
       // A key must come from the user; anything else, such as a model being loaded, may resolve itself.
-      if (!trouble.needsKey) this.#timer = setTimeout(() => this.#sendConfiguration(), this.#pause());
+      if (!error.needsKey) this.#timer = setTimeout(() => this.#sendConfiguration(), this.#pause());
     }
   }
 
-  #receive(reply) {
+  #receiveReply(reply) {
     // Replies come in the order of their frames: every earlier frame is answered or dropped.
     this.#unanswered = (this.#next - 1 - reply.sequence) >>> 0;
     const now = performance.now();
@@ -138,10 +147,10 @@ export class Stream {
     this.#answeredAt = now;
     if (!this.#isConfigured) return; // by the old configuration
     if (reply.kind === MASK) this.#listener.masked(reply);
-    else if (reply.kind === ERROR) this.#listener.refused(reply.sequence, troubleOf(errorIn(reply)));
+    else if (reply.kind === ERROR) this.#listener.refused(reply.sequence, gatewayError(errorIn(reply)));
   }
 
-  #lose() {
+  #handleClose() {
     this.#socket = null;
     this.#isConfigured = false;
     this.#unanswered = 0;
@@ -159,4 +168,30 @@ export class Stream {
 
 function errorIn({ payload }) {
   return JSON.parse(new TextDecoder().decode(payload)).error;
+}
+
+/** The header of a frame, before its image. */
+function frameHeader(sequence, capturedAt) {
+  const header = new DataView(new ArrayBuffer(FRAME_HEADER_BYTES));
+  header.setUint8(0, VERSION);
+  header.setUint8(1, FRAME);
+  header.setUint32(4, sequence, true);
+  header.setFloat64(8, capturedAt, true);
+  return header;
+}
+
+/** A reply's fields; `timing` maps the gateway's stages to milliseconds. */
+function parseReply(buffer) {
+  const header = new DataView(buffer);
+  const [decode, queue, infer, encode] = [16, 20, 24, 28].map((at) => header.getUint32(at, true) / 1000);
+  return {
+    kind: header.getUint8(1),
+    sequence: header.getUint32(4, true),
+    capturedAt: header.getFloat64(8, true),
+    timing: { decode, queue, infer, encode },
+    dropped: header.getUint32(32, true),
+    width: header.getUint16(36, true),
+    height: header.getUint16(38, true),
+    payload: new Uint8Array(buffer, REPLY_HEADER_BYTES),
+  };
 }

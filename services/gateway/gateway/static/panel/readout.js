@@ -1,6 +1,6 @@
 // Shows the time that each stage takes.
 
-import { make, setText } from "./text.js";
+import { make, setText } from "../text.js";
 
 const $ = (id) => document.getElementById(id);
 

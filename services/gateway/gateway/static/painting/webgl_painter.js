@@ -46,14 +46,14 @@ const FRAME = 0;
 const MASK = 1;
 const PALETTE = 2;
 
-/** See painter.js. */
+/** See createPainter in stage.js. */
 export class WebglPainter {
   #gl;
   #uniforms;
   #shown = {};
 
   /** A painter for `canvas`; undefined without WebGL2. */
-  static on(canvas) {
+  static create(canvas) {
     const gl = canvas.getContext("webgl2", { alpha: false, antialias: false, depth: false });
     return gl ? new WebglPainter(gl) : undefined;
   }

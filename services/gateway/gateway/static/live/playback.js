@@ -1,11 +1,12 @@
 // The video element that plays a camera or a file, and its controls.
 
-import { cameraOptions, closeCamera, facesAway, openCamera } from "./camera.js";
-import { Trouble } from "./troubles.js";
+import { UserError, cameraError, insecureAddress } from "../errors.js";
 
 const $ = (id) => document.getElementById(id);
 
-/** Plays into `video`. Calls `failed(trouble)` if playback ends later, and `mirror(on)` when mirroring changes. */
+const IDEAL = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 } };
+
+/** Plays into `video`. Calls `failed(error)` if playback ends later, and `mirror(on)` when mirroring changes. */
 export class Playback {
   #failed;
   #mirror;
@@ -17,8 +18,8 @@ export class Playback {
     this.#mirror = mirror;
     const video = $("video");
     $("pause").addEventListener("click", () => (video.paused ? video.play() : video.pause()));
-    for (const moment of ["play", "pause"]) {
-      video.addEventListener(moment, () => ($("pause").textContent = video.paused ? "Play" : "Pause"));
+    for (const type of ["play", "pause"]) {
+      video.addEventListener(type, () => ($("pause").textContent = video.paused ? "Play" : "Pause"));
     }
     $("position").addEventListener("input", () => (video.currentTime = Number($("position").value) * video.duration));
     video.addEventListener("timeupdate", () => {
@@ -28,7 +29,7 @@ export class Playback {
     $("mirror").addEventListener("change", () => mirror($("mirror").checked));
   }
 
-  /** Starts the camera `deviceId`, or the browser's default. Throws Trouble, or AbortError if `signal` aborts. */
+  /** Starts the camera `deviceId`, or the browser's default. Throws UserError, or AbortError if `signal` aborts. */
   async useCamera(deviceId, signal) {
     const camera = await openCamera(deviceId);
     if (signal.aborted) {
@@ -37,7 +38,7 @@ export class Playback {
     }
     this.#camera = camera;
     camera.getVideoTracks()[0].addEventListener("ended", () => {
-      if (this.#camera === camera) this.#failed(new Trouble("The camera was disconnected", "Connect it again and press “Use the camera”."));
+      if (this.#camera === camera) this.#failed(new UserError("The camera was disconnected", "Connect it again and press “Use the camera”."));
     });
     $("video").srcObject = camera;
     $("mirror").checked = !facesAway(camera);
@@ -50,7 +51,7 @@ export class Playback {
     await start(signal);
   }
 
-  /** Starts a video file. Throws Trouble, or AbortError if `signal` aborts. */
+  /** Starts a video file. Throws UserError, or AbortError if `signal` aborts. */
   async useFile(file, signal) {
     this.#url = URL.createObjectURL(file);
     $("video").src = this.#url;
@@ -84,5 +85,34 @@ async function start(signal) {
 }
 
 function unplayable() {
-  return new Trouble("This browser cannot play the video", "Convert it to MP4 (H.264) or WebM, or try another browser.");
+  return new UserError("This browser cannot play the video", "Convert it to MP4 (H.264) or WebM, or try another browser.");
+}
+
+/** A MediaStream of the camera `deviceId`, or of the browser's default. Throws UserError. */
+async function openCamera(deviceId) {
+  if (!navigator.mediaDevices) throw insecureAddress();
+  const which = deviceId ? { deviceId: { exact: deviceId } } : { facingMode: "environment" };
+  try {
+    return await navigator.mediaDevices.getUserMedia({ video: { ...IDEAL, ...which }, audio: false });
+  } catch (error) {
+    throw cameraError(error);
+  }
+}
+
+function closeCamera(camera) {
+  for (const track of camera.getTracks()) track.stop();
+}
+
+/** Whether it is a rear camera; only other cameras are mirrored. */
+function facesAway(camera) {
+  return camera.getVideoTracks()[0].getSettings().facingMode === "environment";
+}
+
+/** An option for each camera found, with `camera` selected. */
+async function cameraOptions(camera) {
+  const devices = (await navigator.mediaDevices.enumerateDevices()).filter(({ kind }) => kind === "videoinput");
+  const inUse = camera.getVideoTracks()[0].getSettings().deviceId;
+  return devices.map(
+    ({ label, deviceId }, at) => new Option(label || `Camera ${at + 1}`, deviceId, false, deviceId === inUse),
+  );
 }

@@ -1,6 +1,6 @@
 // Paints with the 2D canvas: for browsers without WebGL2, and for saved files.
 
-/** See painter.js. Also accepts an OffscreenCanvas. */
+/** See createPainter in stage.js. Also accepts an OffscreenCanvas. */
 export class CanvasPainter {
   #canvas;
   #colours = new OffscreenCanvas(1, 1);

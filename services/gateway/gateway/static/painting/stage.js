@@ -1,6 +1,7 @@
 // Shows a frame with its mask: as an overlay, side by side or with a divider; names the class under the pointer.
 
-import { painterOn } from "./painter.js";
+import { CanvasPainter } from "./canvas_painter.js";
+import { WebglPainter } from "./webgl_painter.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -9,13 +10,13 @@ const ARROWS = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STE
 
 /** Shows frames. `name(id, mask)` gives the probe's text for a class in a mask. */
 export class Stage {
-  #painter = painterOn($("picture"));
+  #painter = createPainter($("picture"));
   #name;
   #frame;
   #mask = null;
   #rgba = new Uint8Array(4 * 256);
   #opacity = 0.6;
-  #view = "over";
+  #view = "overlay";
   #mirrored = false;
   #probed; // fractions of the image's width and height as displayed, while there is a pointer
 
@@ -76,10 +77,10 @@ export class Stage {
     this.redraw();
   }
 
-  /** "over", "beside" or "slider". */
+  /** "overlay", "side-by-side" or "slider". */
   set view(view) {
     this.#view = view;
-    $("original").hidden = view !== "beside";
+    $("original").hidden = view !== "side-by-side";
     $("divider").hidden = view !== "slider";
     this.redraw();
   }
@@ -100,7 +101,7 @@ export class Stage {
       opacity: this.#opacity,
       bare: this.#mirrored ? [1 - divider, 1] : [0, divider],
     });
-    if (this.#view === "beside") this.#drawBare();
+    if (this.#view === "side-by-side") this.#drawBare();
     this.#probe(this.#probed);
   }
 
@@ -127,4 +128,14 @@ export class Stage {
     probe.classList.toggle("leftwards", x > 0.6);
     probe.classList.toggle("upwards", y > 0.85);
   }
+}
+
+/**
+ * A painter for `canvas`: WebGL2 where the browser has it, else the 2D canvas. Both have
+ *
+ * - `paint({frame, mask, rgba, opacity, bare})`: `frame` an ImageBitmap; `mask` of masks.js or null; `rgba` the colours
+ *   and visibility of the 256 ids; `bare` the fractions `[from, to]` of the width without classes.
+ */
+function createPainter(canvas) {
+  return WebglPainter.create(canvas) ?? new CanvasPainter(canvas);
 }

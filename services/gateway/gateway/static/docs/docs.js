@@ -1,6 +1,6 @@
 // The API reference, generated from the OpenAPI document.
 
-import { make } from "./text.js";
+import { make } from "../text.js";
 
 let documentRoot;
 
@@ -47,7 +47,7 @@ function rows(entries) {
   return list;
 }
 
-function shown(title, value) {
+function jsonDetails(title, value) {
   const details = make("details");
   const code = make("pre");
   code.textContent = JSON.stringify(value, null, 2);
@@ -71,9 +71,9 @@ function responseRow([status, response]) {
   const types = Object.keys(content).join(", ");
   const json = content["application/json"];
   if (json?.examples) {
-    for (const { summary, value } of Object.values(json.examples)) parts.push(shown(summary, value));
+    for (const { summary, value } of Object.values(json.examples)) parts.push(jsonDetails(summary, value));
   } else if (json?.schema) {
-    parts.push(shown("JSON example", example(json.schema)));
+    parts.push(jsonDetails("JSON example", example(json.schema)));
   }
   if (json?.schema && status === "200") {
     const documented = fields(json.schema);

@@ -7,7 +7,7 @@ const NOT_READY = new Set(["gateway_unreachable", "no_model", "model_unavailable
  * An error with a title and a sentence for the user; `needsKey` if an API key would help, `isUnavailable` if it affects
  * everyone until the gateway is ready again.
  */
-export class Trouble extends Error {
+export class UserError extends Error {
   constructor(title, message, code = "") {
     super(message);
     this.title = title;
@@ -39,13 +39,13 @@ const HINTS = {
   serving_unavailable: "Start it with `make serve`, or everything with `make demo`; this page keeps checking.",
 };
 
-/** The Trouble of the gateway's `{code, message}`. */
-export function troubleOf({ code, message }) {
-  return new Trouble(TITLES[code] ?? "The request failed", HINTS[code] ?? sentence(message), code);
+/** The UserError of the gateway's `{code, message}`. */
+export function gatewayError({ code, message }) {
+  return new UserError(TITLES[code] ?? "The request failed", HINTS[code] ?? sentence(message), code);
 }
 
 export function gatewayUnreachable() {
-  return new Trouble(
+  return new UserError(
     "The gateway is unreachable",
     "It does not answer. Start it with `make gateway`, or everything with `make demo`; this page keeps checking.",
     "gateway_unreachable",
@@ -55,30 +55,30 @@ export function gatewayUnreachable() {
 /** Browsers allow cameras only on pages from https:// or from the same machine. */
 export function insecureAddress() {
   const local = `http://localhost${location.port && `:${location.port}`}`;
-  return new Trouble(
+  return new UserError(
     "This address is not secure",
     `Browsers allow the camera only on pages from \`https://\` or, on the gateway's own machine, from \`${local}\`. ` +
       "The operator can set up HTTPS with `make cert`; photos and videos work without it.",
   );
 }
 
-/** The Trouble for an error of getUserMedia. */
-export function cameraTrouble(error) {
+/** The UserError for an error of getUserMedia. */
+export function cameraError(error) {
   switch (error.name) {
     case "NotAllowedError":
     case "SecurityError":
-      return new Trouble(
+      return new UserError(
         "Camera access was denied",
         "Allow it for this page with the icon next to the address or in the browser's settings, then press “Use the camera” again.",
       );
     case "NotFoundError":
     case "OverconstrainedError":
-      return new Trouble("No camera found", "Connect one and press “Use the camera” again, or choose a photo or a video.");
+      return new UserError("No camera found", "Connect one and press “Use the camera” again, or choose a photo or a video.");
     case "NotReadableError":
     case "AbortError":
-      return new Trouble("The camera does not start", "Another program may be using it; close that program and press “Use the camera” again.");
+      return new UserError("The camera does not start", "Another program may be using it; close that program and press “Use the camera” again.");
     default:
-      return new Trouble("The camera does not start", sentence(error.message || error.name));
+      return new UserError("The camera does not start", sentence(error.message || error.name));
   }
 }
 
