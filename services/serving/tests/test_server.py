@@ -90,7 +90,7 @@ def test_empty_config_opens_the_port_and_sigint_ends_with_status_0(start_server,
         "Could not find any versions of model m",
     )
     second = start_server("--model_config_file", str(empty), f"--port={server.port}")
-    second.wait_for(f"Failed to start server. Error: cannot listen on 127.0.0.1:{server.port}: taken")
+    second.wait_for(f"Failed to start server. Error: cannot listen on 127.0.0.1:{server.port}: in use")
     assert second.process.wait(10) == 1
     assert server.stop(signal.SIGINT) == 0
 
