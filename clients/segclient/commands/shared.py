@@ -46,7 +46,10 @@ def add_command(
         "--api-key-file", type=Path, metavar="FILE", help=f"read the API key from it; default: {KEY_VARIABLE}"
     )
     gateway.add_argument(
-        "--ca", type=Path, metavar="FILE", help="a certificate authority to trust: the ca.pem of `make cert`"
+        "--ca",
+        type=Path,
+        metavar="FILE",
+        help="a certificate authority to trust: the ca.pem that `segstack gateway cert` wrote on the gateway's machine",
     )
     gateway.add_argument(
         "--timeout",
