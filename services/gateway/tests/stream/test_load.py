@@ -70,7 +70,7 @@ def test_latency_stays_flat_the_model_busy_and_streams_equal(run_gateway, servin
 
         single = list(single_requests())[1:]  # the first also fetches the model's card
         model.spans.clear()
-        # A process of their own, so that the cameras share no interpreter with the model.
+        # A separate process, so that the cameras share no interpreter with the model.
         url = f"ws://127.0.0.1:{running.client.base_url.port}/stream"
         filmed = subprocess.run(
             [sys.executable, __file__, url, photo, str(senders)], stdout=subprocess.PIPE, check=True, timeout=120

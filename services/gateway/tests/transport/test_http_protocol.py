@@ -1,4 +1,4 @@
-"""Connections that are held for nothing: raw sockets against a gateway with short time limits."""
+"""Connections held open without a purpose: raw sockets against a gateway with short time limits."""
 
 import ssl
 

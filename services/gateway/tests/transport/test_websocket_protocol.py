@@ -1,4 +1,4 @@
-"""Streams that hold a connection or memory for nothing: raw sockets against a gateway with short time limits."""
+"""Streams that hold a connection or memory without a purpose: raw sockets, a gateway with short time limits."""
 
 import asyncio
 import re
@@ -50,7 +50,7 @@ def raw_stream(client, receive_buffer=None):
 
 
 def read_until_close_frame(raw):
-    """All that comes up to a close with code 1000, which is then answered as RFC 6455 asks for."""
+    """All that comes up to a close with code 1000, which is then answered as RFC 6455 requires."""
     received = b""
     while b"\x88\x02\x03\xe8" not in received:
         received += raw.recv(65536)
