@@ -22,7 +22,7 @@ MASK[12:20, 12:20] = 255
 
 
 def photo(seed=0, height=HEIGHT, width=WIDTH):
-    """Smooth, as photographs are: its fingerprint does not hang on single pixels."""
+    """Smooth, as photographs are: its fingerprint does not depend on single pixels."""
     coarse = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), np.uint8)
     return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
 
@@ -60,7 +60,7 @@ class TestValidPair:
 
 
 class TestFaults:
-    """Each says the file, what is wrong and what to do."""
+    """Each names the file, what is wrong and what to do."""
 
     @pytest.mark.parametrize(
         ("image", "message"),

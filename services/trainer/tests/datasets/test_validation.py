@@ -83,7 +83,7 @@ class TestValidDataset:
 
 
 class TestErrors:
-    """What would make a training fail, or a measured quality untrue."""
+    """Faults that would make a training fail, or its metrics wrong."""
 
     @pytest.mark.parametrize(
         ("changes", "without", "expected"),

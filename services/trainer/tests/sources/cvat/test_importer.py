@@ -107,7 +107,7 @@ VALID = {
         export_with({"labelmap.txt": LABELMAP.replace("background", "soil")}),
         {"a": IDS},
     ),
-    "a coloured background paints what nobody labelled": (
+    "a coloured background paints unlabelled pixels": (
         export_with(
             {
                 "labelmap.txt": LABELMAP.replace("0,0,0", "10,20,30"),
@@ -185,7 +185,7 @@ VALID = {
 
 @pytest.fixture
 def imported(tmp_path, write_files):
-    """Import these files; returns (report, data set, the class ids of each item as they lie on disk)."""
+    """Import these files; returns (report, data set, the class ids of each item on disk)."""
 
     def run(files, **options):
         write_files(tmp_path / "export", files)
