@@ -82,7 +82,7 @@ class Manager:
             self._labels = self._checked_labels(config)
 
     def poll(self) -> None:
-        """Look for versions on disk and set which of them each model should serve; return at once."""
+        """Look for versions on disk and set which ones each model should serve; return at once."""
         with self._polling:
             config = self._config or {}
             for name in config.keys() - self._models.keys():

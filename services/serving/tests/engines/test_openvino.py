@@ -169,7 +169,7 @@ def test_tensorflow_runs_inputs_that_the_compiled_graph_does_not_accept(ask, on_
 
 
 def test_tensorflow_runs_what_openvino_fails_on(ask, on_openvino):
-    # Shapes of [None] fit each by itself; that they do not fit each other is found on the way.
+    # Shapes of [None] fit each alone; that they do not fit each other shows only during the run.
     expected, actual = ask("segmenter", "add", a=np.zeros(2, np.float32), b=np.zeros(3, np.float32))
     assert expected[0] is StatusCode.INVALID_ARGUMENT
     assert actual == expected
@@ -311,7 +311,7 @@ def test_server_on_openvino(start_server, network, link_version, predict_request
 
 
 class Restless(tf.Module):
-    """Another mask each time, on whichever engine."""
+    """Another mask each time, on either engine."""
 
     @tf.function(input_signature=[tf.TensorSpec([None, HEIGHT, WIDTH, 3], tf.uint8, name="image")])
     def mask(self, image):

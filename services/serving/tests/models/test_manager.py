@@ -1,4 +1,4 @@
-"""What is served, as the configuration and the folders change: the rules of versions, with real SavedModels."""
+"""What is served while the configuration and the folders change: the rules of versions, with real SavedModels."""
 
 import shutil
 import threading

@@ -1,6 +1,6 @@
 """TensorFlow Serving's rules for versions, one by one, checked on a running server over gRPC.
 
-Two sentences are no business of the embedded server: a warm-up record larger than batching's max_batch_size (there is
+Two sentences do not apply to the embedded server: a warm-up record larger than batching's max_batch_size (there is
 no batching), and NVIDIA's old apt sources (test_container.py).
 """
 
@@ -37,7 +37,7 @@ class Repository:
         return self._publish_in(self.root, name, version, warmup)
 
     def serve(self, name, policy=None, labels=None):
-        """Have the server look now, at this model and every other."""
+        """Have the server poll now, for this model and all others."""
         config = {"name": name, "base_path": f"/models/{name}", "model_platform": "tensorflow"}
         self._models[name] = config | {"model_version_policy": policy, "version_labels": labels}
         self.look()
@@ -252,7 +252,7 @@ class TestAtStart:
 def test_model_listed_later_without_a_version_blocks_polling_of_the_config(
     start_server, publish, write_config, predict_request, eventually
 ):
-    """And nothing else: what is served is served on, and new versions are found."""
+    """And nothing else: models stay served, and new versions are found."""
     publish("m", 1)
     config = write_config(m="")
     server = start_server(
