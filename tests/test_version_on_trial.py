@@ -74,7 +74,7 @@ def test_new_version_is_shadow_then_canary_then_default(
 
     with Cameras(road.url, photo.read_bytes()) as cameras:
 
-        def have_all_been_asked_anew() -> bool:
+        def have_all_sent_again() -> bool:
             return cameras.rounds >= rounds + 2
 
         wait_for(lambda: cameras.rounds, "an answer to each camera")
@@ -83,7 +83,7 @@ def test_new_version_is_shadow_then_canary_then_default(
         command(models_root, "trainer export --run run --name small")
         wait_for(lambda: [v["version"] for v in model()["versions"] if v["state"] == "AVAILABLE"] == [2, 1], "both")
         rounds = cameras.rounds
-        wait_for(have_all_been_asked_anew, "two rounds more")
+        wait_for(have_all_sent_again, "two rounds more")
         chosen = {name for name, version in cameras.versions.items() if version == "2"}
         assert 0 < len(chosen) < CAMERAS
         assert (model()["version"], model()["label"]) == (1, "stable")

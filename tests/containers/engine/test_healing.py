@@ -44,7 +44,7 @@ class Load:
                 status = "unreachable"
             self.answers.append((time.monotonic(), status))
             if status != 200:
-                time.sleep(0.05)  # the machine is left to what starts again
+                time.sleep(0.05)  # leaves the processor to the restarting containers
 
     def since(self, moment: float) -> list[int | str]:
         return [status for at, status in list(self.answers) if at > moment]

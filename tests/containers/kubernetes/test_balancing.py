@@ -25,14 +25,14 @@ class NameServer(threading.Thread):
 
     def run(self) -> None:
         while True:
-            query, asker = self._socket.recvfrom(512)
+            query, client = self._socket.recvfrom(512)
             end = query.index(b"\0", 12) + 5  # after the name: type and class
             addresses = self.addresses if query[end - 4 : end - 2] == struct.pack(">H", 1) else []
             flags = 0x8180 if self.addresses else 0x8183  # a reply; NXDOMAIN
             header = query[:2] + struct.pack(">HHHHH", flags, 1, len(addresses), 0, 0)
             # The queried name, A, IN, 5 s as in a cluster, 4 bytes.
             answers = [struct.pack(">HHHIH", 0xC00C, 1, 1, 5, 4) + socket.inet_aton(each) for each in addresses]
-            self._socket.sendto(header + query[12:end] + b"".join(answers), asker)
+            self._socket.sendto(header + query[12:end] + b"".join(answers), client)
 
 
 @pytest.fixture
