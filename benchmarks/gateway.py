@@ -9,7 +9,7 @@ baseline. All servers are up at once and only one is measured at a time. In ever
 one client and with eight (benchmarks.load, a separate process); numbers are medians over rounds, comparisons medians
 of the ratios within a round. Exits 1 if a bound is missed.
 
-Learned, on two idle cores of a Xeon with AMX (four rounds of 4 s; p50 in ms, images/s of eight clients, their p99):
+Measured on two idle cores of a Xeon with AMX (four rounds of 4 s; p50 in ms, images/s of eight clients, their p99):
 
     gRPC f32 42.2, 23.7, 371   gateway f32 47.7, 22.2, 380   LitServe 53.7, 18.9, 454   BentoML 54.6, 18.0, 474
     gRPC bf16 12.7, 86.4, 108  gateway bf16 18.7, 66.9, 143  (86 to 88 MiB; LitServe 248, BentoML 285)

@@ -8,7 +8,7 @@ through the gateway's ``WS /stream``; through a loop of receive, process, send (
 eight, whose senders are a separate process (benchmarks.cameras). Latency is from capture to reply; its growth is the
 median of the last third over that of the first. Exits 1 if a bound is missed.
 
-Learned, on two idle cores (three rounds of 6 s; p50 and p95 in ms, frames/s, growth; all bounds kept):
+Measured on two idle cores (three rounds of 6 s; p50 and p95 in ms, frames/s, growth; all bounds kept):
 
     1 camera    stream 133, 148, 9.3, 1.0    loop 2134, 3954, 9.2, 4.4    HTTP 129, 144, 8.7, 1.0
     8 cameras   stream 131, 147, 9.3, 1.0    loop 2943, 5471, 9.8, 3.7    HTTP 822, 908, 9.3, 1.0
@@ -79,7 +79,7 @@ def wait_until_it_listens(port: int) -> None:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.2)
-    raise TimeoutError(f"nobody listens on port {port} after {START_TIMEOUT_S} s")
+    raise TimeoutError(f"nothing listens on port {port} after {START_TIMEOUT_S} s")
 
 
 def report(found: Figures) -> bool:
