@@ -21,7 +21,7 @@ class Cameras:
         self._image = image
         self._http = httpx.Client(base_url=url, timeout=30, trust_env=False)
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._ask)
+        self._thread = threading.Thread(target=self._send_requests)
         self.rounds = 0
         self.versions: dict[str, str] = {}
         self.failures: list[str] = []
@@ -35,7 +35,7 @@ class Cameras:
         self._thread.join()
         self._http.close()
 
-    def _ask(self) -> None:
+    def _send_requests(self) -> None:
         while not self._stop.wait(0.2):  # leaves CPU time to the publishing command
             for name in (f"camera-{number}" for number in range(CAMERAS)):
                 reply = self._http.post("/segment", content=self._image, headers={"X-Session-Id": name})

@@ -58,7 +58,7 @@ def test_max_image_bytes_excludes_the_multipart_envelope(make_gateway, jpeg):
 
 
 @pytest.mark.parametrize(
-    ("request_body", "says"),
+    ("request_body", "match"),
     [
         ({"files": {"photo": b"x"}}, "it has ['photo']"),
         ({"files": {"image": b"x", "more": b"y"}}, "Too many files"),
@@ -71,10 +71,10 @@ def test_max_image_bytes_excludes_the_multipart_envelope(make_gateway, jpeg):
         ({"content": b""}, "curl --data-binary @photo.jpg"),
     ],
 )
-def test_body_without_an_image_is_400_with_the_remedy(client, request_body, says):
+def test_body_without_an_image_is_400_with_the_remedy(client, request_body, match):
     reply = client.post("/segment", **request_body)
     assert reply.status_code == 400
-    assert says in reply.json()["error"]["message"]
+    assert match in reply.json()["error"]["message"]
 
 
 def test_stalled_body_is_408(make_gateway):

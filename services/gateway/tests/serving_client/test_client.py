@@ -147,10 +147,10 @@ async def test_pinned_version_is_requested_by_number(serving, segment):
 
 
 async def test_reply_of_another_version_than_the_pinned_is_an_error(serving, segment):
-    def lie(reply):
+    def answer_with_version_9(reply):
         reply.model_spec.version.value = 9
 
-    serving.change_mask = lie
+    serving.change_mask = answer_with_version_9
     with pytest.raises(BadServingReply, match="expected 1"):
         await segment(version=1)
 

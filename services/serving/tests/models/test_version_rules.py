@@ -107,15 +107,15 @@ def test_new_version_is_loaded_before_the_old_one_is_unloaded(repository, eventu
     repository.serve(name)
     answers, stop = [], threading.Event()
 
-    def ask():
+    def send_requests():
         while not stop.is_set():
             try:
                 answers.append(repository.answer(name))
             except RpcError as error:
                 answers.append(error)
 
-    asking = threading.Thread(target=ask)
-    asking.start()
+    requests = threading.Thread(target=send_requests)
+    requests.start()
     try:
         repository.publish(name, 2)
         eventually(lambda: repository.states(name) == {2: "AVAILABLE", 1: "END"}, timeout_s=60)
@@ -123,7 +123,7 @@ def test_new_version_is_loaded_before_the_old_one_is_unloaded(repository, eventu
         eventually(lambda: len(answers) > known + 1, timeout_s=60)
     finally:
         stop.set()
-        asking.join()
+        requests.join()
     assert answers == sorted(answers)
     assert set(answers) == {1, 2}
 

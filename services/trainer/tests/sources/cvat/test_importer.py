@@ -175,7 +175,7 @@ VALID = {
         export_with({IMAGE: photo(0, 16, 18), MASK: colored(np.minimum(MANY_OBJECTS, 1)), OBJECTS: WRAPPED}),
         {"a": np.minimum(MANY_OBJECTS, 1)},
     ),
-    # what people do to a zip
+    # as users repack zips
     "what macOS adds": (
         export_with({"__MACOSX/JPEGImages/._a.png": b"\0\5", "JPEGImages/._a.png": b"\0\5", ".DS_Store": b""}),
         {"a": IDS},
