@@ -59,7 +59,7 @@ def answered(free_port, root):
     return answered
 
 
-def test_a_new_pod_gets_its_share_and_one_that_goes_is_left_before_it_ends(
+def test_new_pod_gets_requests_and_terminating_pod_gets_none_before_it_ends(
     build, names, answered, lay_road, small_models_root, photo, wait_for
 ):
     age = build("overlays/cpu").pod("serving").spec["containers"][0]["args"][-1].replace("30000", "2000")

@@ -226,7 +226,7 @@ class TestModelWithEngines:
 
 
 class TestVersions:
-    def test_unknown_model_has_none(self, tmp_path):
+    def test_unknown_model_has_no_versions(self, tmp_path):
         assert versions(tmp_path, "road") == []
         (tmp_path / "README.md").write_text("not a model")
         assert versions(tmp_path, "README.md") == []

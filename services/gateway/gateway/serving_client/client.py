@@ -46,7 +46,7 @@ class _Loaded:
 
 
 class ServingClient:
-    """Calls one serving address, or several in turn. An async context manager: leaving it closes the connections.
+    """Calls one serving address, or several round-robin. An async context manager: leaving it closes the connections.
 
     A version is immutable once published, so its card is fetched once and kept as long as the connections last.
     """

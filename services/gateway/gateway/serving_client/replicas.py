@@ -1,4 +1,4 @@
-"""Connections to one or several servers, used in turn.
+"""Connections to one or several servers, used round-robin.
 
 When a call is retried: it goes to another server only if it was never sent, because no connection could be made. Once
 sent it may have been processed, and is not repeated: an image that crashes one server must not reach the next.
@@ -92,7 +92,7 @@ def _bytes_of(request: Any) -> bytes:
 
 
 class Replicas:
-    """Takes the connected addresses in turn. An async context manager: leaving it closes every connection."""
+    """Takes the connected addresses round-robin. An async context manager: leaving it closes every connection."""
 
     def __init__(self, addresses: Sequence[str], lost: Callable[[], None]) -> None:
         self._all = [Replica(address) for address in addresses]

@@ -89,7 +89,7 @@ def test_body_in_many_pieces_is_accepted(client, jpeg):
     assert " 200 " in send_slowly(client, request, pieces, 0.005)
 
 
-def test_disconnect_during_the_body_leaves_no_place_taken_and_no_log(client, caplog):
+def test_disconnect_during_the_body_releases_its_place_and_logs_nothing(client, caplog):
     host, port = client.base_url.host, client.base_url.port
     with socket.create_connection((host, port)) as connection:
         connection.sendall(b"POST /segment HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n\xff\xd8\xff")

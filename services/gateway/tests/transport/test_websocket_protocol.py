@@ -106,7 +106,7 @@ def test_client_that_never_reads_is_disconnected(make_gateway):
     wait_until(lambda: metric(client, "segstack_gateway_connections") == 1)
 
 
-def test_frame_that_comes_byte_by_byte_is_given_up(make_gateway):
+def test_frame_that_arrives_byte_by_byte_is_abandoned(make_gateway):
     with raw_stream(make_gateway(stream_idle_timeout_ms=300)) as raw:
         raw.sendall(message(BINARY, bytes(1000))[:100])
         raw.settimeout(0.02)

@@ -71,7 +71,7 @@ def create_model(
     if name not in _REGISTRY:
         raise ValueError(f"no network {name!r}: choose one of {', '.join(model_names())}, or keras_hub:<preset>")
     if classes is None:
-        raise ValueError(f"{name} has no classes of its own: give their number")
+        raise ValueError(f"{name} has no default number of classes: give one")
     entry = _REGISTRY[name]
     check_size(name, height, width, entry.multiple_of)
     if entry.backbone:
