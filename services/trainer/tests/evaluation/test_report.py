@@ -16,7 +16,7 @@ from trainer.evaluation.report import write_report
 from trainer.evaluation.results import EvaluationContext, results_of, to_json
 from trainer.evaluation.summary import describe_evaluation
 from trainer.frozen.latency import Latency
-from trainer.inference.test_time_augmentation import PLAIN
+from trainer.inference.tta import PLAIN
 from trainer.metrics import create_metrics
 from trainer.metrics.boundary_f1 import TOLERANCE
 from trainer.metrics.overlap import mean_iou

@@ -8,7 +8,7 @@ import pytest
 
 from trainer.errors import UserError
 from trainer.inference.segment import batches, probabilities, resized, segment
-from trainer.inference.test_time_augmentation import TestTimeAugmentation
+from trainer.inference.tta import TestTimeAugmentation
 
 SIZES = [(16, 24), (40, 61), (17, 24), (5, 90), (7, 9)]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from trainer.inference.test_time_augmentation import PLAIN
+from trainer.inference.tta import PLAIN
 from trainer.prediction.inputs import Job
 from trainer.prediction.predict_images import predict_images
 from trainer.prediction.render_style import RenderStyle

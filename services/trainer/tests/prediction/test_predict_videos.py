@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from trainer.errors import UserError
-from trainer.inference.test_time_augmentation import PLAIN
+from trainer.inference.tta import PLAIN
 from trainer.prediction.inputs import Job
 from trainer.prediction.predict_videos import camera, predict_video, record
 from trainer.prediction.render_style import RenderStyle

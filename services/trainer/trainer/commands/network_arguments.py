@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainer.errors import UserError
-from trainer.inference.test_time_augmentation import TestTimeAugmentation
+from trainer.inference.tta import TestTimeAugmentation
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to import
     from trainer.inference.segmenter import Segmenter

@@ -13,7 +13,7 @@ from trainer.datasets.pair import read_pair
 from trainer.evaluation.evaluate import Evaluation, own_miou
 from trainer.inference.segment import segment
 from trainer.inference.segmenter import Segmenter
-from trainer.inference.test_time_augmentation import TestTimeAugmentation
+from trainer.inference.tta import TestTimeAugmentation
 from trainer.metrics.confusion import ConfusionMatrix, counted
 from trainer.progress import progress
 

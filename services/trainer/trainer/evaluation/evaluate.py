@@ -14,7 +14,7 @@ from trainer.datasets.pair import Pair, read_pair
 from trainer.errors import UserError
 from trainer.inference.segment import batches, segment
 from trainer.inference.segmenter import Masks, Segmenter
-from trainer.inference.test_time_augmentation import PLAIN, TestTimeAugmentation
+from trainer.inference.tta import PLAIN, TestTimeAugmentation
 from trainer.metrics import create_metrics
 from trainer.metrics.confusion import ConfusionMatrix
 from trainer.metrics.metric import ImageMetric, Measured, Metric

@@ -12,7 +12,7 @@ from trainer.datasets.dataset import Dataset
 from trainer.evaluation.evaluate import Evaluation
 from trainer.frozen.latency import Latency
 from trainer.inference.segmenter import Segmenter
-from trainer.inference.test_time_augmentation import TestTimeAugmentation
+from trainer.inference.tta import TestTimeAugmentation
 
 
 @dataclass(frozen=True)

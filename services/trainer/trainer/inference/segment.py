@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from trainer.errors import UserError
 from trainer.inference.segmenter import Images, Masks, Probabilities, Segmenter
-from trainer.inference.test_time_augmentation import FLIPS, PLAIN, TestTimeAugmentation
+from trainer.inference.tta import FLIPS, PLAIN, TestTimeAugmentation
 
 T = TypeVar("T")
 

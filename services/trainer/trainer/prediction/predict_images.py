@@ -12,7 +12,7 @@ from trainer.datasets.drawing import Image
 from trainer.errors import UserError
 from trainer.inference.segment import batches, segment
 from trainer.inference.segmenter import Masks, Segmenter
-from trainer.inference.test_time_augmentation import TestTimeAugmentation
+from trainer.inference.tta import TestTimeAugmentation
 from trainer.prediction.inputs import Job
 from trainer.prediction.render_style import RenderStyle, encode
 from trainer.progress import in_threads, progress
