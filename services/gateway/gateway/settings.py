@@ -50,7 +50,7 @@ class Settings(BaseModel):
     tls_certificate: Path | None = None
     tls_key: Path | None = None
 
-    # TensorFlow Serving's gRPC port. Several servers, and every address of a name that has several, are used round-robin.
+    # TensorFlow Serving's gRPC port. Several servers, or the addresses of a name with several, are used round-robin.
     serving_address: Names = ("localhost:8500",)
     # Which models there are, by name; or the file that serving polls, which lists them.
     models: Names = ()

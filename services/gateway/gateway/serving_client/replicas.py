@@ -118,12 +118,12 @@ class Replicas:
             ServingUnavailable: no address can be connected to.
             DeadlineExceeded: no attempt ended in time.
         """
-        turn = self._all[self._next :] + self._all[: self._next]
+        order = self._all[self._next :] + self._all[: self._next]
         self._next = (self._next + 1) % len(self._all)
-        for replica in turn:
+        for replica in order:
             if replica.is_connected():
                 return replica
-        attempts = [asyncio.create_task(replica.connect()) for replica in turn]
+        attempts = [asyncio.create_task(replica.connect()) for replica in order]
         try:
             async with deadline.enforced():
                 for attempt in asyncio.as_completed(attempts):
