@@ -14,7 +14,7 @@ from fastapi.responses import StreamingResponse
 from gateway import errors
 from gateway.api import reply_docs
 from gateway.api.error_docs import error_responses
-from gateway.api.parameters import SegmentParameters
+from gateway.api.parameters import DEPRECATED_PARAMETERS, SegmentParameters
 from gateway.api.schemas import BatchImage, BatchManifest, ErrorReply
 from gateway.flow.admission import Place
 from gateway.flow.deadline import Deadline
@@ -128,7 +128,7 @@ async def _place(state: State) -> AsyncIterator[Place]:
             errors.DeadlineExceeded,
         ),
     },
-    openapi_extra=_BODY,
+    openapi_extra=_BODY | DEPRECATED_PARAMETERS,
 )
 async def segment_batch(
     request: Request,
