@@ -17,8 +17,8 @@ from contract.serving_config.models_config import ModelsConfigError
 
 _DESCRIPTION = """\
 Manages a repository of published models. It shows what the files contain: which versions serving has really
-loaded is in the gateway's GET /models. Changes are made under the repository's lock and are whole or not at all;
-serving follows within seconds."""
+loaded is in the gateway's GET /models. Each change is made under the repository's lock and is atomic; serving follows
+within seconds."""
 
 
 def main(arguments: Optional[Sequence[str]] = None, prog: str = "segstack models") -> int:
