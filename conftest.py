@@ -38,7 +38,7 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 def _without_skip(report: Report) -> Report:
     """Where SEGSTACK_NO_SKIPS=1 is set (make test-all), a test that could not run has failed."""
     if os.environ.get("SEGSTACK_NO_SKIPS") != "1" or not report.skipped or hasattr(report, "wasxfail"):
-        return report  # an expected failure (wasxfail) is reported as a skip too, and is none
+        return report  # an expected failure (wasxfail) is reported as a skip too, but is not one
     if isinstance(report.longrepr, tuple):
         _path, _line, reason = report.longrepr
         report.outcome = "failed"
@@ -68,7 +68,7 @@ def make_once(pytestconfig: pytest.Config) -> Callable[[str, Callable[[Path], No
 
 
 def _shared_folder(config: pytest.Config) -> Path:
-    """A folder of this run that all workers see: each worker's own temporary folder lies in the run's."""
+    """A folder of this run that all workers see: each worker's temporary folder is inside the run's."""
     own: Path = config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
     shared = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
     shared.mkdir(exist_ok=True)

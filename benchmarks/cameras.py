@@ -43,7 +43,7 @@ async def film(url: str, photo: bytes, seconds: float) -> list[float]:
     return latencies
 
 
-async def ask(url: str, photo: bytes, seconds: float) -> list[float]:
+async def post_newest(url: str, photo: bytes, seconds: float) -> list[float]:
     """POST the newest frame, wait for the reply, repeat."""
     latencies: list[float] = []
     async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
@@ -59,7 +59,7 @@ async def ask(url: str, photo: bytes, seconds: float) -> list[float]:
 
 async def run(kind: str, url: str, photo: bytes, cameras: int, seconds: float) -> list[list[float]]:
     """Run all cameras at once."""
-    one = film if kind == "stream" else ask
+    one = film if kind == "stream" else post_newest
     return await asyncio.gather(*(one(url, photo, seconds) for _ in range(cameras)))
 
 

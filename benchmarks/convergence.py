@@ -68,13 +68,13 @@ def theirs(dataset: Dataset, folder: Path, python: Path, seconds: float, clock: 
         validation=np.stack([pair.image for pair in validation]),
         classes=len(dataset.classes),
     )
-    words = [str(python), str(PEER), str(folder / "images.npz"), str(folder / "masks.npy"), str(seconds), clock]
+    command = [str(python), str(PEER), str(folder / "images.npz"), str(folder / "masks.npy"), str(seconds), clock]
     # Spinning threads are faster on an idle machine; on a busy one they waste processor time waiting.
     environment = {**os.environ, **({"OMP_WAIT_POLICY": "PASSIVE"} if clock == "cpu" else {})}
-    said = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
+    report = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
     confusion = ConfusionMatrix(len(dataset.classes))
     confusion.add(np.stack([pair.mask for pair in validation]), np.load(folder / "masks.npy"))
-    return mean_iou(confusion), json.loads(said)
+    return mean_iou(confusion), json.loads(report)
 
 
 def _cpu_seconds() -> float:
@@ -94,10 +94,10 @@ def main() -> int:
         folder = Path(temporary)
         dataset = draw(folder)
         miou, seconds, steps = ours(dataset, folder / "run", options.epochs, options.clock)
-        peer_miou, said = theirs(dataset, folder, python, seconds, options.clock)
+        peer_miou, peer_report = theirs(dataset, folder, python, seconds, options.clock)
     print(f"{seconds:.0f} s each ({options.clock})")
     print(f"ours     {miou:.4f} after {steps} steps")
-    print(f"pytorch  {peer_miou:.4f} after {said['steps']} steps ({said['torch']})")
+    print(f"pytorch  {peer_miou:.4f} after {peer_report['steps']} steps ({peer_report['torch']})")
     print(f"difference {miou - peer_miou:+.4f}")
     return int(miou < peer_miou)
 

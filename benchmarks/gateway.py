@@ -9,7 +9,7 @@ baseline. All servers are up at once and only one is measured at a time. In ever
 one client and with eight (benchmarks.load, a separate process); numbers are medians over rounds, comparisons medians
 of the ratios within a round. Exits 1 if a bound is missed.
 
-Learned, on two idle cores of a Xeon with AMX (four rounds of 4 s; p50 in ms, images/s of eight clients, their p99):
+Measured on two idle cores of a Xeon with AMX (four rounds of 4 s; p50 in ms, images/s of eight clients, their p99):
 
     gRPC f32 42.2, 23.7, 371   gateway f32 47.7, 22.2, 380   LitServe 53.7, 18.9, 454   BentoML 54.6, 18.0, 474
     gRPC bf16 12.7, 86.4, 108  gateway bf16 18.7, 66.9, 143  (86 to 88 MiB; LitServe 248, BentoML 285)
@@ -52,12 +52,12 @@ from benchmarks.environment import python_with
 
 ROOT = Path(__file__).parents[1]
 CLIENTS = 8
-FIGURES = ("p50", "p99", "images/s", "p99 of 8")
+METRICS = ("p50", "p99", "images/s", "p99 of 8")
 START_TIMEOUT_S = 120
 # Never through a proxy from http_proxy.
 LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
-# Numerator, denominator, figure, the most the ratio may be (or the least, for images/s); None is reported without a
+# Numerator, denominator, metric, the most the ratio may be (or the least, for images/s); None is reported without a
 # bound: with a network of 15 ms on the clients' own two cores, the JPEG and the PNG are no longer small.
 BOUNDS: list[tuple[str, str, str, float | None]] = [
     ("gateway f32", "gRPC f32", "p50", 1.25),
@@ -79,7 +79,7 @@ class Contender:
 
     arguments: list[str]
     pid: int | None = None
-    figures: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in FIGURES})
+    measured: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in METRICS})
     stages_ms: dict[str, float] = field(default_factory=dict)
     answered: int = 0
 
@@ -90,14 +90,14 @@ class Contender:
             if set(done["statuses"]) != {"200"}:
                 raise RuntimeError(f"{self.arguments}: statuses {done['statuses']}")
             quantiles = statistics.quantiles([1000 * s for s in done["latencies"]], n=100, method="inclusive")
-            self.figures[p99].append(quantiles[98])
+            self.measured[p99].append(quantiles[98])
             if p50:
-                self.figures[p50].append(quantiles[49])
+                self.measured[p50].append(quantiles[49])
                 self.answered += len(done["latencies"])
                 for stage, milliseconds in done["stages_ms"].items():
                     self.stages_ms[stage] = self.stages_ms.get(stage, 0) + milliseconds
             if rate:
-                self.figures[rate].append(len(done["latencies"]) / done["seconds"])
+                self.measured[rate].append(len(done["latencies"]) / done["seconds"])
 
 
 def load(arguments: list[str], clients: int, seconds: float) -> dict[str, Any]:
@@ -230,30 +230,30 @@ def report(found: dict[str, Contender]) -> bool:
     """Print every contender, where the gateway's time goes and every bound; return whether all bounds are kept."""
     print(f"{'':14}{'p50':>10}{'p99':>10}{f'{CLIENTS} clients':>17}{'their p99':>12}{'memory':>12}")
     for name, contender in found.items():
-        p50, p99, rate, p99_of_8 = (statistics.median(contender.figures[figure]) for figure in FIGURES)
+        p50, p99, rate, p99_of_8 = (statistics.median(contender.measured[metric]) for metric in METRICS)
         memory = f"{memory_mib(contender.pid):8.0f} MiB" if contender.pid else f"{'-':>12}"
         print(f"{name:14}{p50:7.1f} ms{p99:7.1f} ms{rate:8.1f} images/s{p99_of_8:9.0f} ms{memory}")
     for name, contender in found.items():
         if contender.stages_ms:
             shares = {stage: total / contender.answered for stage, total in contender.stages_ms.items()}
-            shares["the rest"] = statistics.median(contender.figures["p50"]) - sum(shares.values())
+            shares["the rest"] = statistics.median(contender.measured["p50"]) - sum(shares.values())
             print(f"{name}, ms of one request: " + ", ".join(f"{stage} {ms:.1f}" for stage, ms in shares.items()))
-    fastest = min(("LitServe", "BentoML"), key=lambda peer: statistics.median(found[peer].figures["p50"]))
+    fastest = min(("LitServe", "BentoML"), key=lambda peer: statistics.median(found[peer].measured["p50"]))
     kept = True
-    for mine, other, figure, bound in BOUNDS:
+    for mine, other, metric, bound in BOUNDS:
         theirs = fastest if other == "fastest peer" else other
         if mine not in found or theirs not in found:
             continue
-        pairs = zip(found[mine].figures[figure], found[theirs].figures[figure], strict=True)
+        pairs = zip(found[mine].measured[metric], found[theirs].measured[metric], strict=True)
         ratio = statistics.median(a / b for a, b in pairs)
         if bound is None:
-            print(f"{mine} / {theirs}, {figure}: {ratio:.2f}")
+            print(f"{mine} / {theirs}, {metric}: {ratio:.2f}")
             continue
-        at_least = figure == "images/s"
+        at_least = metric == "images/s"
         good = ratio >= bound if at_least else ratio <= bound
         kept &= good
         words = f"at {'least' if at_least else 'most'} {bound}"
-        print(f"{mine} / {theirs}, {figure}: {ratio:.2f} ({words}){'' if good else '  MISSED'}")
+        print(f"{mine} / {theirs}, {metric}: {ratio:.2f} ({words}){'' if good else '  MISSED'}")
     return kept
 
 

@@ -5,7 +5,7 @@
 A gateway process answers real HTTP requests; a gRPC server in this process stands in for serving and replies as
 TensorFlow Serving does. Exits 1 if a bound is exceeded.
 
-Learned: without bytecode caches (PYTHONDONTWRITEBYTECODE, as some containers set it) two thirds of the import is the
+Findings: without bytecode caches (PYTHONDONTWRITEBYTECODE, as some containers set it) two thirds of the import is the
 compiler, so the processes here use a cache, as an installed package does. The libraries are nearly all of the import.
 On an idle machine it took 0.35 s, the libraries alone 0.27; start to the first mask 0.48 s; resident 131 MB after a
 hundred requests, 132 MB after a thousand. Starting without garbage collection saves an eighth of the import.

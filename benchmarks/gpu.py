@@ -9,8 +9,8 @@ Every contender runs a chain of calls in each round, ended by one synchronisatio
 Numbers are medians over rounds, ratios medians of the ratios within a round.
 
 It has only been run on a CPU (`--device cpu --size 64 96 --rounds 2 --networks unet`: JAX 0.10.2, Keras 3.15.1,
-PyTorch 2.13.0, five minutes on two busy cores), which shows that it works but says nothing about GPUs: there are
-no measurements yet.
+PyTorch 2.13.0, five minutes on two busy cores), which shows that it works; there are no measurements on GPUs
+yet.
 """
 
 import argparse

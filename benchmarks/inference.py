@@ -8,7 +8,7 @@ twice per round, the first time to wake it; the order rotates by one per round. 
 ratios medians of the ratios within a round. The PyTorch module is our own, checked against the authors' number of
 parameters.
 
-Learned, on two idle cores of a Xeon with AMX (five rounds; medians in ms, and to ddrnet23_slim in TensorFlow):
+Measured on two idle cores of a Xeon with AMX (five rounds; medians in ms, and to ddrnet23_slim in TensorFlow):
 
     ddrnet23_slim  47.7  1.00    deeplabv3plus_mobilenetv3_small  48.4  1.03    onnxruntime            37.1  0.76
     ddrnet23      138.5  2.91    deeplabv3plus_mobilenetv3_large  73.4  1.53    pytorch channels_last  48.9  1.02

@@ -39,7 +39,7 @@ def resident_mb() -> float:
 
 
 def main() -> int:
-    """Print both readings and the growth beside its bound; 1 when it is exceeded."""
+    """Print both readings and the growth with its bound; return 1 if it is exceeded."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--images", type=int, default=IMAGES, help=f"images an epoch (default {IMAGES})")
     images = parser.parse_args().images

@@ -6,7 +6,7 @@ All read the same drawn JPEGs and PNG masks and produce batches of 8 at 512x512 
 the other within a round. albumentations 2.0.8 runs in a separate environment, in two styles and with two loaders.
 Exits 1 if the fastest of its four was faster than the pipeline, by the median of the ratios within a round.
 
-Learned, on two shared cores (images/s; in brackets CPU ms per image, which other load disturbs less; 7 rounds):
+Measured on two shared cores (images/s; in brackets CPU ms per image, which other load disturbs less; 7 rounds):
 
                                       from 1024x2048      from 480x640
     ours                               104.2 (18.3)       122.0  (6.9)
@@ -70,7 +70,7 @@ EVERYTHING: list[Any] = [
     SHARED[0], {"crop": {"max_class_share": 0.75}}, *SHARED[2:5], {"shift": {}}, "copy_paste", *SHARED[5:],
 ]  # fmt: skip
 
-# Prepares so many images and says how many seconds that took, and how many CPU seconds.
+# Prepares that many images and returns how many seconds that took, and how many CPU seconds.
 Contender = Callable[[int], tuple[float, float]]
 
 
@@ -128,7 +128,7 @@ def taking(batches: tf.data.Dataset) -> Contender:
 
 @contextmanager
 def albumentations(dataset: Dataset, folder: Path) -> Iterator[dict[str, Contender]]:
-    """Its styles on threads and on processes, in a process of their own."""
+    """Its styles on threads and on processes, in a separate process."""
     listing = folder / "pairs.tsv"
     listing.write_text("".join(f"{image}\t{mask}\n" for image, mask in paths(dataset)))
     command: list[str | Path] = [python_with("requirements-albumentations.lock"), PEER, listing]
@@ -166,7 +166,7 @@ def measure(contenders: dict[str, Contender], images: int, rounds: int) -> dict[
 
 
 def report(seconds: dict[str, list[tuple[float, float]]]) -> bool:
-    """Print each contender beside ours; whether none of albumentations' was faster."""
+    """Print each contender compared with ours; return whether none of albumentations' was faster."""
     fastest = True
     for name, values in seconds.items():
         wall, cpu = (

@@ -88,7 +88,7 @@ def _stages(server_timing: str) -> dict[str, float]:
 
 
 def _is_honest(reply: http.client.HTTPResponse) -> bool:
-    """Whether a refusal says when to come again, where it should."""
+    """Whether a 429 or 503 has a Retry-After header."""
     return reply.status not in (429, 503) or "Retry-After" in reply.headers
 
 
@@ -98,8 +98,8 @@ def run(connect: Callable[[], Call], clients: int, seconds: float, rate: float |
     Returns:
         latencies: of answered requests, in seconds, in the order of their end.
         statuses: how often each; negative where Retry-After was missing, 0 where there was no answer at all.
-        stages_ms: what Server-Timing said, summed up.
-        seconds: that it took.
+        stages_ms: the sums of Server-Timing's durations.
+        seconds: how long it took.
     """
     latencies: list[float] = []
     statuses: Counter[int] = Counter()

@@ -8,8 +8,8 @@ await, into another file of the gateway than the one that called it; generated p
 passed through. The minimum over several requests is printed, since a poll of serving may run at the same time.
 ``--show`` lists the files in the order of their first use, with the functions entered.
 
-It measures how much there is to read, not how fast it runs: the files to open for whoever follows a request from its
-bytes to its mask.
+It measures how much there is to read, not how fast it runs: the files to open to follow a request from its bytes to its
+mask.
 """
 
 import argparse
@@ -123,7 +123,7 @@ def measure() -> dict[str, Any]:
 
 def _post(port: int, jpeg: bytes, process: subprocess.Popen[bytes], watched: bool) -> None:
     if watched:
-        time.sleep(0.2)  # what goes on after the last reply has ended
+        time.sleep(0.2)  # so that work after the last reply has ended
         process.send_signal(signal.SIGUSR1)
         time.sleep(0.2)
     request = urllib.request.Request(f"http://127.0.0.1:{port}/segment", jpeg, {"Content-Type": "image/jpeg"})

@@ -12,7 +12,7 @@ Contender = Callable[[], float]  # calls once, answers in milliseconds
 
 
 class Peer:
-    """A process in an environment of its own, which calls a contender for each line on its standard input."""
+    """A process in a separate environment, which calls a contender for each line on its standard input."""
 
     def __init__(self, python: Path, script: Path, *words: object, spins: bool = False) -> None:
         """``spins``: whether OpenMP's threads wait as they do by default, turning for some milliseconds, or asleep."""
@@ -28,7 +28,7 @@ class Peer:
         assert self._process.stdout
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{self._script.name} ended: its own words stand above")
+            raise RuntimeError(f"{self._script.name} ended: see its output above")
         return line
 
     def contender(self, name: str) -> Contender:

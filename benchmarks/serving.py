@@ -8,7 +8,7 @@ comparison the median of the differences within a round. Served: a call with the
 from a request ready to be sent to a parsed reply. Exits 1 if a bound is missed: served at most 10 % and 1.5 ms over
 its own engine, and OpenVINO f32 at most that over ONNX Runtime.
 
-Learned, on two idle cores of a Xeon with AMX (medians, in ms; all bounds kept, TensorFlow's by 1.5 ms):
+Measured on two idle cores of a Xeon with AMX (medians, in ms; all bounds kept, TensorFlow's by 1.5 ms):
 
     in process   TensorFlow 50.3   ONNX Runtime 47.6   OpenVINO f32 46.3   OpenVINO bf16 24.6
     served       TensorFlow 55.1                       OpenVINO f32 45.2   OpenVINO bf16 17.2

@@ -8,7 +8,7 @@ through the gateway's ``WS /stream``; through a loop of receive, process, send (
 eight, whose senders are a separate process (benchmarks.cameras). Latency is from capture to reply; its growth is the
 median of the last third over that of the first. Exits 1 if a bound is missed.
 
-Learned, on two idle cores (three rounds of 6 s; p50 and p95 in ms, frames/s, growth; all bounds kept):
+Measured on two idle cores (three rounds of 6 s; p50 and p95 in ms, frames/s, growth; all bounds kept):
 
     1 camera    stream 133, 148, 9.3, 1.0    loop 2134, 3954, 9.2, 4.4    HTTP 129, 144, 8.7, 1.0
     8 cameras   stream 131, 147, 9.3, 1.0    loop 2943, 5471, 9.8, 3.7    HTTP 822, 908, 9.3, 1.0
@@ -48,9 +48,9 @@ BOUNDS = [
     (1, "frames/s", "stream", "HTTP", "least", 1.0),
     (8, "frames/s", "stream", "HTTP", "least", 0.95),
 ]
-FIGURES = ("p50", "p95", "frames/s", "growth")
+METRICS = ("p50", "p95", "frames/s", "growth")
 
-Figures = dict[tuple[str, int], dict[str, list[float]]]
+Measurements = dict[tuple[str, int], dict[str, list[float]]]
 
 
 def measure(kind: str, url: str, photo: Path, cameras: int, seconds: float) -> dict[str, float]:
@@ -79,23 +79,23 @@ def wait_until_it_listens(port: int) -> None:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.2)
-    raise TimeoutError(f"nobody listens on port {port} after {START_TIMEOUT_S} s")
+    raise TimeoutError(f"nothing listens on port {port} after {START_TIMEOUT_S} s")
 
 
-def report(found: Figures) -> bool:
+def report(found: Measurements) -> bool:
     """Print every contender and every bound; return whether all bounds are kept."""
-    print(f"{'':18}" + "".join(f"{figure:>12}" for figure in FIGURES))
-    for (name, cameras), figures in found.items():
-        medians = [statistics.median(figures[figure]) for figure in FIGURES]
+    print(f"{'':18}" + "".join(f"{metric:>12}" for metric in METRICS))
+    for (name, cameras), measured in found.items():
+        medians = [statistics.median(measured[metric]) for metric in METRICS]
         print(f"{name:8}{cameras:2} cameras" + "{:9.0f} ms{:9.0f} ms{:12.2f}{:12.2f}".format(*medians))
     kept = True
-    for cameras, figure, mine, other, way, bound in BOUNDS:
-        pairs = zip(found[mine, cameras][figure], found[other, cameras][figure], strict=True)
+    for cameras, metric, mine, other, way, bound in BOUNDS:
+        pairs = zip(found[mine, cameras][metric], found[other, cameras][metric], strict=True)
         ratio = statistics.median(a / b for a, b in pairs)
         good = ratio <= bound if way == "most" else ratio >= bound
         kept &= good
         print(
-            f"{mine} / {other}, {cameras} cameras, {figure}: {ratio:.2f} (at {way} {bound}){'' if good else '  MISSED'}"
+            f"{mine} / {other}, {cameras} cameras, {metric}: {ratio:.2f} (at {way} {bound}){'' if good else '  MISSED'}"
         )
     return kept
 
@@ -129,12 +129,12 @@ def main() -> int:
             wait_until_it_listens(port)
         for kind, url in contenders.values():
             measure(kind, url, photo, 1, 1)
-        found: Figures = {(n, c): {figure: [] for figure in FIGURES} for c in CAMERAS for n in contenders}
+        found: Measurements = {(n, c): {metric: [] for metric in METRICS} for c in CAMERAS for n in contenders}
         for round_ in range(given.rounds):
-            for (contender, cameras), figures in found.items():
+            for (contender, cameras), measured in found.items():
                 kind, url = contenders[contender]
-                for figure, value in measure(kind, url, photo, cameras, given.seconds).items():
-                    figures[figure].append(value)
+                for metric, value in measure(kind, url, photo, cameras, given.seconds).items():
+                    measured[metric].append(value)
             print(f"round {round_ + 1} of {given.rounds}", file=sys.stderr)
         return int(not report(found))
 

@@ -1,4 +1,4 @@
-"""Do imported weights give the authors' logits? For anyone with a checkpoint and logits of the authors' code.
+"""Do imported weights give the authors' logits? Needs a checkpoint and logits of the authors' code.
 
 ::
 
@@ -6,7 +6,7 @@
 
 ``references.npz`` comes from the authors' PyTorch code (ydhongHIT/DDRNet) with that checkpoint in evaluation mode: for
 each size ``image_HxW``, uint8 RGB [1, H, W, 3], and ``logits_HxW``, float32 [1, H/8, W/8, C] (their output, channels
-last, before any resize); ``aux_HxW``, the same of the auxiliary head, where there is one. Their input is
+last, before any resize); ``aux_HxW``, the same of the auxiliary head, if there is one. Their input is
 (image / 255 - mean) / std with ImageNet's mean and std.
 
 Measured with random weights in the layout of the authors' Cityscapes file for DDRNet-23-slim, as fractions of the

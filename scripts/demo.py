@@ -106,7 +106,7 @@ def train_and_publish() -> bool:
 
 
 def typed(arguments: Sequence[str | Path]) -> str:
-    """A segstack command as one types it in the repository's folder."""
+    """A segstack command as typed in the repository's folder."""
     program = SEGSTACK.relative_to(ROOT) if SEGSTACK.is_relative_to(ROOT) else SEGSTACK
     return shlex.join(map(str, [program, *arguments]))
 

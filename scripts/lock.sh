@@ -33,7 +33,7 @@ services clients/tests/ffmpeg/requirements.lock clients/tests/ffmpeg/requirement
 services services/trainer/tests/models/backends/requirements.lock services/trainer/tests/models/backends/requirements.in
 # Installed into .venv by `make bench`, so it must agree with what is there.
 services benchmarks/requirements.lock benchmarks/requirements.in --constraints requirements-dev.lock
-# Other libraries are measured in environments of their own, made when needed.
+# Other libraries are measured in separate environments, made when needed.
 services benchmarks/requirements-peers.lock benchmarks/requirements-peers.in
 services benchmarks/requirements-albumentations.lock benchmarks/requirements-albumentations.in
 # TensorFlow Serving 2.6.2's image, in which the converter runs, has Python 3.8.

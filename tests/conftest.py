@@ -21,7 +21,7 @@ START_S = 30  # more than anything takes to start with a core to itself
 
 
 def _wait_for(condition: Callable[[], object], what: str) -> None:
-    """Ask twenty times a second, so that what starts keeps the CPU."""
+    """Poll twenty times a second, so that the starting process keeps the CPU."""
     limit_s = scaled(START_S)
     deadline = time.monotonic() + limit_s
     while time.monotonic() < deadline:
@@ -214,8 +214,8 @@ def _candidates(version: str) -> Iterator[Path]:
 
 def _is_python(python: Path, version: str) -> bool:
     """Run it to find out: pyenv's shims exist for versions that are not installed."""
-    ask = [python, "-c", "import sys; print('{}.{}'.format(*sys.version_info))"]
-    answer = subprocess.run(ask, capture_output=True, text=True, check=False)
+    command = [python, "-c", "import sys; print('{}.{}'.format(*sys.version_info))"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
     return answer.stdout.strip() == version
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 from contract import versions
 
 ROOT = Path(__file__).parents[1]
-# It is promised in under 480 s on two idle cores, and the figure is printed; a bound here would make it a timed test.
+# It is promised in under 480 s on two idle cores, and the time is printed; a bound here would make it a timed test.
 LONGEST_SECONDS = 900
 LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never through http_proxy
 

@@ -36,7 +36,7 @@ class Load:
         self._url = url
         self._image = image
         self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._ask) for _ in range(clients)]
+        self._threads = [threading.Thread(target=self._send_requests) for _ in range(clients)]
         self.answers: list[tuple[float, int, bool]] = []
 
     def __enter__(self) -> "Load":
@@ -49,7 +49,7 @@ class Load:
         for thread in self._threads:
             thread.join()
 
-    def _ask(self) -> None:
+    def _send_requests(self) -> None:
         with httpx.Client(base_url=self._url, timeout=30, trust_env=False) as client:
             while not self._stop.is_set():
                 reply = client.post("/segment", content=self._image)

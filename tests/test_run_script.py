@@ -1,4 +1,4 @@
-"""scripts/run.sh: where a command runs, what it is run with, and that its first line tells."""
+"""scripts/run.sh: where a command runs, its arguments, and that its first line prints both."""
 
 import os
 import shutil

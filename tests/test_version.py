@@ -31,7 +31,7 @@ def test_every_package_takes_its_version_from_the_contract(pyproject: Path) -> N
 @every_project
 def test_installed_packages_have_this_version(pyproject: Path) -> None:
     name = tomllib.loads(pyproject.read_text())["project"]["name"]
-    assert metadata.version(name) == contract.__version__, "`make setup` installs it anew"
+    assert metadata.version(name) == contract.__version__, "`make setup` installs it again"
 
 
 @pytest.mark.parametrize("module", ["contract", "trainer", "converter", "serving", "gateway", "segclient"])

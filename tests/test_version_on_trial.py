@@ -21,7 +21,7 @@ class Cameras:
         self._image = image
         self._http = httpx.Client(base_url=url, timeout=30, trust_env=False)
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._ask)
+        self._thread = threading.Thread(target=self._send_requests)
         self.rounds = 0
         self.versions: dict[str, str] = {}
         self.failures: list[str] = []
@@ -35,7 +35,7 @@ class Cameras:
         self._thread.join()
         self._http.close()
 
-    def _ask(self) -> None:
+    def _send_requests(self) -> None:
         while not self._stop.wait(0.2):  # leaves CPU time to the publishing command
             for name in (f"camera-{number}" for number in range(CAMERAS)):
                 reply = self._http.post("/segment", content=self._image, headers={"X-Session-Id": name})
@@ -74,7 +74,7 @@ def test_new_version_is_shadow_then_canary_then_default(
 
     with Cameras(road.url, photo.read_bytes()) as cameras:
 
-        def have_all_been_asked_anew() -> bool:
+        def have_all_sent_again() -> bool:
             return cameras.rounds >= rounds + 2
 
         wait_for(lambda: cameras.rounds, "an answer to each camera")
@@ -83,7 +83,7 @@ def test_new_version_is_shadow_then_canary_then_default(
         command(models_root, "trainer export --run run --name small")
         wait_for(lambda: [v["version"] for v in model()["versions"] if v["state"] == "AVAILABLE"] == [2, 1], "both")
         rounds = cameras.rounds
-        wait_for(have_all_been_asked_anew, "two rounds more")
+        wait_for(have_all_sent_again, "two rounds more")
         chosen = {name for name, version in cameras.versions.items() if version == "2"}
         assert 0 < len(chosen) < CAMERAS
         assert (model()["version"], model()["label"]) == (1, "stable")

@@ -22,6 +22,6 @@ class Segment:
 
     @bentoml.api(route="/segment")
     def segment(self, image: Image.Image) -> Image.Image:
-        """The mask, a grey picture: BentoML writes it as PNG."""
+        """The mask, a grey image: BentoML writes it as PNG."""
         pixels = np.asarray(image.convert("RGB"))[None]
         return Image.fromarray(self.session.run(None, {self.feed: pixels})[0][0])

@@ -23,7 +23,7 @@ class SegmentAPI(ls.LitAPI):
         self.feed = self.session.get_inputs()[0].name
 
     def decode_request(self, request: Request) -> Any:
-        """The picture, uint8 [1, H, W, 3] RGB."""
+        """The image, uint8 [1, H, W, 3] RGB."""
         data = request["image"].file.read()
         return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB))[None]
 

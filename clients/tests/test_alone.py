@@ -30,7 +30,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(*command: object, **variables: str) -> str:
-    """A command's standard output and error together, whatever its exit status."""
+    """A command's standard output and error together, regardless of its exit status."""
     words = [str(word) for word in command]
     env = {**os.environ, "UV_PYTHON_DOWNLOADS": "never", **variables}
     return subprocess.run(words, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout

@@ -1,4 +1,4 @@
-"""The class ids of an indexed PNG, whatever wrote it."""
+"""The class ids of an indexed PNG, by any encoder."""
 
 import io
 

@@ -40,7 +40,7 @@ def test_no_state_of_the_page_has_a_serious_problem(
     page.get_by_text("Slider").click()
     problems["slider"] = serious_problems(page)
     page.get_by_text("Side by side").click()
-    problems["beside"] = serious_problems(page)
+    problems["side by side"] = serious_problems(page)
 
     window.open("/docs")
     window.expect(page.locator(".operation").first).to_be_visible()

@@ -210,7 +210,7 @@ def test_live_view_fits_a_phone(live) -> None:
 
 
 def test_refused_camera_is_explained(visit, colour_road, camera_browser) -> None:
-    window = visit(colour_road.url, browser=camera_browser).open()  # headless, a browser refuses for its visitor
+    window = visit(colour_road.url, browser=camera_browser).open()  # a headless browser denies access without asking
     window.page.get_by_role("button", name="Use the camera").click()
     notice = window.page.get_by_role("alert")
     window.expect(notice.get_by_role("heading")).to_have_text("Camera access was denied")

@@ -162,7 +162,7 @@ def test_photo_can_be_compared_with_its_overlay(opened) -> None:
     opened.expect(original).to_be_hidden()
     opened.page.get_by_text("Side by side").click()
     opened.expect(original).to_be_visible()
-    opened.shoot("beside")
+    opened.shoot("side-by-side")
     opened.page.get_by_role("radiogroup", name="View").get_by_text("Overlay").click()
     opened.expect(original).to_be_hidden()
 

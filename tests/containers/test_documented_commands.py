@@ -33,15 +33,15 @@ def split(words: tuple[str, ...]) -> tuple[list[str], list[str]]:
 
 
 @pytest.fixture(scope="module")
-def ask(compose: list[str], tmp_path_factory: pytest.TempPathFactory):
-    """``ask(*words)``: the output of Compose, in a folder with our compose files and those that the pages show."""
+def run_compose(compose: list[str], tmp_path_factory: pytest.TempPathFactory):
+    """``run_compose(*words)``: the output of Compose, with our compose files and those that the pages show."""
     folder = tmp_path_factory.mktemp("checkout")
     for file in ROOT.glob("docker-compose*.yml"):
         shutil.copy(file, folder)
     for name, text in SHOWN_FILES.items():
         (folder / name).write_text(text)
 
-    def ask(*words: str) -> str:
+    def run_compose(*words: str) -> str:
         environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]}
         result = subprocess.run(
             [*compose, *words], cwd=folder, env=environment, capture_output=True, text=True, check=False
@@ -49,20 +49,20 @@ def ask(compose: list[str], tmp_path_factory: pytest.TempPathFactory):
         assert result.returncode == 0, result.stderr
         return result.stdout
 
-    return ask
+    return run_compose
 
 
 @every_command
-def test_compose_knows_its_options(ask, words: tuple[str, ...]) -> None:
+def test_compose_knows_its_options(run_compose, words: tuple[str, ...]) -> None:
     options, (verb, *rest) = split(words)
-    assert "Usage:" in ask(*options, verb, "--help", *rest)  # an unknown flag is an error before help is given
+    assert "Usage:" in run_compose(*options, verb, "--help", *rest)  # an unknown flag is an error before help is given
 
 
 @every_command
-def test_its_files_profiles_and_services_are_there(ask, words: tuple[str, ...]) -> None:
+def test_its_files_profiles_and_services_are_there(run_compose, words: tuple[str, ...]) -> None:
     options, (verb, *rest) = split(words)
     files = [word for pair in zip(options[::2], options[1::2], strict=True) if pair[0] == "-f" for word in pair]
-    services = json.loads(ask(*files, "--profile", "*", "config", "--format", "json"))["services"]
+    services = json.loads(run_compose(*files, "--profile", "*", "config", "--format", "json"))["services"]
     profiles = {profile for service in services.values() for profile in service.get("profiles", [])}
     named = [options[i + 1] for i, option in enumerate(options) if option == "--profile"]
     assert set(named) <= profiles
@@ -92,9 +92,9 @@ def test_the_readme_starts_the_stack_with_and_without_a_gpu() -> None:
     }
 
 
-def test_gpus_through_the_nvidia_runtime_as_documented(ask) -> None:
+def test_gpus_through_the_nvidia_runtime_as_documented(run_compose) -> None:
     files = ["-f", "docker-compose.yml", "-f", "docker-compose.runtime.yml"]
-    service = json.loads(ask(*files, "config", "--format", "json"))["services"]["serving"]
+    service = json.loads(run_compose(*files, "config", "--format", "json"))["services"]["serving"]
     assert service["runtime"] == "nvidia"
     assert service["environment"]["NVIDIA_VISIBLE_DEVICES"] == "all"
     assert "reservations" not in service["deploy"]["resources"]

@@ -28,7 +28,7 @@ def entry_points(service):
 
 
 def build_code_stage(service, folder, python=Path(sys.executable)):
-    """Do in ``folder`` what the stage ``code`` of a service's Dockerfile does: its COPY lines, and the writer's RUN."""
+    """Repeat in ``folder`` the stage ``code`` of a service's Dockerfile: its COPY lines, and the writer's RUN."""
     text = (ROOT / "services" / service / SERVICES[service]).read_text()
     stage = text.partition(" AS code\n")[2].partition("\nFROM ")[0]
     for sources, target in re.findall(r"^COPY (.+) (\S+)$", stage, re.MULTILINE):

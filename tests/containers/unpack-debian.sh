@@ -26,7 +26,7 @@ if [[ ! -e $file ]]; then
     -o APT::Sandbox::User=root)
   apt-get "${options[@]}" update >&2
   apt-get "${options[@]}" download "$package/trixie" >&2
-  # Unpacked beside and renamed: a download that breaks off leaves nothing that looks finished.
+  # Unpacked next to it and renamed: an interrupted download leaves nothing that looks complete.
   dpkg-deb -x "$package"_*.deb unpacked
   [[ -e unpacked/$3 ]] || { echo "Debian 13's $package has no $3" >&2; exit 1; }
   rm -rf "${folder:?}/$package"

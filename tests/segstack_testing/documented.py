@@ -67,7 +67,7 @@ def _commands_of_line(page: str, line: str, aliases: set[str]) -> Iterator[Comma
         lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
         lexer.whitespace_split = True
         words = list(lexer)
-    except ValueError:  # an apostrophe of a sentence, or a quotation that goes on in the next line
+    except ValueError:  # an apostrophe of a sentence, or a quotation that continues on the next line
         return
     for part in _parts(words):
         variables = []

@@ -1,4 +1,4 @@
-"""Real gateways on loopback: in a thread of the tests' process, or ``python -m gateway`` in a process of its own."""
+"""Real gateways on loopback: in a thread of the tests' process, or ``python -m gateway`` in a separate process."""
 
 import asyncio
 import logging
@@ -138,7 +138,7 @@ def gateway_process(**settings: Any) -> Iterator[GatewayProcess]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
     environment |= {f"GATEWAY_{name.upper()}": str(value) for name, value in values.items()}
     with (
-        tempfile.TemporaryFile("w+") as log,  # a pipe that nobody reads would fill up
+        tempfile.TemporaryFile("w+") as log,  # a pipe without a reader would fill up
         subprocess.Popen([sys.executable, "-m", "gateway"], env=environment, stderr=log) as process,
         httpx.Client(base_url=f"http://127.0.0.1:{values['port']}", timeout=scaled(15), trust_env=False) as client,
     ):

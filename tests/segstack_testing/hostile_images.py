@@ -197,7 +197,7 @@ def bombs() -> Files:
 
 
 def types() -> Files:
-    """What is no JPEG, PNG or WebP, whatever it is called."""
+    """Files that are no JPEG, PNG or WebP, under any name."""
     for kind in ("GIF", "BMP", "TIFF", "ICO", "PPM", "TGA", "PCX", "JPEG2000", "PDF", "DDS", "ICNS"):
         yield kind.lower(), saved(kind)
     yield from {

@@ -1,7 +1,7 @@
 """The model card: a published segmentation model's metadata, as versioned JSON.
 
 Every published version has it twice, as the same text: programs get it from the ``describe`` signature, and
-``assets.extra/model_card.json`` is for people.
+``assets.extra/model_card.json`` is for human readers.
 """
 
 import dataclasses
@@ -84,7 +84,7 @@ class Metrics:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """The metadata of one published version, for clients, the converter and people.
+    """The metadata of one published version, for clients, the converter and users.
 
     ``classes`` are numbered 0..C-1 in order, because the mask is an argmax. ``flops`` counts one image at the
     input size, a multiply-add as two. ``weights_sha256`` is over the trained weights, not the SavedModel.

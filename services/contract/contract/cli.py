@@ -1,9 +1,9 @@
-"""``segstack``: one command for everything, in the order of the road from labelled images to masks over HTTP.
+"""``segstack``: one command for everything, listed in the order from labelled images to masks over HTTP.
 
-A service offers its commands as entry points of the group ``segstack.commands``: the name is the command, a dot nests
-it (``models.networks`` is ``segstack models networks``), and the value is a function of the arguments after it and of
-the name for usage lines, which returns the exit status. So no service imports another, and every image has the
-commands of its own service.
+A service declares its commands as entry points of the group ``segstack.commands``: the name is the command, a dot nests
+it (``models.networks`` is ``segstack models networks``), and the value is a function that takes the arguments after it
+and the name for usage lines, and returns the exit status. So no service imports another, and every image has only its
+service's commands.
 """
 
 import difflib

@@ -16,7 +16,7 @@ from contract.repository.rollback import rollback
 from contract.serving_config.models_config import ModelsConfigError
 
 _DESCRIPTION = """\
-Manages a repository of published models. What it shows is what the files say: which versions serving has really
+Manages a repository of published models. It shows what the files contain: which versions serving has really
 loaded is in the gateway's GET /models. Changes are made under the repository's lock and are whole or not at all;
 serving follows within seconds."""
 

@@ -9,7 +9,7 @@ from contract import __version__, cli
 
 
 class EntryPoint:
-    """What ``importlib.metadata`` returns of a command, as far as it is used."""
+    """The part of ``importlib.metadata``'s entry point that is used."""
 
     def __init__(self, name, function):
         self.name, self.function = name, function

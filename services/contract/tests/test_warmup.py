@@ -1,4 +1,4 @@
-"""The warm-up file, byte by byte. tests/test_contract_peers.py holds it against TensorFlow's own readers."""
+"""The warm-up file, byte by byte. tests/test_contract_peers.py compares it with TensorFlow's own readers."""
 
 import struct
 import zlib

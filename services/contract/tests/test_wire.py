@@ -1,4 +1,4 @@
-"""Against a reader of the encoding that is spelled out."""
+"""Protobuf's encoding, compared with a reader written out in full."""
 
 import pytest
 
@@ -30,8 +30,8 @@ def test_examples_of_the_specification():
 
 
 def test_message_of_pieces_has_their_length():
-    picture = memoryview(bytes(921_600))
-    tag, rest = read_varint(b"".join(field(4, [b"head", picture])))
+    image = memoryview(bytes(921_600))
+    tag, rest = read_varint(b"".join(field(4, [b"head", image])))
     length, value = read_varint(rest)
     assert (tag >> 3, tag & 7) == (4, 2)
     assert length == len(value) == 4 + 921_600

@@ -1,1 +1,1 @@
-"""Turns a published SavedModel into another form, proves that its masks agree with the source, and publishes it."""
+"""Turns a published SavedModel into another form, proves that its masks agree with the source's, and publishes it."""

@@ -74,7 +74,7 @@ class Target(ABC):
             options: what to convert, and how.
             interface: the signature that is always converted, and its tensors.
             scratch: a folder for intermediate files, which does not exist yet.
-            calibration: the images to calibrate on, where the options ask for that.
+            calibration: the images to calibrate on, if the options require it.
 
         Raises:
             ConverterError: it cannot be converted.
@@ -82,5 +82,5 @@ class Target(ABC):
 
 
 def print_progress(message: str) -> None:
-    """Tell the user on standard error what is being done."""
+    """Print what is being done on standard error."""
     print(f"converter: {message}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""The application: what lives as long as it does, middleware, routes."""
+"""The application: its lifespan, middleware, routes."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -108,7 +108,7 @@ def create_app(settings: Settings) -> FastAPI:
         )
     app.add_middleware(RequestMiddleware, access=access, check_host=host_check(settings))
     install_error_handlers(app)
-    # OpenAPI mentions keys only where there are any.
+    # OpenAPI mentions keys only if any are configured.
     needs_key = [Depends(require_key)] if access.keys else []
     key_errors = error_responses(Unauthorized, Forbidden) if access.keys else {}
     for router in (segment.router, batch.router):

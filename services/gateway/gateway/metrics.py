@@ -30,7 +30,7 @@ _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
 class Metrics:
-    """In a registry of their own, so that two applications in one process do not share a global one."""
+    """In a separate registry, so that two applications in one process do not share a global one."""
 
     def __init__(self, admission: Admission) -> None:
         self._registry = CollectorRegistry()

@@ -5,11 +5,11 @@
                                     header, and later counts it, logs it and adds the safe headers to the reply.
  3. request/deps.py                 requires an API key (401, 403) and counts against the rate (429), both by
                                     access/control.py; parses the query string into api/parameters.py (422).
- 4. routes/segment.py               holds everything below together.
+ 4. routes/segment.py               calls everything below.
  5. rollout/router.py               chooses the model and version, and a canary for some clients: a Route (404).
  6. flow/admission.py               admits the request, or refuses it when too many are waiting (429).
  7. request/uploads.py              reads the body, never more than the limit (400, 408, 413).
-    flow/deadline.py                starts the deadline: whatever is not done in time ends as 504.
+    flow/deadline.py                starts the deadline: a request not done in time is a 504.
     flow/disconnects.py             cancels the wait for a slot once the client disconnects.
 
 Then ``Segmenter.segment``, below. What takes the processor's time runs in flow/codecs.py's threads:
@@ -17,7 +17,7 @@ Then ``Segmenter.segment``, below. What takes the processor's time runs in flow/
  8. imaging/headers.py              reads format and size from the first bytes; too many pixels are 413, another
                                     format 415. Nothing has been decoded.
  9. flow/admission.py               waits for a slot, which bounds the pixels in memory; at most half of the deadline.
-10. imaging/images.py               decodes the image to RGB and turns it as its EXIF orientation says (400).
+10. imaging/images.py               decodes the image to RGB and rotates it by its EXIF orientation (400).
 11. serving_client/client.py        looks up the model's card, which it fetches once per version, and calls back
                                     ``prepare``: results/outputs.py checks that the model has what is requested (422),
                                     imaging/images.py resizes to the model's input size. Then one gRPC call, through
@@ -27,12 +27,12 @@ Then ``Segmenter.segment``, below. What takes the processor's time runs in flow/
 12. results/outputs.py              keeps classes, scales the mask to the photo, and encodes it: an indexed PNG,
                                     colours, an overlay, or JSON.
 13. metrics.py                      counts the image by model and version, and its stages' seconds (flow/timings.py).
-14. rollout/shadow.py               is offered the photo and the answer, for a comparison that delays nobody.
+14. rollout/shadow.py               may compare the image and its reply with the shadow's, without delaying it.
 
 ``POST /segment/batch`` runs steps 8 to 14 for each of its images, and a stream 10 to 14 for each frame
 (stream/frames.py), which has waited for its slot by other rules (stream/turns.py).
 
-An error anywhere is a GatewayError (errors.py); request/error_replies.py makes the reply of it.
+An error anywhere is a GatewayError (errors.py); request/error_replies.py turns it into the reply.
 """
 
 import asyncio

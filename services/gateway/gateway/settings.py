@@ -50,7 +50,7 @@ class Settings(BaseModel):
     tls_certificate: Path | None = None
     tls_key: Path | None = None
 
-    # TensorFlow Serving's gRPC port. Several servers, and every address of a name that has several, are used in turn.
+    # TensorFlow Serving's gRPC port. Several servers, or the addresses of a name with several, are used round-robin.
     serving_address: Names = ("localhost:8500",)
     # Which models there are, by name; or the file that serving polls, which lists them.
     models: Names = ()
@@ -69,7 +69,7 @@ class Settings(BaseModel):
     cards: Path | None = None
 
     # From the body's last byte to the reply, shared by every step. A cold model on two cores answers within 2 s, and
-    # after 10 s nobody waits for a reply any more.
+    # after 10 s clients have given up.
     deadline_ms: Annotated[int, Field(ge=1, le=600_000)] = 10_000
     # A full-size photo over a 5 Mbit/s uplink takes 20 s; a slower client would only occupy a place.
     body_timeout_ms: Annotated[int, Field(ge=1, le=600_000)] = 30_000

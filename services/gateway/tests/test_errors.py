@@ -22,10 +22,10 @@ def shape_is_documented(reply):
     )
 
 
-def check(reply, status, code, says=""):
+def check(reply, status, code, match=""):
     assert (reply.status_code, reply.json()["error"]["code"]) == (status, code)
     assert shape_is_documented(reply)
-    assert says in reply.json()["error"]["message"]
+    assert match in reply.json()["error"]["message"]
     assert ("Retry-After" in reply.headers) == (status in (429, 503))
 
 
@@ -127,7 +127,7 @@ def no_version(reply):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "says"),
+    ("spoil", "match"),
     [
         (mask_of_floats, "float32"),
         (mask_of_an_unknown_type, "type 14"),
@@ -140,9 +140,9 @@ def no_version(reply):
         (no_version, "version 0"),
     ],
 )
-def test_mask_that_breaks_the_contract_is_502(client, serving, jpeg, spoil, says):
+def test_mask_that_breaks_the_contract_is_502(client, serving, jpeg, spoil, match):
     serving.change_mask = spoil
-    check(client.post("/segment", content=jpeg), 502, "bad_serving_reply", says)
+    check(client.post("/segment", content=jpeg), 502, "bad_serving_reply", match)
 
 
 @pytest.mark.parametrize("path", ["/segment", "/readyz"])
@@ -160,10 +160,10 @@ def no_card(reply):
     del reply.outputs["model_card"].string_val[:]
 
 
-@pytest.mark.parametrize(("spoil", "says"), [(card_without_fields, "export it again"), (no_card, "0 strings")])
-def test_unreadable_card_is_502(make_gateway, serving, jpeg, spoil, says):
+@pytest.mark.parametrize(("spoil", "match"), [(card_without_fields, "export it again"), (no_card, "0 strings")])
+def test_unreadable_card_is_502(make_gateway, serving, jpeg, spoil, match):
     serving.change_card = spoil
-    check(make_gateway().post("/segment", content=jpeg), 502, "bad_serving_reply", says)
+    check(make_gateway().post("/segment", content=jpeg), 502, "bad_serving_reply", match)
 
 
 def input_of_floats(reply):
@@ -177,11 +177,11 @@ def unreadable_signatures(reply):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "says"), [(input_of_floats, "its card says uint8"), (unreadable_signatures, "cannot be read")]
+    ("spoil", "match"), [(input_of_floats, "its card says uint8"), (unreadable_signatures, "cannot be read")]
 )
-def test_graph_that_contradicts_its_card_is_502(make_gateway, serving, jpeg, spoil, says):
+def test_graph_that_contradicts_its_card_is_502(make_gateway, serving, jpeg, spoil, match):
     serving.change_metadata = spoil
-    check(make_gateway().post("/segment", content=jpeg), 502, "bad_serving_reply", says)
+    check(make_gateway().post("/segment", content=jpeg), 502, "bad_serving_reply", match)
 
 
 @pytest.mark.parametrize(

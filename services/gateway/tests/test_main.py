@@ -61,7 +61,7 @@ def test_new_key_prints_the_key_and_the_line_to_store(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "settings", "says"),
+    ("arguments", "settings", "match"),
     [
         (["hash-key", "fleet"], {}, "too short to be random"),
         (["new-key", "a:b"], {}, "letters, digits"),
@@ -69,10 +69,10 @@ def test_new_key_prints_the_key_and_the_line_to_store(tmp_path):
         ([], {"tls_certificate": "/nowhere/a.pem", "tls_key": "/nowhere/a.key"}, "`segstack gateway cert`"),
     ],
 )
-def test_user_error_is_one_sentence_and_status_2(arguments, settings, says):
+def test_user_error_is_one_sentence_and_status_2(arguments, settings, match):
     done = gateway(*arguments, stdin="password\n", **settings)
     assert done.returncode == 2
-    assert says in done.stderr
+    assert match in done.stderr
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
 

@@ -10,7 +10,7 @@ from segstack_testing.images import encode
 
 @pytest.fixture
 def client(make_gateway):
-    """A gateway of the test's own: what it counts begins at 0."""
+    """A gateway for one test: its counters begin at 0."""
     return make_gateway()
 
 

@@ -36,7 +36,7 @@ def test_settings_are_frozen():
 
 
 @pytest.mark.parametrize(
-    ("environment", "says"),
+    ("environment", "match"),
     [
         (
             {"GATEWAY_API_KEY_FILE": "keys"},
@@ -58,12 +58,12 @@ def test_settings_are_frozen():
         ({"GATEWAY_LOG_FORMAT": "xml"}, "GATEWAY_LOG_FORMAT=xml: "),
     ],
 )
-def test_invalid_setting_is_one_sentence(monkeypatch, environment, says):
+def test_invalid_setting_is_one_sentence(monkeypatch, environment, match):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError) as error:
         load_settings()
-    assert says in str(error.value)
+    assert match in str(error.value)
     assert "\n" not in str(error.value)
 
 

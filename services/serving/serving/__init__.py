@@ -1,1 +1,1 @@
-"""TensorFlow Serving's gRPC protocol on the TensorFlow runtime, where there is no Docker."""
+"""TensorFlow Serving's gRPC protocol on the TensorFlow runtime, without Docker."""

@@ -24,7 +24,7 @@ _LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "segstack serve") -> NoReturn:
-    """Serve as the command line says (``sys.argv`` by default), then end the process with the exit status."""
+    """Serve according to the command line (``sys.argv`` by default), then end the process with the exit status."""
     status = run(sys.argv[1:] if arguments is None else arguments, prog)
     logging.shutdown()
     sys.stdout.flush()
@@ -91,7 +91,7 @@ def stop_event() -> threading.Event:
 
 
 def import_tensorflow() -> None:
-    """Import TensorFlow silently, warnings of its C++ runtime included, unless TF_CPP_MIN_LOG_LEVEL asks for them.
+    """Import TensorFlow silently, warnings of its C++ runtime included, unless TF_CPP_MIN_LOG_LEVEL is set.
 
     Call it before any other import that imports TensorFlow, such as that of TensorFlow Serving's stubs.
     """

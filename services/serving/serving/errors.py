@@ -21,7 +21,7 @@ class ServingError(Exception):
 
 
 def invalid_argument(message: str) -> ServingError:
-    """The request itself is invalid, whatever the server's state."""
+    """The request itself is invalid, in any state of the server."""
     return ServingError(grpc.StatusCode.INVALID_ARGUMENT, message)
 
 

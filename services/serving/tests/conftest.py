@@ -70,7 +70,7 @@ class Segmenter(tf.Module):
 
 
 class Constant(tf.Module):
-    """Answers with the number it was built with, kept in a variable: tells which version answered."""
+    """Answers with the number it was built with, kept in a variable: shows which version answered."""
 
     def __init__(self, value):
         super().__init__()
@@ -251,7 +251,7 @@ def start_module_server():
 
 @pytest.fixture(scope="session")
 def server(segmenter, tmp_path_factory):
-    """One server for every test that only asks: version 3 of "segmenter" served, labelled stable."""
+    """One server for every test that only sends requests: version 3 of "segmenter" served, labelled stable."""
     root = tmp_path_factory.mktemp("models_repo")
     (root / "segmenter").mkdir()
     (root / "segmenter" / "3").symlink_to(segmenter)

@@ -10,7 +10,7 @@ import pytest
 
 SERVICE = Path(__file__).parents[1]
 
-# What tensorflow_model_server 2.6.2 knows, as far as it is used here; any other flag makes it print its usage.
+# The flags of tensorflow_model_server 2.6.2 that are used here; any other makes it print its usage.
 KNOWN_FLAGS = {
     "port",
     "rest_api_port",

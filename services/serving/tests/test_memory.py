@@ -1,4 +1,4 @@
-"""Memory: what a dropped version leaves behind is freed at once. How flat it stays is benchmarks/serving_memory.py."""
+"""Memory: a dropped version's is freed at once. benchmarks/serving_memory.py measures that it stays flat."""
 
 import gc
 import sys

@@ -101,7 +101,7 @@ def recipe_file(dataset, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def run(dataset, make_once):
-    """What training that recipe leaves."""
+    """The run folder of a training with that recipe."""
     from trainer.runs import RunFolder
 
     trained = make_once("trained", lambda folder: small_model.train(folder, dataset.root))

@@ -1,4 +1,4 @@
-"""Errors that end a command with one sentence, and words for such sentences."""
+"""Errors that end a command with one sentence, and helpers that write such sentences."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -11,7 +11,7 @@ class UserError(Exception):
 
 
 class NotGoodEnoughError(UserError):
-    """Everything worked, and a measured value is below the required one; its own exit status is for scripts."""
+    """The command succeeded, but a measured value is below the required one; scripts get a separate exit status."""
 
     exit_status = 3
 

@@ -1,4 +1,4 @@
-"""Long work: progress bars with the speed and the time left, and threads."""
+"""Progress bars with speed and remaining time, and parallel work in threads."""
 
 import os
 import sys

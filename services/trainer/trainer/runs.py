@@ -1,10 +1,10 @@
-"""A run folder: everything one training leaves, and enough to know where it came from.
+"""A run folder: everything that one training writes, including its provenance.
 
 ::
 
     recipe.yaml     the recipe, overrides included
     run.json        data set, classes, versions, best epoch
-    README.md       what the folder holds, and what can be done with it
+    README.md       what the folder contains, and what to do with it
     metrics.csv     a line an epoch
     tensorboard/    the same as curves, and images
     best.keras      the network with the best validation mIoU
@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # Keras takes seconds to import
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The files of a run by what they hold; nothing else in the trainer spells their names."""
+    """The files of a run by what they hold; no other module of the trainer contains their names."""
 
     path: Path
 
@@ -142,7 +142,7 @@ class RunFolder:
         return Run(self.path, self.load_recipe(), classes)
 
     def write_readme(self, recipe: Recipe) -> None:
-        """Write ``README.md``: what the folder holds and what can be done with it."""
+        """Write ``README.md``: what the folder contains and what to do with it."""
         average = f"\nThe networks hold the moving average of the weights (decay {recipe.average}).\n"
         command = segstack_command()
         text = _README.format(

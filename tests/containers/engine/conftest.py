@@ -1,4 +1,4 @@
-"""A real engine, this checkout's images and the stack: made once for all tests, under names of their own."""
+"""A real engine, this checkout's images and the stack: made once for all tests, under separate names."""
 
 import contextlib
 import itertools
@@ -16,14 +16,14 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 ENGINE = Path(__file__).with_name("engine.sh")
-# Whose checkout it is: neither root's nor the images' own user's. Only root can give it to somebody.
+# The checkout's owner: neither root nor the images' own user. Only root can change the owner.
 OWNER = os.getuid() or 12345
 
 # A trained model in a minute: small images, few of them, every class in each.
 DRAWN = "--images 160 --size 96 128 --seed 3"
 TINY = "epochs=10 data.input_height=96 data.input_width=128 optimizer.warmup_steps=10"
 
-# Image names of the tests' own, so that the user's images stay as they are.
+# Separate image names, so that the user's images stay as they are.
 IMAGES = {name: f"segstack-test/{name}" for name in ("serving", "gateway", "trainer", "converter")}
 
 

@@ -10,8 +10,8 @@
 # and started, for which this must be root on Debian 12; everything lives in ~/.cache/segstack/engine. As any Docker
 # engine it turns IP forwarding on and adds its chains to iptables; they stay until the next boot.
 #
-# Base images are pulled where a registry can be reached. Else stand-ins of the same make-up are built under names of
-# their own, segstack-stand-in/…: Debian's slim root file system, Python copied from this machine, and for serving's
+# Base images are pulled if a registry is reachable. Otherwise stand-ins with the same contents are built, named
+# segstack-stand-in/…: Debian's slim root file system, Python copied from this machine, and for serving's
 # image a Debian whose apt has python3.8. They prove that the Dockerfiles' steps and the wiring work, and not that they
 # do on the upstream images.
 set -euo pipefail
@@ -24,7 +24,7 @@ keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 say() { echo "engine: $*" >&2; }
 fail() { say "$*"; exit 1; }
 
-# However this ends, nothing temporary stays; and an engine that nobody will be told of is stopped again.
+# On every exit, temporary files are removed, and an engine whose address was not printed is stopped again.
 leave() {
   local status=$?
   [[ -z $work ]] || rm -rf "$work"
@@ -224,7 +224,7 @@ serving() {
   for package in python3.8 python3-distutils; do
     mkdir -p "$context/$package/DEBIAN"
     printf '%s\n' "Package: $package" 'Version: 3.8' 'Architecture: amd64' 'Maintainer: Segstack <segstack@example.org>' \
-      'Description: stands in for the one of Ubuntu 18.04' >"$context/$package/DEBIAN/control"
+      'Description: replaces the one of Ubuntu 18.04' >"$context/$package/DEBIAN/control"
     dpkg-deb --root-owner-group -Znone --build "$context/$package" "$context/packages/$package.deb" >/dev/null
     cat "$context/$package/DEBIAN/control" - >>"$context/packages/Packages" <<PACKAGES
 Filename: ./$package.deb

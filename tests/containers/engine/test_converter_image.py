@@ -10,7 +10,7 @@ pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800)]
 
 CONVERTER = ["scripts/run.sh", "convert"]
 # All of a conversion but TensorRT, in whose place TensorFlow 2.6.2 runs the rewritten graph.
-REHEARSAL = Path("services/converter/tests/converted_by_tensorflow.py")
+REHEARSAL = Path("services/converter/tests/convert_with_tensorflow.py")
 
 
 def test_help_lists_the_options(stack) -> None:

@@ -41,7 +41,7 @@ def test_a_second_start_finds_the_first_ones_engine_and_images(engine: dict[str,
 
 def test_without_an_engine_only_root_can_start_one() -> None:
     if os.geteuid():
-        pytest.skip("only root can be somebody else")
+        pytest.skip("only root can become another user")
     refused = run("start", DOCKER_HOST="unix:///nonexistent/docker.sock")
     assert refused.returncode == 1
     assert refused.stdout == ""

@@ -23,7 +23,7 @@ class Load:
         self._stack = stack
         self._image = image
         self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._ask) for _ in range(CLIENTS)]
+        self._threads = [threading.Thread(target=self._send_requests) for _ in range(CLIENTS)]
         self.answers: list[tuple[float, int | str]] = []
 
     def __enter__(self) -> "Load":
@@ -36,7 +36,7 @@ class Load:
         for thread in self._threads:
             thread.join()
 
-    def _ask(self) -> None:
+    def _send_requests(self) -> None:
         while not self._stop.is_set():
             try:
                 status = self._stack.segment(self._image).status_code
@@ -44,7 +44,7 @@ class Load:
                 status = "unreachable"
             self.answers.append((time.monotonic(), status))
             if status != 200:
-                time.sleep(0.05)  # the machine is left to what starts again
+                time.sleep(0.05)  # leaves the processor to the restarting containers
 
     def since(self, moment: float) -> list[int | str]:
         return [status for at, status in list(self.answers) if at > moment]

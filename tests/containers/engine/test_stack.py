@@ -16,7 +16,7 @@ from trainer.metrics.overlap import mean_iou
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800)]
 
-# A minute's training; the demo's few minutes are held to 0.85.
+# A minute's training; the demo's few minutes must reach 0.85.
 LOWEST_MIOU = 0.5
 
 every_service = pytest.mark.parametrize("service", ["serving", "gateway"])

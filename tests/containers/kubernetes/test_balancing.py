@@ -25,14 +25,14 @@ class NameServer(threading.Thread):
 
     def run(self) -> None:
         while True:
-            query, asker = self._socket.recvfrom(512)
+            query, client = self._socket.recvfrom(512)
             end = query.index(b"\0", 12) + 5  # after the name: type and class
             addresses = self.addresses if query[end - 4 : end - 2] == struct.pack(">H", 1) else []
             flags = 0x8180 if self.addresses else 0x8183  # a reply; NXDOMAIN
             header = query[:2] + struct.pack(">HHHHH", flags, 1, len(addresses), 0, 0)
             # The queried name, A, IN, 5 s as in a cluster, 4 bytes.
             answers = [struct.pack(">HHHIH", 0xC00C, 1, 1, 5, 4) + socket.inet_aton(each) for each in addresses]
-            self._socket.sendto(header + query[12:end] + b"".join(answers), asker)
+            self._socket.sendto(header + query[12:end] + b"".join(answers), client)
 
 
 @pytest.fixture
@@ -59,23 +59,23 @@ def answered(free_port, root):
     return answered
 
 
-def test_a_new_pod_gets_its_share_and_one_that_goes_is_left_before_it_ends(
+def test_new_pod_gets_requests_and_terminating_pod_gets_none_before_it_ends(
     build, names, answered, lay_road, small_models_root, photo, wait_for
 ):
     age = build("overlays/cpu").pod("serving").spec["containers"][0]["args"][-1].replace("30000", "2000")
     road = lay_road(small_models_root)
 
-    def ask() -> None:
+    def send_request() -> None:
         reply = road.segment(photo.read_bytes())
         assert reply.status_code == 200, reply.text
 
-    def asked_until(condition, what: str) -> None:
-        wait_for(lambda: ask() or condition(), what)
+    def request_until(condition, what: str) -> None:
+        wait_for(lambda: send_request() or condition(), what)
 
     def is_left(host: str) -> bool:
         before = answered(host)
         for _ in range(4):
-            ask()
+            send_request()
         return answered(host) == before
 
     names.addresses = [FIRST]
@@ -84,16 +84,16 @@ def test_a_new_pod_gets_its_share_and_one_that_goes_is_left_before_it_ends(
     road.serving_address = road.serving_address.replace("127.0.0.1", f"dns://127.0.0.1:{names.port}/serving")
     road.start_gateway()
     road.wait_until_ready()
-    ask()
+    send_request()
 
     road.start_serving(f"--host={SECOND}", age, *answered.flags)
-    asked_until(lambda: answered(SECOND) is not None, "the second server")
+    request_until(lambda: answered(SECOND) is not None, "the second server")
     names.addresses = [FIRST, SECOND]
-    asked_until(lambda: answered(SECOND), "a request to the second")
+    request_until(lambda: answered(SECOND), "a request to the second")
 
     names.addresses = [SECOND]
-    asked_until(lambda: is_left(FIRST), "the first without requests")
+    request_until(lambda: is_left(FIRST), "the first without requests")
     first.terminate()
     first.wait(20)
     for _ in range(4):
-        ask()
+        send_request()

@@ -30,7 +30,7 @@ def test_gateway_accepts_its_settings_and_all_exist(stack):
 def test_settings_equal_those_of_compose(overlay, build, resolve):
     environment = build(overlay).named("ConfigMap", "gateway")["data"]
     compose = resolve(*COMPOSE[overlay])["services"]["gateway"]["environment"]
-    # Here every caller needs a key, whatever name a gateway is called by: Prometheus calls pods by their addresses.
+    # Here every caller needs a key, under any name of the gateway: Prometheus calls pods by their addresses.
     ours = {"GATEWAY_ALLOW_ANONYMOUS", "GATEWAY_ALLOWED_HOSTS", "GATEWAY_API_KEYS_FILE"}
     shared = {name: value for name, value in compose.items() if name.startswith("GATEWAY_") and name not in ours}
     assert shared.items() <= environment.items()

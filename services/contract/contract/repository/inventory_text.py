@@ -1,4 +1,4 @@
-"""The inventory as a table for people and as JSON for programs."""
+"""The inventory as a table for users and as JSON for programs."""
 
 import json
 from typing import Any, Dict, List, Sequence

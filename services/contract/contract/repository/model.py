@@ -13,7 +13,7 @@ from contract.serving_config.models_config import ListedModel
 
 
 class RepositoryError(RuntimeError):
-    """A request that the repository's state does not allow; the message says what there is. Nothing was changed."""
+    """A request that the repository's state does not allow; the message lists what exists. Nothing was changed."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ def prune(models_root: Path, name: str, keep: int = TWO_NEWEST.count, dry_run: b
     """Remove a model's versions that are neither loaded nor labelled, the oldest first.
 
     The newest version and the ``keep`` newest undamaged ones are never removed: while the newest are damaged, serving
-    still has the last undamaged one loaded, whatever the policy is. A version is renamed, which hides it from serving,
+    still has the last undamaged one loaded, under any policy. A version is renamed, which hides it from serving,
     before it is deleted. A version that was loaded for a label that has moved is removed the next time.
 
     Returns:

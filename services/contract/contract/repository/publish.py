@@ -47,7 +47,7 @@ def publish(
         CardError: the card cannot be read back, or its name is that of a file; raised before anything is written.
         ModelsConfigError: models.config cannot be read; raised before anything is written.
         PublishError: ``write`` has not written a SavedModel.
-        Exception: whatever ``write`` or ``check`` raises; nothing of the version is left.
+        Exception: any exception of ``write`` or ``check``; nothing of the version is left.
     """
     ModelCard.from_json(card.to_json())
     _check_name_is_free(models_root, card.name)

@@ -104,8 +104,8 @@ def in_force(path: Path) -> Path:
 
     A repository last written by an older Segstack has only models.config.
     """
-    beside = path.with_name(FILE_NAME)
-    return beside if path.name == GPU_FILE_NAME and not path.exists() and beside.exists() else path
+    config = path.with_name(FILE_NAME)
+    return config if path.name == GPU_FILE_NAME and not path.exists() and config.exists() else path
 
 
 def list_model(
@@ -174,7 +174,7 @@ def _own(models_root: Path, everywhere: Collection[str], on_gpu: Collection[str]
     """The names in models.gpu.config that are not a copy from models.config.
 
     A copied name that is no longer in models.config was removed, unless it needs its GPU and should never have been
-    in models.config: then somebody has corrected that file.
+    in models.config: then a user has corrected that file.
     """
     copied = _names_after(_COPIED, models_root / GPU_FILE_NAME)
     return [

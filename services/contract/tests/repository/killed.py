@@ -1,4 +1,4 @@
-"""``python killed.py REPOSITORY OUT COMMAND…``: a command killed at each of its steps, as if the power went.
+"""``python killed.py REPOSITORY OUT COMMAND…``: a command killed at each of its steps, as in a power cut.
 
 A step is a change to the file system, or a file opened on the way to one. For every step there is a copy of the
 repository, OUT/<step>, in which a new process runs the command and is killed by SIGKILL just before it; the

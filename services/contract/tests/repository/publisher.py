@@ -1,6 +1,6 @@
 """``python publisher.py MODELS_ROOT [STAGE]``: publishes a version; at STAGE it prints a line and waits for one.
 
-Whoever started it kills it there, or lets it go on. The stages, in order: write, check, sync, rename (everything is
+The test kills it there, or lets it continue. The stages, in order: write, check, sync, rename (everything is
 written), list (the version is there, models.config does not know it), replace (its new text is in a temporary file).
 """
 

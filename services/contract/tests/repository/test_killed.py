@@ -1,4 +1,4 @@
-"""Killed at any step of any command, the repository is as before or as after, and the next command goes on."""
+"""Killed at any step of any command, the repository is as before or as after, and the next command continues."""
 
 import subprocess
 import sys

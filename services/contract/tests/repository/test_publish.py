@@ -1,4 +1,4 @@
-"""Publishing: the next version appears whole, or not at all, whatever happens to the publisher."""
+"""Publishing: the next version appears whole or not at all, even if the publisher is killed."""
 
 import dataclasses
 import errno
@@ -226,7 +226,7 @@ class TestModelWithEngines:
 
 
 class TestVersions:
-    def test_unknown_model_has_none(self, tmp_path):
+    def test_unknown_model_has_no_versions(self, tmp_path):
         assert versions(tmp_path, "road") == []
         (tmp_path / "README.md").write_text("not a model")
         assert versions(tmp_path, "README.md") == []
@@ -315,7 +315,7 @@ class TestExceptionLeavesNothing:
 
 
 class TestKilledPublisher:
-    """Killed by SIGKILL, which no cleaning-up survives."""
+    """Killed by SIGKILL, so no clean-up code runs."""
 
     def kill(self, process):
         assert process.stdout.readline() == "here\n", process.stderr.read()
@@ -369,7 +369,7 @@ def test_two_publishers_take_turns(root, publisher):
     assert "waiting: another publisher is writing to" in second.stderr.readline()
     assert seen_by_serving(root) == []
 
-    first_out, _ = first.communicate("go on\n", timeout=30)
+    first_out, _ = first.communicate("continue\n", timeout=30)
     second_out, _ = second.communicate(timeout=30)
 
     assert (first_out, second_out) == ("1\n", "2\n")
@@ -384,5 +384,5 @@ def test_model_is_listed_only_after_its_first_version_exists(root, publisher):
     assert process.stdout.readline() == "here\n"
     assert seen_by_serving(root) == ["1"]
     assert model_names(root / "models.config") == []
-    process.communicate("go on\n", timeout=30)
+    process.communicate("continue\n", timeout=30)
     assert model_names(root / "models.config") == ["road"]

@@ -228,7 +228,7 @@ class TestModelsForGpus:
         list_model(path, "road", {1: path.parent})
         assert replaced == ["models.gpu.config", "models.config"]
 
-    def test_broken_is_told_by_name_and_nothing_is_changed(self, path, gpu_path):
+    def test_broken_file_is_named_and_nothing_is_changed(self, path, gpu_path):
         gpu_path.write_text("model_config_list {")
         with pytest.raises(ModelsConfigError, match=r"models\.gpu\.config: line 1"):
             list_model(path, "road", {1: path.parent})

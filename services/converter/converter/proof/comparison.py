@@ -49,7 +49,7 @@ class Proof:
         return min(agreement.fraction for agreement in (self.agreement, *self.others.values()))
 
     def repeat(self, folder: Path) -> float:
-        """The same fraction for another SavedModel on the same images: for the one that is to be published."""
+        """The same fraction for another SavedModel on the same images: for the one that will be published."""
         interfaces = [self.interface, *map(self.interface.of, self.others)]
         with opened(folder) as model:
             return min(

@@ -1,4 +1,4 @@
-"""Everything known at the end of a conversion: the report and the card are made from it."""
+"""Everything known at the end of a conversion: the source of the report and the card."""
 
 import math
 from dataclasses import asdict, dataclass

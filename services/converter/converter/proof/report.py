@@ -58,7 +58,7 @@ def _head(outcome: Outcome) -> List[str]:
         lines += [
             "",
             f"**Compared on {len(outcome.proof.expected)} synthetic images, not on photographs**: noise with the "
-            "spectrum of natural images. It shows that the graph computes the same, but says little about real images. "
+            "spectrum of natural images. It shows that the graph computes the same, but little about real images. "
             "Pass photographs with `--images`.",
         ]
     return lines

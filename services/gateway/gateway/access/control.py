@@ -50,7 +50,7 @@ class Client:
         return self._key is not None or self._access.keys is None
 
     def authenticate(self, key: str | None, how: str = KEY_IN_HEADERS) -> None:
-        """Accept a key; ``how`` tells a client without one where to put it. To be called only where keys are needed.
+        """Accept a key; ``how`` explains to a client without one where to put it. Call it only if keys are needed.
 
         Raises:
             Unauthorized: ``key`` is empty.

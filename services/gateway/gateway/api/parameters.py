@@ -149,7 +149,7 @@ class SegmentParameters(TakesForm):
 
     @property
     def signature(self) -> str:
-        """The contract's signature that has what the reply is made of."""
+        """The contract's signature whose outputs the reply needs."""
         return FORMS[self.form].signature if self.min_confidence is None else contract.SCORES
 
     @property

@@ -9,7 +9,7 @@ class ErrorBody(BaseModel):
     """What was wrong, what was expected and what to do."""
 
     code: Annotated[str, Field(description="For programs; does not change between versions.")]
-    message: Annotated[str, Field(description="For people.")]
+    message: Annotated[str, Field(description="Human-readable.")]
     detail: Annotated[dict[str, Any], Field(description="The values in the message; which ones depends on the code.")]
 
 

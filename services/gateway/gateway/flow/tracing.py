@@ -25,7 +25,7 @@ class TracingError(RuntimeError):
 
 
 def export_spans() -> None:
-    """Send this process's spans where ``OTEL_EXPORTER_OTLP_ENDPOINT`` (and the other ``OTEL_…`` variables) say.
+    """Send this process's spans as ``OTEL_EXPORTER_OTLP_ENDPOINT`` and the other ``OTEL_…`` variables configure.
 
     Raises:
         TracingError: the extra is not installed.

@@ -25,7 +25,7 @@ def configure_opencv() -> None:
 
 
 def decode(data: bytes, header: ImageHeader) -> Image:
-    """Decode a JPEG, PNG or WebP to uint8 [H,W,3] RGB, rotated as its EXIF orientation says.
+    """Decode a JPEG, PNG or WebP to uint8 [H,W,3] RGB, rotated by its EXIF orientation.
 
     Every image becomes 8-bit RGB: of 16 bits the upper 8 are kept; grey fills all three channels; palette colours are
     looked up; CMYK is converted without the colour profile; alpha is dropped, so a transparent pixel has the colour

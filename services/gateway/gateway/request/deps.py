@@ -31,7 +31,7 @@ _header = APIKeyHeader(
 
 @dataclass(frozen=True)
 class AppState:
-    """What routes use of all that lives as long as the application."""
+    """What routes use of the application's state."""
 
     settings: Settings
     catalog: Catalog

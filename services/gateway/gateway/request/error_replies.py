@@ -60,5 +60,5 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 async def _client_gone(request: Request, _: Exception) -> Response:
-    """Nobody reads this reply; it keeps a disconnected client from being logged as an error of the gateway."""
+    """A reply that no client reads; it keeps a disconnect from being logged as an error of the gateway."""
     return await _gateway_error(request, ClientGone("the connection closed before there was an answer"))

@@ -27,10 +27,10 @@ _VALID_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # Requested every few seconds by machines: their lines would drown the rest of the log.
 PROBES = frozenset({"/livez", "/readyz", "/metrics"})
 
-# Kubernetes and health checks use whatever address they know, and a page learns nothing from these replies.
+# Kubernetes and health checks use any address, and a page learns nothing from these replies.
 _FOR_ANY_HOST = frozenset({"/livez", "/readyz"})
 
-# For replies that set none of their own, as pages do (gateway.routes.pages).
+# For replies that do not set one, as pages do (gateway.routes.pages).
 _SAFE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",

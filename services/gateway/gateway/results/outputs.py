@@ -1,4 +1,4 @@
-"""What a mask is turned into for the client: bytes and their media type. Pure functions.
+"""Encodes a mask for the client: bytes and their media type. Pure functions.
 
 :data:`gateway.api.forms.FORMS` declares the forms, :data:`_ENCODERS` writes them.
 """
@@ -33,7 +33,7 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Segmented:
-    """What every form is written from.
+    """The input of every form's encoder.
 
     Attributes:
         photo: uint8 [h,w,3] RGB, as sent.

@@ -1,6 +1,6 @@
 """For monitoring: whether the gateway is alive and ready, and its metrics.
 
-/livez and /readyz are open to everyone, since probes carry no keys. /metrics needs a key where there are any: models
+/livez and /readyz are open to everyone, since probes carry no keys. /metrics needs a key if any are configured: models
 and traffic are not public.
 """
 
@@ -23,7 +23,7 @@ _PROBE_MS = 1000
 @router.head("/livez", include_in_schema=False)
 @router.get("/livez", responses=error_responses(errors.InvalidParameter))
 async def livez() -> Alive:
-    """The process answers, whatever the state of serving."""
+    """The process answers, in any state of serving."""
     return Alive()
 
 

@@ -1,4 +1,4 @@
-"""``WS /stream``: who may open one, what it is made of, and its line in the log.
+"""``WS /stream``: who may open one, its parts, and its line in the log.
 
 What happens on it is in :mod:`gateway.stream`.
 """

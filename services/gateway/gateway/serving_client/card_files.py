@@ -95,7 +95,7 @@ class CardFile(BaseModel):
 
 
 def _voc_color(class_id: int) -> tuple[int, int, int]:
-    """Pascal VOC's colour map: the id's bits go to red, green and blue in turn, the lowest to the highest bit."""
+    """Pascal VOC's colour map: the id's bits go to red, green and blue alternately, the lowest to the highest bit."""
     red, green, blue = (
         sum((class_id >> 3 * digit + channel & 1) << 7 - digit for digit in range(8)) for channel in range(3)
     )

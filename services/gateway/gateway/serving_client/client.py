@@ -46,7 +46,7 @@ class _Loaded:
 
 
 class ServingClient:
-    """Calls one serving address, or several in turn. An async context manager: leaving it closes the connections.
+    """Calls one serving address, or several round-robin. An async context manager: leaving it closes the connections.
 
     A version is immutable once published, so its card is fetched once and kept as long as the connections last.
     """
@@ -105,7 +105,7 @@ class ServingClient:
         gate: Callable[[], AbstractAsyncContextManager[None]],
     ) -> Prediction:
         # Twice, because a new version with another input size may be loaded between reading the old one's card and
-        # the call; it then replies with an error or a wrong shape, and is called again as its own card says.
+        # the call; it then replies with an error or a wrong shape, and is called again according to its own card.
         for last_attempt in (False, True):
             expected = await self._load(target, deadline)
             request = await self._codecs.run(_write_request, expected.graph, prepare, target, signature)
@@ -189,7 +189,7 @@ class ServingClient:
         return None if version is None else self._loaded.get((target.model, version))
 
     async def _fetch(self, target: Target, deadline: Deadline) -> _Loaded:
-        """Signatures first: they tell whether the model has a card."""
+        """Signatures first: they show whether the model has a card."""
         version, reply = await self._metadata(target, deadline)
         where = f"model {target.model!r} version {version}"
         signatures = read_signatures(reply, where)

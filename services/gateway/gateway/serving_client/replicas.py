@@ -1,4 +1,4 @@
-"""Connections to one or several servers, used in turn.
+"""Connections to one or several servers, used round-robin.
 
 When a call is retried: it goes to another server only if it was never sent, because no connection could be made. Once
 sent it may have been processed, and is not repeated: an image that crashes one server must not reach the next.
@@ -92,7 +92,7 @@ def _bytes_of(request: Any) -> bytes:
 
 
 class Replicas:
-    """Takes the connected addresses in turn. An async context manager: leaving it closes every connection."""
+    """Takes the connected addresses round-robin. An async context manager: leaving it closes every connection."""
 
     def __init__(self, addresses: Sequence[str], lost: Callable[[], None]) -> None:
         self._all = [Replica(address) for address in addresses]
@@ -118,12 +118,12 @@ class Replicas:
             ServingUnavailable: no address can be connected to.
             DeadlineExceeded: no attempt ended in time.
         """
-        turn = self._all[self._next :] + self._all[: self._next]
+        order = self._all[self._next :] + self._all[: self._next]
         self._next = (self._next + 1) % len(self._all)
-        for replica in turn:
+        for replica in order:
             if replica.is_connected():
                 return replica
-        attempts = [asyncio.create_task(replica.connect()) for replica in turn]
+        attempts = [asyncio.create_task(replica.connect()) for replica in order]
         try:
             async with deadline.enforced():
                 for attempt in asyncio.as_completed(attempts):

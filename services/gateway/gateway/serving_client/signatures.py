@@ -99,7 +99,7 @@ class ContractGraph:
         return ModelOutput(**found)
 
     def is_compatible_with(self, other: Graph) -> bool:
-        """Any of the contract's with the same input size."""
+        """True for any graph of the contract with the same input size."""
         return isinstance(other, ContractGraph) and (other.card.input_height, other.card.input_width) == (
             self.card.input_height,
             self.card.input_width,

@@ -51,10 +51,10 @@ def to_image_output(tensor: pb.Tensor, name: str, spec: TensorSpec) -> NDArray[A
     Args:
         tensor: as serving replied.
         name: of the output.
-        spec: what the contract says it is, [N, …].
+        spec: what the contract specifies, [N, …].
 
     Raises:
-        BadServingReply: another dtype or shape, fewer values than the shape says, or values beyond uint8.
+        BadServingReply: another dtype or shape, fewer values than the shape implies, or values beyond uint8.
     """
     shape, expected = shape_of(tensor.tensor_shape), (1, *spec.shape[1:])
     if dtype_name(tensor.dtype) != spec.dtype or shape != expected:

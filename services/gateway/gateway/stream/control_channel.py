@@ -71,7 +71,7 @@ class ControlChannel:
         await self._send_configured(served)
 
     async def announce(self, served: ServedModel) -> None:
-        """Tell the client that ``served`` made the next reply, unless it knows."""
+        """Send the client the version, ``served``, that made the next reply, unless it knows."""
         if self.answered_by != (served.name, served.version):
             await self._send_configured(served)
 

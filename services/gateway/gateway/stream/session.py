@@ -36,7 +36,7 @@ class Session:
 
     Args:
         idle_timeout_ms: without a message for so long, an authorized client's stream is closed.
-        key_timeout_ms: an unauthenticated client's stream is closed after that, whatever it sends.
+        key_timeout_ms: an unauthenticated client's stream is closed after that, even if it sends data.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Session:
                 raise Closing(1008, f"{what} came for {timeout_ms} ms; open a new stream when there is one") from None
             if message["type"] == "websocket.disconnect":
                 raise Closing(message["code"], message.get("reason") or "", by_client=True)
-            # At once: a key in this message decides about the messages behind it.
+            # At once: a key in this message decides how the messages after it are treated.
             if not self._is_ending:
                 self._accept(message)
             await asyncio.sleep(0)  # thousands of messages may be buffered; let other tasks run between them

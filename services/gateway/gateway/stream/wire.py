@@ -60,7 +60,7 @@ class Frame:
 def reply(
     kind: ReplyKind, echo: bytes, timings: Timings, dropped: int, width: int, height: int, payload: bytes
 ) -> bytes:
-    """The reply to the frame with this :attr:`Frame.echo`; ``dropped`` frames lie between it and the previous reply."""
+    """The reply to the frame with this :attr:`Frame.echo`; ``dropped`` frames since the previous reply."""
     microseconds = [min(int(timings.seconds[stage] * 1e6), _LARGEST_U32) for stage in _STAGES]
     sequence, captured_at = struct.unpack("<Id", echo)
     header = _REPLY_HEADER.pack(

@@ -99,7 +99,7 @@ def _address_of_default_route() -> str | None:
     """Connecting a UDP socket sends nothing; it makes the kernel choose the address to send from."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect(("192.0.2.1", 9))  # TEST-NET-1: nobody's address (RFC 5737)
+            probe.connect(("192.0.2.1", 9))  # TEST-NET-1: an unassigned address (RFC 5737)
         except OSError:
             return None
         return str(probe.getsockname()[0])

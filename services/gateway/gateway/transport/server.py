@@ -50,7 +50,7 @@ def server(settings: Settings) -> GracefulServer:
             host=settings.host,
             port=settings.port,
             http=cast(Any, partial(TimeoutHttpProtocol, settings)),
-            # On websockets' sans-I/O core: uvicorn's own choice, and the one that stops reading while nobody receives.
+            # On websockets' sans-I/O core: uvicorn's own choice, and the one that stops reading while nothing receives.
             ws=cast(Any, partial(TimeoutWebSocketProtocol, settings)),
             ws_max_size=settings.max_frame_bytes + FRAME_HEADER_BYTES,
             ws_per_message_deflate=False,  # costs time and does not make JPEG smaller

@@ -28,7 +28,7 @@ def test_keys_file_holds_hashes_only(file):
 
 
 @pytest.mark.parametrize(
-    ("lines", "says"),
+    ("lines", "match"),
     [
         ("fleet", "line 1: expected name:sha256hex"),
         ("segstack_8nf2", "line 1: expected"),
@@ -40,9 +40,9 @@ def test_keys_file_holds_hashes_only(file):
         (f"a:{'0' * 64}\na:{'1' * 64}", "line 2: an earlier line"),
     ],
 )
-def test_invalid_line_is_reported_by_number_and_never_quoted(file, lines, says):
+def test_invalid_line_is_reported_by_number_and_never_quoted(file, lines, match):
     file.write_text(lines)
-    with pytest.raises(ApiKeysError, match=says) as error:
+    with pytest.raises(ApiKeysError, match=match) as error:
         read_api_keys(file)
     assert "8nf2" not in str(error.value)
 

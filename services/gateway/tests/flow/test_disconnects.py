@@ -1,4 +1,4 @@
-"""Clients that disconnect: noticed, and not worked for."""
+"""Clients that disconnect: noticed, and no work is done for them."""
 
 import asyncio
 import socket

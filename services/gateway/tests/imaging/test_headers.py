@@ -99,15 +99,15 @@ def test_jpeg_of_more_than_100_scans_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("data", "says"),
+    ("data", "match"),
     [
         (b"\xff\xd8" + b"\xff\xfe\0\2" * 200_000, "JPEG has more than 100000 segments"),
         (b"\xff\xd8" + b"\xff" * 1_000_000, "no frame header"),
         (FILES["png"][:33] + b"\0\0\0\0tEXt\0\0\0\0" * 200_000, "PNG has more than 100000 chunks"),
     ],
 )
-def test_file_of_too_many_segments_is_refused(data, says):
-    with pytest.raises(UndecodableImage, match=says):
+def test_file_of_too_many_segments_is_refused(data, match):
+    with pytest.raises(UndecodableImage, match=match):
         check_complete(data, read_header(data).format)
 
 

@@ -1,4 +1,4 @@
-"""Files that try to break the decoders: never a 5xx, never a hang, never memory that stays."""
+"""Files that try to break the decoders: never a 5xx, never a hang, never a memory leak."""
 
 import io
 

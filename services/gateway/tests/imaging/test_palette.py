@@ -32,7 +32,7 @@ def test_classes_are_selected_by_name_or_id(palette, wanted, ids):
     assert palette.select(wanted) == ids
 
 
-@pytest.mark.parametrize(("wanted", "says"), [("tre", "did you mean 'tree'"), ("9", "no class '9'"), ("", "empty")])
-def test_unknown_class_error_lists_the_models_classes(palette, wanted, says):
-    with pytest.raises(InvalidParameter, match=says):
+@pytest.mark.parametrize(("wanted", "match"), [("tre", "did you mean 'tree'"), ("9", "no class '9'"), ("", "empty")])
+def test_unknown_class_error_lists_the_models_classes(palette, wanted, match):
+    with pytest.raises(InvalidParameter, match=match):
         palette.select(wanted)

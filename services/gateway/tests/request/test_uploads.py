@@ -58,7 +58,7 @@ def test_max_image_bytes_excludes_the_multipart_envelope(make_gateway, jpeg):
 
 
 @pytest.mark.parametrize(
-    ("request_body", "says"),
+    ("request_body", "match"),
     [
         ({"files": {"photo": b"x"}}, "it has ['photo']"),
         ({"files": {"image": b"x", "more": b"y"}}, "Too many files"),
@@ -71,10 +71,10 @@ def test_max_image_bytes_excludes_the_multipart_envelope(make_gateway, jpeg):
         ({"content": b""}, "curl --data-binary @photo.jpg"),
     ],
 )
-def test_body_without_an_image_is_400_with_the_remedy(client, request_body, says):
+def test_body_without_an_image_is_400_with_the_remedy(client, request_body, match):
     reply = client.post("/segment", **request_body)
     assert reply.status_code == 400
-    assert says in reply.json()["error"]["message"]
+    assert match in reply.json()["error"]["message"]
 
 
 def test_stalled_body_is_408(make_gateway):
@@ -89,7 +89,7 @@ def test_body_in_many_pieces_is_accepted(client, jpeg):
     assert " 200 " in send_slowly(client, request, pieces, 0.005)
 
 
-def test_disconnect_during_the_body_leaves_no_place_taken_and_no_log(client, caplog):
+def test_disconnect_during_the_body_releases_its_place_and_logs_nothing(client, caplog):
     host, port = client.base_url.host, client.base_url.port
     with socket.create_connection((host, port)) as connection:
         connection.sendall(b"POST /segment HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n\xff\xd8\xff")

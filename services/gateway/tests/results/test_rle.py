@@ -30,7 +30,7 @@ LARGE = [
 
 
 def read_cvat(points, shape):
-    """CVAT's mask points: counts of background and class by turns within a box, then left, top, right, bottom."""
+    """CVAT's mask points: alternating counts of background and class within a box, then left, top, right, bottom."""
     *counts, left, top, right, bottom = points
     mask = np.zeros(shape, bool)
     box = mask[top : bottom + 1, left : right + 1]

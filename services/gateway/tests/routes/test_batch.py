@@ -122,7 +122,7 @@ def test_invalid_parameter_fails_the_whole_batch(client, jpeg, path, status, cod
 
 
 @pytest.mark.parametrize(
-    ("request_body", "status", "says"),
+    ("request_body", "status", "match"),
     [
         ({"content": b"\xff\xd8\xff"}, 400, "-F image=@one.jpg -F image=@two.png"),
         ({"files": files(*((f"{i}", b"x") for i in range(4)))}, 400, "Maximum number of files is 3"),
@@ -131,11 +131,11 @@ def test_invalid_parameter_fails_the_whole_batch(client, jpeg, path, status, cod
         ({"files": {"image": bytes(200_000)}}, 413, "10240 bytes together"),
     ],
 )
-def test_invalid_batch_body_is_refused_with_the_remedy(make_gateway, request_body, status, says):
+def test_invalid_batch_body_is_refused_with_the_remedy(make_gateway, request_body, status, match):
     client = make_gateway(max_batch_images=3, max_batch_bytes=10240)
     reply = client.post("/segment/batch", **request_body)
     assert reply.status_code == status
-    assert says in reply.json()["error"]["message"]
+    assert match in reply.json()["error"]["message"]
 
 
 def test_place_is_held_until_the_last_byte(client, serving, jpeg, gate):

@@ -190,7 +190,7 @@ def test_image_too_long_for_the_format_is_422_without_inference(client, serving,
 
 
 @pytest.mark.parametrize(
-    ("query", "says"),
+    ("query", "match"),
     [
         ("form=masks", "form=masks"),
         ("output=mask&format=webp", "no palette"),
@@ -221,12 +221,12 @@ def test_image_too_long_for_the_format_is_422_without_inference(client, serving,
         ("fomr=mask", "did you mean 'form'"),
     ],
 )
-def test_invalid_parameter_is_422_and_named(client, jpeg, query, says):
+def test_invalid_parameter_is_422_and_named(client, jpeg, query, match):
     reply = client.post(f"/segment?{query}", content=jpeg)
     assert reply.status_code == 422
     error = reply.json()["error"]
     assert error["code"] == "invalid_parameter"
-    assert says in error["message"]
+    assert match in error["message"]
 
 
 def test_request_with_unknown_classes_is_refused_without_inference(client, serving, jpeg):

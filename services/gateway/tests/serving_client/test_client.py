@@ -133,7 +133,7 @@ async def test_new_version_with_another_input_size_gets_a_resized_image(serving,
     assert (second.served.version, second.mask.shape) == (2, (24, 80))
 
 
-async def test_new_version_that_accepts_the_old_size_gets_its_own_size_all_the_same(serving, segment):
+async def test_new_version_that_accepts_the_old_size_still_gets_its_own_size(serving, segment):
     serving.checks_shapes = False
     _, second = await segment(2, between=lambda: serving.publish("shapes", 2, input_height=24, input_width=80))
     assert (second.served.version, second.mask.shape) == (2, (24, 80))
@@ -147,10 +147,10 @@ async def test_pinned_version_is_requested_by_number(serving, segment):
 
 
 async def test_reply_of_another_version_than_the_pinned_is_an_error(serving, segment):
-    def lie(reply):
+    def answer_with_version_9(reply):
         reply.model_spec.version.value = 9
 
-    serving.change_mask = lie
+    serving.change_mask = answer_with_version_9
     with pytest.raises(BadServingReply, match="expected 1"):
         await segment(version=1)
 
@@ -163,7 +163,7 @@ async def test_versions_are_listed_newest_first_with_their_errors(serving, clien
     assert [(s.version, s.state, s.error) for s in found] == [(2, "END", "no saved_model.pb"), (1, "AVAILABLE", "")]
 
 
-async def test_restarted_server_is_asked_for_its_cards_again(serving, client, prepare, card):
+async def test_cards_are_fetched_again_after_a_restart(serving, client, prepare, card):
     async with client() as serving_client:
         before = await serving_client.segment(Target("shapes"), prepare, Deadline(5000))
         await asyncio.to_thread(serving.stop)

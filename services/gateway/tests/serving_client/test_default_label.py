@@ -67,7 +67,7 @@ def test_readyz_and_model_details_describe_the_labelled_version(stable, client):
     assert (found["version"], found["label"], found["architecture"]) == (2, "stable", "ddrnet39")
 
 
-def test_canary_answers_a_fraction_beside_the_default_label(stable, make_gateway, jpeg):
+def test_canary_answers_a_fraction_with_a_default_label(stable, make_gateway, jpeg):
     client = make_gateway(default_label="stable", canary="shapes:2=0.5")
     chosen = [version(client, jpeg, **{"X-Session-Id": f"camera-{number}"}) for number in range(40)]
     assert 8 <= chosen.count("2") <= 32

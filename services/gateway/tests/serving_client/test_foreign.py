@@ -139,7 +139,7 @@ GOOD_CARD = {"classes": CLASSES, "preprocessing": MINUS_ONE_TO_ONE}
 
 
 @pytest.mark.parametrize(
-    ("inputs", "outputs", "card", "says"),
+    ("inputs", "outputs", "card", "match"),
     [
         ({"x": floats(3, *SIZE)}, GOOD_OUT, GOOD_CARD, "channels first; expected uint8 or float32 [N"),
         (GOOD_IN, {"y": floats(4, *SIZE)}, GOOD_CARD, "channels first; expected float32 [N, height, width, 4]"),
@@ -152,11 +152,11 @@ GOOD_CARD = {"classes": CLASSES, "preprocessing": MINUS_ONE_TO_ONE}
         (GOOD_IN, GOOD_OUT, {**GOOD_CARD, "output": "softmax"}, "theirs.json in GATEWAY_CARDS: output: "),
     ],
 )  # fmt: skip
-def test_unsupported_signature_is_502_with_the_remedy(publish, jpeg, inputs, outputs, card, says):
+def test_unsupported_signature_is_502_with_the_remedy(publish, jpeg, inputs, outputs, card, match):
     client = publish(inputs, outputs, colours_as_scores, **card)
     reply = client.post("/segment", content=jpeg)
     assert (reply.status_code, reply.json()["error"]["code"]) == (502, "bad_serving_reply")
-    assert says in reply.json()["error"]["message"]
+    assert match in reply.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("folder", [True, False])

@@ -1,4 +1,4 @@
-"""Several serving addresses: used in turn, skipped while unreachable, and what is never retried."""
+"""Several serving addresses: used round-robin, skipped while unreachable, and what is never retried."""
 
 import grpc
 import pytest

@@ -25,7 +25,7 @@ def keyed(make_gateway, tmp_path):
 
 
 @pytest.fixture
-def impatient(make_gateway, tmp_path):
+def short_timeouts(make_gateway, tmp_path):
     """A gateway that waits half a second for a key."""
     make_api_keys(tmp_path / "keys", "hall")
     return make_gateway(api_keys_file=tmp_path / "keys", header_timeout_ms=500)
@@ -55,8 +55,8 @@ async def test_canary_selects_a_key_as_over_http(make_gateway, serving, tmp_path
     assert over_streams == over_http
 
 
-async def test_configure_without_a_valid_key_is_refused_and_then_closed(impatient):
-    async with open_stream(impatient) as stream:
+async def test_configure_without_a_valid_key_is_refused_and_then_closed(short_timeouts):
+    async with open_stream(short_timeouts) as stream:
         replies = [await stream.configure(**given) for given in ({}, {"api_key": "guess"})]
         code, reason = await stream.closed()
     assert [reply["error"]["code"] for reply in replies] == ["unauthorized", "forbidden"]
@@ -65,8 +65,8 @@ async def test_configure_without_a_valid_key_is_refused_and_then_closed(impatien
     assert "500 ms" in reason
 
 
-async def test_frame_before_a_key_closes_the_stream(impatient, jpeg):
-    async with open_stream(impatient) as stream:
+async def test_frame_before_a_key_closes_the_stream(short_timeouts, jpeg):
+    async with open_stream(short_timeouts) as stream:
         await stream.send(jpeg)
         code, _ = await stream.closed()
     assert code == 1008
@@ -80,8 +80,8 @@ async def test_wrong_key_in_the_handshake_is_403(keyed):
     assert json.loads(refused.value.response.body)["error"]["code"] == "forbidden"
 
 
-async def test_messages_of_an_unauthenticated_client_do_not_extend_its_time(impatient):
-    async with open_stream(impatient) as stream:
+async def test_messages_of_an_unauthenticated_client_do_not_extend_its_time(short_timeouts):
+    async with open_stream(short_timeouts) as stream:
 
         async def keep_guessing():
             for guess in itertools.count():

@@ -1,4 +1,4 @@
-"""How a stream ends, by itself and with the gateway, and how many streams there may be."""
+"""How a stream ends, alone and with the gateway, and how many streams are allowed."""
 
 import itertools
 import re

@@ -6,6 +6,7 @@ newest frame is taken when its turn comes. So the bound on latency is the same f
 
 import asyncio
 import json
+import os
 import statistics
 import struct
 import subprocess
@@ -70,10 +71,14 @@ def test_latency_stays_flat_the_model_busy_and_streams_equal(run_gateway, servin
 
         single = list(single_requests())[1:]  # the first also fetches the model's card
         model.spans.clear()
-        # A process of their own, so that the cameras share no interpreter with the model.
+        # A separate process, so that the cameras share no interpreter with the model.
         url = f"ws://127.0.0.1:{running.client.base_url.port}/stream"
         filmed = subprocess.run(
-            [sys.executable, __file__, url, photo, str(senders)], stdout=subprocess.PIPE, check=True, timeout=120
+            [sys.executable, __file__, url, photo, str(senders)],
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},  # has segstack_testing
+            stdout=subprocess.PIPE,
+            check=True,
+            timeout=120,
         )
         at_work = model.utilisation()
         single += single_requests()  # other work on this machine slows both down, so both are measured for a while

@@ -195,7 +195,7 @@ async def test_frame_over_max_frame_pixels_is_an_error_with_the_limit(make_gatew
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "match"),
     [
         ("", "is not valid"),
         ("{", "is not valid"),
@@ -215,7 +215,7 @@ async def test_frame_over_max_frame_pixels_is_an_error_with_the_limit(make_gatew
         ('{"type": "configure", "version": 1, "label": "a"}', "both given"),
     ],
 )
-async def test_invalid_text_message_is_an_error_and_changes_nothing(client, jpeg, text, says):
+async def test_invalid_text_message_is_an_error_and_changes_nothing(client, jpeg, text, match):
     async with open_stream(client) as stream:
         await stream.configure(classes="car")
         await stream.connection.send(text)
@@ -223,7 +223,7 @@ async def test_invalid_text_message_is_an_error_and_changes_nothing(client, jpeg
         await stream.send(jpeg)
         reply = await stream.receive()
     assert error["type"] == "error"
-    assert says in error["error"]["message"]
+    assert match in error["error"]["message"]
     assert set(np.unique(reply.mask)) == {1, 255}
 
 

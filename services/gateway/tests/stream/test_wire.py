@@ -16,7 +16,7 @@ def test_frame_is_a_header_and_an_image():
 
 
 @pytest.mark.parametrize(
-    ("message", "says"),
+    ("message", "match"),
     [
         (b"", "0 bytes; a frame is a header of 16 bytes and an image"),
         (bytes(16), "16 bytes"),
@@ -25,8 +25,8 @@ def test_frame_is_a_header_and_an_image():
         (b"\x01\x01\x00\x80" + bytes(13), "flags 32768; expected 0"),
     ],
 )
-def test_invalid_frame_is_refused(message, says):
-    with pytest.raises(BadRequest, match=says):
+def test_invalid_frame_is_refused(message, match):
+    with pytest.raises(BadRequest, match=match):
         Frame(message).image()
 
 

@@ -1,4 +1,4 @@
-"""Connections that are held for nothing: raw sockets against a gateway with short time limits."""
+"""Connections held open without a purpose: raw sockets against a gateway with short time limits."""
 
 import ssl
 
@@ -31,31 +31,31 @@ def send_repeatedly(raw, piece):
 
 
 @pytest.fixture
-def impatient(make_gateway):
+def short_timeouts(make_gateway):
     return make_gateway(header_timeout_ms=300)
 
 
 @pytest.mark.parametrize("begun", [b"G", b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Slow: "])
-def test_unfinished_headers_are_408(impatient, begun):
-    with raw_connection(impatient) as raw:
+def test_unfinished_headers_are_408(short_timeouts, begun):
+    with raw_connection(short_timeouts) as raw:
         raw.sendall(begun)
         assert error_reply(read_until_closed(raw)) == (408, "header_timeout")
-    assert 'segstack_gateway_errors_total{code="header_timeout"} 1.0' in impatient.get("/metrics").text
+    assert 'segstack_gateway_errors_total{code="header_timeout"} 1.0' in short_timeouts.get("/metrics").text
 
 
-def test_headers_byte_by_byte_are_408(impatient):
-    with raw_connection(impatient) as raw:
+def test_headers_byte_by_byte_are_408(short_timeouts):
+    with raw_connection(short_timeouts) as raw:
         raw.sendall(b"GET /livez HTTP/1.1\r\nX-Slow: ")
         assert error_reply(send_repeatedly(raw, b"a")) == (408, "header_timeout")
 
 
-def test_connection_without_a_request_is_closed_silently(impatient):
-    with raw_connection(impatient) as raw:
+def test_connection_without_a_request_is_closed_silently(short_timeouts):
+    with raw_connection(short_timeouts) as raw:
         assert read_until_closed(raw) == b""
 
 
-def test_empty_lines_do_not_keep_a_connection_open(impatient):
-    with raw_connection(impatient) as raw:
+def test_empty_lines_do_not_keep_a_connection_open(short_timeouts):
+    with raw_connection(short_timeouts) as raw:
         raw.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert raw.recv(65536).startswith(b"HTTP/1.1 200")
         send_repeatedly(raw, b"\r\n")
@@ -78,18 +78,18 @@ def test_endless_headers_during_a_request_are_431(make_gateway, serving, jpeg, g
         assert error_reply(received) == (431, "headers_too_large")
 
 
-def test_pipelined_requests_are_answered_in_order(impatient, jpeg):
-    with raw_connection(impatient) as raw:
+def test_pipelined_requests_are_answered_in_order(short_timeouts, jpeg):
+    with raw_connection(short_timeouts) as raw:
         raw.sendall(post_segment(jpeg))
         raw.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         assert read_until_closed(raw).count(b"HTTP/1.1 200 OK") == 2
 
 
-def test_connection_is_reused_and_bodies_are_not_counted_as_headers(impatient, jpeg):
+def test_connection_is_reused_and_bodies_are_not_counted_as_headers(short_timeouts, jpeg):
     for _ in range(3):
-        assert impatient.post("/segment", content=jpeg, headers={"X-Many": "a" * 8000}).status_code == 200
+        assert short_timeouts.post("/segment", content=jpeg, headers={"X-Many": "a" * 8000}).status_code == 200
     # More than 64 KiB of body that arrive with the headers are not counted as headers.
-    assert impatient.post("/segment", content=jpeg + bytes(200_000)).status_code in (200, 400)
+    assert short_timeouts.post("/segment", content=jpeg + bytes(200_000)).status_code in (200, 400)
 
 
 REFUSED = b"POST /segment?alpha=2 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 200000\r\n\r\n"

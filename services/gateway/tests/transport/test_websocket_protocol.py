@@ -1,4 +1,4 @@
-"""Streams that hold a connection or memory for nothing: raw sockets against a gateway with short time limits."""
+"""Streams that hold a connection or memory without a purpose: raw sockets, a gateway with short time limits."""
 
 import asyncio
 import re
@@ -50,7 +50,7 @@ def raw_stream(client, receive_buffer=None):
 
 
 def read_until_close_frame(raw):
-    """All that comes up to a close with code 1000, which is then answered as RFC 6455 asks for."""
+    """All that comes up to a close with code 1000, which is then answered as RFC 6455 requires."""
     received = b""
     while b"\x88\x02\x03\xe8" not in received:
         received += raw.recv(65536)
@@ -106,7 +106,7 @@ def test_client_that_never_reads_is_disconnected(make_gateway):
     wait_until(lambda: metric(client, "segstack_gateway_connections") == 1)
 
 
-def test_frame_that_comes_byte_by_byte_is_given_up(make_gateway):
+def test_frame_that_arrives_byte_by_byte_is_abandoned(make_gateway):
     with raw_stream(make_gateway(stream_idle_timeout_ms=300)) as raw:
         raw.sendall(message(BINARY, bytes(1000))[:100])
         raw.settimeout(0.02)

@@ -2,7 +2,7 @@
 
 A network ends at an eighth of the image or so; its logits are resized to the image and each pixel takes the class with
 the highest one. Done in that order, 19 classes at 480x640 are 23 MB to write and to read again, half of the time of a
-fast network. But most pixels lie inside regions: between four neighbouring logits that put the same class first,
+fast network. But most pixels are inside regions: between four neighbouring logits that put the same class first,
 bilinear interpolation, a convex combination, puts it first everywhere. So only the cells that a border between classes
 crosses are interpolated, and there only the classes that no other one exceeds at all four corners.
 
@@ -44,8 +44,8 @@ def upsampled_argmax(logits: Floats, factor: int) -> NDArray[np.uint8]:
 def _mask(logits: Floats, factor: int) -> NDArray[np.uint8]:
     """One image's mask [h * factor, w * factor] from its logits [h, w, C].
 
-    A cell lies between four logits. Along each side there is one cell more than there are logits: beyond the first and
-    the last of them the outermost logits go on, half a cell wide.
+    A cell is between four logits. Along each side there is one cell more than there are logits: beyond the first and
+    the last of them the outermost logits are extended, half a cell wide.
     """
     height, width, _ = logits.shape
     planes = np.pad(logits.transpose(2, 0, 1), ((0, 0), (1, 1), (1, 1)), mode="edge")

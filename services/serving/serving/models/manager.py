@@ -82,7 +82,7 @@ class Manager:
             self._labels = self._checked_labels(config)
 
     def poll(self) -> None:
-        """Look for versions on disk and set which of them each model should serve; return at once."""
+        """Look for versions on disk and set which ones each model should serve; return at once."""
         with self._polling:
             config = self._config or {}
             for name in config.keys() - self._models.keys():
@@ -198,7 +198,7 @@ def parse_version(name: str) -> int | None:
 
 
 def find_versions(base_path: Path) -> dict[int, Path] | None:
-    """The version folders in ``base_path``; None if it does not exist, in which case nothing is to be unloaded.
+    """The version folders in ``base_path``; None if it does not exist, in which case nothing is unloaded.
 
     Other names (``.tmp-5``, ``latest``) are ignored. Of two names of one version (``7``, ``007``) the last in
     alphabetical order counts.

@@ -54,7 +54,7 @@ def to_numpy(proto: Any) -> NDArray[Any]:
     ):
         # What clients send: 0.02 ms for a 480x640 image without a copy, against 0.6 ms through the runtime.
         return np.frombuffer(proto.tensor_content, dtype).reshape(shape)
-    # Every other encoding (a last value that stands for the rest, strings packed into tensor_content, …) goes
+    # Every other encoding (a last value that is repeated for the rest, strings packed into tensor_content, …) goes
     # through the runtime's own Tensor::FromProto, so that it means here what it means there.
     try:
         return _array(tf.io.parse_tensor(proto.SerializeToString(), tf.as_dtype(proto.dtype)).numpy())
@@ -98,7 +98,7 @@ def _array(value: NDArray[Any] | np.generic | bytes) -> NDArray[Any]:
 
 
 def _packed(flat: NDArray[Any]) -> bytes | None:
-    """The values as one packed field holds them; None when only protobuf's own loop can say."""
+    """The values as one packed field holds them; None when only protobuf's own loop can encode them."""
     if flat.dtype.kind == "f":
         return flat.astype(flat.dtype.newbyteorder("<"), copy=False).tobytes()
     if flat.dtype.kind not in "biu":

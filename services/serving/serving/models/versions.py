@@ -58,7 +58,7 @@ class Version:
 
     @property
     def settled(self) -> bool:
-        """Whether it is available or has ended, so that its state will not change by itself."""
+        """Whether it is available or has ended, so that its state will not change on its own."""
         return self.state in (State.AVAILABLE, State.END)
 
 

@@ -1,4 +1,4 @@
-"""How the answers of two engines are compared, and on what."""
+"""How the outputs of two engines are compared, and on which inputs."""
 
 import numpy as np
 import pytest

@@ -81,8 +81,8 @@ def both(network, segmenter):
 
 
 @pytest.fixture
-def ask(both, predict_request):
-    """``ask("network", "scores", image=…)``: TensorFlow's answer and OpenVINO's, arrays or a code and a text."""
+def run_both(both, predict_request):
+    """``run_both("network", "scores", image=…)``: TensorFlow's answer and OpenVINO's, arrays or a code and a text."""
 
     def answer(servable, request):
         try:
@@ -91,11 +91,11 @@ def ask(both, predict_request):
             return error.code, error.message
         return {alias: tf.make_ndarray(tensor) for alias, tensor in reply.outputs.items()}
 
-    def ask(model, signature="", **inputs):
+    def run_both(model, signature="", **inputs):
         request = predict_request(model, signature, **inputs)
         return [answer(servable, request) for servable in both[model]]
 
-    return ask
+    return run_both
 
 
 @pytest.fixture
@@ -115,8 +115,8 @@ def on_openvino(monkeypatch):
 
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("signature", ["serving_default", "scores"])
-def test_masks_equal_tensorflows(ask, on_openvino, signature, count):
-    expected, actual = ask("network", signature, image=IMAGES[:count])
+def test_masks_equal_tensorflows(run_both, on_openvino, signature, count):
+    expected, actual = run_both("network", signature, image=IMAGES[:count])
     assert len(on_openvino) == 1
     assert actual.keys() == expected.keys()
     assert actual["mask"].dtype == np.uint8
@@ -125,30 +125,30 @@ def test_masks_equal_tensorflows(ask, on_openvino, signature, count):
         assert np.abs(actual["confidence"].astype(int) - expected["confidence"]).max() <= 1
 
 
-def test_probabilities_are_close(ask, on_openvino):
-    expected, actual = ask("network", "probabilities", image=IMAGES)
+def test_probabilities_are_close(run_both, on_openvino):
+    expected, actual = run_both("network", "probabilities", image=IMAGES)
     assert len(on_openvino) == 1
     np.testing.assert_allclose(actual["probabilities"], expected["probabilities"], atol=1e-5)
 
 
-def test_only_requested_outputs(ask, on_openvino):
-    expected, actual = ask("network", "scores", image=IMAGES, outputs=["confidence"])
+def test_only_requested_outputs(run_both, on_openvino):
+    expected, actual = run_both("network", "scores", image=IMAGES, outputs=["confidence"])
     assert len(on_openvino) == 1
     assert list(actual) == list(expected) == ["confidence"]
 
 
-def test_two_inputs_are_not_swapped(ask, on_openvino):
-    expected, actual = ask("segmenter", "add", a=np.float32([1, 2]), b=np.float32([10, 20]))
+def test_two_inputs_are_not_swapped(run_both, on_openvino):
+    expected, actual = run_both("segmenter", "add", a=np.float32([1, 2]), b=np.float32([10, 20]))
     assert len(on_openvino) == 1
     assert actual["sum"].tolist() == expected["sum"].tolist() == [11, 22]
 
 
-def test_strings_stay_on_tensorflow(ask, on_openvino):
-    assert ask("network", "describe", query=["x"])[1] == {"model_card": np.array([b"x{}"], object)}
+def test_strings_stay_on_tensorflow(run_both, on_openvino):
+    assert run_both("network", "describe", query=["x"])[1] == {"model_card": np.array([b"x{}"], object)}
     assert on_openvino == []
 
 
-OTHERWISE = {
+UNSUPPORTED_INPUTS = {
     "rank": IMAGES[0],
     "channels": IMAGES[..., :2],
     "dtype": IMAGES.astype(np.float32),
@@ -157,9 +157,9 @@ OTHERWISE = {
 }
 
 
-@pytest.mark.parametrize("case", OTHERWISE)
-def test_tensorflow_runs_inputs_that_the_compiled_graph_does_not_accept(ask, on_openvino, case):
-    expected, actual = ask("network", image=OTHERWISE[case])
+@pytest.mark.parametrize("case", UNSUPPORTED_INPUTS)
+def test_tensorflow_runs_inputs_that_the_compiled_graph_does_not_accept(run_both, on_openvino, case):
+    expected, actual = run_both("network", image=UNSUPPORTED_INPUTS[case])
     assert on_openvino == []
     assert type(actual) is type(expected)
     if isinstance(expected, tuple):
@@ -168,9 +168,9 @@ def test_tensorflow_runs_inputs_that_the_compiled_graph_does_not_accept(ask, on_
         assert np.array_equal(actual["mask"], expected["mask"])
 
 
-def test_tensorflow_runs_what_openvino_fails_on(ask, on_openvino):
-    # Shapes of [None] fit each by itself; that they do not fit each other is found on the way.
-    expected, actual = ask("segmenter", "add", a=np.zeros(2, np.float32), b=np.zeros(3, np.float32))
+def test_tensorflow_runs_what_openvino_fails_on(run_both, on_openvino):
+    # Shapes of [None] fit each alone; that they do not fit each other shows only during the run.
+    expected, actual = run_both("segmenter", "add", a=np.zeros(2, np.float32), b=np.zeros(3, np.float32))
     assert expected[0] is StatusCode.INVALID_ARGUMENT
     assert actual == expected
     assert on_openvino == []
@@ -311,7 +311,7 @@ def test_server_on_openvino(start_server, network, link_version, predict_request
 
 
 class Restless(tf.Module):
-    """Another mask each time, on whichever engine."""
+    """Another mask each time, on either engine."""
 
     @tf.function(input_signature=[tf.TensorSpec([None, HEIGHT, WIDTH, 3], tf.uint8, name="image")])
     def mask(self, image):

@@ -1,4 +1,4 @@
-"""What is served, as the configuration and the folders change: the rules of versions, with real SavedModels."""
+"""What is served while the configuration and the folders change: the rules of versions, with real SavedModels."""
 
 import shutil
 import threading
@@ -222,22 +222,22 @@ def test_no_request_fails_while_versions_change(make_manager, publish, predict_r
     manager.reload(config(m=""))
     answers, errors, stop = set(), [], threading.Event()
 
-    def ask():
+    def send_requests():
         while not stop.is_set():
             try:
                 answers.add(answer(manager, predict_request, "m"))
             except Exception as error:
                 errors.append(error)
 
-    asking = threading.Thread(target=ask)
-    asking.start()
+    requests = threading.Thread(target=send_requests)
+    requests.start()
     try:
         for version in (2, 3, 4):
             publish("m", version)
             eventually(lambda version=version: answer(manager, predict_request, "m") == version)
     finally:
         stop.set()
-        asking.join()
+        requests.join()
     assert not errors
     assert answers == {1, 2, 3, 4}
 

@@ -1,4 +1,4 @@
-"""The manager's look at folders: which of them are versions, and which a policy selects."""
+"""Reading folders: which ones are versions, and which ones a policy selects."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Predict's answers, row by row: what is checked first, with which code and text. Asked of the running server."""
+"""Predict's answers, row by row: what is checked first, with which code and text, on the running server."""
 
 import numpy as np
 import pytest

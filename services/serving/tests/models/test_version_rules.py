@@ -1,6 +1,6 @@
 """TensorFlow Serving's rules for versions, one by one, checked on a running server over gRPC.
 
-Two sentences are no business of the embedded server: a warm-up record larger than batching's max_batch_size (there is
+Two sentences do not apply to the embedded server: a warm-up record larger than batching's max_batch_size (there is
 no batching), and NVIDIA's old apt sources (test_container.py).
 """
 
@@ -37,7 +37,7 @@ class Repository:
         return self._publish_in(self.root, name, version, warmup)
 
     def serve(self, name, policy=None, labels=None):
-        """Have the server look now, at this model and every other."""
+        """Have the server poll now, for this model and all others."""
         config = {"name": name, "base_path": f"/models/{name}", "model_platform": "tensorflow"}
         self._models[name] = config | {"model_version_policy": policy, "version_labels": labels}
         self.look()
@@ -107,15 +107,15 @@ def test_new_version_is_loaded_before_the_old_one_is_unloaded(repository, eventu
     repository.serve(name)
     answers, stop = [], threading.Event()
 
-    def ask():
+    def send_requests():
         while not stop.is_set():
             try:
                 answers.append(repository.answer(name))
             except RpcError as error:
                 answers.append(error)
 
-    asking = threading.Thread(target=ask)
-    asking.start()
+    requests = threading.Thread(target=send_requests)
+    requests.start()
     try:
         repository.publish(name, 2)
         eventually(lambda: repository.states(name) == {2: "AVAILABLE", 1: "END"}, timeout_s=60)
@@ -123,7 +123,7 @@ def test_new_version_is_loaded_before_the_old_one_is_unloaded(repository, eventu
         eventually(lambda: len(answers) > known + 1, timeout_s=60)
     finally:
         stop.set()
-        asking.join()
+        requests.join()
     assert answers == sorted(answers)
     assert set(answers) == {1, 2}
 
@@ -252,7 +252,7 @@ class TestAtStart:
 def test_model_listed_later_without_a_version_blocks_polling_of_the_config(
     start_server, publish, write_config, predict_request, eventually
 ):
-    """And nothing else: what is served is served on, and new versions are found."""
+    """And nothing else: models stay served, and new versions are found."""
     publish("m", 1)
     config = write_config(m="")
     server = start_server(

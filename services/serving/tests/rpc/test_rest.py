@@ -75,7 +75,7 @@ def test_status_of_a_version(rest):
 
 @pytest.mark.parametrize("path", ["/v1/models/m", "/V1/Models/m", "/v1/models/%6d?x=1", "/v1/models/m/labels/stable"])
 def test_status_lists_every_version_the_highest_first(rest, path):
-    """A label is passed over, as TensorFlow Serving passes it over."""
+    """A label is ignored, as in TensorFlow Serving."""
     damaged, available = status(rest, path)["model_version_status"]
     assert available == AVAILABLE
     assert (damaged["version"], damaged["state"], damaged["status"]["error_code"]) == ("2", "END", "NOT_FOUND")

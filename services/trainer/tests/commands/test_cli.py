@@ -103,7 +103,7 @@ def test_verb_prints_the_name_it_was_called_by(tmp_path, monkeypatch, capsys):
 
 
 def test_process_prints_no_traceback_and_help_imports_no_tensorflow(tmp_path):
-    """A process of its own: no traceback, and help in well under TensorFlow's seconds."""
+    """In a separate process: no traceback, and help without waiting for TensorFlow's import."""
 
     def call(*words):
         command = [sys.executable, "-X", "importtime", "-m", "trainer", *words]

@@ -1,4 +1,4 @@
-"""``segstack data frames|validate|preview|build``, and a data set from drawing to TFDS and back, pixel by pixel."""
+"""``segstack data frames|validate|preview|build``, and a data set from synthesis to TFDS and back, pixel by pixel."""
 
 import json
 import subprocess

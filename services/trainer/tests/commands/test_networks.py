@@ -44,13 +44,13 @@ def test_no_time_measures_nothing(models):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["ddrnet"], "no network 'ddrnet': choose one of"),
         ([SLIM, "--size", "50", "64"], "multiples of 32, not"),
     ],
 )
-def test_network_that_cannot_be_built_is_one_sentence(models, words, said):
+def test_network_that_cannot_be_built_is_one_sentence(models, words, message):
     status, out, err = models(*words, "--no-time")
     assert (status, out) == (1, "")
-    assert said in err.splitlines()[-1]
+    assert message in err.splitlines()[-1]

@@ -7,7 +7,7 @@ import pytest
 
 from trainer.datasets.class_weights import CLASS_WEIGHTS, enet, median_frequency
 
-# Two images of 100 pixels: background in both, a road in one, a rare bolt in the other, and a class nobody drew.
+# Two images of 100 pixels: background in both, a road in one, a rare bolt in the other, and a class in neither.
 COUNTS = np.array([[60, 40, 0, 0], [98, 0, 2, 0]])
 
 

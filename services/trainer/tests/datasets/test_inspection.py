@@ -22,7 +22,7 @@ MASK[12:20, 12:20] = 255
 
 
 def photo(seed=0, height=HEIGHT, width=WIDTH):
-    """Smooth, as photographs are: its fingerprint does not hang on single pixels."""
+    """Smooth, as photographs are: its fingerprint does not depend on single pixels."""
     coarse = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), np.uint8)
     return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
 
@@ -60,14 +60,14 @@ class TestValidPair:
 
 
 class TestFaults:
-    """Each says the file, what is wrong and what to do."""
+    """Each names the file, what is wrong and what to do."""
 
     @pytest.mark.parametrize(
         ("image", "message"),
         [
             (False, "images/a.png: is missing; restore the file"),
             (b"", "images/a.png: is empty; restore the file"),
-            (b"GIF89a", "images/a.png: is neither JPEG nor PNG, whatever its name; convert it"),
+            (b"GIF89a", "images/a.png: is neither JPEG nor PNG, despite its name; convert it"),
             (b"\x89PNG\r\n\x1a\n and then nothing", "images/a.png: cannot be decoded"),
             (photo(height=HEIGHT // 2), "masks/a.png: is 64x48 but images/a.png is 64x24 (width x height)"),
         ],
@@ -98,7 +98,7 @@ class TestFaults:
             (False, "is missing"),
             (photo(), "is not an 8-bit greyscale PNG"),
             (MASK.astype(np.uint16), "is not an 8-bit greyscale PNG"),
-            (b"\xff\xd8\xff\xe0", "is not PNG, whatever its name"),
+            (b"\xff\xd8\xff\xe0", "is not PNG, despite its name"),
             (b"\x89PNG\r\n\x1a\n", "cannot be decoded: it is damaged or incomplete"),
         ],
     )

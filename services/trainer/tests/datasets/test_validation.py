@@ -83,13 +83,13 @@ class TestValidDataset:
 
 
 class TestErrors:
-    """What would make a training fail, or a measured quality untrue."""
+    """Faults that would make a training fail, or its metrics wrong."""
 
     @pytest.mark.parametrize(
         ("changes", "without", "expected"),
         [
             ({}, ["images/a.png"], "images/a.png: is missing; restore the file, or import the data set again"),
-            ({"masks/a.png": b"PNG?"}, [], "masks/a.png: is not PNG, whatever its name; import the labels again"),
+            ({"masks/a.png": b"PNG?"}, [], "masks/a.png: is not PNG, despite its name; import the labels again"),
             ({"masks/a.png": MASK[::2]}, [], "masks/a.png: is 64x24 but images/a.png is 64x48 (width x height); "),
             (
                 {"masks/a.png": np.where(MASK == 2, 7, MASK).astype(np.uint8)}, [],

@@ -1,4 +1,4 @@
-"""The load check: what TensorFlow Serving would stumble over, found before it is published."""
+"""The load check: what would fail in TensorFlow Serving is found before it is published."""
 
 import dataclasses
 
@@ -14,7 +14,7 @@ CARD = ModelCard("tiny", "constant", 8, 12, (ClassInfo(0, "background", (0, 0, 0
 
 
 def tensor_of(spec, count):
-    """Whatever fits the signature."""
+    """Anything that fits the signature."""
     if spec.dtype == "string":
         return tf.fill([count], CARD.to_json())
     return tf.zeros([count, *spec.shape[1:]], spec.dtype)

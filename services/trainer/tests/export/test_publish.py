@@ -1,4 +1,4 @@
-"""Publishing a run: a card that tells where it comes from, and nothing in the repository when something is wrong."""
+"""Publishing a run: a card with its origin, and nothing in the repository when something is wrong."""
 
 import hashlib
 import shutil
@@ -85,7 +85,7 @@ class TestCard:
 class TestUserErrors:
     @pytest.fixture
     def movable(self, run, dataset, tmp_path):
-        """The run with a data set of its own to damage."""
+        """The run with a copy of its data set, to be damaged."""
         folder = tmp_path / "run"
         shutil.copytree(run.folder, folder)
         shutil.copy(dataset.root / "dataset.json", tmp_path)

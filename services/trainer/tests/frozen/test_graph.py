@@ -141,6 +141,6 @@ class TestEncoded:
 @pytest.mark.parametrize("queries", [[b""], [b"card", "äöü".encode(), b"?"]])
 def test_describe_returns_the_published_card(saved_model, published, queries):
     answers = saved_model("describe", query=np.array(queries, object))["model_card"]
-    beside = (published.folder / "assets.extra/model_card.json").read_text(encoding="utf-8")
-    assert [answer.decode() for answer in answers] == [beside] * len(queries)
-    assert ModelCard.from_json(beside) == published.card
+    stored = (published.folder / "assets.extra/model_card.json").read_text(encoding="utf-8")
+    assert [answer.decode() for answer in answers] == [stored] * len(queries)
+    assert ModelCard.from_json(stored) == published.card

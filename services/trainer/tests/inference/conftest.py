@@ -10,7 +10,7 @@ COLORS = ((20, 20, 20), (230, 40, 40), (40, 230, 40), (40, 40, 230))
 
 
 class ColourNetwork:
-    """Each pixel's class is the nearest of four colours, whatever is around it; it keeps the sizes of its batches."""
+    """Each pixel's class is the nearest of four colours, without context; it records the sizes of its batches."""
 
     def __init__(self, height, width, pull=None):
         classes = tuple(ClassInfo(number, f"colour {number}", color) for number, color in enumerate(COLORS))

@@ -22,7 +22,7 @@ class TestExampleAt:
         assert len(orders) == 9
 
     def test_order_is_the_same_on_every_machine_and_in_every_release(self):
-        """A training that goes on after an update must go on in the same order."""
+        """A training that continues after an update must continue in the same order."""
         assert [example_at(position, 5, seed=1)[1] for position in range(5)] == [2, 0, 1, 4, 3]
 
 

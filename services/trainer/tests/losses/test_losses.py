@@ -1,4 +1,4 @@
-"""Every loss against a plain float64 NumPy reference, which looks at one image, one class, one pixel at a time."""
+"""Every loss and a plain float64 reference in NumPy, which looks at one image, one class, one pixel at a time."""
 
 import math
 

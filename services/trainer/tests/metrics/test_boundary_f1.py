@@ -62,7 +62,7 @@ def test_missed_or_invented_class_scores_0():
 
 
 def test_outline_in_ignored_pixels_does_not_count():
-    """A band of ignored pixels around the object: whatever the outline does in it is neither right nor wrong."""
+    """A band of ignored pixels around the object: the outline inside it is neither right nor wrong."""
     label = square(50, 50)
     label[45:115, 45:115] = IGNORE_ID
     label[50:110, 50:110] = 1

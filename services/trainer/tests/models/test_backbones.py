@@ -1,4 +1,4 @@
-"""Backbones are keras.applications' own, whatever we feed and however far apart we take their features."""
+"""Backbones are keras.applications' own, for any input and any output stride."""
 
 import keras
 import numpy as np
@@ -29,7 +29,7 @@ def pixels():
 def original(backbone, pixels, normalize_by):
     """keras.applications' network with its own preprocessing: pixels in.
 
-    Its squeeze-and-excitation answers the same whatever it sees, as it alone looks at the whole image, of which a
+    Its squeeze-and-excitation gives the same output for every input: only it pools over the whole image, of which a
     network at another stride sees more positions.
     """
     model = normalize_by(backbone.build(include_top=False, weights=None, input_shape=(SIZE, SIZE, 3)), pixels)

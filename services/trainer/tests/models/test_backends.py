@@ -52,7 +52,7 @@ def python(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, random_images, normalize_by):
-    """Images, and of every network its weights and what it says of them here."""
+    """Images, and for every network its weights and its logits on this backend."""
     folder = tmp_path_factory.mktemp("networks")
     images = random_images(HEIGHT, WIDTH)
     np.save(folder / "images.npy", images)

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 
 def segformer(folder):
-    """Made for 64x64 images, as its published kin are for 512x512; squares alone; ImageNet's statistics, roughly."""
+    """For 64x64 images, as the published ones are for 512x512; squares only; roughly ImageNet's statistics."""
     encoder = keras_hub.models.MiTBackbone(
         layerwise_depths=[1, 1, 1, 1],
         num_layers=4,
@@ -80,7 +80,7 @@ def name(make, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def size(make):
-    """Another than the preset was made for."""
+    """A size other than the preset's."""
     return (96, 96) if make is segformer else (64, 96)
 
 
@@ -141,7 +141,7 @@ def test_saved_and_loaded_network_gives_the_same_logits(size, model, tmp_path):
 
 @pytest.mark.parametrize(("height", "width"), [(64, 256), (32, 32)])
 def test_segformer_takes_only_squares(make, name, height, width):
-    """At 64x256 KerasHub itself would give an answer: of an image that it took for 128x128."""
+    """At 64x256 KerasHub itself would return logits, as if the image were 128x128."""
     if make is segformer:
         with pytest.raises(ValueError, match=f"takes squares of 64x64 and more, not {height}x{width}"):
             create_model(name, height, width, classes=None)

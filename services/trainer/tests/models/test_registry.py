@@ -1,4 +1,4 @@
-"""Networks by name, and what is answered to what cannot be built."""
+"""Networks by name, and the errors for networks that cannot be built."""
 
 import pytest
 

@@ -76,7 +76,7 @@ def test_train_ids_are_kept(imported):
 
 
 def test_label_ids_are_preferred_to_train_ids(imported):
-    """The script that makes train ids invites people to change them."""
+    """The script that makes train ids invites users to change them."""
     _, _, masks = imported(images() | labels() | labels("labelTrainIds", np.zeros_like(LABELS)))
     np.testing.assert_array_equal(masks["aachen_000000_000019"], np.array(TRAIN_ID, np.uint8)[LABELS])
 

@@ -213,7 +213,7 @@ INVALID = {
     "a blurred mask": (pair(IDS * 60), {"classes": "[a, b]"}, "of no class: 60, 120", "resized or saved as JPEG"),
     "colours without a class file": (pair(COLORS[IDS]), {}, "gt/a.png: is in colours", "--classes FILE"),
     "colours that the class file lacks": (pair(COLORS[IDS]), {"classes": "[a, b]"}, "gt/a.png: is in col", "--classes"),
-    "said to be colours, without a file": (pair(COLORS[IDS]), {"kind": "colors"}, "masks in colours", "--classes FILE"),
+    "colours by option, without a file": (pair(COLORS[IDS]), {"kind": "colors"}, "masks in colours", "--classes FILE"),
     "a colour without name": (
         pair(COLORS[IDS] + 1),
         {"classes": LABELMAP, "classes_name": "labelmap.txt"},

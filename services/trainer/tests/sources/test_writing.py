@@ -58,15 +58,15 @@ class TestImages:
 
     @pytest.mark.parametrize("container", ["JPEG", "PNG", "WEBP"])
     def test_rotated_image_is_stored_upright(self, write, container):
-        """People label it as it is shown; the pixels in the file lie on their side."""
+        """It was labelled as it is shown; the pixels in the file are rotated."""
         upright = photo(0).repeat(8, 0).repeat(8, 1)
         exif = Image.Exif()
         exif[0x0112] = 6  # shown after a turn of 90 degrees clockwise
         file = io.BytesIO()
         Image.fromarray(np.rot90(upright)).save(file, container, exif=exif, quality=95)
         dataset = write([labelled("a", f"a.{container.lower()}", file.getvalue())])
-        as_it_lies = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-        stored = cv2.imread(str(dataset.root / dataset.items[0].image), as_it_lies)
+        unrotated = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+        stored = cv2.imread(str(dataset.root / dataset.items[0].image), unrotated)
         assert stored.shape == upright.shape
         assert np.abs(stored.astype(int) - upright).mean() < 25  # JPEG at half the colour resolution
 

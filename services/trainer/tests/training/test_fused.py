@@ -1,4 +1,4 @@
-"""Fused batch normalisation: what Keras's own computes, in one operation."""
+"""Fused batch normalisation: the same results as Keras's own, in one operation."""
 
 import keras
 import numpy as np

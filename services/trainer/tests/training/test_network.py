@@ -1,4 +1,4 @@
-"""The network that is trained, and the one that is kept of it."""
+"""The network that is trained, and the one that is kept."""
 
 import keras
 import numpy as np

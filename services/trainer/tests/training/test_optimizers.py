@@ -1,4 +1,4 @@
-"""Optimisers: each beside its paper's formulas in float64, and whom weight decay touches."""
+"""Optimisers: each compared with its paper's formulas in float64, and which variables weight decay applies to."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""What a resumed training may change of its recipe."""
+"""Which recipe values a resumed training may change."""
 
 import pytest
 

@@ -96,7 +96,7 @@ def test_resumed_training_continues_counting():
     assert again.update(metrics(miou=0.45))
 
 
-def test_counting_starts_anew_with_another_metric():
+def test_counting_restarts_with_another_metric():
     by_miou = EarlyStopping(StopEarly(patience=1))
     ended(by_miou, [0.5], "miou")
     by_loss = EarlyStopping(StopEarly(patience=1, monitor="loss"))

@@ -1,9 +1,9 @@
 """Weights into a network: every tensor accounted for, all of them or none.
 
 That imported weights give the authors' logits was shown with a checkpoint of their layout and the logits of their own
-code, 24 MB that have no place here: at 256x512, 480x640 and 512x1024 they differ by 3e-6 of the logits' standard
+code, 24 MB that are not in the repository: at 256x512, 480x640 and 512x1024 they differ by 3e-6 of the logits' standard
 deviation on average and by 1.9e-5 at most, and every argmax is the same; the auxiliary head by 1.9e-6 and 1.3e-5.
-``benchmarks/weights_parity.py`` measures it again for whoever has these files.
+``benchmarks/weights_parity.py`` measures it again, given these files.
 """
 
 import keras

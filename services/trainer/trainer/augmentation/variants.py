@@ -148,7 +148,7 @@ def _write_variant(
 
 
 def _stable_number(item_id: str) -> int:
-    """A number for an id, the same on every machine and whatever other images there are."""
+    """A number for an id, the same on every machine and independent of other images."""
     return int.from_bytes(hashlib.sha256(item_id.encode()).digest()[:7])
 
 

@@ -13,7 +13,7 @@ from trainer.commands import predict as predict_verb
 from trainer.commands import train as train_verb
 from trainer.commands.shared import Parser, Verb, add_verb, prepare, run_command
 
-# In the order of the road.
+# In the order of use.
 _VERBS: dict[str, Verb] = {
     "data": data_verbs,
     "train": train_verb,

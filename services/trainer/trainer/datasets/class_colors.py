@@ -9,7 +9,7 @@ Color = tuple[int, int, int]  # RGB, 0 to 255
 
 
 def voc_color(index: int) -> Color:
-    """Colour ``index`` of the PASCAL VOC palette: its bits become R's, G's and B's in turn, highest bits first."""
+    """Colour ``index`` of the PASCAL VOC palette: its bits go to R, G and B alternately, highest bits first."""
     color = [0, 0, 0]
     for bit in range(8):
         for channel in range(3):

@@ -29,7 +29,7 @@ _STRIPES = np.array([[20, 20, 20], [235, 235, 235]], np.uint8)
 def colorize(mask: NDArray[np.uint8], classes: Sequence[ClassInfo]) -> NDArray[np.uint8]:
     """A mask of class ids [H, W] as RGB uint8 [H, W, 3].
 
-    Values of no class, such as the ignore id, are striped, which no class's colour can be mistaken for.
+    Values of no class, such as the ignore id, are striped, so that they differ from every class's colour.
     """
     table = np.zeros((256, 1, 3), np.uint8)
     unknown = np.ones(256, np.uint8)

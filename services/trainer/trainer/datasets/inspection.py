@@ -135,7 +135,7 @@ def _image(root: Path, name: str) -> NDArray[np.uint8] | Fault:
     if isinstance(data, str):
         return Fault(name, data, "restore the file, or import the data set again")
     if not data.startswith((_JPEG, _PNG)):
-        return Fault(name, "is neither JPEG nor PNG, whatever its name", "convert it, and import the data set again")
+        return Fault(name, "is neither JPEG nor PNG, despite its name", "convert it, and import the data set again")
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if image is None:
@@ -152,7 +152,7 @@ def _mask(root: Path, name: str) -> NDArray[np.uint8] | Fault:
     if isinstance(data, str):
         return Fault(name, data, "restore the file, or import the data set again")
     if not data.startswith(_PNG):
-        return Fault(name, "is not PNG, whatever its name", "import the labels again: other formats change values")
+        return Fault(name, "is not PNG, despite its name", "import the labels again: other formats change values")
     if len(data) > _COLOR_TYPE and (data[_BIT_DEPTH], data[_COLOR_TYPE]) != (8, _GREY):
         return Fault(name, "is not an 8-bit greyscale PNG", "import the labels again from their source")
     mask = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)

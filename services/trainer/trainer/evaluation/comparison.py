@@ -51,7 +51,7 @@ def spread(items: Sequence[Item], count: int) -> list[Item]:
 def segmented(
     segmenter: Segmenter, dataset: Dataset, items: Sequence[Item], tta: TestTimeAugmentation, batch_size: int
 ) -> Generator[Comparison]:
-    """Any images, in their order, one by one."""
+    """The comparisons of any images, in their order, lazily."""
     if not items:
         return
     with progress(items, "drawing", "image") as bar:

@@ -35,10 +35,10 @@ class Evaluation:
     """What was measured.
 
     Attributes:
-        card: of the network.
-        split: the images'.
-        metrics: which values there are; ``metric.per_class(measured)`` and ``metric.overall(measured)`` give them.
-        measured: what metrics are computed from, over all pixels that count and all images.
+        card: the network's.
+        split: the split evaluated.
+        metrics: the metrics measured; ``metric.per_class(measured)`` and ``metric.overall(measured)`` give them.
+        measured: what metrics are computed from, over all valid pixels of all images.
         images: every one, in the data set's order.
         worst: those with the lowest scores and their masks, the worst first.
     """
@@ -57,7 +57,7 @@ class Evaluation:
 
     @property
     def card_metrics(self) -> Metrics:
-        """What a model card holds: the contract has a place for IoU alone."""
+        """What a model card stores: the contract has fields for IoU only."""
         values = iou(self.confusion)
         per_class = {
             c.name: None if np.isnan(values[c.id]) else round(float(values[c.id]), 4) for c in self.card.classes
@@ -81,12 +81,12 @@ def evaluate(
 
     Args:
         segmenter: the network.
-        dataset: where the images are.
-        split: which of them.
-        tta: test-time augmentation of each.
+        dataset: the data set.
+        split: the split to evaluate.
+        tta: test-time augmentation of each image.
         batch_size: how many images the network gets at a time.
-        metrics: what to measure; by default everything but outlines, which take long.
-        keep_worst: of how many images to keep the mask.
+        metrics: what to measure; by default everything except boundary F1, which is slow.
+        keep_worst: the number of images whose masks are kept.
 
     Raises:
         UserError: network and data set have different classes, the split is empty, or a file cannot be used.

@@ -32,14 +32,14 @@ def write_report(
     worst: Iterable[Comparison],
     images: Iterable[Comparison],
 ) -> None:
-    """Write the new folder ``folder``, which appears when all of it is there.
+    """Write the new folder ``folder``, which appears only once it is complete.
 
     Args:
-        folder: does not exist yet.
-        results: of :func:`trainer.evaluation.results.results_of`.
+        folder: must not exist.
+        results: from :func:`trainer.evaluation.results.results_of`.
         metrics: whose values ``results`` has, in the report's order.
         worst: the worst images, the worst first.
-        images: more images, to look at; taken one by one and not held, so there may be many.
+        images: more images; read one by one and not held in memory, so there may be many.
     """
     require_absent(folder, "--report")
     staged = folder.with_name(f".tmp-{folder.name}")

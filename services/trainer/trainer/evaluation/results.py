@@ -1,4 +1,4 @@
-"""An evaluation as plain values: what `--json` prints, and what the summary and the reports are made of."""
+"""An evaluation as plain values: what `--json` prints, and the source of the summary and the reports."""
 
 import json
 from collections.abc import Mapping

@@ -19,7 +19,7 @@ def describe(metrics: Metrics) -> str:
 
 
 def cautions(metrics: Metrics) -> list[str]:
-    """Why the metrics should not be relied on, if they should not."""
+    """Why the metrics are unreliable, or None."""
     lines = []
     if metrics.images < _FEW_IMAGES:
         lines.append(f"  {metrics.images} images are too few to rely on these metrics: label more")
@@ -30,7 +30,7 @@ def cautions(metrics: Metrics) -> list[str]:
 
 
 def describe_evaluation(results: Mapping[str, Any], metrics: Sequence[Metric], of_card: Metrics) -> str:
-    """Everything of :func:`trainer.evaluation.results.results_of` but the confusion matrix and the single images."""
+    """All of :func:`trainer.evaluation.results.results_of` except the confusion matrix and the single images."""
     model, latency = results["model"], results["latency"]
     first, *others = (metric for metric in metrics if metric.overall_name and results[metric.overall_name] is not None)
     lines = [

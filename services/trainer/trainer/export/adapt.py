@@ -25,7 +25,7 @@ _EPSILON = float(np.finfo(np.float32).eps)
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """What a file does not hold of its network; None where the file decides.
+    """What a file does not specify about its network; None where the file decides.
 
     ``activation``: the last operation on its output. ``bgr``: the order of its channels.
     """
@@ -39,7 +39,7 @@ class NetworkSpec:
 
 @dataclass(frozen=True)
 class Adapted:
-    """The network, and what its card must hold: input size in pixels, and preprocessing."""
+    """The network, and what its card needs: input size in pixels, and preprocessing."""
 
     network: Network
     height: int
@@ -53,7 +53,7 @@ def adapt(foreign: ForeignNetwork, spec: NetworkSpec) -> Adapted:
     Channels may come before or after height and width, in input and output; one logit becomes two classes.
 
     Raises:
-        UserError: input, output, classes or activation do not fit what the network has; the message says which.
+        UserError: input, output, classes or activation do not match the network's; the message says which.
     """
     channels_first, height, width = _input(foreign, spec.size)
     preprocessing = _preprocessing(foreign, spec.preprocessing)

@@ -18,7 +18,7 @@ LOGITS = "logits"
 
 @dataclass(frozen=True)
 class ForeignNetwork:
-    """A network as its file has it; checked is only that it has one input and that the output exists."""
+    """A network as stored in its file; only that it has one input and that the output exists is checked."""
 
     path: Path
     name: str

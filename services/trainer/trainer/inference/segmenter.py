@@ -1,4 +1,4 @@
-"""What a run, a published SavedModel and a served model have in common."""
+"""The common interface of a run, a published SavedModel and a served model."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ class Segmenter:
     """A network behind the contract.
 
     Attributes:
-        name: as the command line has it.
+        name: as given on the command line.
         card: its classes and input size among others.
         masks: uint8 RGB [N, H, W, 3] at the card's input size to class ids [N, H, W].
-        probabilities: the same images to softmax [N, H, W, C]; None of a model without that signature.
+        probabilities: the same images to softmax [N, H, W, C]; None for a model without that signature.
         count_flops: floating-point operations of one image, a multiply-add as two; None where they are not known.
     """
 

@@ -23,7 +23,7 @@ _TARGET = re.compile(r"(?P<name>[^:@]+)(?::(?P<version>\d{1,18})|@(?P<label>.+))
 def served(address: str, target: str) -> Iterator[Segmenter]:
     """The model ``NAME``, ``NAME:VERSION`` or ``NAME@LABEL`` that serving at ``HOST:PORT`` has.
 
-    The version that answers first is used from then on, whatever is published meanwhile.
+    The version that answers first is used from then on, even if another is published meanwhile.
 
     Raises:
         UserError: serving does not answer, there is no such model or version, or it has no model card.

@@ -10,7 +10,7 @@ FLIPS = {"horizontally": (1,), "vertically": (0,), "both ways": (0, 1)}  # axes 
 
 @dataclass(frozen=True)
 class TestTimeAugmentation:
-    """What is done to each image; by default it is segmented once, stretched to the input size, as clients do.
+    """How each image is segmented; by default it is segmented once, stretched to the input size, as clients do.
 
     Attributes:
         flips: each also mirrors: keys of :data:`FLIPS`.

@@ -22,9 +22,9 @@ OddPixels = Annotated[int, Field(ge=3), AfterValidator(_odd)]
 class Boundary(Loss):
     """Mean over the classes that have an outline in an image's labels, then over images.
 
-    Use it together with another loss: it knows nothing of a class away from its outline.
+    Use it together with another loss: it ignores a class away from its outline.
 
-    ``thickness`` and ``tolerance`` are the sides of squares, odd, in pixels: what lies within half of the first from
+    ``thickness`` and ``tolerance`` are the sides of squares, odd, in pixels: a pixel within half of the first from
     another class is outline, and two outlines match within half of the second.
     """
 
@@ -44,7 +44,7 @@ class Boundary(Loss):
 
 
 def _outline(mask: Tensor, counted: Tensor, thickness: int) -> Tensor:
-    """The inner rim of a soft mask. What is ignored is neither inside nor outside, so it makes no rim."""
+    """The inner rim of a soft mask. Ignored pixels are neither inside nor outside, so they have no rim."""
     outside = (1 - mask) * counted
     return (_spread(outside, thickness) - outside) * counted
 

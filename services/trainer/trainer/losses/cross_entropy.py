@@ -1,4 +1,4 @@
-"""Cross entropy over softmax, and two that count hard pixels more: online hard example mining and focal loss."""
+"""Cross entropy over softmax, and two that emphasise hard pixels: online hard example mining and focal loss."""
 
 import math
 
@@ -34,7 +34,7 @@ class CrossEntropy(Loss):
 
 
 class OhemCrossEntropy(Loss):
-    """Mean over the hard pixels alone: those whose true class has a probability below ``threshold``.
+    """Mean over the hard pixels only: those whose true class has a probability below ``threshold``.
 
     Where fewer than ``min_kept`` pixels of the batch are that hard, the threshold rises until they are (ties aside).
     As HRNet's and the DDRNet authors' training code does it, weights outside the mean included; see arXiv 1604.03540.

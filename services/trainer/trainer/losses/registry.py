@@ -30,7 +30,7 @@ LOSSES: dict[str, type[Loss]] = {
     )
 }
 
-# The names of the losses that weigh a pixel by the class of its label.
+# The names of the losses with class weights.
 CLASS_WEIGHTED = tuple(name for name, kind in LOSSES.items() if kind.class_weight_option)
 
 # As a recipe writes it: ``dice``, or ``{dice: {weight: 0.5}}``.

@@ -1,4 +1,4 @@
-"""What the formulas of several losses share."""
+"""Terms that several losses share."""
 
 from trainer.losses.loss import PerClass, Tensor, Terms, ops
 

@@ -7,7 +7,7 @@ from trainer.losses.loss import Loss, Tensor, Terms, ops
 
 
 def loss_terms(loss: Loss, labels: Tensor, logits: Tensor, ignore_index: int = IGNORE_ID) -> Terms:
-    """Sum and count of one loss, without its weight, in float32 whatever the logits are.
+    """Sum and count of one loss, without its weight, in float32 for any dtype of logits.
 
     Args:
         loss: which loss, with its options.

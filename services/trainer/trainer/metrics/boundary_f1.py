@@ -1,4 +1,4 @@
-"""Boundary F1: how well outlines lie where they should, whatever the area inside them.
+"""Boundary F1: how well outlines match, regardless of the area inside them.
 
 Csurka, Larlus, Perronnin: What is a good evaluation measure for semantic segmentation? BMVC 2013.
 """
@@ -62,7 +62,7 @@ class BoundaryF1(ImageMetric):
 
 
 def _around(points: NDArray[np.bool_]) -> tuple[slice, slice]:
-    """Rows and columns that hold all points and their neighbours: nothing else matters for a class."""
+    """Rows and columns that hold all points and their neighbours: the rest does not affect a class."""
     left, top, width, height = cv2.boundingRect(points.astype(np.uint8))
     return slice(max(0, top - 1), top + height + 1), slice(max(0, left - 1), left + width + 1)
 

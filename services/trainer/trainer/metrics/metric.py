@@ -1,4 +1,4 @@
-"""What every metric is: its names, its formula and what is printed with its value."""
+"""The interface of every metric: its names, its formula and what is printed with its value."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -31,8 +31,8 @@ class Metric(ABC):
         name: the key of a class's value in an evaluation's JSON; None for a metric without values per class.
         title: the heading of these values.
         overall_name: the key of the split's value; None for a metric without one.
-        overall_title: what the split's value is called.
-        note: what a reader must know of the split's value, such as a tolerance.
+        overall_title: the heading of the split's value.
+        note: printed with the split's value, such as a tolerance.
     """
 
     name: ClassVar[str | None] = None
@@ -63,7 +63,7 @@ class ImageMetric(Metric):
     @property
     @abstractmethod
     def is_measured(self) -> bool:
-        """Whether it is to be computed."""
+        """Whether to compute it."""
 
     @abstractmethod
     def of_image(self, labels: NDArray[np.uint8], predictions: NDArray[np.uint8], classes: int) -> NDArray[np.float64]:
@@ -74,12 +74,12 @@ class ImageMetric(Metric):
 
 
 def format_value(value: float | None, missing: str = "–") -> str:
-    """How a metric's value is printed; ``missing`` in place of None."""
+    """A metric's value as printed; ``missing`` in place of None."""
     return missing if value is None else f"{value:.4f}"
 
 
 def mean_of_present(values: NDArray[np.float64]) -> float:
-    """The mean of what is not NaN; 0 when nothing is."""
+    """The mean of the values that are not NaN; 0 if all are."""
     return float(np.nanmean(values)) if not np.isnan(values).all() else 0.0
 
 

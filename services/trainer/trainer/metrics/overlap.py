@@ -13,7 +13,7 @@ def iou(confusion: ConfusionMatrix) -> NDArray[np.float64]:
 
 
 def mean_iou(confusion: ConfusionMatrix) -> float:
-    """The mean of :func:`iou` over the classes that are there; 0 when nothing was counted."""
+    """The mean of :func:`iou` over the classes that occur; 0 when nothing was counted."""
     return mean_of_present(iou(confusion))
 
 

@@ -46,7 +46,7 @@ class Backbone:
         Args:
             height: of the image, in pixels.
             width: of the image, in pixels.
-            weights: ``"imagenet"``, which downloads them, a file that ``keras.applications`` reads, or None.
+            weights: ``"imagenet"``, which is downloaded, a file that ``keras.applications`` reads, or None.
 
         Raises:
             ValueError: they cannot be downloaded, or the file has none for this backbone.

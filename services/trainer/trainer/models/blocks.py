@@ -1,4 +1,4 @@
-"""What several networks are made of."""
+"""Building blocks that several networks share."""
 
 import keras
 from keras import KerasTensor, layers, ops

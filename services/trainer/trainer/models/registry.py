@@ -50,7 +50,7 @@ def create_model(
         name: one of :func:`model_names`, or ``keras_hub:<preset>`` for one that KerasHub has trained.
         height: of the input, in pixels.
         width: of the input, in pixels.
-        classes: how many there are, the background included; None, for a preset alone, is what it was trained on.
+        classes: their number, background included; None, for a preset only, means those it was trained on.
         auxiliary: with an auxiliary head, for training.
         pretrained: start the backbone from ImageNet's weights, which ``keras.applications`` downloads once, or from
             those in a file; all other weights start at random.
@@ -71,7 +71,7 @@ def create_model(
     if name not in _REGISTRY:
         raise ValueError(f"no network {name!r}: choose one of {', '.join(model_names())}, or keras_hub:<preset>")
     if classes is None:
-        raise ValueError(f"{name} has no classes of its own: give their number")
+        raise ValueError(f"{name} has no default number of classes: give one")
     entry = _REGISTRY[name]
     check_size(name, height, width, entry.multiple_of)
     if entry.backbone:

@@ -1,6 +1,6 @@
 """U-Net: Ronneberger, Fischer, Brox, arXiv 1505.04597.
 
-With what became usual since: padded convolutions, so that logits have the image's size, batch normalisation, and
+With changes that are usual today: padded convolutions, so that logits have the image's size, batch normalisation, and
 bilinear resizing in place of transposed convolutions. Half the paper's widths.
 """
 

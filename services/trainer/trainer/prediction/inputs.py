@@ -22,7 +22,7 @@ class Job:
 
 @dataclass
 class Jobs:
-    """Everything to do; ``camera`` is an index, and its video goes to ``recording``."""
+    """All inputs and outputs; ``camera`` is an index, and its video is written to ``recording``."""
 
     images: list[Job] = field(default_factory=list)
     videos: list[Job] = field(default_factory=list)
@@ -38,10 +38,10 @@ class Jobs:
 def plan(inputs: Sequence[str], output: Path, style: RenderStyle, overwrite: bool = False) -> Jobs:
     """Find the images and videos that ``inputs`` name: files, folders with everything below, or a camera's number.
 
-    Files below ``output`` are left out of a folder: results of an earlier call are no inputs of the next.
+    Files below ``output`` are left out of a folder: results of one call are not inputs of the next.
 
     Args:
-        inputs: as the command line has them.
+        inputs: as given on the command line.
         output: a folder, or the file for a single image, video or camera.
         style: decides on the results' formats.
         overwrite: replace existing results.

@@ -22,7 +22,7 @@ from trainer.sources.images import decode_upright
 def predict_images(
     segmenter: Segmenter, jobs: Sequence[Job], style: RenderStyle, tta: TestTimeAugmentation, batch_size: int = 8
 ) -> list[str]:
-    """Segment every image, turned as its EXIF orientation says, at its own size.
+    """Segment every image, rotated by its EXIF orientation, at its own size.
 
     Returns:
         The reasons why some could not be read; all others are done.
@@ -74,7 +74,7 @@ def _readable(found: Generator[tuple[Job, Image | str]], faults: list[str]) -> G
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Whole or not at all: an interrupt leaves no half-written image under the result's name."""
+    """Write atomically: an interrupt leaves no half-written image under the result's name."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path, durable=False) as staged:
         staged.write_bytes(data)

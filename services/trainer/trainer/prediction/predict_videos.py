@@ -26,7 +26,7 @@ _CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
 def predict_video(
     segmenter: Segmenter, job: Job, style: RenderStyle, tta: TestTimeAugmentation, batch_size: int = 8
 ) -> str | None:
-    """Segment every frame, upright as the video's rotation says; rate and size stay as they are, sound is left out.
+    """Segment every frame, upright by the video's rotation; rate and size are kept, sound is dropped.
 
     Returns:
         Why a video could not be read, or not to its end, in which case the frames before are kept; None if it could.

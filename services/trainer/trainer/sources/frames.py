@@ -73,7 +73,7 @@ class Extraction:
 def extract_frames(
     videos: Sequence[Path], output: Path, choice: FrameChoice, image_format: str = "jpg", quality: int = 95
 ) -> list[Extraction]:
-    """Write the chosen frames of ``videos`` to the folder ``output``, upright as the video's rotation says.
+    """Write the chosen frames of ``videos`` to the folder ``output``, upright by the video's rotation.
 
     Raises:
         UserError: no such video, one that cannot be read (frames before the damage are kept), two videos of the same
@@ -168,7 +168,7 @@ class DamageError(Exception):
 
 
 def open_video(video: Path) -> cv2.VideoCapture:
-    """Open a video whose frames are decoded upright, as its rotation says.
+    """Open a video whose frames are decoded upright, by its rotation.
 
     The messages of FFmpeg and OpenCV about a damaged file are silenced: DamageError has one sentence instead.
 

@@ -50,7 +50,7 @@ def find_images(archive: Archive, folder: str = "") -> dict[str, EncodedImage]:
 
 
 def decode_upright(data: bytes, name: str) -> NDArray[np.uint8]:
-    """Decode an image as BGR [H, W, 3], rotated as its EXIF orientation says.
+    """Decode an image as BGR [H, W, 3], rotated by its EXIF orientation.
 
     Raises:
         UserError: it cannot be decoded.

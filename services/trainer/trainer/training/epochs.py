@@ -133,7 +133,7 @@ class Epochs:
             done.step_seconds = before + time.monotonic() - started
             if time.monotonic() - self._saved_at >= self._state_seconds:
                 self._save()
-            # A worker that left alone would keep the others waiting in the next step: they leave together.
+            # A worker that stopped alone would block the others in the next step: they stop together.
             if alone or log_due:
                 self._stop_if_interrupted()
 

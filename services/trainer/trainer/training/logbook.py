@@ -1,4 +1,4 @@
-"""The log of a training: ``metrics.csv`` for programs, TensorBoard for people."""
+"""The log of a training: ``metrics.csv`` for programs, TensorBoard for users."""
 
 import csv
 import io

@@ -93,7 +93,7 @@ def train(
         state_seconds: how often the state is saved; it also is at the end of each epoch.
 
     Raises:
-        UserError: the folder is not empty or has no state, the data set is not valid, or the training cannot go on.
+        UserError: the folder is not empty or has no state, the data set is not valid, or the training cannot continue.
         StoppedError: a signal ended it; the state is saved.
     """
     run = RunFolder(folder)
@@ -154,11 +154,11 @@ def train(
 
 
 def with_class_weights(recipe: Recipe, report: ValidationReport) -> Recipe:
-    """``recipe`` with its class weights as numbers, there and in every loss that takes some and has none of its own.
+    """``recipe`` with its class weights as numbers, there and in every loss that takes weights and sets none.
 
     ``auto`` is ENet's formula (arXiv 1606.02147) over the training images' pixels, divided by the mean over those
     pixels, so that a loss keeps its size and the recipe its learning rate. No class weighs more than 36 times
-    another; median-frequency weights grow with a class's rarity without end, until a few pixels outweigh a batch.
+    another; median-frequency weights grow with a class's rarity without bound, until a few pixels outweigh a batch.
     """
     if recipe.class_weights == "none":
         return recipe
@@ -198,7 +198,7 @@ def _check_losses(recipe: Recipe, classes: int) -> None:
 def _describe(
     recipe: Recipe, run: RunFolder, dataset: Dataset, resume: bool, changes: Sequence[str], step: int
 ) -> None:
-    """Write into the run folder where it comes from."""
+    """Write the run's provenance into its folder."""
     run.path.mkdir(parents=True, exist_ok=True)
     run.save_recipe(recipe)
     run.write_readme(recipe)
@@ -221,7 +221,7 @@ def _finished(run: RunFolder, done: TrainingProgress, recipe: Recipe) -> str:
 
 
 def _announcement(recipe: Recipe, distribution: Distribution, images: int, steps: int) -> str:
-    """What is about to be trained and on what, so that hours are no surprise."""
+    """A summary of what is about to be trained and on what, with a warning if it may take hours."""
     size = recipe.data
     batch = f"{recipe.accumulate} x {size.batch_size}" if recipe.accumulate > 1 else f"{size.batch_size}"
     text = (

@@ -18,7 +18,7 @@ _EPSILON = 1e-8  # as in the papers; Keras has 1e-7
 
 @keras.saving.register_keras_serializable("segstack")
 class SGD(keras.optimizers.SGD):
-    """SGD as PyTorch has it, with which the DDRNet authors trained; Keras's differs twice.
+    """SGD as in PyTorch, with which the DDRNet authors trained; Keras's differs in two ways.
 
     The decay is L2's gradient, ``g + l2 * w``, and passes through the momentum; Keras's shrinks the weights directly.
     The learning rate multiplies the momentum as it leaves, ``v = m v + g``, ``w -= rate v``; in Keras's a fallen rate

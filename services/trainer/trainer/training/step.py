@@ -31,7 +31,7 @@ class MovingAverage:
         self._network, self._decay, self._extended = network, decay, distribution.strategy.extended
 
     def update(self, steps: keras.KerasTensor) -> None:
-        """Move the average towards the weights, after ``steps`` steps. To be called outside of replicas."""
+        """Move the average towards the weights, after ``steps`` steps. Call it outside of replicas."""
         steps = tf.cast(keras.ops.convert_to_tensor(steps), tf.float32)
         fraction = 1 - tf.minimum(self._decay, (1 + steps) / (10 + steps))
 

@@ -1,4 +1,4 @@
-"""How good a network is on the validation images during training."""
+"""Quality of a network on the validation images during training."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ Samples = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
 
 @dataclass(frozen=True)
 class ValidationResult:
-    """What a validation has measured.
+    """The result of a validation.
 
     Attributes:
         loss: as in training, but over all valid pixels together.

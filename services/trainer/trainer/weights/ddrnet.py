@@ -56,7 +56,7 @@ def as_keras(array: NDArray) -> NDArray:
 
 
 def reason_to_skip(name: str) -> str | None:
-    """Why a tensor of the authors' files is not needed; None for a tensor in none of their files."""
+    """Why a tensor of the authors' files is not needed; None for any other tensor."""
     return next((reason for pattern, reason in _SKIPPED.items() if re.search(pattern, name)), None)
 
 
@@ -68,7 +68,7 @@ def part_that_may_be_missing(name: str, state: Mapping[str, NDArray]) -> str | N
 
 
 def network_of(state: Mapping[str, NDArray]) -> str | None:
-    """The DDRNet that a state dict is of, recognised by its stem and its third stage; None if it is no DDRNet's."""
+    """The DDRNet of a state dict, recognised by its stem and its third stage; None for another network's."""
     stem = state.get("conv1.0.weight")
     if stem is None or ("compression3.0.weight" not in state and "compression3_1.0.weight" not in state):
         return None

@@ -97,7 +97,7 @@ def _load_keras(model: "keras.Model", path: Path) -> Report:
 
     try:
         saved = keras.models.load_model(path, compile=False)
-    except Exception as error:  # layers deserialise themselves, and raise what they like
+    except Exception as error:  # layers deserialise themselves, and raise any error
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise UserError(f"{path} cannot be read: {reason}") from None
     output = getattr(saved, "output", None)

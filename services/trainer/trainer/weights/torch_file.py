@@ -45,7 +45,7 @@ def read_torch_file(path: Path) -> dict[str, NDArray]:
 
     Raises:
         UserError: no such file, no checkpoint, one that is damaged, or one that names anything but tensors. Nothing
-            that the file names is ever run.
+            that the file names is ever executed.
     """
     if not path.is_file():
         raise UserError(f"{path}: there is no such file")

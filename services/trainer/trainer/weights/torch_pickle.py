@@ -1,8 +1,8 @@
 """The pickle inside a PyTorch checkpoint, read without PyTorch and without running anything that the file names.
 
-A pickle is a program: it may name any function and have it called. This one may name what tensors are made of, and
-each of these names is replaced by something of ours that only records its arguments; any other name ends the reading
-before it is looked up. Instructions that ``torch.save`` has no use for end it too. What a tensor is made of: PyTorch's
+A pickle is a program: it may name any function and have it called. Here it may name what tensors are made of, and
+each of these names is replaced by a class of ours that only records its arguments; any other name is refused before
+it is looked up, as are instructions that ``torch.save`` does not use. What a tensor is made of: PyTorch's
 ``torch/_utils.py`` and ``torch/serialization.py``.
 """
 
@@ -37,7 +37,7 @@ _MOST_DIMENSIONS = 64  # NumPy's limit
 
 @dataclass(frozen=True, slots=True)
 class StorageType:
-    """Stands for ``torch.FloatStorage`` and its like."""
+    """Represents ``torch.FloatStorage`` and similar types."""
 
     name: str
 
@@ -109,7 +109,7 @@ def _ordered_dict(items: Any = ()) -> dict:
 
 
 def _check_keys(keys: list[Any]) -> None:
-    """Refuse those that take long to hash, or end the process while they are: tuples nested to any depth."""
+    """Refuse keys that are slow to hash, or crash the process when hashed: deeply nested tuples."""
     if any(not isinstance(key, str | int | float | None) for key in keys):
         raise ValueError("a dictionary whose keys are neither names nor numbers")
 
@@ -143,12 +143,12 @@ def _set_items(unpickler: Any) -> None:
 
 
 def _build(unpickler: Any) -> None:
-    """Attributes are not taken: those of a state dict are versions of modules, and nothing else here has any."""
+    """Ignore attributes: those of a state dict are versions of modules, and nothing else here has any."""
     unpickler.stack.pop()
 
 
 class _Unpickler(pickle._Unpickler):
-    """Of the two in the standard library the one in Python: what its instructions do can be replaced."""
+    """The standard library's unpickler in Python, whose instructions can be replaced."""
 
     dispatch = {  # noqa: RUF012 - as the class above has it
         **{code: _STANDARD[code] for code in (getattr(pickle, name)[0] for name in _INSTRUCTIONS.split())},

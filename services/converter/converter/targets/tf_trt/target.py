@@ -34,7 +34,7 @@ class TfTrt(Target):
     def convert(
         self, options: Options, interface: Interface, scratch: Path, calibration: Optional[Images]
     ) -> "TfTrtConversion":
-        """See :class:`Target`; minutes on a GPU."""
+        """See :class:`Target`; takes minutes on a GPU."""
         card, batches = options.source.card, ", ".join(map(str, options.batch_sizes))
         converted: Dict[str, Converted] = {}
         tensors: Dict[str, Any] = {}

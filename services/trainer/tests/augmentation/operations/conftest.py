@@ -1,4 +1,4 @@
-"""A painted pair: whatever moves, an image in its mask's colours must go on matching it."""
+"""A painted pair: under every operation, an image in its mask's colours must keep matching it."""
 
 import cv2
 import numpy as np
@@ -57,7 +57,7 @@ def assert_matches():
                 continue
             pixels = pair.image[inside].mean(axis=1)
             greys.append(np.median(pixels))
-            assert (np.abs(pixels - greys[-1]) < 12).mean() > 0.97, f"label {value} lies on several greys"
+            assert (np.abs(pixels - greys[-1]) < 12).mean() > 0.97, f"label {value} has several greys"
         assert (np.diff(greys) > 12).all(), f"the labels' greys {greys} are not in order"
 
     return check

@@ -28,7 +28,7 @@ class TestEveryOperation:
 
     @pytest.mark.parametrize("seed", SEEDS)
     def test_invents_no_label(self, name, seed, painted, operations_of):
-        """Also where the largest and the smallest value lie side by side, between which interpolation would invent."""
+        """Also where the largest and the smallest value are neighbours, between which interpolation would invent."""
         pair, donor = painted(seed, classes=(0, 9)), painted(seed + 1, classes=(0, 3))
         labels = np.unique(augmented(operations_of(name), pair, seed, donor=donor).mask)
         assert set(labels) <= {0, 9, IGNORE_ID} | ({3} if name == "copy_paste" else set())

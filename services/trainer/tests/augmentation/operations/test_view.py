@@ -36,7 +36,7 @@ def test_whole_pixels_move_exactly_and_outside_is_ignored(matrix, expected):
 
 
 def test_movements_are_combined_into_one_warp():
-    """Away and back again is nothing, where two warps would have lost the edge."""
+    """Moving away and back changes nothing, where two warps would have lost the edge."""
     view = View.of(PAIR, 3, 4).through(shifting(2, 1)).through(turning(0.3)).through(turning(-0.3))
     np.testing.assert_array_equal(view.through(shifting(-2, -1)).draw().mask, MASK)
 

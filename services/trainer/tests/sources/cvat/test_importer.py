@@ -107,7 +107,7 @@ VALID = {
         export_with({"labelmap.txt": LABELMAP.replace("background", "soil")}),
         {"a": IDS},
     ),
-    "a coloured background paints what nobody labelled": (
+    "a coloured background paints unlabelled pixels": (
         export_with(
             {
                 "labelmap.txt": LABELMAP.replace("0,0,0", "10,20,30"),
@@ -175,7 +175,7 @@ VALID = {
         export_with({IMAGE: photo(0, 16, 18), MASK: colored(np.minimum(MANY_OBJECTS, 1)), OBJECTS: WRAPPED}),
         {"a": np.minimum(MANY_OBJECTS, 1)},
     ),
-    # what people do to a zip
+    # as users repack zips
     "what macOS adds": (
         export_with({"__MACOSX/JPEGImages/._a.png": b"\0\5", "JPEGImages/._a.png": b"\0\5", ".DS_Store": b""}),
         {"a": IDS},
@@ -185,7 +185,7 @@ VALID = {
 
 @pytest.fixture
 def imported(tmp_path, write_files):
-    """Import these files; returns (report, data set, the class ids of each item as they lie on disk)."""
+    """Import these files; returns (report, data set, the class ids of each item on disk)."""
 
     def run(files, **options):
         write_files(tmp_path / "export", files)

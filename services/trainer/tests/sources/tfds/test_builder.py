@@ -107,7 +107,7 @@ class TestBuild:
 
     def test_without_the_network(self, dataset, tmp_path, monkeypatch):
         def refuse(*_):
-            raise AssertionError("no connection is to be made")
+            raise AssertionError("unexpected connection")
 
         monkeypatch.setattr(socket.socket, "connect", refuse)
         assert build(dataset.root, tmp_path).is_dir()

@@ -83,7 +83,7 @@ def apply(
     size: tuple[int, int] | None = None,
     donors: Donors | None = None,
 ) -> Pair:
-    """Stretch ``pair`` to ``size`` (height, width; by default its own) and apply ``operations`` in turn.
+    """Stretch ``pair`` to ``size`` (height, width; by default its own) and apply ``operations`` in order.
 
     Returns:
         The pair, of that size if a crop follows every ``random_scale``. Its labels are the pair's, the donors' and the

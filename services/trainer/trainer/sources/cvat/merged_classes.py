@@ -23,7 +23,7 @@ class MergedClasses:
 def merge_labelmaps(
     labelmaps: Mapping[str, LabelMap], union: bool = False, ignored: Collection[str] = ()
 ) -> MergedClasses:
-    """Merge label maps: background is 0 whatever its name; then the first export's classes, then new ones in order.
+    """Merge label maps: background is 0 under any name; then the first export's classes, then new ones in order.
 
     A class whose colour is in use already gets the next free colour of the VOC palette.
 

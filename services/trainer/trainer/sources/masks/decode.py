@@ -1,4 +1,4 @@
-"""Decoding a mask: its exact values, whatever kind of PNG it is."""
+"""Decoding a mask: its exact values, from any kind of PNG."""
 
 import io
 

@@ -45,7 +45,7 @@ class LabelValues:
             raise UserError(
                 f"{where}: {int(counts[unknown].sum())} pixels have values of no class: "
                 f"{first_few(unknown, 5)}, expected {first_few(sorted(self.id_of), 5)}: name them with "
-                "--classes, or give --map VALUE=CLASS or --ignore VALUE. Values that nobody labelled come from masks "
+                "--classes, or give --map VALUE=CLASS or --ignore VALUE. Unexpected values come from masks "
                 "that were resized or saved as JPEG"
             )
         return table.astype(np.uint8)[mask]

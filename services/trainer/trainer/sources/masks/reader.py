@@ -1,4 +1,4 @@
-"""Reading masks of class ids, palette indices or colours, as the user's options say."""
+"""Reading masks of class ids, palette indices or colours, according to the user's options."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field

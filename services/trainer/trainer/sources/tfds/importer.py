@@ -161,7 +161,7 @@ def _id(value: bytes | int, where: str) -> str:
 
 
 def _reader(builder: Any, mask_key: str, known: TfdsSource | None, mapping: LabelMapping, values: Any) -> MaskReader:
-    """The user's options override what is known of the set, and that overrides what the set itself says."""
+    """The user's options override what is known of the set, which overrides the set's own metadata."""
 
     def decode(data: bytes, name: str) -> NDArray[np.uint8]:
         if known is None:

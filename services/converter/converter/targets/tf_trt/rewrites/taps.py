@@ -3,7 +3,7 @@
 A target pixel is the average of a window of width f over the source stretched by f. For odd f the window covers whole
 pixels, f taps of 1/f; for even f it covers half a pixel at either end, taps [1/2, 1, …, 1, 1/2] / f. Beyond the border
 the operation repeats the last source pixel. Padding with zeros and dividing by the sum of the taps inside is the same,
-because the rest of the window lies in that pixel.
+because the rest of the window is inside that pixel.
 """
 
 from typing import Tuple
