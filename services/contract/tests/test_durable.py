@@ -91,9 +91,14 @@ def test_without_durability_the_file_is_replaced_but_nothing_synced(path, steps)
 @pytest.mark.parametrize("kept", [True, False], ids=["durable", "not durable"])
 def test_failed_block_leaves_the_old_file_and_no_temporary_one(path, kept):
     path.write_text("old")
-    with pytest.raises(ValueError, match="half-way"), durable.replacing(path, durable=kept) as temporary:
-        temporary.write_text("ne")
-        raise ValueError("half-way")
+
+    def fail_half_way():
+        with durable.replacing(path, durable=kept) as temporary:
+            temporary.write_text("ne")
+            raise ValueError("half-way")
+
+    with pytest.raises(ValueError, match="half-way"):
+        fail_half_way()
     assert path.read_text() == "old"
     assert list(path.parent.iterdir()) == [path]
 
