@@ -33,6 +33,7 @@ from trainer.datasets.pair import read_pair
 from trainer.metrics.confusion import ConfusionMatrix
 from trainer.metrics.overlap import mean_iou
 from trainer.recipe import RECIPES
+from trainer.runs import RunFolder
 from trainer.sources.cvat.importer import import_cvat
 from trainer.sources.drawn.scenes import synthesize
 
@@ -49,11 +50,11 @@ def draw(folder: Path) -> Dataset:
 
 def ours(dataset: Dataset, folder: Path, epochs: int | None, clock: str) -> tuple[float, float, int]:
     """Validation mIoU of the last epoch, seconds by the clock, steps."""
-    command = [sys.executable, "-m", "trainer", "train", "--config", RECIPE, "--data", dataset.root, "--run", folder]
+    command = [sys.executable, "-m", "trainer", "train", dataset.root, "--config", RECIPE, "--run", folder]
     started, used = time.monotonic(), _cpu_seconds()
     subprocess.run([*map(str, command), *(["--set", f"epochs={epochs}"] if epochs else [])], check=True)
     seconds = _cpu_seconds() - used if clock == "cpu" else time.monotonic() - started
-    with (folder / "metrics.csv").open(newline="") as file:
+    with RunFolder(folder).metrics.open(newline="") as file:
         *_, last = csv.DictReader(file)
     return float(last["validation_miou"]), seconds, int(last["step"])
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from benchmarks.convergence import draw
 from trainer.recipe import RECIPES
+from trainer.runs import RunFolder
 
 BOUND = 0.01
 
@@ -28,16 +29,15 @@ def trained(data: Path, run: Path, precision: str, epochs: int) -> float:
         "-m",
         "trainer",
         "train",
+        data,
         "--config",
         RECIPES / "demo.yaml",
-        "--data",
-        data,
         "--run",
         run,
     ]
     values = [f"precision={precision}", f"epochs={epochs}"]
     subprocess.run([*map(str, command), *(word for value in values for word in ("--set", value))], check=True)
-    with (run / "metrics.csv").open(newline="") as file:
+    with RunFolder(run).metrics.open(newline="") as file:
         *_, last = csv.DictReader(file)
     return float(last["validation_miou"])
 

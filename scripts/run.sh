@@ -102,8 +102,13 @@ if [[ $place == docker ]]; then
   need_compose
   echo "run: segstack $verb in the $service's container, as $why" >&2
   # The converter's image starts `segstack convert`, the trainer's `segstack`.
-  [[ $service == converter ]] || set -- "$verb" "$@"
-  compose run --rm --build "$service" "$@"
+  options=()
+  if [[ $service == trainer ]]; then
+    set -- "$verb" "$@"
+    # What the trainer prints to go on with (`… train --resume RUN`) is typed here, where there may be no segstack.
+    options=(-e "SEGSTACK_COMMAND=${RUNTIME:+RUNTIME=$RUNTIME }scripts/run.sh")
+  fi
+  compose run --rm --build "${options[@]}" "$service" "$@"
 else
   # As in the trainer's image: glibc's malloc fragments under tf.data's many threads and large images.
   tcmalloc= memory=

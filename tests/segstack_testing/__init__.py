@@ -9,5 +9,6 @@
 - ``waiting``: `wait_until` and `scaled`, the one place that knows how slow this machine is
 - ``fixtures``: the fixtures that the gateway's and segclient's tests both import into their ``conftest.py``
 - ``small_model``: the drawn set, one small network trained on it and published, made once a run
+- ``tiny_training``: the network of ``tiny.py``, a script with the trainer's commands; ``mirrored.py``: on two devices
 - ``documented``: the commands that README and docs print, and the programs' own parsers
 """

@@ -1,11 +1,12 @@
-"""The network ``tiny`` of services/trainer/tests/training/tiny.py, and recipes for it."""
+"""The network ``tiny`` of tiny.py, and recipes for it."""
 
 import runpy
 from pathlib import Path
 
 import pytest
 
-TINY_SCRIPT = Path(__file__).parents[2] / "services/trainer/tests/training/tiny.py"
+TINY_SCRIPT = Path(__file__).with_name("tiny.py")
+MIRRORED_SCRIPT = Path(__file__).with_name("mirrored.py")
 
 TINY = """
 network: tiny

@@ -23,21 +23,28 @@ def sync_tree(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """Replace ``path`` atomically with the file that the block writes, also across a power cut.
 
     The block is given a temporary path. If it raises, ``path`` is unchanged and the temporary file is removed.
+
+    Args:
+        path: the file to create or replace.
+        durable: False does not wait for the disk: ``path`` is whole after a crash of the process, but perhaps not after
+            a power cut. For many files that can be made again.
     """
     temporary = path.with_name(".tmp-" + path.name)
     try:
         yield temporary
-        sync(temporary)
+        if durable:
+            sync(temporary)
         temporary.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
-    sync(path.parent)
+    if durable:
+        sync(path.parent)
 
 
 def replace_file(path: Path, text: str) -> None:

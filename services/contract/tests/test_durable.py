@@ -79,6 +79,30 @@ def test_text_is_synced_before_the_rename_and_the_folder_after(path, steps):
     assert steps == [path.with_name(".tmp-models.config"), "replace", path.parent]
 
 
+def test_without_durability_the_file_is_replaced_but_nothing_synced(path, steps):
+    for text in ["old", "new"]:
+        with durable.replacing(path, durable=False) as temporary:
+            temporary.write_text(text)
+            assert not path.exists() or path.read_text() == "old"
+    assert steps == ["replace", "replace"]
+    assert path.read_text() == "new"
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["durable", "not durable"])
+def test_failed_block_leaves_the_old_file_and_no_temporary_one(path, kept):
+    path.write_text("old")
+
+    def fail_half_way():
+        with durable.replacing(path, durable=kept) as temporary:
+            temporary.write_text("ne")
+            raise ValueError("half-way")
+
+    with pytest.raises(ValueError, match="half-way"):
+        fail_half_way()
+    assert path.read_text() == "old"
+    assert list(path.parent.iterdir()) == [path]
+
+
 def test_tree_is_synced_file_by_file_and_itself_last(tmp_path, steps):
     folder = tmp_path / "version"
     (folder / "variables").mkdir(parents=True)

@@ -33,7 +33,7 @@ def export(tmp_path, write_files):
     ("command", "program"),
     [
         ([sys.executable, "-m", "trainer", "data"], "trainer"),
-        ([Path(sys.executable).with_name("segstack"), "data"], "segstack data"),
+        ([Path(sys.executable).with_name("segstack"), "data"], "segstack data import cvat"),
     ],
     ids=["python -m trainer", "segstack"],
 )

@@ -88,3 +88,13 @@ def test_readme_commands_exist_with_their_options(readme, capsys):
             main([command, "--help"])
         known = capsys.readouterr().out
         assert all(option in known for option in re.findall(r"--[a-z-]+", arguments)), command
+
+
+def test_readme_of_a_run_in_a_container_has_the_commands_of_its_host(tmp_path, recipe_file, monkeypatch):
+    monkeypatch.setenv("SEGSTACK_COMMAND", "scripts/run.sh")
+    run = RunFolder(tmp_path)
+    run.write_readme(load_recipe(recipe_file))
+    readme = run.readme.read_text()
+    assert f"\nscripts/run.sh train --resume {tmp_path} " in readme
+    assert "segstack" not in readme
+    assert "activate" not in readme

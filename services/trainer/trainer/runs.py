@@ -14,6 +14,7 @@
 """
 
 import json
+import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -143,7 +144,11 @@ class RunFolder:
     def write_readme(self, recipe: Recipe) -> None:
         """Write ``README.md``: what the folder contains and what to do with it."""
         average = f"\nThe networks hold the moving average of the weights (decay {recipe.average}).\n"
+        command = segstack_command()
         text = _README.format(
+            command=command,
+            activated=", after `source .venv/bin/activate`" if command == "segstack" else "",
+            predicted=shlex.quote(f"{self}/predicted"),
             title=self.path.name,
             network=recipe.network,
             height=recipe.data.input_height,
@@ -180,6 +185,11 @@ def save_network(model: "keras.Model", path: Path) -> None:
         model.save(staged)
 
 
+def segstack_command() -> str:
+    """How the user runs ``segstack``, for commands in messages: ``SEGSTACK_COMMAND``, which scripts/run.sh sets."""
+    return os.environ.get("SEGSTACK_COMMAND") or "segstack"
+
+
 def step_of_state(path: Path) -> int:
     """How many steps had been taken when the state in this file was saved."""
     return int(path.stem.removeprefix("step-"))
@@ -202,13 +212,13 @@ A training of `{network}` at {height}x{width} (height x width) on the data set `
 {average}
 mIoU is the mean over classes of intersection over union, on the validation images; pixels labelled 255 do not count.
 
-Run these in the project's folder, after `source .venv/bin/activate`:
+Run these in the project's folder{activated}:
 
 ```sh
 tensorboard --logdir {folder}
-segstack train --resume {folder}    # continue from the last saved state
-segstack evaluate {quoted_data} --model {folder}
-segstack predict photo.jpg --model {folder} --output predicted
-segstack export --run {folder} --name NAME    # publish it for serving
+{command} train --resume {folder}    # continue from the last saved state
+{command} evaluate {quoted_data} --model {folder}
+{command} predict photo.jpg --model {folder} --output {predicted}
+{command} export --run {folder} --name NAME    # publish it for serving
 ```
 """

@@ -58,13 +58,16 @@ def _use(model: RepositoryModel, version: int) -> str:
     listed = model.listed
     labels = sorted(label for label, number in (listed.labels if listed else {}).items() if number == version)
     if labels:
-        return f"label {labels[0]} points at it; move the label first: segstack models label {model.name} {labels[0]} …"
+        return (
+            f"label {labels[0]} points at it; move the label first: "
+            f"`segstack models label {model.name} {labels[0]} VERSION`"
+        )
     if version == max(model.folders):
         return "it is the newest version, whose number the next publish would take again; publish another one first"
     if listed is not None and version in listed.policy.loads(model.folders):
         return (
             f"serving loads it by the policy in {model.config} ({listed.policy}); publish newer versions first, or, "
-            f"where a label has just left it: segstack models prune {model.name}"
+            f"where a label has just left it: `segstack models prune {model.name}`"
         )
     return "serving falls back on it while newer versions are damaged; publish another one first"
 

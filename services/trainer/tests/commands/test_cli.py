@@ -80,6 +80,7 @@ def test_interrupted_command_prints_stopped(trainer, tmp_path, monkeypatch):
         ("evaluate --model run --data=set", "evaluate set --model run"),
         ("export --from a.keras --name a --classes a,b --data set", "export set --from a.keras --name a --classes a,b"),
         ("models --no-time", "networks --no-time"),
+        ("networks unet", "models networks unet"),
     ],
 )
 def test_spelling_of_earlier_releases_is_accepted(earlier, current):
@@ -92,10 +93,13 @@ def test_spelling_of_earlier_releases_is_accepted(earlier, current):
 def test_verb_prints_the_name_it_was_called_by(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert cli.data(["validate", "nowhere"], "segstack data") == 1
-    assert capsys.readouterr().err.startswith("segstack data: nowhere is not a data set")
+    assert capsys.readouterr().err.startswith("segstack data validate: nowhere is not a data set")
     with pytest.raises(SystemExit):
         cli.data(["import", "cvat"], "segstack data")
     assert capsys.readouterr().err.startswith("usage: segstack data import cvat")
+    with pytest.raises(SystemExit):
+        cli.main(["models", "networks", "--help"])
+    assert capsys.readouterr().out.startswith("usage: python -m trainer models networks")
 
 
 def test_process_prints_no_traceback_and_help_imports_no_tensorflow(tmp_path):

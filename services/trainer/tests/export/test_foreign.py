@@ -189,7 +189,7 @@ class TestUserErrors:
             of_keras(network(), tmp_path, "scores")
 
     def test_pytorch_checkpoint_names_its_command(self, tmp_path):
-        with pytest.raises(UserError, match="`segstack import-weights` takes a PyTorch checkpoint"):
+        with pytest.raises(UserError, match=r"`segstack import-weights \S+/best_val.pth --network \S+ --publish NAME`"):
             open_network(tmp_path / "best_val.pth")
 
     @pytest.mark.parametrize("name", ["nothing", "broken.keras", "broken"])

@@ -55,7 +55,7 @@ def test_path_without_network_is_a_user_error(tmp_path, path):
 @pytest.mark.parametrize("card", [None, "{}"])
 def test_saved_model_without_card_is_a_user_error(tmp_path, write_files, card):
     write_files(tmp_path, {"saved_model.pb": b""} | ({"assets.extra/model_card.json": card} if card else {}))
-    with pytest.raises(UserError, match=r"has no readable model card .*`segstack export --from`"):
+    with pytest.raises(UserError, match=r"has no readable model card .*`segstack export --from \S+ --name NAME "):
         open_local(tmp_path)
 
 

@@ -6,10 +6,11 @@ pixels, as ``random_scale`` leaves ignored borders.
 
 import csv
 import signal
-from pathlib import Path
 
 import numpy as np
 import pytest
+
+from segstack_testing.tiny_training import MIRRORED_SCRIPT
 
 pytestmark = [
     pytest.mark.training,
@@ -47,8 +48,7 @@ def assert_equal_runs(weights_of):
 
 
 def test_two_devices_train_as_one(alone, assert_equal_runs, tiny_process, tiny_file, finish, tmp_path):
-    script = Path(__file__).with_name("mirrored.py")
-    finish(tiny_process(tiny_file, tmp_path / "run", *_SET, script=script))
+    finish(tiny_process(tiny_file, tmp_path / "run", *_SET, script=MIRRORED_SCRIPT))
     assert_equal_runs(alone, tmp_path / "run")
 
 
@@ -69,7 +69,6 @@ def test_lost_worker_ends_training_and_resumes(
 
 
 def test_float16_and_accumulation_on_two_devices(tiny_process, tiny_file, finish, tmp_path):
-    script = Path(__file__).with_name("mirrored.py")
-    finish(tiny_process(tiny_file, tmp_path / "run", "precision=mixed_float16", "accumulate=2", script=script))
+    finish(tiny_process(tiny_file, tmp_path / "run", "precision=mixed_float16", "accumulate=2", script=MIRRORED_SCRIPT))
     (epoch,) = epochs_of(tmp_path / "run")
     assert 0 < float(epoch["loss"]) < 3

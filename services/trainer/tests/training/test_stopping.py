@@ -19,7 +19,7 @@ from trainer.recipe import StopEarly
 from trainer.runs import RunFolder
 from trainer.training.distribution import Distribution
 from trainer.training.logbook import EpochMetrics
-from trainer.training.stopping import EarlyStopping, Interruption, as_user_errors
+from trainer.training.stopping import EarlyStopping, Interruption, as_user_errors, resume_hint
 
 SIGNALLED = """
 import signal
@@ -122,3 +122,13 @@ def test_full_disk_and_full_device_have_different_messages(tiny_recipe, tmp_path
         as_user_errors(RunFolder(tmp_path / "run"), tiny_recipe(), Distribution(), lambda: None),
     ):
         raise tf.errors.ResourceExhaustedError(None, None, message)
+
+
+def test_resume_hint_is_a_command_as_the_user_types_it(tmp_path, monkeypatch):
+    run = RunFolder(tmp_path / "my run")
+    assert resume_hint(run) == "No state had been saved yet"
+    run.state.mkdir(parents=True)
+    run.state_after(17).touch()
+    assert f"after step 17 is saved; resume with `segstack train --resume '{run}'`" in resume_hint(run)
+    monkeypatch.setenv("SEGSTACK_COMMAND", "RUNTIME=docker scripts/run.sh")
+    assert f"`RUNTIME=docker scripts/run.sh train --resume '{run}'`" in resume_hint(run)

@@ -73,5 +73,5 @@ def _link(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError:
-        with replacing(target) as temporary:
+        with replacing(target, durable=False) as temporary:
             shutil.copyfile(source, temporary)

@@ -155,7 +155,7 @@ def _stable_number(item_id: str) -> int:
 def _write(path: Path, image: NDArray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     data = png(image) if path.suffix == ".png" else _jpeg(image)
-    with replacing(path) as temporary:
+    with replacing(path, durable=False) as temporary:
         temporary.write_bytes(data)
 
 

@@ -36,7 +36,8 @@ def create_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"trainer {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, verb in _VERBS.items():
-        add_verb(commands, name, verb.SUMMARY, verb.add_arguments, getattr(verb, "run", None))
+        prog = f"{parser.prog} models networks" if name == "networks" else None
+        add_verb(commands, name, verb.SUMMARY, verb.add_arguments, getattr(verb, "run", None), prog)
     return parser
 
 
@@ -80,4 +81,5 @@ def _run_verb(name: str, arguments: list[str], prog: str) -> int:
     verb = _VERBS[name]
     parser = Parser(prog=prog)
     prepare(parser, verb.SUMMARY, verb.add_arguments, getattr(verb, "run", None))
-    return run_command(parser.parse_args(arguments), prog)
+    options = parser.parse_args(arguments)
+    return run_command(options, options.program)

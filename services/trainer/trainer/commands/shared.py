@@ -45,7 +45,7 @@ class Parser(argparse.ArgumentParser):
         if words and words[0].startswith("import-") and words[0] != "import-weights":
             words = [*words[0].split("-", 1), *words[1:]]
         if words and words[0] == "models":
-            words[0] = "networks"
+            words = ["networks", *words[2 if words[1:2] == ["networks"] else 1 :]]
         if any(action.dest == "data" and not action.option_strings for action in self._actions):
             for at, word in enumerate(words):
                 if word == "--data" and at + 1 < len(words):
@@ -61,9 +61,10 @@ def add_verb(
     summary: str,
     add_arguments: Callable[[argparse.ArgumentParser], None],
     run: Run | None = None,
+    prog: str | None = None,
 ) -> None:
-    """Add one verb to a list of them."""
-    prepare(commands.add_parser(name, help=summary), summary, add_arguments, run)
+    """Add one verb to a list of them; its usage line begins with ``prog``, by default the list's own and ``name``."""
+    prepare(commands.add_parser(name, help=summary, prog=prog), summary, add_arguments, run)
 
 
 def prepare(
@@ -74,7 +75,7 @@ def prepare(
 ) -> None:
     """Give a parser a verb's description, arguments and function; a group's verbs have their own function."""
     parser.description = summary[0].upper() + summary[1:] + "."
-    parser.set_defaults(run_command=run)
+    parser.set_defaults(run_command=run, program=parser.prog)
     add_arguments(parser)
 
 

@@ -110,7 +110,7 @@ def load_dataset(root: Path) -> Dataset:
         return Dataset(root, classes, tuple(Item(**item) for item in content["items"]), content["split_seed"])
     except (FileNotFoundError, NotADirectoryError):
         raise UserError(
-            f"{root} is not a data set: {INDEX_NAME} is missing. Create one with `segstack data import`"
+            f"{root} is not a data set: {INDEX_NAME} is missing. `segstack data import --help` lists how to make one"
         ) from None
     except (CardError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} cannot be read ({error}): import the labels again") from None

@@ -4,6 +4,7 @@ An error would make a training fail or its metrics wrong; a warning is something
 here: importers have converted the colours of labelling tools.
 """
 
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -30,15 +31,16 @@ def require_valid(dataset: Dataset) -> ValidationReport:
         UserError: it has errors.
     """
     report = validate(dataset)
+    command = f"segstack data validate {shlex.quote(str(dataset.root))}"
     if report.errors:
         shown = "".join(f"\n  {fault}" for fault in report.errors[:_SHOWN])
         raise UserError(
-            f"{dataset.root}: {counted(len(report.errors), 'error')} in this data set; `segstack data validate "
-            f"{dataset.root}` shows all. The first:{shown}"
+            f"{dataset.root}: {counted(len(report.errors), 'error')} in this data set; `{command}` "
+            f"shows all. The first:{shown}"
         )
     if report.warnings:
         warnings, them = counted(len(report.warnings), "warning"), "it" if len(report.warnings) == 1 else "them"
-        print(f"{dataset.root}: {warnings}; `segstack data validate {dataset.root}` shows {them}", file=sys.stderr)
+        print(f"{dataset.root}: {warnings}; `{command}` shows {them}", file=sys.stderr)
     return report
 
 
@@ -64,7 +66,7 @@ def validate(dataset: Dataset, ignore_cache: bool = False) -> ValidationReport:
         errors += _nothing_to_learn(dataset, labels["train"])
     across_splits, harmless = identical_images(dataset, items, found)
     errors += across_splits
-    warnings = [*_doubtful_masks(items, found), *harmless, *near_duplicates(dataset, items, found)]
+    warnings = [*_doubtful_masks(dataset, items, found), *harmless, *near_duplicates(dataset, items, found)]
     warnings += [*_absent(dataset, labels), *_orphans(dataset)]
     return ValidationReport(dataset.root, dataset.classes, tuple(errors), tuple(warnings), labels)
 
@@ -137,7 +139,8 @@ def _nothing_to_learn(dataset: Dataset, labels: SplitLabels) -> Iterator[Fault]:
     yield Fault(INDEX_NAME, what, f"label objects; if {IGNORE_ID} is a class here, import it as a class")
 
 
-def _doubtful_masks(items: Sequence[Item], found: Sequence[Inspection]) -> Iterator[Fault]:
+def _doubtful_masks(dataset: Dataset, items: Sequence[Item], found: Sequence[Inspection]) -> Iterator[Fault]:
+    look = f"segstack data preview {shlex.quote(str(dataset.root))} --output preview.png"
     for item, inspection in zip(items, found, strict=True):
         if inspection.pixels.keys() == {IGNORE_ID}:
             yield Fault(item.mask, "is ignored everywhere, so nothing is learned from it", "label it, or remove it")
@@ -145,7 +148,7 @@ def _doubtful_masks(items: Sequence[Item], found: Sequence[Inspection]) -> Itera
             yield Fault(
                 item.mask,
                 "has other classes' ids along its borders, as after interpolation",
-                "look at it with `segstack data preview`; resize labels by nearest neighbour only",
+                f"look at it with `{look}`; resize labels by nearest neighbour only",
             )
 
 

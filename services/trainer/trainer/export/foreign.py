@@ -1,5 +1,6 @@
 """Third-party networks: a Keras file or a SavedModel, as one function from its images to its output."""
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +41,12 @@ def open_network(path: Path, output: str | None = None) -> ForeignNetwork:
         return _open_saved_model(path, output)
     if path.is_file() and path.suffix in (".keras", ".h5", ".hdf5"):
         return _open_keras(path, output)
-    hint = "; `segstack import-weights` takes a PyTorch checkpoint of DDRNet" if path.suffix in (".pth", ".pt") else ""
+    hint = (
+        f"; a PyTorch checkpoint of DDRNet is published with `segstack import-weights {shlex.quote(str(path))} "
+        "--network ddrnet23_slim --publish NAME`"
+        if path.suffix in (".pth", ".pt")
+        else ""
+    )
     raise UserError(
         f"{path} is no network: expected a .keras file, or the folder of a SavedModel (with saved_model.pb){hint}"
     )

@@ -1,6 +1,7 @@
 """Networks on this machine: run folders and published SavedModels."""
 
 import dataclasses
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +56,7 @@ def _open_published(path: Path) -> Segmenter:
     except (FileNotFoundError, CardError) as error:
         raise UserError(
             f"{path} has no readable model card ({error}): it was not published by Segstack; "
-            "publish it with `segstack export --from`"
+            f"publish it with `segstack export --from {shlex.quote(str(path))} --name NAME --classes CLASSES`"
         ) from None
     try:
         loaded = tf.saved_model.load(str(path))

@@ -76,5 +76,5 @@ def _readable(found: Generator[tuple[Job, Image | str]], faults: list[str]) -> G
 def _write(path: Path, data: bytes) -> None:
     """Write atomically: an interrupt leaves no half-written image under the result's name."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as staged:
+    with replacing(path, durable=False) as staged:
         staged.write_bytes(data)

@@ -48,7 +48,7 @@ class RenderStyle:
         if self.form == "mask":
             raise UserError(
                 "--form mask: a video's compression changes class ids. Take images of it with "
-                "`segstack data frames`, or choose --form color"
+                "`segstack data frames VIDEO --output FRAMES`, or choose --form color"
             )
 
     def draw(self, image: Image, mask: Image, classes: Sequence[ClassInfo]) -> Image:

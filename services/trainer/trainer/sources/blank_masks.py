@@ -45,7 +45,7 @@ def make_blank_masks(images: Path, output: Path) -> BlankMasks:
             height, width = decode_upright(image.read(), image.name).shape[:2]
             mask = output / f"{name}.png"
             mask.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(mask) as temporary:
+            with replacing(mask, durable=False) as temporary:
                 temporary.write_bytes(png(np.zeros((height, width), np.uint8)))
             written += 1
     return BlankMasks(written, len(images_found) - written)

@@ -159,7 +159,7 @@ def _thumbnail(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def _write(path: Path, frame: NDArray[np.uint8], options: list[int]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
+    with replacing(path, durable=False) as temporary:
         temporary.write_bytes(cv2.imencode(path.suffix, frame, options)[1].tobytes())
 
 

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import math
 import os
+import shlex
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ import tensorflow as tf
 
 from trainer.errors import UserError
 from trainer.recipe import Recipe, StopEarly
-from trainer.runs import RunFolder
+from trainer.runs import RunFolder, segstack_command
 from trainer.training.distribution import Distribution
 from trainer.training.logbook import EpochMetrics
 
@@ -108,7 +109,8 @@ def resume_hint(run: RunFolder) -> str:
     step = run.last_saved_step()
     if step is None:
         return "No state had been saved yet"
-    return f"The state after step {step} is saved; resume with `segstack train --resume {run}`"
+    command = f"{segstack_command()} train --resume {shlex.quote(str(run))}"
+    return f"The state after step {step} is saved; resume with `{command}`"
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ There is a library for the zip (ptloader); for the older format, which DDRNet's 
 
 import io
 import os
+import shlex
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +28,8 @@ _LEGACY_PROTOCOL = 1001
 _OTHER_FORMATS = {
     b"<": "a web page: the download gave its page in place of the file. Open the address in a browser and save again",
     b"version https://git-lfs": "a Git LFS pointer and not the file itself: run `git lfs pull` in its repository",
-    b"\x89HDF": "an HDF5 file of Keras: build its network and save it as .keras, which `segstack export --from` takes",
+    b"\x89HDF": "an HDF5 file of Keras: build its network, save it as FILE.keras, and publish that with "
+    "`segstack export --from FILE.keras --name NAME --classes CLASSES`",
     b"\x89PNG": "an image",
     b"\xff\xd8\xff": "an image",
 }
@@ -81,7 +83,8 @@ def _read_zip(file: IO[bytes]) -> dict[str, NDArray]:
             raise UserError(
                 "it is a zip, but not one that torch.save wrote (it has no data.pkl)"
                 + (
-                    ". It is a .keras file, which `segstack export --from` takes"
+                    f". It is a .keras file: publish it with `segstack export --from {shlex.quote(file.name)} "
+                    "--name NAME --classes CLASSES`"
                     if "model.weights.h5" in members
                     else ""
                 )
