@@ -27,7 +27,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.environment import python_with
+from benchmarks.tools.environment import python_with
 from trainer.datasets.dataset import Dataset, load_dataset
 from trainer.datasets.pair import read_pair
 from trainer.metrics.confusion import ConfusionMatrix
@@ -38,7 +38,7 @@ from trainer.sources.cvat.importer import import_cvat
 from trainer.sources.drawn.scenes import synthesize
 
 RECIPE = RECIPES / "cpu_10_minutes.yaml"
-PEER = Path(__file__).with_name("torch_convergence.py")
+PEER = Path(__file__).with_name("peers") / "torch_convergence.py"
 
 
 def draw(folder: Path) -> Dataset:

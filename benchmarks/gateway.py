@@ -6,8 +6,8 @@ A 640x480 JPEG comes in and a PNG of class ids goes out: through the gateway and
 through LitServe and BentoML, which run the same network in ONNX Runtime as their documentation shows
 (benchmarks/peers, in a separate environment). Bare gRPC calls with the pixels, without image codecs, are the
 baseline. All servers are up at once and only one is measured at a time. In every round each is measured in turn, with
-one client and with eight (benchmarks.load, a separate process); numbers are medians over rounds, comparisons medians
-of the ratios within a round. Exits 1 if a bound is missed.
+one client and with eight (benchmarks.tools.load, a separate process); numbers are medians over rounds, comparisons
+medians of the ratios within a round. Exits 1 if a bound is missed.
 
 Measured on two idle cores of a Xeon with AMX (four rounds of 4 s; p50 in ms, images/s of eight clients, their p99):
 
@@ -48,7 +48,7 @@ import cv2
 import numpy as np
 
 from benchmarks import serving
-from benchmarks.environment import python_with
+from benchmarks.tools.environment import python_with
 
 ROOT = Path(__file__).parents[1]
 CLIENTS = 8
@@ -101,8 +101,9 @@ class Contender:
 
 
 def load(arguments: list[str], clients: int, seconds: float) -> dict[str, Any]:
-    """The output of benchmarks.load with these arguments."""
-    command = [sys.executable, "-m", "benchmarks.load", *arguments, f"--clients={clients}", f"--seconds={seconds}"]
+    """The output of benchmarks.tools.load with these arguments."""
+    program = [sys.executable, "-m", "benchmarks.tools.load"]
+    command = [*program, *arguments, f"--clients={clients}", f"--seconds={seconds}"]
     found: dict[str, Any] = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout)
     return found
 

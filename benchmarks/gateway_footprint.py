@@ -28,7 +28,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmarks.stand_in import StandIn, shape
+from benchmarks.tools.stand_in import StandIn, shape
 from contract import ClassInfo, ModelCard
 from gateway.serving_client.protocol import serving_pb2 as pb
 

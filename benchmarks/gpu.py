@@ -1,7 +1,7 @@
 """The networks on Keras's JAX backend compared with ddrnet23_slim in PyTorch, on a GPU.
 
     uv venv /some/environment && uv pip install --python /some/environment -r benchmarks/requirements-gpu.in
-    PYTHONPATH=services/trainer:services/contract /some/environment/bin/python benchmarks/gpu.py [--precision bfloat16]
+    PYTHONPATH=services/trainer:services/contract /some/environment/bin/python -m benchmarks.gpu [--precision bfloat16]
 
 Inference from one normalised image on the device to logits at its size, and a training step on four (forward, mean
 cross entropy, backward; no optimiser), compiled by both sides (`jax.jit`, `torch.compile`; PyTorch in channels_last).
@@ -27,8 +27,8 @@ import jax
 import keras
 import numpy as np
 import torch
-from torch_ddrnet import create
 
+from benchmarks.peers.torch_ddrnet import create
 from trainer.models import create_model, model_names
 from trainer.models.preprocessing import upsample
 

@@ -32,15 +32,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.environment import python_with
-from benchmarks.rounds import Contender, Peer, measure
+from benchmarks.tools.environment import python_with
+from benchmarks.tools.rounds import Contender, Peer, measure
 from trainer.frozen import graph
 from trainer.models import create_model, model_names
 
 CLASSES, THREADS = 19, 2
 REFERENCE = "ddrnet23_slim"
 PEERS = ["pytorch eager", "pytorch channels_last", "onnxruntime"]
-PEER = Path(__file__).with_name("torch_peer.py")
+PEER = Path(__file__).with_name("peers") / "torch_peer.py"
 
 
 def frozen(name: str, height: int, width: int) -> Contender:

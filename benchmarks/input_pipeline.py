@@ -42,14 +42,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import tensorflow as tf
 from keras import layers
 
-from benchmarks.environment import python_with
+from benchmarks.tools.environment import python_with
 from trainer.datasets.dataset import Dataset, load_dataset
 from trainer.input.pipeline import training_batches
 from trainer.recipe import Data
 from trainer.sources.cvat.importer import import_cvat
 from trainer.sources.drawn.scenes import synthesize
 
-PEER = Path(__file__).with_name("input_pipeline_albumentations.py")
+PEER = Path(__file__).with_name("peers") / "input_pipeline_albumentations.py"
 
 SIZE, BATCH, CORES = 512, 8, 2
 WARM_UP = 4  # batches, as in the peer

@@ -91,7 +91,7 @@ def measure() -> dict[str, Any]:
     import numpy as np
 
     from benchmarks.gateway_footprint import CARD, stripes
-    from benchmarks.stand_in import StandIn
+    from benchmarks.tools.stand_in import StandIn
 
     photo = np.random.default_rng(0).integers(0, 255, (CARD.input_height, CARD.input_width, 3), np.uint8)
     jpeg = cv2.imencode(".jpg", photo)[1].tobytes()

@@ -64,7 +64,7 @@ CARD = ModelCard(
 
 
 def write_model(folder: Path) -> None:
-    """A SavedModel with the five signatures and 5 MB of weights: a version that stays in memory shows."""
+    """A SavedModel with the signatures and 5 MB of weights: a version that stays in memory shows."""
     image = keras.Input((HEIGHT, WIDTH, 3))
     x = keras.layers.Conv2D(CHANNELS, 3, strides=8, padding="same", activation="relu")(image)
     x = keras.layers.Conv2D(CHANNELS, 3, padding="same", activation="relu")(x)

@@ -2,11 +2,11 @@
 
     make bench, or .venv/bin/python -m benchmarks.stream [--rounds 3] [--seconds 6]
 
-Cameras with 30 frames per second, 640x480 JPEG, and a model that takes 100 ms per frame (benchmarks.slow_model):
-through the gateway's ``WS /stream``; through a loop of receive, process, send (benchmarks.stream_loop); and by ``POST
-/segment`` with the newest frame after each reply. In every round each is measured in turn, with one camera and with
-eight, whose senders are a separate process (benchmarks.cameras). Latency is from capture to reply; its growth is the
-median of the last third over that of the first. Exits 1 if a bound is missed.
+Cameras with 30 frames per second, 640x480 JPEG, and a model that takes 100 ms per frame (benchmarks.tools.slow_model):
+through the gateway's ``WS /stream``; through a loop of receive, process, send (benchmarks.tools.stream_loop); and by
+``POST /segment`` with the newest frame after each reply. In every round each is measured in turn, with one camera and
+with eight, whose senders are a separate process (benchmarks.tools.cameras). Latency is from capture to reply; its
+growth is the median of the last third over that of the first. Exits 1 if a bound is missed.
 
 Measured on two idle cores (three rounds of 6 s; p50 and p95 in ms, frames/s, growth; all bounds kept):
 
@@ -34,7 +34,7 @@ from pathlib import Path
 import cv2
 
 from benchmarks import gateway, serving
-from benchmarks.slow_model import CARD
+from benchmarks.tools.slow_model import CARD
 
 MODEL_MS = 100
 CAMERAS = (1, 8)
@@ -55,7 +55,7 @@ Measurements = dict[tuple[str, int], dict[str, list[float]]]
 
 def measure(kind: str, url: str, photo: Path, cameras: int, seconds: float) -> dict[str, float]:
     """One contender's measurements in one round."""
-    command = [sys.executable, "-m", "benchmarks.cameras", kind, url]
+    command = [sys.executable, "-m", "benchmarks.tools.cameras", kind, url]
     options = [f"--body={photo}", f"--cameras={cameras}", f"--seconds={seconds}"]
     done = subprocess.run([*command, *options], cwd=gateway.ROOT, stdout=subprocess.PIPE, check=True)
     by_camera: list[list[float]] = [latencies for latencies in json.loads(done.stdout) if latencies]
@@ -114,11 +114,11 @@ def main() -> int:
         photo.write_bytes(cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes())
         model, ours, loop = (gateway.free_port() for _ in range(3))
         address = f"127.0.0.1:{model}"
-        slow = [sys.executable, "-m", "benchmarks.slow_model", f"--port={model}", f"--milliseconds={MODEL_MS}"]
+        slow = [sys.executable, "-m", "benchmarks.tools.slow_model", f"--port={model}", f"--milliseconds={MODEL_MS}"]
         stack.enter_context(gateway.running(slow, folder / "model.log", {}))
         settings = {"GATEWAY_PORT": str(ours), "GATEWAY_SERVING_ADDRESS": address, "GATEWAY_MODELS": CARD.name}
         stack.enter_context(gateway.running([sys.executable, "-m", "gateway"], folder / "gateway.log", settings))
-        usual = [sys.executable, "-m", "benchmarks.stream_loop", f"--port={loop}", f"--serving={address}"]
+        usual = [sys.executable, "-m", "benchmarks.tools.stream_loop", f"--port={loop}", f"--serving={address}"]
         stack.enter_context(gateway.running(usual, folder / "loop.log", {}))
         contenders = {
             "stream": ("stream", f"ws://127.0.0.1:{ours}/stream"),

@@ -39,8 +39,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.environment import python_with
-from benchmarks.rounds import Contender, Peer, measure
+from benchmarks.tools.environment import python_with
+from benchmarks.tools.rounds import Contender, Peer, measure
 from trainer.recipe import Data, Recipe
 from trainer.training import network as networks
 from trainer.training.distribution import Distribution
@@ -50,7 +50,7 @@ from trainer.training.step import TrainStep
 BATCH, CLASSES, THREADS = 8, 19, 2
 OURS = "ours"
 PEERS = ["pytorch eager", "pytorch channels_last"]
-PEER = Path(__file__).with_name("torch_train_step.py")
+PEER = Path(__file__).with_name("peers") / "torch_train_step.py"
 
 
 def ours(height: int, width: int, *, fused: bool, clock: str) -> Contender:

@@ -21,7 +21,7 @@ def test_skips_itself():
 def chromium():
     pytest.skip("no Chromium")
 
-def test_whose_fixture_skips(chromium):
+def test_with_a_skipping_fixture(chromium):
     pass
 
 @pytest.mark.skip(reason="not today")
@@ -83,7 +83,7 @@ def test_elsewhere_they_are_skips(suite, monkeypatch, value):
     ],
     ids=["skip", "importorskip"],
 )
-def test_a_module_that_skips_itself_is_an_error(suite, monkeypatch, line, reason):
+def test_module_that_skips_itself_is_an_error(suite, monkeypatch, line, reason):
     suite.makepyfile(test_module=f"import pytest\n{line}\ndef test_never_reached(): pass")
     assert run(suite).ret == pytest.ExitCode.OK
     monkeypatch.setenv("SEGSTACK_NO_SKIPS", "1")

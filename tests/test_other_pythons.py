@@ -1,12 +1,14 @@
 """The contract's tests on every supported Python, 3.8 (the converter's) to 3.13, with only pytest installed."""
 
+import shlex
 import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
-CONTRACT = Path(__file__).parents[1] / "services" / "contract"
+TESTS = Path(__file__).parent
+CONTRACT = TESTS.parent / "services" / "contract"
 UV = Path(sys.executable).with_name("uv")
 
 pytestmark = [pytest.mark.other_python, pytest.mark.timeout(300)]
@@ -35,8 +37,7 @@ def check_contract_on(run, python, folder):
     shutil.copytree(CONTRACT / "tests", tests, ignore=shutil.ignore_patterns("__pycache__"))
     run(UV, "venv", "--quiet", "--python", python, environment)
     run(UV, "pip", "install", "--quiet", "--python", environment, "pytest", CONTRACT)
-    output = run(
-        environment / "bin/python", "-m", "pytest", "--import-mode=importlib", "-W", "error", tests, cwd=folder
-    )
+    pytest_command = [environment / "bin/python", "-m", "pytest", "--import-mode=importlib", "-W", "error"]
+    output = run(*pytest_command, "-o", f"pythonpath={shlex.quote(str(TESTS))}", tests, cwd=folder)  # segstack_testing
     assert " passed" in output
     assert "skipped" not in output

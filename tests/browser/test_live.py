@@ -105,7 +105,7 @@ def test_each_mask_lies_over_its_own_frame(live, with_camera, seen, options) -> 
     assert len(set(pairs)) > 5, "the image did not change"
 
 
-def test_a_paused_picture_can_be_mirrored_and_gets_its_mask(live, seen) -> None:
+def test_paused_frame_can_be_mirrored_and_has_its_mask(live, seen) -> None:
     window = live()
     paint_numbers(window)
     window.page.get_by_role("button", name="Pause").click()

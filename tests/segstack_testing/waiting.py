@@ -4,6 +4,8 @@ Limits in tests are written for four CPUs. On fewer, or where pytest-xdist share
 proportion; ``SEGSTACK_TEST_TIMEOUT_FACTOR`` replaces that estimate.
 """
 
+from __future__ import annotations  # the contract's tests run on Python 3.8 too
+
 import asyncio
 import os
 import time

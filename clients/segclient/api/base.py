@@ -18,7 +18,8 @@ class BaseClient(ABC):
     Args:
         url: the gateway's; default: ``SEGCLIENT_URL``, else http://localhost:8000.
         api_key: default: ``SEGCLIENT_API_KEY``, else none.
-        ca: PEM file of a certificate authority to trust, such as the ``ca.pem`` of ``make cert``.
+        ca: PEM file of a certificate authority to trust: the ``ca.pem`` that ``segstack gateway cert`` wrote on
+            the gateway's machine.
         timeout_s: seconds for each step of a request.
         patience_s: seconds to retry a request while the gateway is busy, restarting or unreachable; it waits as long as
             Retry-After says. 0 tries once.

@@ -106,6 +106,6 @@ def _tls_context(ca: str | Path | None) -> ssl.SSLContext:
         except OSError as error:
             raise SettingsError(
                 f"{ca} cannot be used as a certificate authority: {error.strerror or error}; expected a PEM file, "
-                "such as the ca.pem of `make cert`"
+                "the ca.pem that `segstack gateway cert` wrote on the gateway's machine"
             ) from None
     return context

@@ -93,14 +93,17 @@ def unreachable(failure: Exception, url: object, timeout_s: float) -> Unreachabl
         if isinstance(cause, ssl.SSLCertVerificationError):
             return Unreachable(
                 f"{url}: its certificate is not trusted ({cause.verify_message}); pass the certificate authority's "
-                "file, the ca.pem of `make cert`, with --ca or ca=",
+                "file with --ca or ca=: the ca.pem that `segstack gateway cert` wrote on the gateway's machine",
                 transient=False,
             )
         if isinstance(cause, ssl.SSLError):
             return Unreachable(f"{url}: the server does not speak TLS ({cause.reason}); try http://", transient=False)
         cause = cause.__cause__ or cause.__context__
     if isinstance(failure, httpx.ConnectError | httpx.ConnectTimeout | ConnectionRefusedError):
-        return Unreachable(f"no gateway answers at {url} ({failure}); start one with `make gateway`, or pass its URL")
+        return Unreachable(
+            f"no gateway answers at {url} ({failure}); start one with `segstack gateway` on its machine, "
+            "or pass the right URL with --url or url="
+        )
     if isinstance(failure, httpx.TimeoutException | TimeoutError):
         return Unreachable(f"{url} did not answer within {timeout_s:g} s")
     return Unreachable(f"{url}: the connection was lost ({failure or type(failure).__name__})")

@@ -26,7 +26,7 @@ class StreamSession:
 
     def __init__(self, connection: Connection, parameters: StreamParameters) -> None:
         self._url = connection.stream_url
-        self._configure: dict[str, Any] = {"type": "configure", "output": "mask", "size": "model"}
+        self._configure: dict[str, Any] = {"type": "configure", "form": "mask", "size": "model"}
         self._configure |= {name: value for name, value in parameters.items() if value is not None}
         if connection.api_key:
             self._configure["api_key"] = connection.api_key

@@ -35,7 +35,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "folder",
         _folder,
         "segment every image below a folder; the same command resumes an interrupted run",
-        ("mask", "overlay", "color", "json"),
+        default="mask",
     )
     parser.add_argument("folder", type=Path, help="of JPEG, PNG and WebP files, sub-folders included")
     parser.add_argument(

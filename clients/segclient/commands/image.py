@@ -6,15 +6,15 @@ from pathlib import Path
 
 from segclient.api.parameters import RenderParameters
 from segclient.commands.atomic_write import write_bytes
+from segclient.commands.forms import FORMS
 from segclient.commands.shared import add_command, create_client, segment_parameters
 
 _FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
-_EXTENSIONS = {"mask": ".png", "color": ".png", "overlay": ".jpg", "json": ".json"}
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add ``image``."""
-    parser = add_command(commands, "image", _image, "segment one image", ("mask", "overlay", "color", "json"))
+    parser = add_command(commands, "image", _image, "segment one image", default="mask")
     parser.add_argument("image", help="a JPEG, PNG or WebP file; - reads standard input")
     parser.add_argument(
         "--output", metavar="FILE", help="default: IMAGE-mask.png and so on; - writes to standard output"
@@ -26,7 +26,7 @@ def _image(options: argparse.Namespace) -> int:
     if options.form == "overlay":
         parameters["alpha"] = options.alpha
     stem = "image" if options.image == "-" else Path(options.image).stem
-    output = options.output or f"{stem}-{options.form}{_EXTENSIONS[options.form]}"
+    output = options.output or f"{stem}-{options.form}{FORMS[options.form].image}"
     suffix = Path(output).suffix.lower()
     if options.form != "json" and suffix in _FORMATS:
         parameters["format"] = _FORMATS[suffix]  # type: ignore[typeddict-item]

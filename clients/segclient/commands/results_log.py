@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Self
 
+from segclient.commands.atomic_write import write_bytes
 from segclient.errors import SettingsError
 
 RESULTS = "results.jsonl"
@@ -93,9 +94,7 @@ class ResultsLog:
             return
         if any(name.name != RESULTS or (self._folder / RESULTS).stat().st_size for name in self._folder.iterdir()):
             raise SettingsError(f"{self._folder} holds other files; choose a new folder for the results")
-        temporary = options_file.with_name(f"{OPTIONS}.tmp")
-        temporary.write_text(json.dumps(self._options))
-        temporary.rename(options_file)
+        write_bytes(options_file, json.dumps(self._options).encode())
 
     def _complete_lines(self) -> Iterator[dict[str, Any]]:
         self._file.seek(0)

@@ -3,7 +3,7 @@
 import argparse
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,9 @@ from tqdm import tqdm
 
 from segclient.api.client import Client
 from segclient.api.connection import DEFAULT_URL, KEY_VARIABLE, URL_VARIABLE
+from segclient.api.parameters import Form
 from segclient.api.results import Segmentation
+from segclient.commands.forms import FORMS
 from segclient.errors import SettingsError
 
 # name, name:version or name@label, the same syntax as in the gateway's settings.
@@ -25,15 +27,20 @@ def add_command(
     name: str,
     run: Callable[[argparse.Namespace], int],
     help_text: str,
-    forms: tuple[str, ...],
+    default: Form,
+    without: Collection[Form] = (),
 ) -> argparse.ArgumentParser:
     """Add a command with the options that all have; ``run`` returns its exit status.
 
-    ``forms`` are the choices of ``--form``, the default first.
+    ``--form`` takes every form but those in ``without``.
     """
     parser = commands.add_parser(name, help=help_text, description=help_text[0].upper() + help_text[1:] + ".")
     parser.set_defaults(run_command=run)
-    parser.add_argument("--form", choices=forms, default=forms[0], help="how the result looks (default: %(default)s)")
+    forms = [form for form in FORMS if form not in without]
+    described = ", ".join(f"{form} ({FORMS[form].description})" for form in forms)
+    parser.add_argument(
+        "--form", choices=forms, default=default, help=f"how the result looks: {described} (default: %(default)s)"
+    )
     # Its former name.
     parser.add_argument("--as", dest="form", choices=forms, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     parser.add_argument("--alpha", type=float, default=0.5, help="opacity of an overlay, 0 to 1 (default: %(default)s)")
@@ -46,7 +53,10 @@ def add_command(
         "--api-key-file", type=Path, metavar="FILE", help=f"read the API key from it; default: {KEY_VARIABLE}"
     )
     gateway.add_argument(
-        "--ca", type=Path, metavar="FILE", help="a certificate authority to trust: the ca.pem of `make cert`"
+        "--ca",
+        type=Path,
+        metavar="FILE",
+        help="a certificate authority to trust: the ca.pem that `segstack gateway cert` wrote on the gateway's machine",
     )
     gateway.add_argument(
         "--timeout",

@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import numpy as np
-
 from segclient import parallel
 from segclient.api.client import Client
 from segclient.api.parameters import SegmentParameters
 from segclient.api.results import Segmentation
 from segclient.commands.atomic_write import replacing
+from segclient.commands.forms import FORMS
 from segclient.commands.shared import (
     add_command,
     add_parallel,
@@ -23,18 +22,14 @@ from segclient.commands.shared import (
     segment_parameters,
 )
 from segclient.errors import SettingsError
-from segclient.images import Mask, RgbArray, stretch
+from segclient.images import RgbArray
 from segclient.video import audio
 from segclient.video.files import VideoReader, VideoWriter, codec_of
-
-_SUFFIXES = {"overlay": ".mp4", "color": ".mp4", "mask": ".mkv", "json": ".jsonl"}
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add ``video``."""
-    parser = add_command(
-        commands, "video", _video, "segment every frame of a video file", ("overlay", "color", "mask", "json")
-    )
+    parser = add_command(commands, "video", _video, "segment every frame of a video file", default="overlay")
     parser.add_argument("video", type=Path, help="any file that FFmpeg reads")
     parser.add_argument(
         "--output",
@@ -48,9 +43,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def _video(options: argparse.Namespace) -> int:
     parameters: SegmentParameters = segment_parameters(options)
-    output = options.output or Path(f"{options.video.stem}-{options.form}{_SUFFIXES[options.form]}")
-    if options.form != "json":
-        codec_of(output, lossless=options.form == "mask")
+    form = FORMS[options.form]
+    output = options.output or Path(f"{options.video.stem}-{options.form}{form.video}")
+    if form.draw:
+        codec_of(output, lossless=form.is_lossless)
     if output.exists() and options.video.exists() and output.samefile(options.video):
         raise SettingsError(f"--output {output} is the video itself; choose another file")
     reader = VideoReader(options.video)
@@ -58,7 +54,7 @@ def _video(options: argparse.Namespace) -> int:
         client.models()
         with replacing(output) as temporary:
             is_padded = _write(client, reader, temporary, options, parameters)
-            warning = _copy_sound(options.video, temporary) if options.form in ("overlay", "color") else ""
+            warning = _copy_sound(options.video, temporary) if form.draw and not form.is_lossless else ""
     print(f"{output}: {reader.count} frames at {reader.rate:g} per second")
     if is_padded:
         print("segclient: encoders need even sizes; the last row or column is repeated", file=sys.stderr)
@@ -78,7 +74,8 @@ def _write(
     client: Client, reader: VideoReader, target: Path, options: argparse.Namespace, parameters: SegmentParameters
 ) -> bool:
     """Segment and write all frames; returns whether they were padded to an even size."""
-    draw = _DRAW.get(options.form)
+    form = FORMS[options.form]
+    draw = form.draw
     parameters["size"] = "model"  # stretched here, which costs less than sending the larger mask
 
     def segment(frame: RgbArray) -> tuple[Segmentation, RgbArray | None]:
@@ -87,7 +84,7 @@ def _write(
 
     with ExitStack() as open_files:
         if draw:
-            writer = open_files.enter_context(VideoWriter(target, reader.rate, lossless=options.form == "mask"))
+            writer = open_files.enter_context(VideoWriter(target, reader.rate, lossless=form.is_lossless))
         else:
             lines = open_files.enter_context(target.open("w"))
         with progress_bar(options.video.name, "frame", reader.announced or None) as bar:
@@ -106,17 +103,6 @@ def _in_order(
 ) -> Iterator[tuple[Segmentation, RgbArray | None]]:
     for _, future in parallel.in_order(segment, reader, count):
         yield future.result()
-
-
-def _class_ids(mask: Mask, frame: RgbArray) -> RgbArray:
-    return np.repeat(stretch(mask, *frame.shape[:2])[..., None], 3, 2)
-
-
-_DRAW: dict[str, Callable[[Segmentation, RgbArray, float], RgbArray]] = {
-    "overlay": lambda result, frame, alpha: result.overlay(frame, alpha),
-    "color": lambda result, frame, alpha: result.stretched(*frame.shape[:2]).color(),
-    "mask": lambda result, frame, alpha: _class_ids(result.mask, frame),
-}
 
 
 def _copy_sound(source: Path, video: Path) -> str:

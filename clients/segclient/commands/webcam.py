@@ -17,6 +17,7 @@ from segclient.api.parameters import StreamParameters
 from segclient.api.results import StreamResult
 from segclient.api.retries import Retries
 from segclient.commands.atomic_write import replacing
+from segclient.commands.forms import FORMS, draw_overlay
 from segclient.commands.shared import add_command, create_client, frame_summary, progress_bar, segment_parameters
 from segclient.errors import SegclientError, SettingsError, StreamClosed, Unreachable
 from segclient.images import RgbArray
@@ -34,7 +35,7 @@ _NO_WINDOWS = (
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add ``webcam``."""
     parser = add_command(
-        commands, "webcam", _webcam, "segment a camera live, until Ctrl-C", ("overlay", "color", "json")
+        commands, "webcam", _webcam, "segment a camera live, until Ctrl-C", default="overlay", without={"mask"}
     )
     parser.add_argument(
         "--camera", default="0", metavar="N", help="its number, or a video file to play instead (default: %(default)s)"
@@ -79,10 +80,11 @@ _Sink = Callable[[StreamResult, RgbArray], bool]
 
 
 def _run(results: Iterator[StreamResult], sinks: list[_Sink], options: argparse.Namespace) -> None:
+    draw = FORMS[options.form].draw or draw_overlay  # a window next to JSON lines shows overlays
     started = time.monotonic()
     with progress_bar("live", "frame", None) as bar:
         for result in results:
-            drawn = result.color() if options.form == "color" else result.overlay(alpha=options.alpha)
+            drawn = draw(result, result.frame, options.alpha)
             bar.set_postfix_str(f"{result.timings.round_trip_ms:.0f} ms, {result.dropped} dropped", refresh=False)
             bar.update()
             should_continue = [sink(result, drawn) for sink in sinks]

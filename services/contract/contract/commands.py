@@ -17,8 +17,8 @@ from contract.serving_config.models_config import ModelsConfigError
 
 _DESCRIPTION = """\
 Manages a repository of published models. It shows what the files contain: which versions serving has really
-loaded is in the gateway's GET /models. Changes are made under the repository's lock and are whole or not at all;
-serving follows within seconds."""
+loaded is in the gateway's GET /models. Each change is made under the repository's lock and is atomic; serving follows
+within seconds."""
 
 
 def main(arguments: Optional[Sequence[str]] = None, prog: str = "segstack models") -> int:
@@ -44,21 +44,21 @@ def create_parser(prog: str) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND")
 
     command = _command(commands, "list", _list, "list models: versions, states, sizes, labels, cards")
-    command.add_argument("model", nargs="?", help="only this model")
+    command.add_argument("model", nargs="?", metavar="MODEL", help="only this model")
     command.add_argument("--json", action="store_true", help="print JSON")
 
     command = _command(commands, "label", _label, "point a label at a version, which serving then keeps loaded")
-    command.add_argument("model")
-    command.add_argument("label", help="stable, canary, …: clients request it in place of a version")
-    command.add_argument("version", type=_positive, nargs="?")
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument("label", metavar="LABEL", help="stable, canary, …: clients request it in place of a version")
+    command.add_argument("version", type=_positive, nargs="?", metavar="VERSION")
     command.add_argument("--remove", action="store_true", help="remove the label")
 
     command = _command(commands, "rollback", _rollback, "publish an earlier version again, as the next number")
-    command.add_argument("model")
+    command.add_argument("model", metavar="MODEL")
     command.add_argument("--to", type=_positive, metavar="VERSION", help="default: the one before the newest")
 
     command = _command(commands, "prune", _prune, "remove versions that are neither loaded nor labelled")
-    command.add_argument("model", nargs="?")
+    command.add_argument("model", nargs="?", metavar="MODEL")
     command.add_argument("--all", action="store_true", help="prune every model")
     command.add_argument(
         "--keep", type=_positive, default=2, metavar="N", help="keep at least the N newest (default: %(default)s)"
@@ -66,8 +66,8 @@ def create_parser(prog: str) -> argparse.ArgumentParser:
     command.add_argument("--dry-run", action="store_true", help="print what would be removed, and remove nothing")
 
     command = _command(commands, "remove", _remove, "remove one version that is neither loaded nor labelled")
-    command.add_argument("model")
-    command.add_argument("version", type=_positive)
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument("version", type=_positive, metavar="VERSION")
 
     # `segstack` finds it by its entry point, in the trainer; here it is one line of --help.
     commands.add_parser("networks", help="list the networks that can be trained (segstack-trainer)", add_help=False)

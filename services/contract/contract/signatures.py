@@ -1,4 +1,4 @@
-"""The five signatures of every published SavedModel: names, tensors, dtypes, shapes.
+"""The signatures of every published SavedModel: names, tensors, dtypes, shapes.
 
 ===================  ==========================================  ===============================================
 signature            inputs                                      outputs
@@ -48,7 +48,7 @@ class Signature:
 
 
 def signatures(card: ModelCard) -> Dict[str, Signature]:
-    """The five signatures, by name, that a SavedModel with this card must have."""
+    """The signatures, by name, that a SavedModel with this card must have."""
     height, width = card.input_height, card.input_width
     image = {"image": TensorSpec("uint8", (None, height, width, 3))}
     plane = TensorSpec("uint8", (None, height, width))

@@ -1,4 +1,4 @@
-"""The five signatures of a published SavedModel, and how differences from them are reported."""
+"""The signatures of a published SavedModel, and how differences from them are reported."""
 
 import pytest
 

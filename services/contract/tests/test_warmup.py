@@ -32,7 +32,7 @@ def test_crc_is_masked_crc32c():
 def test_file_has_one_record_per_signature(tmp_path, card):
     warmup.write(tmp_path / warmup.WARMUP_PATH.name, card)
     assert list(records((tmp_path / warmup.WARMUP_PATH.name).read_bytes())) == warmup.requests(card)
-    assert len(warmup.requests(card)) == len(signatures(card)) == 5
+    assert len(warmup.requests(card)) == len(signatures(card)) > 0
 
 
 def test_each_request_names_the_model_and_its_signature(card):

@@ -16,7 +16,7 @@ def main(arguments: Optional[Sequence[str]] = None, prog: str = "python -m conve
 
     Args:
         arguments: default: those of the process.
-        prog: the command's name in usage lines.
+        prog: the command's name in usage lines and errors.
 
     Returns:
         0 when published, 1 after an error, 2 for a wrong command line, 130 after Ctrl-C.
@@ -28,10 +28,10 @@ def main(arguments: Optional[Sequence[str]] = None, prog: str = "python -m conve
         options = parse(arguments, prog)
         print(_dry_run(options) if options.dry_run else _convert(options))
     except (ConverterError, CardError, ModelsConfigError, PublishError, OSError) as error:
-        print(f"converter: {error}", file=sys.stderr)
+        print(f"{prog}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("converter: stopped; nothing was published", file=sys.stderr)
+        print(f"{prog}: stopped; nothing was published", file=sys.stderr)
         return 130
     return 0
 

@@ -5,7 +5,7 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 
 import numpy as np
 
-from contract import PROBABILITIES, SCORES, SERVING_DEFAULT, Signature
+from contract import PROBABILITIES, SCORES, SERVING_DEFAULT, Signature, signatures
 from converter.arguments import Options
 from converter.errors import ConverterError
 from converter.saved_model import opened
@@ -57,29 +57,36 @@ def of_source(options: Options) -> Interface:
     """The interface of the source.
 
     Raises:
-        ConverterError: it does not load, or see :func:`interface_of`.
+        ConverterError: it does not load, lacks a signature of the contract, or see :func:`interface_of`.
     """
+    card = options.source.card
     with opened(options.source.folder) as model:
+        missing = [name for name in signatures(card) if name not in model.signatures] if card else []
+        if missing:
+            raise ConverterError(
+                f"{options.source} lacks the signature {', '.join(missing)}: export it again with this version of "
+                "segstack, then convert that"
+            )
         return interface_of(options.source.name, model.signatures, options.image_size)
 
 
-def interface_of(name: str, signatures: Mapping[str, Signature], image_size: Optional[Tuple[int, int]]) -> Interface:
+def interface_of(name: str, found: Mapping[str, Signature], image_size: Optional[Tuple[int, int]]) -> Interface:
     """The interface of ``serving_default``, else of the only signature; also for third-party models.
 
     Args:
         name: the model's, for error messages.
-        signatures: the model's.
+        found: the model's signatures.
         image_size: height and width, for a model that takes any size.
 
     Raises:
         ConverterError: it does not take images of a known size, or does not return masks or scores.
     """
-    chosen = SERVING_DEFAULT if SERVING_DEFAULT in signatures else next(iter(signatures), "")
-    if not signatures or (len(signatures) > 1 and chosen != SERVING_DEFAULT):
+    chosen = SERVING_DEFAULT if SERVING_DEFAULT in found else next(iter(found), "")
+    if not found or (len(found) > 1 and chosen != SERVING_DEFAULT):
         raise ConverterError(
-            f"{name} has the signatures {', '.join(signatures) or 'none'}: expected {SERVING_DEFAULT}, or only one"
+            f"{name} has the signatures {', '.join(found) or 'none'}: expected {SERVING_DEFAULT}, or only one"
         )
-    signature = signatures[chosen]
+    signature = found[chosen]
     images = {alias: spec for alias, spec in signature.inputs.items() if spec.dtype in ("uint8", "float32")}
     if len(signature.inputs) != 1 or len(images) != 1:
         takes = ", ".join(f"{alias} {spec}" for alias, spec in signature.inputs.items())

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from contract import Signature, TensorSpec, signatures
+from converter import interface as interfaces
+from converter.arguments import parse
 from converter.errors import ConverterError
-from converter.interface import interface_of
+from converter.interface import interface_of, of_source
 
 PIXELS = TensorSpec("float32", (None, 64, 96, 3))
 ANY_SIZE = TensorSpec("float32", (None, None, None, 3))
@@ -25,6 +27,12 @@ def test_contract_model_uses_serving_default(card) -> None:
     pixels = np.arange(6, dtype=np.uint8).reshape(1, 1, 2, 3)
     assert interface.feeds(pixels) == {"image": pixels}
     assert interface.masks({"mask": pixels[..., 0]}).tolist() == [[[0, 3]]]
+
+
+def test_model_older_than_a_signature_of_the_contract_is_refused(models_root, monkeypatch) -> None:
+    monkeypatch.setattr(interfaces, "signatures", lambda card: {**signatures(card), "newer": None})
+    with pytest.raises(ConverterError, match="tiny:1 lacks the signature newer: export it again"):
+        of_source(parse([str(models_root / "tiny")]))
 
 
 def test_third_party_model_uses_its_only_signature_and_floats(card) -> None:

@@ -34,7 +34,7 @@ def test_prints_the_report_and_the_published_version(run, build_with_tensorflow,
 def test_disagreement_is_one_sentence_that_names_the_report(run, build_with_tensorflow, tmp_path: Path) -> None:
     status, out, err = run(build_with_tensorflow(lambda alias, mask: tf.zeros_like(mask)))
     assert (status, out) == (1, "")
-    assert "converter: tiny-trt-fp16 was not published: its masks agree with tiny:1 on " in err
+    assert "python -m converter: tiny-trt-fp16 was not published: its masks agree with tiny:1 on " in err
     assert "see runs/tiny-trt-fp16/report.md\n" in err
     assert (tmp_path / "runs/tiny-trt-fp16/report.md").is_file()
     assert not (tmp_path / "models_repo").exists()

@@ -58,4 +58,6 @@ def test_third_party_model_is_converted(run_python38, photographs: Path, tmp_pat
 def test_missing_tensorrt_is_one_sentence(run_python38, models_root: Path) -> None:
     result = run_python38("-m", "converter", str(models_root / "tiny"))
     assert result.returncode == 1, result.stderr
-    assert "converter: TensorFlow 2.6.2 needs TensorRT 7.2.2, and libnvinfer.so.7 does not load" in result.stderr
+    assert (
+        "python -m converter: TensorFlow 2.6.2 needs TensorRT 7.2.2, and libnvinfer.so.7 does not load" in result.stderr
+    )

@@ -38,12 +38,12 @@ def main(arguments: list[str] | None = None, prog: str = "python -m gateway") ->
                 try:
                     print(make_certificates(parsed.output, parsed.names))
                 except CertificateError as error:
-                    return _refuse(error)
+                    return _refuse(prog, error)
                 return 0
             case _:
-                return _serve(load_settings())
+                return _serve(load_settings(), prog)
     except (SettingsError, ApiKeysError) as error:
-        return _refuse(error)
+        return _refuse(prog, error)
 
 
 def create_parser(prog: str = "python -m gateway") -> argparse.ArgumentParser:
@@ -98,7 +98,7 @@ def _hash_key(name: str) -> int:
     return 0
 
 
-def _serve(settings: Settings) -> int:
+def _serve(settings: Settings, prog: str) -> int:
     # Late imports, so that --help and a wrong setting are answered at once. OpenCV reads the variable when it is
     # loaded: a second check behind that of gateway.imaging.images.
     os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(settings.max_pixels)
@@ -115,7 +115,7 @@ def _serve(settings: Settings) -> int:
         try:
             tracing.export_spans()
         except tracing.TracingError as error:
-            return _refuse(error)
+            return _refuse(prog, error)
     gateway = server(settings)
     gc.freeze()
     gc.enable()
@@ -127,8 +127,8 @@ def _serve(settings: Settings) -> int:
     return 0 if gateway.started else _STARTUP_FAILURE
 
 
-def _refuse(error: Exception) -> int:
-    print(f"gateway: {error}", file=sys.stderr)
+def _refuse(prog: str, error: Exception) -> int:
+    print(f"{prog}: {error}", file=sys.stderr)
     return 2
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TypedDict
+from typing import Any
 
 from fastapi import Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -36,13 +36,6 @@ Images in, semantic masks out. A mask pixel is a class id; 255 is ignored. Every
 every reply `X-Request-Id`."""
 
 
-class LifespanState(TypedDict):
-    """What the lifespan yields; Starlette copies it into the state of every request and stream."""
-
-    gateway: AppState
-    streams: Streams
-
-
 def create_app(settings: Settings) -> FastAPI:
     """The gateway with these settings. Serving may be down; it is contacted by the first request that needs it.
 
@@ -52,7 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
     access = Access(KeyRing(settings.api_keys_file) if settings.api_keys_file else None, settings.requests_per_s)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[LifespanState]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
         admission = Admission(
             settings.max_in_flight, settings.max_waiting, settings.max_held_bytes, settings.max_pixels
         )
@@ -64,20 +57,20 @@ def create_app(settings: Settings) -> FastAPI:
                 settings.shadow, catalog, serving, codecs, admission, metrics.count_shadow, settings.deadline_ms
             )
             metrics.watch(shadow.agreements)
-            yield {
-                "gateway": AppState(
-                    settings=settings,
-                    catalog=catalog,
-                    serving=serving,
-                    admission=admission,
-                    segmenter=Segmenter(serving, codecs, admission, metrics, shadow, settings.max_pixels),
-                    router=Router(catalog, settings.canary),
-                    shadow=shadow,
-                    metrics=metrics,
-                    codecs=codecs,
-                ),
-                "streams": Streams(settings.max_streams, settings.frames_at_once, metrics),
-            }
+            state: dict[str, Any] = {}  # Starlette copies it into the scope of every request and stream
+            Streams(settings.max_streams, settings.frames_at_once, metrics).store_in(state)
+            AppState(
+                settings=settings,
+                catalog=catalog,
+                serving=serving,
+                admission=admission,
+                segmenter=Segmenter(serving, codecs, admission, metrics, shadow, settings.max_pixels),
+                router=Router(catalog, settings.canary),
+                shadow=shadow,
+                metrics=metrics,
+                codecs=codecs,
+            ).store_in(state)
+            yield state
             await shadow.close()
         codecs.close()
 

@@ -40,7 +40,7 @@ def test_gateway_serves_until_sigterm(run_gateway, jpeg):
 def test_invalid_setting_is_one_sentence_and_status_2():
     done = gateway(port="http")
     assert done.returncode == 2
-    assert done.stderr.startswith("gateway: GATEWAY_PORT=http: ")
+    assert done.stderr.startswith("python -m gateway: GATEWAY_PORT=http: ")
     assert done.stderr.count("\n") == 1
 
 

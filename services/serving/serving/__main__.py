@@ -56,7 +56,10 @@ def run(arguments: Sequence[str], prog: str) -> int:
                 f"neither --model_config_file nor --model_base_path is given: expected one of them\n{usage}"
             )
         config = _config(given.flags, stop)
-    except (FlagError, ModelConfigError, MonitoringConfigError, OSError) as error:
+    except (FlagError, ModelConfigError, MonitoringConfigError) as error:
+        print(f"{prog}: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:  # in TensorFlow Serving's words
         print(error, file=sys.stderr)
         return 1
     if stop.is_set():

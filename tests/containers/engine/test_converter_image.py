@@ -19,7 +19,7 @@ def test_help_lists_the_options(stack) -> None:
 
 def test_without_a_gpu_it_refuses_in_one_sentence(stack) -> None:
     output = stack.run(*CONVERTER, "--input", "models_repo/drawn", status=1)
-    assert "converter: TensorFlow 2.6.2 needs TensorRT 7.2.2, and libnvinfer.so.7 does not load" in output
+    assert "segstack convert: TensorFlow 2.6.2 needs TensorRT 7.2.2, and libnvinfer.so.7 does not load" in output
     assert not (stack.checkout / "models_repo/drawn-trt-fp16").exists()
 
 

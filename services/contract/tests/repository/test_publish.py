@@ -18,6 +18,7 @@ from contract.repository.publish import publish_without_card
 from contract.repository.rollback import rollback
 from contract.serving_config import models_config
 from contract.serving_config.models_config import model_names, models
+from segstack_testing.waiting import scaled
 
 PUBLISHER = Path(__file__).with_name("publisher.py")
 
@@ -369,8 +370,8 @@ def test_two_publishers_take_turns(root, publisher):
     assert "waiting: another publisher is writing to" in second.stderr.readline()
     assert seen_by_serving(root) == []
 
-    first_out, _ = first.communicate("continue\n", timeout=30)
-    second_out, _ = second.communicate(timeout=30)
+    first_out, _ = first.communicate("continue\n", timeout=scaled(30))
+    second_out, _ = second.communicate(timeout=scaled(30))
 
     assert (first_out, second_out) == ("1\n", "2\n")
     assert versions(root, "road") == [1, 2]
@@ -384,5 +385,5 @@ def test_model_is_listed_only_after_its_first_version_exists(root, publisher):
     assert process.stdout.readline() == "here\n"
     assert seen_by_serving(root) == ["1"]
     assert model_names(root / "models.config") == []
-    process.communicate("continue\n", timeout=30)
+    process.communicate("continue\n", timeout=scaled(30))
     assert model_names(root / "models.config") == ["road"]

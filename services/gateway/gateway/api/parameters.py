@@ -9,8 +9,19 @@ import contract
 from gateway.api.forms import FORMS, Form, ImageFormat
 from gateway.errors import InvalidParameter
 
-# The name that `form` had before; still accepted, and not in the API reference.
+# The name that `form` had before; still accepted.
 OLD_NAME_OF_FORM = "output"
+DEPRECATED_PARAMETERS: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": OLD_NAME_OF_FORM,
+            "in": "query",
+            "deprecated": True,
+            "description": "The old name of `form`.",
+            "schema": {"type": "string", "enum": list(FORMS)},
+        }
+    ]
+}
 
 Size = Literal["original", "model"]
 Rle = Literal["runs", "coco", "cvat", "labelstudio"]

@@ -1,10 +1,10 @@
 """What routes depend on: the application's state, an API key and a rate, and a query string that is documented."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 from fastapi import Depends, Query
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
@@ -22,6 +22,8 @@ from gateway.rollout.shadow import Shadow
 from gateway.segmentation import Segmenter
 from gateway.serving_client.client import ServingClient
 from gateway.settings import Settings
+
+_KEY = "gateway"
 
 _bearer = HTTPBearer(auto_error=False, description="The API key.")
 _header = APIKeyHeader(
@@ -43,12 +45,21 @@ class AppState:
     metrics: Metrics
     codecs: CodecPool
 
+    @classmethod
+    def of(cls, state: Mapping[str, Any]) -> Self:
+        """The application's: ``state`` is what its lifespan yielded, which an ASGI scope has as ``scope["state"]``."""
+        found: Self = state[_KEY]
+        return found
+
+    def store_in(self, state: MutableMapping[str, Any]) -> None:
+        """Have :meth:`of` find this."""
+        state[_KEY] = self
+
 
 # The dependencies are async, though they wait for nothing: FastAPI runs plain functions in a thread, which costs more.
 async def app_state(request: Request) -> AppState:
     """The state that the application's lifespan made."""
-    state: AppState = request.state.gateway
-    return state
+    return AppState.of(request.scope["state"])
 
 
 State = Annotated[AppState, Depends(app_state)]

@@ -172,5 +172,4 @@ class _Exchange:
 
 
 def _metrics(scope: Scope) -> Metrics:
-    state: AppState = scope["state"]["gateway"]
-    return state.metrics
+    return AppState.of(scope["state"]).metrics

@@ -14,7 +14,8 @@ from gateway.rollout.shadow import Outcomes
 router = APIRouter(tags=["models"], dependencies=[Depends(only_query())])
 
 
-class AgreementMetrics(BaseModel):
+# The class's name is the schema's in OpenAPI, after which generated clients name theirs.
+class AgreementFigures(BaseModel):
     """Over a number of images. None of it shows which of the two models is right."""
 
     images: Annotated[int, Field(examples=[500])]
@@ -41,8 +42,8 @@ class AgreementOfVersions(BaseModel):
     version: Annotated[int, Field(description="Of this model: the one that answered.", examples=[3])]
     shadow_model: Annotated[str, Field(examples=["road"])]
     shadow_version: Annotated[int, Field(examples=[4])]
-    total: Annotated[AgreementMetrics, Field(description="Since the gateway started.")]
-    window: Annotated[AgreementMetrics, Field(description=f"The last {agreement.WINDOW_IMAGES} images.")]
+    total: Annotated[AgreementFigures, Field(description="Since the gateway started.")]
+    window: Annotated[AgreementFigures, Field(description=f"The last {agreement.WINDOW_IMAGES} images.")]
 
 
 class AgreementReply(BaseModel):
@@ -94,7 +95,7 @@ async def get_agreement(model: str, state: State) -> AgreementReply:
     )
 
 
-def _metrics(of: agreement.Overlap) -> AgreementMetrics:
-    return AgreementMetrics(
+def _metrics(of: agreement.Overlap) -> AgreementFigures:
+    return AgreementFigures(
         images=of.images, pixel_agreement=of.pixel_agreement, miou=of.miou, per_class_iou=of.per_class_iou
     )

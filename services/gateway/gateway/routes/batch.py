@@ -14,18 +14,21 @@ from fastapi.responses import StreamingResponse
 from gateway import errors
 from gateway.api import reply_docs
 from gateway.api.error_docs import error_responses
-from gateway.api.parameters import SegmentParameters
+from gateway.api.parameters import DEPRECATED_PARAMETERS, SegmentParameters
 from gateway.api.schemas import BatchImage, BatchManifest, ErrorReply
 from gateway.flow.admission import Place
 from gateway.flow.deadline import Deadline
 from gateway.flow.disconnects import ClientConnection
 from gateway.flow.timings import Timings
+from gateway.metrics import Metrics
 from gateway.request.context import RequestContext
-from gateway.request.deps import AppState, Parameters, State
+from gateway.request.deps import Parameters, State
 from gateway.request.uploads import FIELD, Upload, check_bytes, read_images
 from gateway.results import outputs
 from gateway.results.archive import EntryNames, ZipStream
 from gateway.rollout.router import Route
+from gateway.segmentation import Segmenter
+from gateway.settings import Settings
 
 router = APIRouter(tags=["segment"])
 
@@ -63,6 +66,35 @@ class _Result:
     version: int | None = None
 
 
+@dataclass(frozen=True)
+class _ImageSegmenter:
+    """Segments the images of one request, each on its own."""
+
+    route: Route
+    parameters: SegmentParameters
+    segmenter: Segmenter
+    metrics: Metrics
+    settings: Settings
+
+    async def segment(self, data: bytes, connection: ClientConnection) -> _Result:
+        """The mask, or the error that the image has instead."""
+        try:
+            check_bytes(data, self.settings.max_image_bytes)
+            deadline = Deadline(self.settings.deadline_ms)
+            result = await self.segmenter.segment(data, self.route, self.parameters, deadline, Timings(), connection)
+        except errors.GatewayError as error:
+            return self._failure(error)
+        except Exception:
+            _log.exception("an image of a batch failed")
+            return self._failure(errors.GatewayError("internal error of the gateway; its log has it"))
+        return _Result(200, result.encoded.body, self.parameters.extension, result.served.name, result.served.version)
+
+    def _failure(self, error: errors.GatewayError) -> _Result:
+        self.metrics.errors.labels(error.code).inc()  # the request itself is a success
+        body = ErrorReply.model_validate({"error": errors.error_body(error)})
+        return _Result(error.status, body.model_dump_json(indent=2).encode(), "error.json")
+
+
 async def _place(state: State) -> AsyncIterator[Place]:
     """Admission of the request, held until the last byte has been sent."""
     with state.admission.enter() as place:
@@ -96,7 +128,7 @@ async def _place(state: State) -> AsyncIterator[Place]:
             errors.DeadlineExceeded,
         ),
     },
-    openapi_extra=_BODY,
+    openapi_extra=_BODY | DEPRECATED_PARAMETERS,
 )
 async def segment_batch(
     request: Request,
@@ -118,15 +150,13 @@ async def segment_batch(
     uploads = await read_images(request, state.settings, place)
     context.client.count_more_requests(len(uploads) - 1)  # the first has been counted
     return StreamingResponse(
-        _zip(uploads, route, parameters, state, request),
+        _zip(uploads, _ImageSegmenter(route, parameters, state.segmenter, state.metrics, state.settings), request),
         media_type="application/zip",
         headers={"Content-Disposition": 'attachment; filename="segmentations.zip"'},
     )
 
 
-async def _zip(
-    uploads: list[Upload], route: Route, parameters: SegmentParameters, state: AppState, request: Request
-) -> AsyncIterator[bytes]:
+async def _zip(uploads: list[Upload], segmenter: _ImageSegmenter, request: Request) -> AsyncIterator[bytes]:
     archive, names, images = ZipStream(), EntryNames(MANIFEST), []
     waiting, working = deque(uploads), deque[tuple[str, asyncio.Task[_Result]]]()
     uploads.clear()  # each image is freed once it is segmented, not once all are
@@ -135,7 +165,7 @@ async def _zip(
             while waiting or working:
                 while waiting and len(working) < _MAX_IN_WORK:
                     upload = waiting.popleft()
-                    task = asyncio.create_task(_segment(upload.data, route, parameters, state, connection))
+                    task = asyncio.create_task(segmenter.segment(upload.data, connection))
                     working.append((upload.filename, task))
                     del upload
                 filename, task = working.popleft()
@@ -153,24 +183,3 @@ async def _zip(
             await asyncio.gather(*(task for _, task in working), return_exceptions=True)
     yield archive.add(MANIFEST, BatchManifest(images=images).model_dump_json(indent=2).encode())
     yield archive.end()
-
-
-async def _segment(
-    data: bytes, route: Route, parameters: SegmentParameters, state: AppState, connection: ClientConnection
-) -> _Result:
-    try:
-        check_bytes(data, state.settings.max_image_bytes)
-        deadline = Deadline(state.settings.deadline_ms)
-        result = await state.segmenter.segment(data, route, parameters, deadline, Timings(), connection)
-    except errors.GatewayError as error:
-        return _failure(error, state)
-    except Exception:
-        _log.exception("an image of a batch failed")
-        return _failure(errors.GatewayError("internal error of the gateway; its log has it"), state)
-    return _Result(200, result.encoded.body, parameters.extension, result.served.name, result.served.version)
-
-
-def _failure(error: errors.GatewayError, state: AppState) -> _Result:
-    state.metrics.errors.labels(error.code).inc()  # the request itself is a success
-    body = ErrorReply.model_validate({"error": errors.error_body(error)})
-    return _Result(error.status, body.model_dump_json(indent=2).encode(), "error.json")

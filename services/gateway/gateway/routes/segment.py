@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from gateway import errors
 from gateway.api.error_docs import error_responses
 from gateway.api.forms import reply_content
+from gateway.api.parameters import DEPRECATED_PARAMETERS
 from gateway.api.reply_docs import BINARY
 from gateway.api.schemas import Segmentation
 from gateway.flow.deadline import Deadline
@@ -68,7 +69,7 @@ _REPLY: dict[int | str, dict[str, Any]] = {
             errors.DeadlineExceeded,
         ),
     },
-    openapi_extra=_BODY,
+    openapi_extra=_BODY | DEPRECATED_PARAMETERS,
 )
 async def segment(request: Request, parameters: Parameters, state: State) -> Response:
     """Segment one image.

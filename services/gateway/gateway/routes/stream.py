@@ -27,8 +27,7 @@ router = APIRouter()
 @router.websocket("/stream")
 async def stream(websocket: WebSocket) -> None:
     """Frames in, masks or overlays out, always of the newest frame. PROTOCOL.md describes it."""
-    state: AppState = websocket.state.gateway
-    streams = Streams.of(websocket)
+    state, streams = AppState.of(websocket.scope["state"]), Streams.of(websocket.scope["state"])
     context = RequestContext.of(websocket.scope)
     client = context.client
     # Errors before the handshake are HTTP replies, so that programs see the status; a browser's script never does.

@@ -2,17 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
-from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocketDisconnect, WebSocketDisconnected
 
 from gateway.metrics import Metrics
 from gateway.stream.turns import Turns
 
 _log = logging.getLogger(__name__)
+
+_KEY = "streams"
 
 SHUTTING_DOWN = "the gateway is shutting down; connect again in a moment"
 
@@ -76,10 +77,14 @@ class Streams:
         self._changed = asyncio.Event()
 
     @classmethod
-    def of(cls, connection: HTTPConnection) -> "Streams":
-        """The streams of the application that serves ``connection``."""
-        streams: Streams = connection.state.streams
-        return streams
+    def of(cls, state: Mapping[str, Any]) -> Self:
+        """The application's: ``state`` is what its lifespan yielded, which an ASGI scope has as ``scope["state"]``."""
+        found: Self = state[_KEY]
+        return found
+
+    def store_in(self, state: MutableMapping[str, Any]) -> None:
+        """Have :meth:`of` find these."""
+        state[_KEY] = self
 
     @contextmanager
     def register(self, stream: OpenStream) -> Iterator[None]:

@@ -13,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.errors import RETRY_AFTER_S
 from gateway.metrics import Metrics
+from gateway.request.deps import AppState
 from gateway.settings import Settings
 
 # Ten times what browsers send with all their cookies, and too little to matter in memory.
@@ -33,7 +34,7 @@ class TimeoutHttpProtocol(HttpToolsProtocol):
     def __init__(self, settings: Settings, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._settings = settings
-        self._metrics: Metrics = self.app_state["gateway"].metrics
+        self._metrics: Metrics = AppState.of(self.app_state).metrics
         self._header_timer: asyncio.TimerHandle | None = None
         self._header_bytes = 0
         self._is_in_body = False

@@ -27,8 +27,7 @@ class GracefulServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Turn /readyz to 503, wait for load balancers to notice, then close."""
-        state: AppState = self.lifespan.state["gateway"]
-        streams: Streams = self.lifespan.state["streams"]
+        state, streams = AppState.of(self.lifespan.state), Streams.of(self.lifespan.state)
         state.admission.is_closing = True
         await asyncio.sleep(state.settings.shutdown_delay_ms / 1000)
         for listening in self.servers:

@@ -18,6 +18,7 @@ from websockets.protocol import State
 from gateway.access.control import KEY_NEEDED
 from gateway.metrics import Metrics
 from gateway.request.context import RequestContext
+from gateway.request.deps import AppState
 from gateway.settings import Settings
 from gateway.stream.messages import MAX_TEXT_BYTES
 
@@ -46,7 +47,7 @@ class TimeoutWebSocketProtocol(WebSocketsSansIOProtocol):
         super().__init__(**kwargs)
         self.logger = self.conn.logger = _log
         self._reply_timeout_s = settings.reply_timeout_ms / 1000
-        self._metrics: Metrics = self.app_state["gateway"].metrics
+        self._metrics: Metrics = AppState.of(self.app_state).metrics
         self._reply_timer: asyncio.TimerHandle | None = None
         self._end: asyncio.TimerHandle | None = None
         self._fragments = 0

@@ -246,8 +246,10 @@ def test_form_and_output_that_differ_are_422(client, jpeg):
     assert "form=mask and output=json" in error["message"]
 
 
-def test_only_form_is_in_the_api_reference(client):
-    parameters = client.get("/openapi.json").json()["paths"]["/segment"]["post"]["parameters"]
-    names = [parameter["name"] for parameter in parameters]
-    assert "form" in names
-    assert "output" not in names
+@pytest.mark.parametrize("path", ["/segment", "/segment/batch"])
+def test_output_is_deprecated_in_the_api_reference(client, path):
+    parameters = client.get("/openapi.json").json()["paths"][path]["post"]["parameters"]
+    deprecated = {parameter["name"]: parameter.get("deprecated", False) for parameter in parameters}
+    assert deprecated.pop("output")
+    assert "form" in deprecated
+    assert not any(deprecated.values())

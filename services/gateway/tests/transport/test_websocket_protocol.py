@@ -13,6 +13,7 @@ from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.server import ServerState
 
 from gateway.access.control import KEY_NEEDED
+from gateway.request.deps import AppState
 from gateway.settings import Settings
 from gateway.transport.websocket_protocol import TimeoutWebSocketProtocol
 from segstack_testing.gateways import make_api_keys, metric, own_records
@@ -242,7 +243,8 @@ async def connection():
     config = uvicorn.Config(app, log_config=None, ws_per_message_deflate=False)
     config.load()
     metrics = SimpleNamespace(connections=SimpleNamespace(set=lambda count: None))
-    state = {"gateway": SimpleNamespace(metrics=metrics)}
+    state: dict = {}
+    AppState.store_in(SimpleNamespace(metrics=metrics), state)
     protocol = TimeoutWebSocketProtocol(Settings(), config=config, server_state=ServerState(), app_state=state)
     protocol.connection_made(transport)
     protocol.data_received(HANDSHAKE)

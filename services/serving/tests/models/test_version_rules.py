@@ -12,6 +12,8 @@ import pytest
 from grpc import RpcError, StatusCode
 from tensorflow_serving.apis import model_management_pb2
 
+from segstack_testing.waiting import scaled
+
 X = np.zeros(1, np.float32)
 LATEST_TWO = {"latest": {"num_versions": 2}}
 
@@ -46,7 +48,7 @@ class Repository:
         request = model_management_pb2.ReloadConfigRequest()
         for config in self._models.values():
             request.config.model_config_list.config.add(**config)
-        self.server.models.HandleReloadConfigRequest(request, timeout=60)
+        self.server.models.HandleReloadConfigRequest(request, timeout=scaled(60))
 
     def states(self, name):
         return {version: state for version, (state, _) in self.server.status(name).items()}
@@ -56,7 +58,7 @@ class Repository:
 
     def answer(self, name, **version):
         """The model's output: the number of its version."""
-        reply = self.server.prediction.Predict(self._predict_request(name, x=X, **version), timeout=60)
+        reply = self.server.prediction.Predict(self._predict_request(name, x=X, **version), timeout=scaled(60))
         (value,) = reply.outputs["value"].float_val
         assert reply.model_spec.version.value == value
         return value
@@ -246,7 +248,7 @@ class TestAtStart:
     def test_missing_config_ends_the_server(self, start_server, tmp_path):
         server = start_server(f"--model_config_file={tmp_path / 'models.config'}")
         server.wait_for("Failed to start server. Error: cannot read --model_config_file=.*models.config: No such file")
-        assert server.process.wait(20) == 1
+        assert server.process.wait(scaled(20)) == 1
 
 
 def test_model_listed_later_without_a_version_blocks_polling_of_the_config(

@@ -1,4 +1,4 @@
-"""The exported graph: one frozen function from pixels to logits, and the contract's five signatures around it.
+"""The exported graph: one frozen function from pixels to logits, and the contract's signatures around it.
 
 Frozen, because a Keras 3 model's variables are lost in a TensorFlow 1 session and in TensorFlow Serving
 (tensorflow#72963), and because any export with variables holds an op that TensorFlow 2.6.2 does not know. The frozen
@@ -72,7 +72,7 @@ def count_flops(frozen: Any) -> int:
 
 
 def signatures(module: SegmentationModule, card: ModelCard) -> Signatures:
-    """The five signatures of the contract, by name."""
+    """The signatures of the contract, by name."""
     height, width, classes = card.input_height, card.input_width, len(card.classes)
     images = tf.TensorSpec([None, height, width, 3], tf.uint8, name="image")
     strings = {name: tf.TensorSpec([None], tf.string, name=name) for name in ("image_bytes", "query")}

@@ -12,8 +12,8 @@ from converter.errors import ConverterError
 _DRIVER = Path("/proc/driver/nvidia/version")
 
 _USE_THE_IMAGE = (
-    "convert in the converter's image, which has both: `make convert`, or `docker compose run converter`; "
-    "without a GPU try --dry-run"
+    "convert in the converter's image, which has both: `make convert MODEL=models_repo/NAME`, or "
+    "`docker compose run --rm converter models_repo/NAME`; without a GPU try --dry-run"
 )
 
 

@@ -11,8 +11,6 @@ import tensorflow as tf
 from contract import (
     DESCRIBE,
     ENCODED,
-    PROBABILITIES,
-    SCORES,
     SERVING_DEFAULT,
     ModelCard,
     Signature,
@@ -77,20 +75,24 @@ def _contract_signatures(native: Any, card: ModelCard, segment: Function) -> Dic
         return _with_shapes(segment, signatures(card)[ENCODED])(image=image)
 
     return {
-        SCORES: lambda image: native[SCORES](image=image),
-        PROBABILITIES: lambda image: native[PROBABILITIES](image=image),
+        **{name: _native(native[name]) for name in signatures(card)},
         ENCODED: encoded,
         DESCRIBE: lambda query: {"model_card": tf.fill(tf.shape(query), model_card)},
     }
 
 
 def _unchanged(native: Any) -> Any:
-    functions = {name: (lambda function: lambda **inputs: function(**inputs))(native[name]) for name in native}
+    functions = {name: _native(native[name]) for name in native}
     tensors = {
         name: Signature(_specs(native[name].structured_input_signature[1]), _specs(native[name].structured_outputs))
         for name in native
     }
     return functions, tensors
+
+
+def _native(function: Function) -> Function:
+    """The source's own function: what is traced for saving must be Python."""
+    return lambda **inputs: function(**inputs)
 
 
 def _with_shapes(function: Function, interface: Signature) -> Function:

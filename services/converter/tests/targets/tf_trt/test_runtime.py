@@ -28,7 +28,7 @@ def error_of_run(models_root: Path, tmp_path: Path):
         )
         assert (result.returncode, result.stdout) == (1, ""), result.stderr
         assert not (tmp_path / "out").exists()
-        sentences = [line for line in result.stderr.splitlines() if line.startswith("converter: ")]
+        sentences = [line for line in result.stderr.splitlines() if line.startswith("python -m converter: ")]
         assert len(sentences) == 1, result.stderr
         return sentences[0]
 

@@ -103,6 +103,25 @@ def test_converted_signature_replaces_the_native_one(models_root: Path, card, im
     assert (saved.signatures["scores"](image=images)["confidence"].numpy() != 1).any()
 
 
+def test_a_signature_added_to_the_contract_is_kept(
+    models_root: Path, card, images, tmp_path: Path, monkeypatch
+) -> None:
+    added = {"probabilities_too": contract.signatures(card)["probabilities"]}
+    monkeypatch.setattr(signatures, "signatures", lambda card: {**contract.signatures(card), **added})
+    loaded = tf.saved_model.load(str(models_root / "tiny/1"))
+    native = {name: loaded.signatures[name] for name in contract.signatures(card)}
+    tf.saved_model.save(loaded, str(tmp_path / "source"), {**native, "probabilities_too": native["probabilities"]})
+    specs = {"serving_default": contract.signatures(card)["serving_default"]}
+    signatures.save(
+        tmp_path / "saved", tmp_path / "source", card, {"serving_default": native["serving_default"]}, specs, {}
+    )
+    saved = tf.saved_model.load(str(tmp_path / "saved"))
+    np.testing.assert_array_equal(
+        saved.signatures["probabilities_too"](image=images)["probabilities"],
+        native["probabilities"](image=images)["probabilities"],
+    )
+
+
 def test_third_party_model_keeps_other_signatures_and_gets_the_size(save_third_party, tmp_path: Path) -> None:
     source = save_third_party(tmp_path / "third_party")
     spec = contract.Signature(

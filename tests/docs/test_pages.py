@@ -7,7 +7,7 @@ import pytest
 
 from gateway.settings import variables
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 LINKS = sorted(
     {(page, link) for page in PAGES for link in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text())}, key=str
@@ -37,10 +37,19 @@ def as_anchor(heading: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "path", sorted(set(re.findall(r"(?<![\w/.-])(?:services|scripts|tests|benchmarks|deploy|docs)/[\w./-]*\w", TEXT)))
+    "path",
+    sorted(set(re.findall(r"(?<![\w/.-])(?:services|scripts|tests|benchmarks|deploy|docs)/[\w./-]*\w(?![\w<])", TEXT))),
 )
 def test_every_path_exists(path: str) -> None:
     assert (ROOT / path).exists()
+
+
+def test_contributing_names_files_by_their_whole_path() -> None:
+    named = re.findall(r"`([\w./<>-]+/[\w./<>-]*|[\w<>-]+\.py)`", (ROOT / "docs/contributing.md").read_text())
+    assert named
+    # <name> is the contributor's choice; the folder before it exists.
+    exist = [path if "<" not in path else path.partition("<")[0].rpartition("/")[0] or "missing" for path in named]
+    assert [path for path in exist if not (ROOT / path).exists()] == []
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/operating.md"])

@@ -1,7 +1,7 @@
 """Simulated cameras, the same for every server: frames at a fixed rate, or one request after another with the newest.
 
-    .venv/bin/python -m benchmarks.cameras stream ws://127.0.0.1:8000/stream --body photo.jpg --cameras 8 --seconds 6
-    .venv/bin/python -m benchmarks.cameras http http://127.0.0.1:8000/segment --body photo.jpg --cameras 8 --seconds 6
+    python -m benchmarks.tools.cameras stream ws://127.0.0.1:8000/stream --body photo.jpg --cameras 8 --seconds 6
+    python -m benchmarks.tools.cameras http http://127.0.0.1:8000/segment --body photo.jpg --cameras 8 --seconds 6
 
 Runs as a separate process, so that no server shares an interpreter with its clients. Prints JSON: for each camera the
 seconds from the capture of each answered frame to its reply, in order.

@@ -1,7 +1,7 @@
 """Load clients, the same for every server: each sends its next request after a reply, or at a fixed rate.
 
-    .venv/bin/python -m benchmarks.load http 127.0.0.1:8000 --body photo.jpg --clients 8 --seconds 5
-    .venv/bin/python -m benchmarks.load grpc 127.0.0.1:8500 --body photo.npy --clients 8 --seconds 5
+    .venv/bin/python -m benchmarks.tools.load http 127.0.0.1:8000 --body photo.jpg --clients 8 --seconds 5
+    .venv/bin/python -m benchmarks.tools.load grpc 127.0.0.1:8500 --body photo.npy --clients 8 --seconds 5
 
 Runs as a separate process, so that no server shares an interpreter with its clients. Prints JSON: seconds of each
 answered request, statuses, the sums of the replies' Server-Timing, and the total seconds.

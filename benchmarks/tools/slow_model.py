@@ -1,6 +1,6 @@
 """A model server whose one model takes a given time per image, one image at a time, without using the CPU.
 
-    .venv/bin/python -m benchmarks.slow_model --port 8500 --milliseconds 100
+    .venv/bin/python -m benchmarks.tools.slow_model --port 8500 --milliseconds 100
 
 For measuring what happens around a model: other load does not slow it down, and it does not slow down other work.
 """
@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 
-from benchmarks.stand_in import StandIn, shape
+from benchmarks.tools.stand_in import StandIn, shape
 from contract import ClassInfo, ModelCard
 from gateway.serving_client.protocol import serving_pb2 as pb
 

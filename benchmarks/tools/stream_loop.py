@@ -1,6 +1,6 @@
 """A camera's stream as it is usually written: receive a frame, process it, send the reply, receive the next.
 
-    .venv/bin/python -m benchmarks.stream_loop --port 8001 --serving 127.0.0.1:8500
+    .venv/bin/python -m benchmarks.tools.stream_loop --port 8001 --serving 127.0.0.1:8500
 
 It uses the gateway's decoding, calls and encoding in the order that fastrtc and most tutorials use, so that
 benchmarks.stream compares nothing but the order.
@@ -12,7 +12,7 @@ import struct
 
 from websockets.asyncio.server import ServerConnection, serve
 
-from benchmarks.slow_model import CARD
+from benchmarks.tools.slow_model import CARD
 from contract import ModelCard
 from gateway.api.parameters import SegmentParameters
 from gateway.api.targets import Target

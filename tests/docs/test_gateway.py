@@ -8,7 +8,7 @@ from pydantic_core import PydanticUndefined
 
 from gateway.settings import Settings
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

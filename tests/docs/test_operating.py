@@ -15,7 +15,7 @@ from gateway.flow.timings import Stage
 from gateway.settings import Settings
 from serving import metrics
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/operating.md").read_text()
 
 
