@@ -49,7 +49,7 @@ def test_body_and_reply_types_of_segment_are_documented(openapi):
         "application/json",
     }
     names = [parameter["name"] for parameter in operation["parameters"]]
-    assert names == list(SegmentParameters.model_fields)
+    assert names == [*SegmentParameters.model_fields, "output"]  # the former name of form, deprecated
     assert all(parameter["description"] for parameter in operation["parameters"])
 
 

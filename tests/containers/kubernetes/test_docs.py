@@ -72,7 +72,7 @@ def test_images_are_pushed_under_the_names_that_are_pulled(blocks, root, tmp_pat
 
 def test_documented_key_is_accepted(blocks, tmp_path, shell):
     lines = _the(blocks, "new-key").splitlines()
-    key = shell("\n".join(line for line in lines if line.startswith(("python", "tail")))).strip()
+    key = shell("\n".join(line for line in lines if line.startswith(("segstack", "tail")))).strip()
     assert KeyRing(tmp_path / "api-keys").find(key).name == "hall-2"
 
 
@@ -95,7 +95,7 @@ def test_for_a_bucket_models_config_names_versions_and_the_bucket(blocks, small_
     folder = tmp_path / "deploy/kubernetes/overlays/s3"
     folder.mkdir(parents=True)
     text = _the(blocks, "aws s3 sync").replace("road stable 4", "small stable 1")
-    shell("\n".join(line for line in text.splitlines() if line.startswith(("python", "sed"))))
+    shell("\n".join(line for line in text.splitlines() if line.startswith(("segstack", "sed"))))
     written = folder / "models.config"
     (model,) = models_config.models(written).values()
     assert (model.policy, model.labels) == (version_policy.Specific(frozenset({1})), {"stable": 1})
