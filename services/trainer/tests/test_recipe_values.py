@@ -21,9 +21,9 @@ class Outer(Strict):
     ("content", "message"),
     [
         ({}, "name: Field required"),
-        ({"name": "a", "nmae": "b"}, "nmae: there is no such value; there are name, inner, other"),
-        ({"name": "a", "other": {"shar": 1}}, "other.shar: there is no such value; there are share, scale"),
-        ({"name": "a", "inner": {"shar": 1}}, "inner.shar: there is no such value; there are share, scale"),
+        ({"name": "a", "nmae": "b"}, "nmae: unknown value; known: name, inner, other"),
+        ({"name": "a", "other": {"shar": 1}}, "other.shar: unknown value; known: share, scale"),
+        ({"name": "a", "inner": {"shar": 1}}, "inner.shar: unknown value; known: share, scale"),
         ({"name": "a", "inner": {"share": 2}}, "inner.share: Input should be less than or equal to 1"),
         (
             {"name": "a", "inner": {"scale": [2, 1]}},

@@ -79,7 +79,7 @@ def _problems(error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
         location = problem["loc"]  # empty if values are inconsistent
         message, part = problem["msg"].removeprefix("Value error, "), _part(model, location[:-1])
         if message.startswith("Extra inputs") and part is not None:
-            message = f"there is no such value; there are {', '.join(part.model_fields)}"
+            message = f"unknown value; known: {', '.join(part.model_fields)}"
         yield f"{'.'.join(map(str, location))}: {message}" if location else message
 
 

@@ -127,7 +127,7 @@ class RunFolder:
         """The trained run.
 
         Raises:
-            UserError: this is no run folder, or its training has not reached its first validation.
+            UserError: this is not a run folder, or its training has not reached its first validation.
         """
         if not self.best.is_file() or not self.facts.is_file():
             raise UserError(

@@ -63,7 +63,7 @@ def test_min_miou_has_its_own_exit_status(trainer, published, dataset):
         (["--scales", "0"], "--scales 0: expected factors from 0.1 to 8"),
         (["--batch-size", "0"], "--batch-size 0: expected 1 or more"),
         (["--split", "tset"], "there is no split 'tset': choose one of train, validation, test"),
-        (["--model", "nowhere"], "nowhere is no network: expected a run folder, models_repo/NAME or"),
+        (["--model", "nowhere"], "nowhere is not a network: expected a run folder, models_repo/NAME or"),
         (["--serving", "8500"], "--serving 8500: expected HOST:PORT of the gRPC port, as localhost:8500"),
     ],
     ids=" ".join,

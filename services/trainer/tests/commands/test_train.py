@@ -21,7 +21,7 @@ def test_training_is_resumed_for_more_epochs(trainer, tiny_file, tmp_path):
     [
         (["--config", "RECIPE"], "--config needs --run, the new run folder"),
         (["--resume", "nowhere", "--run", "elsewhere"], "--config needs --run, the new run folder"),
-        (["--resume", "nowhere"], "nowhere is no run folder: it has no recipe.yaml"),
+        (["--resume", "nowhere"], "nowhere is not a run folder: it has no recipe.yaml"),
         (
             ["--config", "RECIPE", "--run", "new", "--set", "epochs=0"],
             "epochs: Input should be greater than or equal to 1",

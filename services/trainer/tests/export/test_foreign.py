@@ -197,5 +197,5 @@ class TestUserErrors:
         (tmp_path / "broken.keras").write_bytes(b"no zip")
         (tmp_path / "broken").mkdir()
         (tmp_path / "broken/saved_model.pb").write_bytes(b"no graph")
-        with pytest.raises(UserError, match=r"is no network: expected a .keras file|cannot be loaded"):
+        with pytest.raises(UserError, match=r"is not a network: expected a .keras file|cannot be loaded"):
             open_network(tmp_path / name)

@@ -48,7 +48,7 @@ def test_any_keras_file_of_a_run_can_be_opened(run, opened, images, tmp_path):
 @pytest.mark.parametrize("path", ["nowhere", "models_repo"])
 def test_path_without_network_is_a_user_error(tmp_path, path):
     (tmp_path / "models_repo").mkdir()
-    with pytest.raises(UserError, match=f"{path} is no network: expected a run folder, models_repo/NAME or"):
+    with pytest.raises(UserError, match=f"{path} is not a network: expected a run folder, models_repo/NAME or"):
         open_local(tmp_path / path)
 
 

@@ -54,5 +54,5 @@ def test_resumable_values_are_those_that_do_not_change_what_is_trained():
 
 
 def test_folder_that_is_no_run_is_a_user_error(tmp_path):
-    with pytest.raises(UserError, match=r"is no run folder: it has no recipe\.yaml"):
+    with pytest.raises(UserError, match=r"is not a run folder: it has no recipe\.yaml"):
         resumed_recipe(RunFolder(tmp_path))

@@ -48,7 +48,7 @@ def open_network(path: Path, output: str | None = None) -> ForeignNetwork:
         else ""
     )
     raise UserError(
-        f"{path} is no network: expected a .keras file, or the folder of a SavedModel (with saved_model.pb){hint}"
+        f"{path} is not a network: expected a .keras file, or the folder of a SavedModel (with saved_model.pb){hint}"
     )
 
 

@@ -48,7 +48,7 @@ def _open_published(path: Path) -> Segmenter:
         published = versions(path.parent, path.name)
         if not published:
             raise UserError(
-                f"{path} is no network: expected a run folder, models_repo/NAME or models_repo/NAME/VERSION"
+                f"{path} is not a network: expected a run folder, models_repo/NAME or models_repo/NAME/VERSION"
             )
         path = path / str(published[-1])
     try:

@@ -17,10 +17,10 @@ def resumed_recipe(run: RunFolder, overrides: Sequence[str] = ()) -> tuple[Recip
     """The recipe of a run folder with ``overrides``, and each value that they change, in words.
 
     Raises:
-        UserError: ``run`` is no run folder, or an override changes what is trained.
+        UserError: ``run`` is not a run folder, or an override changes what is trained.
     """
     if not run.recipe.is_file():
-        raise UserError(f"{run} is no run folder: it has no {run.recipe.name}")
+        raise UserError(f"{run} is not a run folder: it has no {run.recipe.name}")
     before, after = run.load_recipe(), run.load_recipe(overrides)
     changes = list(_changes(before.model_dump(mode="json"), after.model_dump(mode="json")))
     allowed = resumable_values()

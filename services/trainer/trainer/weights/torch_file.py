@@ -113,7 +113,7 @@ def _read_legacy(file: IO[bytes]) -> dict[str, NDArray]:
     data: dict[str, bytes] = {}
     for key in keys:
         if not isinstance(key, str):
-            raise ValueError("a storage's key is no text")
+            raise ValueError("a storage's key is not text")
         elements = int.from_bytes(file.read(8), "little")
         if elements != storages[key].elements:
             raise ValueError(f"a storage of {elements} elements, expected {storages[key].elements}")

@@ -81,7 +81,7 @@ class TestNames:
             create_operation("turn")
 
     def test_unknown_option_lists_the_known_ones(self):
-        with pytest.raises(ValueError, match="rotate: angle: there is no such value; there are probability, degrees"):
+        with pytest.raises(ValueError, match="rotate: angle: unknown value; known: probability, degrees"):
             create_operation("rotate", angle=3)
 
 
