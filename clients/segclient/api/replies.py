@@ -101,7 +101,7 @@ def unreachable(failure: Exception, url: object, timeout_s: float) -> Unreachabl
         cause = cause.__cause__ or cause.__context__
     if isinstance(failure, httpx.ConnectError | httpx.ConnectTimeout | ConnectionRefusedError):
         return Unreachable(
-            f"no gateway answers at {url} ({failure}); start one with `segstack gateway` on its machine, "
+            f"no gateway answers at {url} ({failure}); start `make serve` and `make gateway` on its machine, "
             "or pass the right URL with --url or url="
         )
     if isinstance(failure, httpx.TimeoutException | TimeoutError):

@@ -148,7 +148,7 @@ def test_restarting_gateway_is_waited_for(serving, jpeg, submit, run_gateway) ->
 def test_gateway_that_never_answered_is_unreachable_at_once(unused_address, jpeg) -> None:
     with (
         Client(f"http://{unused_address}", patience_s=600) as client,
-        pytest.raises(Unreachable, match="segstack gateway"),
+        pytest.raises(Unreachable, match="make gateway"),
     ):
         client.segment(jpeg)
 

@@ -85,7 +85,7 @@ def test_error_is_one_sentence_and_an_exit_status(image, folder, capsys, argumen
 
 def test_unreachable_gateway_is_an_error_at_once(folder, unused_address, capsys) -> None:
     assert main(["image", "photo.jpg", "--url", unused_address, "--patience", "600"]) == 3
-    assert "segstack gateway" in capsys.readouterr().err
+    assert "make gateway" in capsys.readouterr().err
 
 
 def test_api_key_is_read_from_a_file(make_gateway, folder, capsys) -> None:

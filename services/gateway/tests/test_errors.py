@@ -202,8 +202,8 @@ def test_grpc_status_is_mapped_to_http(client, serving, jpeg, code, status, name
 
 def test_no_model_is_503_and_says_how_to_get_one(make_gateway, jpeg):
     client = make_gateway(models=())
-    check(client.post("/segment", content=jpeg), 503, "no_model", "make demo")
-    check(client.get("/readyz"), 503, "no_model", "make demo")
+    check(client.post("/segment", content=jpeg), 503, "no_model", "GATEWAY_MODELS_CONFIG")
+    check(client.get("/readyz"), 503, "no_model", "GATEWAY_MODELS_CONFIG")
 
 
 def test_loading_model_is_503(client, serving, jpeg):

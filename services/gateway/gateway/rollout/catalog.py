@@ -50,8 +50,11 @@ class Catalog:
         """
         names = self.names()
         if not names:
-            where = f"{self._config} lists none" if self._config else "GATEWAY_MODELS names none"
-            raise NoModel(f"no model yet: {where}; {_HOW_TO_GET_ONE}")
+            if self._config:
+                raise NoModel(f"no model yet: {self._config} lists none; {_HOW_TO_GET_ONE}")
+            raise NoModel(
+                "no model yet: GATEWAY_MODELS names none; set it, or GATEWAY_MODELS_CONFIG as `make gateway` does"
+            )
         wanted = name or self._default or names[0]
         if wanted not in names:
             raise UnknownModel(

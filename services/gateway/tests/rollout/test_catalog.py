@@ -37,9 +37,11 @@ def test_unknown_model_error_lists_the_published_ones():
         Catalog(Settings(models=("road", "shapes"))).resolve("raod")
 
 
-def test_no_model_error_says_how_to_get_one():
-    with pytest.raises(NoModel, match="make demo"):
+def test_no_model_error_says_how_to_get_one(tmp_path):
+    with pytest.raises(NoModel, match="GATEWAY_MODELS_CONFIG"):
         Catalog(Settings()).resolve("road")
+    with pytest.raises(NoModel, match="make demo"):
+        Catalog(Settings(models_config=tmp_path / "models.config")).resolve("road")
 
 
 def test_models_config_is_read_again_when_it_changes(tmp_path):
