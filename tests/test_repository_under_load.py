@@ -375,7 +375,7 @@ def test_models_config_with_a_syntax_error(service: Service) -> None:
         wait_for(lambda: "Error parsing text-format" in "".join(service.lines[seen:]), "the server's error")
         for command in (f"label road stable {newest}", "rollback road", "prune road"):
             refusal = repository.command(command, status=1)
-            assert refusal.stderr.startswith(f"contract: {repository.config}: line ")
+            assert refusal.stderr.startswith(f"segstack models: {repository.config}: line ")
         load.wait_for_more()
 
         repository.config.write_text(good)
