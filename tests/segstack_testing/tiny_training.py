@@ -16,13 +16,16 @@ epochs: 1
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def tiny_network():
-    """Registers ``tiny``; its builder."""
-    return runpy.run_path(str(TINY_SCRIPT))["tiny"]
+    """``tiny``'s builder, registered for one file of tests: others count the networks that there are."""
+    from trainer.models import registry
+
+    yield runpy.run_path(str(TINY_SCRIPT))["tiny"]
+    del registry._REGISTRY["tiny"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def tiny_file(tiny_network, dataset, tmp_path_factory):
     """A recipe of one epoch, 17 or so steps, over the drawn set."""
     path = tmp_path_factory.mktemp("tiny") / "tiny.yaml"
@@ -30,7 +33,7 @@ def tiny_file(tiny_network, dataset, tmp_path_factory):
     return path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def tiny_recipe(tiny_file):
     """``tiny_recipe("epochs=2", …)``: that recipe, with overrides."""
     from trainer.recipe import load_recipe
