@@ -48,14 +48,20 @@ def draw(folder: Path) -> Dataset:
     return load_dataset(folder / "drawn")
 
 
+def last_epoch(run: Path) -> dict[str, str]:
+    """The last line of a run's metrics."""
+    with RunFolder(run).metrics.open(newline="") as file:
+        *_, last = csv.DictReader(file)
+    return last
+
+
 def ours(dataset: Dataset, folder: Path, epochs: int | None, clock: str) -> tuple[float, float, int]:
     """Validation mIoU of the last epoch, seconds by the clock, steps."""
     command = [sys.executable, "-m", "trainer", "train", dataset.root, "--config", RECIPE, "--run", folder]
     started, used = time.monotonic(), _cpu_seconds()
     subprocess.run([*map(str, command), *(["--set", f"epochs={epochs}"] if epochs else [])], check=True)
     seconds = _cpu_seconds() - used if clock == "cpu" else time.monotonic() - started
-    with RunFolder(folder).metrics.open(newline="") as file:
-        *_, last = csv.DictReader(file)
+    last = last_epoch(folder)
     return float(last["validation_miou"]), seconds, int(last["step"])
 
 

@@ -9,15 +9,13 @@ converged the comparison means little: on 64x96 pixels, after 336 steps, it was 
 """
 
 import argparse
-import csv
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.convergence import draw
+from benchmarks.convergence import draw, last_epoch
 from trainer.recipe import RECIPES
-from trainer.runs import RunFolder
 
 BOUND = 0.01
 
@@ -37,9 +35,7 @@ def trained(data: Path, run: Path, precision: str, epochs: int) -> float:
     ]
     values = [f"precision={precision}", f"epochs={epochs}"]
     subprocess.run([*map(str, command), *(word for value in values for word in ("--set", value))], check=True)
-    with RunFolder(run).metrics.open(newline="") as file:
-        *_, last = csv.DictReader(file)
-    return float(last["validation_miou"])
+    return float(last_epoch(run)["validation_miou"])
 
 
 def main() -> int:

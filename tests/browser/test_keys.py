@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.access.keys import line_of, new_key
+from segstack_testing.gateways import make_api_keys
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 
@@ -13,8 +13,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 def test_key_is_typed_once_and_the_photo_is_kept(
     visit, lay_road, small_models_root: Path, photo: Path, tmp_path: Path, width: int
 ) -> None:
-    key = new_key()
-    (tmp_path / "api-keys").write_text(line_of("labelling", key))
+    (key,) = make_api_keys(tmp_path / "api-keys", "labelling")
     road = lay_road(small_models_root)
     road.start_serving()
     road.start_gateway(GATEWAY_API_KEYS_FILE=str(tmp_path / "api-keys"))

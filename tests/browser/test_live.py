@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gateway.access.keys import line_of, new_key
+from segstack_testing.gateways import make_api_keys
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 
@@ -280,8 +280,7 @@ def test_unplayable_video_is_refused_with_a_sentence(visit, colour_road, tmp_pat
 @pytest.fixture
 def key(colour_road, tmp_path: Path):
     """An API key, which the gateway of ``colour_road`` requires during the test."""
-    key = new_key()
-    (tmp_path / "api-keys").write_text(line_of("kitchen", key))
+    (key,) = make_api_keys(tmp_path / "api-keys", "kitchen")
 
     def restart(**settings: str) -> None:
         colour_road.gateway.terminate()

@@ -81,10 +81,11 @@ _Sink = Callable[[StreamResult, RgbArray], bool]
 
 def _run(results: Iterator[StreamResult], sinks: list[_Sink], options: argparse.Namespace) -> None:
     draw = FORMS[options.form].draw or draw_overlay  # a window next to JSON lines shows overlays
+    is_seen = options.show or options.form != "json"
     started = time.monotonic()
     with progress_bar("live", "frame", None) as bar:
         for result in results:
-            drawn = draw(result, result.frame, options.alpha)
+            drawn = draw(result, result.frame, options.alpha) if is_seen else result.frame
             bar.set_postfix_str(f"{result.timings.round_trip_ms:.0f} ms, {result.dropped} dropped", refresh=False)
             bar.update()
             should_continue = [sink(result, drawn) for sink in sinks]

@@ -54,5 +54,5 @@ async def test_missing_file_and_unreachable_gateway_are_errors(url, unused_addre
         with pytest.raises(ImageError, match="No such file"):
             await client.segment("nowhere.jpg")
     async with AsyncClient(f"http://{unused_address}") as client:
-        with pytest.raises(Unreachable, match="gateway"):
+        with pytest.raises(Unreachable, match="make gateway"):
             await client.models()

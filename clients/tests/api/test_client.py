@@ -14,6 +14,7 @@ import pytest
 
 import segclient
 from segclient import AsyncClient, ClassInfo, Client, GatewayError, ImageError, SettingsError, Unreachable
+from segstack_testing.gateways import make_api_keys
 from segstack_testing.waiting import wait_until
 
 
@@ -169,11 +170,7 @@ def test_wrong_path_is_a_gateway_error(url, jpeg) -> None:
 
 @pytest.fixture
 def key(tmp_path: Path) -> str:
-    from gateway.access.keys import line_of, new_key
-
-    key = new_key()
-    (tmp_path / "api-keys").write_text(line_of("tests", key))
-    return key
+    return make_api_keys(tmp_path / "api-keys", "tests")[0]
 
 
 def test_api_key_is_an_argument_or_an_environment_variable(make_gateway, key, tmp_path, jpeg, monkeypatch) -> None:

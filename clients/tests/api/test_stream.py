@@ -150,7 +150,7 @@ async def test_error_of_the_frame_iterator_is_raised(stream) -> None:
 
 
 async def test_unreachable_gateway_is_an_error(stream, unused_address) -> None:
-    with pytest.raises(Unreachable, match="gateway"):
+    with pytest.raises(Unreachable, match="make gateway"):
         await stream(numbered(), url=f"http://{unused_address}")
 
 

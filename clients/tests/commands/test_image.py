@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from segclient.commands.cli import main
+from segstack_testing.gateways import make_api_keys
 
 
 @pytest.fixture
@@ -89,10 +90,7 @@ def test_unreachable_gateway_is_an_error_at_once(folder, unused_address, capsys)
 
 
 def test_api_key_is_read_from_a_file(make_gateway, folder, capsys) -> None:
-    from gateway.access.keys import line_of, new_key
-
-    key = new_key()
-    (folder / "api-keys").write_text(line_of("tests", key))
+    (key,) = make_api_keys(folder / "api-keys", "tests")
     (folder / "key").write_text(f"{key}\n")
     url = str(make_gateway(api_keys_file=folder / "api-keys").base_url)
     assert main(["image", "photo.jpg", "--url", url]) == 3

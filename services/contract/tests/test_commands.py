@@ -78,13 +78,13 @@ def test_listed_model_without_a_version_does_not_stop_pruning(run, root, publish
 @pytest.mark.parametrize(
     ("command", "sentence"),
     [
-        ("list raod", "'raod' not found"),
+        ("list raod", "model 'raod' not found"),
         ("label raod stable 1", "published models: road"),
         ("label road stable 9", "version 9 of road not found; its versions: 1"),
         ("label road stable --remove", "label 'stable' of road not found; its labels: none"),
         ("rollback road", "road has no version before 1"),
         ("rollback road --to 9", "version 9 of road not found; its versions: 1"),
-        ("prune raod", "published models: road"),
+        ("prune raod", "model 'raod' not found"),
         ("remove road 1", "road 1 was not removed: it is the newest version"),
         ("remove road 9", "version 9 of road not found; its versions: 1"),
     ],

@@ -88,12 +88,12 @@ def test_without_durability_the_file_is_replaced_but_nothing_synced(path, steps)
     assert path.read_text() == "new"
 
 
-@pytest.mark.parametrize("kept", [True, False], ids=["durable", "not durable"])
-def test_failed_block_leaves_the_old_file_and_no_temporary_one(path, kept):
+@pytest.mark.parametrize("durably", [True, False], ids=["durable", "not durable"])
+def test_failed_block_leaves_the_old_file_and_no_temporary_one(path, durably):
     path.write_text("old")
 
     def fail_half_way():
-        with durable.replacing(path, durable=kept) as temporary:
+        with durable.replacing(path, durable=durably) as temporary:
             temporary.write_text("ne")
             raise ValueError("half-way")
 

@@ -17,7 +17,7 @@ def run(models_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr(runtime, "probe", lambda: runtime.Runtime("2.6.2", "7.2.2", "Tesla T4"))
         monkeypatch.setattr(conversion, "with_tensorrt", build)
-        return (__main__.main([str(models_root / "tiny")]), *capsys.readouterr())
+        return (__main__.main([str(models_root / "tiny")], prog="segstack convert"), *capsys.readouterr())
 
     return run
 
@@ -34,7 +34,7 @@ def test_prints_the_report_and_the_published_version(run, build_with_tensorflow,
 def test_disagreement_is_one_sentence_that_names_the_report(run, build_with_tensorflow, tmp_path: Path) -> None:
     status, out, err = run(build_with_tensorflow(lambda alias, mask: tf.zeros_like(mask)))
     assert (status, out) == (1, "")
-    assert "python -m converter: tiny-trt-fp16 was not published: its masks agree with tiny:1 on " in err
+    assert "segstack convert: tiny-trt-fp16 was not published: its masks agree with tiny:1 on " in err
     assert "see runs/tiny-trt-fp16/report.md\n" in err
     assert (tmp_path / "runs/tiny-trt-fp16/report.md").is_file()
     assert not (tmp_path / "models_repo").exists()
@@ -44,7 +44,9 @@ def test_ctrl_c_exits_with_130(run) -> None:
     def build(*arguments):
         raise KeyboardInterrupt
 
-    assert run(build)[0] == 130
+    status, _, err = run(build)
+    assert status == 130
+    assert err.endswith("segstack convert: stopped; nothing was published\n")
 
 
 def test_usage_names_the_command_as_typed(capsys) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from segstack_testing.waiting import scaled
+from segstack_testing.waiting import scaled, wait_until
 from serving.__main__ import import_tensorflow
 
 import_tensorflow()
@@ -269,16 +269,7 @@ def server(segmenter, tmp_path_factory):
 @pytest.fixture(scope="session")
 def eventually():
     """Wait for a condition that something else brings about."""
-
-    def eventually(condition, timeout_s=10):
-        timeout_s = scaled(timeout_s)
-        deadline = time.monotonic() + timeout_s
-        while not (value := condition()):
-            assert time.monotonic() < deadline, f"not within {timeout_s:.0f} s"
-            time.sleep(0.02)
-        return value
-
-    return eventually
+    return lambda condition, timeout_s=10: wait_until(condition, timeout_s)
 
 
 @pytest.fixture

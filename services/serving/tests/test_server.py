@@ -142,6 +142,6 @@ def test_sigterm_while_waiting_for_a_first_version(start_server, tmp_path):
 
 def test_without_a_model_the_flags_are_printed(start_server):
     server = start_server()
-    server.wait_for("neither --model_config_file nor --model_base_path is given")
+    server.wait_for("segstack serve: neither --model_config_file nor --model_base_path is given")
     server.wait_for("--model_config_file_poll_wait_seconds=0")
     assert server.process.wait(10) == 1

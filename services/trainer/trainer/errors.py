@@ -22,6 +22,17 @@ def require_absent(output: Path, option: str = "--output") -> None:
         raise UserError(f"{output} exists already: name a new folder with {option}, or remove it first")
 
 
+def require_empty(folder: Path, option: str = "--output") -> None:
+    """Raise UserError when the folder that ``option`` names has anything in it, or is a file."""
+    if folder.is_file() or (folder.exists() and any(folder.iterdir())):
+        raise UserError(f"{folder} is not empty: name a new folder with {option}, or remove it first")
+
+
+def one_line(error: object) -> str:
+    """A message of several lines, such as a library's error, as one."""
+    return " ".join(str(error).split())
+
+
 def first_few(items: Collection[object], count: int = 3) -> str:
     """``a, b, c, …``: the first ``count`` of ``items``."""
     shown = [str(item) for _, item in zip(range(count), items, strict=False)]

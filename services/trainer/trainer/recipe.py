@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, ValidationError, ValidatorFunctionWrapHan
 
 from contract.durable import replace_file
 from trainer.augmentation.operations import Operation, RecipeOperation, create_operation
-from trainer.errors import UserError
+from trainer.errors import UserError, one_line
 from trainer.losses.cross_entropy import CrossEntropy
 from trainer.losses.loss import Loss, PerClass
 from trainer.losses.registry import CLASS_WEIGHTED, RecipeLoss
@@ -169,7 +169,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         known = sorted({*path.parent.glob("*.yaml"), *RECIPES.glob("*.yaml")})
         raise UserError(f"{path}: no such recipe; there are {', '.join(map(str, known))}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not YAML: {_one_line(error)}") from None
+        raise UserError(f"{path} is not YAML: {one_line(error)}") from None
     if not isinstance(content, dict):
         raise UserError(f"{path}: expected a recipe (see services/trainer/recipes), found {type(content).__name__}")
     for override in overrides:
@@ -204,7 +204,7 @@ def _override(content: dict[str, Any], override: str) -> None:
     try:
         _holder(node, last, override)[last] = yaml.safe_load(value)
     except yaml.YAMLError as error:
-        raise UserError(f"--set {override}: {value!r} is not a YAML value ({_one_line(error)})") from None
+        raise UserError(f"--set {override}: {value!r} is not a YAML value ({one_line(error)})") from None
 
 
 def _holder(node: Any, key: str, override: str) -> dict[str, Any]:
@@ -226,8 +226,3 @@ def _holder(node: Any, key: str, override: str) -> dict[str, Any]:
 
 def _no_override(override: str) -> UserError:
     return UserError(f"--set {override}: expected path.to=value, for instance optimizer.learning_rate=0.005")
-
-
-def _one_line(error: Exception) -> str:
-    """A YAML error as one line; it has several, with an excerpt."""
-    return " ".join(str(error).split())

@@ -65,7 +65,7 @@ class TestLabel:
         ("name", "text", "version", "sentence"),
         [
             ("road", "stable", 9, "version 9 of road not found; its versions: 1, 2, 3"),
-            ("raod", "stable", 1, "published models: road"),
+            ("raod", "stable", 1, "model 'raod' not found in .*; published models: road"),
             ("road", " ", 1, "label ' ': expected a word such as stable or canary"),
             ("road", "a\nb", 1, "expected a word"),
         ],

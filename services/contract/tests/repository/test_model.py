@@ -42,9 +42,9 @@ class TestEveryCommand:
         assert (root / "models.config").read_text() == "model_config_list {"
 
     def test_creates_no_lock_in_an_unknown_repository(self, tmp_path, command):
-        with pytest.raises(RepositoryError, match="published models: none"):
+        with pytest.raises(RepositoryError, match=r"model 'road' not found in .*; published models: none"):
             command(tmp_path)
-        with pytest.raises(RepositoryError, match="published models: none"):
+        with pytest.raises(RepositoryError, match=r"model 'road' not found in .*; published models: none"):
             command(tmp_path / "nowhere")
         assert list(tmp_path.iterdir()) == []
 

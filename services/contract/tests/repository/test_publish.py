@@ -167,7 +167,7 @@ class TestThirdPartyModel:
         assert model_names(root / "models.config") == ["theirs"]
 
     @pytest.mark.parametrize("name", ["../theirs", "", "models.gpu.config"])
-    def test_name_of_a_file_is_refused(self, root, write_model, name):
+    def test_invalid_name_or_that_of_a_file_is_refused(self, root, write_model, name):
         with pytest.raises(CardError, match="model name"):
             publish_without_card(root, name, write_model, accept)
         assert not root.exists()

@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
-from gateway.access.keys import line_of, new_key
 from gateway.request import logs
 from gateway.settings import Settings
+from segstack_testing.gateways import make_api_keys
 
 
 @pytest.fixture
@@ -67,8 +67,7 @@ def test_request_is_one_log_line(events_of, jpeg):
 
 
 def test_refused_request_is_logged_with_its_error_and_caller(events_of, tmp_path):
-    key = new_key()
-    (tmp_path / "keys").write_text(line_of("fleet", key))
+    (key,) = make_api_keys(tmp_path / "keys", "fleet")
 
     def requests(client):
         client.get("/models/road?version=2")

@@ -52,7 +52,7 @@ class Manager:
         self._polling = threading.Lock()
         self._reported_missing: set[str] = set()
         self._stop = threading.Event()
-        self._poller = threading.Thread(target=self._poll_forever, name="storage-paths", daemon=True)
+        self._poller = threading.Thread(target=self._poll_forever, name="version-folders", daemon=True)
         if options.poll_wait_s > 0:
             self._poller.start()
 

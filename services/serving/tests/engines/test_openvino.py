@@ -274,21 +274,25 @@ class TestChoice:
         with pytest.raises(FlagError, match=r"install segstack-serving\[openvino\]"):
             engines.check(Flags(engine="openvino"))
 
-    @pytest.mark.parametrize(("native", "tried"), [(True, ["bf16", "f32"]), (False, ["f32"])])
-    def test_auto_tries_bf16_if_the_processor_has_it(self, network, monkeypatch, native, tried):
+    @pytest.mark.parametrize(("native", "tried"), [(True, [("bf16", 0.97), ("f32", 0.999)]), (False, [("f32", 0.999)])])
+    def test_auto_tries_bf16_if_the_processor_has_it_each_with_its_minimum(self, network, monkeypatch, native, tried):
         monkeypatch.setattr(engine, "has_native_bf16", lambda: native)
         monkeypatch.setattr(agreement, "equal_fraction", lambda expected, actual: 0.5)
         refused = []
         refuse = DisagreementError.__init__
 
         def counted(self, path, what, *fractions):
-            refused.append(what.split()[-1])
+            refused.append((what.split()[-1], fractions[1]))
             refuse(self, path, what, *fractions)
 
         monkeypatch.setattr(DisagreementError, "__init__", counted)
         with pytest.raises(DisagreementError):
             engines.loader(Flags(engine="openvino", precision="auto"), None)(network)
         assert refused == tried
+        refused.clear()
+        with pytest.raises(DisagreementError):
+            engines.loader(Flags(engine="openvino", precision="auto", engine_min_agreement=0.6), None)(network)
+        assert refused == [(precision, 0.6) for precision, _ in tried]
 
     def test_tensorflow_is_the_default(self, network):
         servable = engines.loader(Flags(), None)(network)

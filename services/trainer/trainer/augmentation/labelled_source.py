@@ -18,7 +18,7 @@ from trainer.sources.archive import open_archive
 from trainer.sources.folder import masks_of, pair_by_name
 from trainer.sources.images import EncodedImage, decode_upright, find_images
 from trainer.sources.masks.decode import decode_mask, require_same_size
-from trainer.sources.masks.reader import LabelMapping, MaskReader, mask_reader
+from trainer.sources.masks.reader import LabelMapping, MaskReader, mask_reader, read_mask
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,8 @@ def labelled_files(
 
 def _read_files(encoded: EncodedImage, label: EncodedImage, instances: EncodedImage | None, reader: MaskReader) -> Pair:
     image = cv2.cvtColor(decode_upright(encoded.read(), encoded.name), cv2.COLOR_BGR2RGB)
-    mask = reader.read(label.read(), label.name)
     height, width = image.shape[:2]
-    require_same_size(mask, height, width, label.name)
+    mask = read_mask(reader, label, height, width)
     if instances is None:
         return Pair(np.asarray(image, np.uint8), mask)
     objects = decode_mask(instances.read(), instances.name)

@@ -22,7 +22,7 @@ from trainer.augmentation.labelled_source import LabelledInput
 from trainer.augmentation.operations import Operation, apply, example_generator
 from trainer.datasets.drawing import colorize
 from trainer.datasets.pair import Pair
-from trainer.errors import UserError
+from trainer.errors import UserError, require_empty
 from trainer.progress import in_threads, progress
 from trainer.recipe_values import to_recipe
 from trainer.sources.writing import png
@@ -119,8 +119,7 @@ def _claim(output: Path, classes: tuple[ClassInfo, ...], variants: Variants, lay
                 "use the same ones to continue, or name a new folder with --output"
             )
         return
-    if output.is_file() or (output.is_dir() and any(output.iterdir())):
-        raise UserError(f"{output} is not empty: name a new folder with --output, or remove it first")
+    require_empty(output)
     output.mkdir(parents=True, exist_ok=True)
     replace_file(path, text)
 

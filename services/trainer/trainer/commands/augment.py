@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainer.errors import UserError
+from trainer.errors import UserError, one_line
 
 if TYPE_CHECKING:
     from trainer.augmentation.operations import Operation
@@ -115,7 +115,7 @@ def _operations(options: argparse.Namespace) -> tuple["Operation", ...]:
         try:
             content = yaml.safe_load(options.operations.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise UserError(f"--operations {file}: cannot be read ({' '.join(str(error).split())})") from None
+            raise UserError(f"--operations {file}: cannot be read ({one_line(error)})") from None
     try:
         operations = Operations.model_validate({"operations": content}).operations
     except ValidationError as error:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from trainer.commands import augment, frames, imports, inspect
-from trainer.commands.shared import add_verb
+from trainer.commands.shared import add_verb, import_tensorflow
 
 SUMMARY = "import, check, show, augment or draw a labelled data set"
 
@@ -49,8 +49,6 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
 
 
 def _build(options: argparse.Namespace) -> None:
-    from trainer.commands.shared import import_tensorflow
-
     import_tensorflow()
     from trainer.sources.tfds.builder import build
 

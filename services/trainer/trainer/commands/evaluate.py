@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from trainer.commands.network_arguments import add_model, add_tta, open_segmenter, tta_of
 from trainer.commands.shared import import_tensorflow
-from trainer.errors import NotGoodEnoughError, UserError
+from trainer.errors import NotGoodEnoughError, UserError, require_absent
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to import
     from trainer.frozen.latency import Latency
@@ -94,8 +94,6 @@ def run(options: argparse.Namespace) -> None:
 
 def _check(options: argparse.Namespace) -> None:
     """Check what does not need TensorFlow."""
-    from trainer.errors import require_absent
-
     if options.report:
         require_absent(options.report, "--report")
     elif options.visualize:

@@ -7,9 +7,6 @@ from contract.card import check_model_name
 from trainer.commands.class_arguments import CLASSES_HELP, parse_classes
 from trainer.commands.shared import add_models_root, import_tensorflow
 from trainer.errors import UserError
-from trainer.weights.ddrnet import AUXILIARY_HEAD
-from trainer.weights.load import load_state_dict
-from trainer.weights.torch_file import read_torch_file
 
 _NETWORKS = ["ddrnet23_slim", "ddrnet23", "ddrnet39"]
 
@@ -42,6 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run ``import-weights``."""
+    from trainer.weights.ddrnet import AUXILIARY_HEAD
+    from trainer.weights.load import load_state_dict
+    from trainer.weights.torch_file import read_torch_file
+
     if not options.output and not options.publish:
         raise UserError("nothing to do: keep the network with --output FILE.keras, or publish it with --publish NAME")
     if options.output and (options.output.suffix != ".keras" or options.output.exists()):

@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from trainer.datasets.dataset import SPLITS
+from trainer.datasets.dataset import SPLITS, load_dataset
 from trainer.errors import UserError
 
 
@@ -16,7 +16,6 @@ def add_validate(parser: argparse.ArgumentParser) -> None:
 
 def validate(options: argparse.Namespace) -> None:
     """Run ``validate``."""
-    from trainer.datasets.dataset import load_dataset
     from trainer.datasets.validation import validate
 
     report = validate(load_dataset(options.data), ignore_cache=True)
@@ -44,7 +43,6 @@ def add_preview(parser: argparse.ArgumentParser) -> None:
 
 def preview(options: argparse.Namespace) -> None:
     """Run ``preview``."""
-    from trainer.datasets.dataset import load_dataset
     from trainer.datasets.preview import Sample, preview
 
     sample = Sample(options.split, options.images, options.seed, options.classes)

@@ -12,6 +12,7 @@ from contract import IGNORE_ID, ClassInfo
 from trainer.datasets.dataset import Dataset, Item
 from trainer.datasets.drawing import GAP, INK, MARGIN, Image, blank, colorize, in_row, overlay, stacked, text
 from trainer.datasets.inspection import Inspection, inspect_all
+from trainer.datasets.pair import read_pair
 from trainer.errors import UserError, counted
 from trainer.progress import progress
 
@@ -110,10 +111,8 @@ def _choose(items: list[Item], sample: Sample) -> list[Item]:
 
 def _cell(dataset: Dataset, item: Item, width: int) -> Image:
     """Image, mask and overlay in a row, above the item's id and split."""
-    image = cv2.imread(str(dataset.root / item.image), cv2.IMREAD_COLOR_RGB)
-    mask = cv2.imread(str(dataset.root / item.mask), cv2.IMREAD_UNCHANGED)
-    if image is None or mask is None:
-        raise UserError(f"{dataset.root}: {item.image} or {item.mask} can no longer be read")
+    pair = read_pair(dataset, item)
+    image, mask = pair.image, pair.mask
     height = mask.shape[0] * width / mask.shape[1]
     shrink = min(1.0, _MAX_HEIGHT_PER_WIDTH * width / height)
     size = max(1, round(width * shrink)), max(1, round(height * shrink))

@@ -19,7 +19,7 @@ def describe(metrics: Metrics) -> str:
 
 
 def cautions(metrics: Metrics) -> list[str]:
-    """Why the metrics are unreliable, or None."""
+    """A line for each reason why the metrics are unreliable; empty if there is none."""
     lines = []
     if metrics.images < _FEW_IMAGES:
         lines.append(f"  {metrics.images} images are too few to rely on these metrics: label more")

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from contract import ClassInfo, Preprocessing
-from trainer.errors import UserError
+from trainer.errors import UserError, one_line
 from trainer.export.foreign import LOGITS, ForeignNetwork
 from trainer.frozen.graph import Network
 from trainer.models.preprocessing import IMAGENET, upsample
@@ -138,7 +138,7 @@ def _answer(foreign: ForeignNetwork, run: Callable[[tf.Tensor], tf.Tensor], heig
     try:
         answer: np.ndarray = run(tf.constant(noise if foreign.input_dtype.is_floating else 127 + 40 * noise)).numpy()
     except (tf.errors.OpError, ValueError, TypeError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise UserError(f"{foreign.path} fails on images of {height}x{width}: {reason}") from None
     if answer.ndim != 4 or len(answer) != 2:
         raise UserError(

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from contract import ModelCard, Signature, TensorSpec, mismatches, signatures
 from contract.warmup import grey_png
-from trainer.errors import UserError
+from trainer.errors import UserError, one_line
 
 
 def check_saved_model(folder: str, card: ModelCard) -> None:
@@ -35,7 +35,7 @@ def check_saved_model(folder: str, card: ModelCard) -> None:
                 try:
                     answers = session.run(fetches, feed)
                 except tf.errors.OpError as error:
-                    reason = " ".join(error.message.split())
+                    reason = one_line(error.message)
                     raise UserError(f"signature {name} fails on a batch of {count}: {reason}") from None
                 for alias, value in answers.items():
                     expected = (count, *signature.outputs[alias].shape[1:])

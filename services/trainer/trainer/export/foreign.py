@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from contract import SERVING_DEFAULT
-from trainer.errors import UserError
+from trainer.errors import UserError, one_line
 from trainer.models import model_names
 
 # The output of the networks in `trainer.models`; of several outputs it is the default.
@@ -106,7 +106,7 @@ def _open_saved_model(path: Path, output: str | None) -> ForeignNetwork:
     try:
         loaded = tf.saved_model.load(str(path))
     except Exception as error:  # TensorFlow's loader raises errors of many kinds
-        raise UserError(f"{path} cannot be loaded: {' '.join(str(error).split())}") from None
+        raise UserError(f"{path} cannot be loaded: {one_line(error)}") from None
     if not loaded.signatures:
         raise UserError(
             f"{path} has no signature: save it by model.export(folder), or tf.saved_model.save with signatures"

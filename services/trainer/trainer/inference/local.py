@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from contract import SERVING_DEFAULT, CardError, ModelCard, versions
 from contract.folders import CARD_PATH
-from trainer.errors import UserError
+from trainer.errors import UserError, one_line
 from trainer.frozen import graph
 from trainer.inference.segmenter import Segmenter, of_signatures
 from trainer.models.preprocessing import IMAGENET
@@ -61,7 +61,7 @@ def _open_published(path: Path) -> Segmenter:
     try:
         loaded = tf.saved_model.load(str(path))
     except Exception as error:  # TensorFlow's loader raises errors of many kinds
-        raise UserError(f"{path} cannot be loaded: {' '.join(str(error).split())}{_hint(card)}") from None
+        raise UserError(f"{path} cannot be loaded: {one_line(error)}{_hint(card)}") from None
     if SERVING_DEFAULT not in loaded.signatures:
         raise UserError(f"{path} has no signature {SERVING_DEFAULT}: publish it again")
     return dataclasses.replace(of_signatures(str(path), card, loaded.signatures, lambda: card.flops), owner=loaded)

@@ -15,14 +15,14 @@ from trainer.models.blocks import class_logits, conv_bn, fcn_head, resize_like, 
 from trainer.models.registry import register
 
 _RATES = (6, 12, 18)  # the paper's, for output stride 16
+_LOW_FILTERS = 48  # the width of the features that join at stride 4, the paper's
 
 
 @dataclass(frozen=True)
 class DecoderConfig:
-    """Widths: of pyramid pooling and decoder, and of the features that join at stride 4."""
+    """The width of pyramid pooling and decoder, and their activation."""
 
     filters: int
-    low_filters: int = 48
     activation: str = "swish"
 
 
@@ -42,7 +42,7 @@ def _deeplabv3plus(
     filters, activation = decoder.filters, decoder.activation
     image, (low, middle, high) = BACKBONES[backbone].features(height, width, weights)
 
-    low = conv_bn(low, decoder.low_filters, 1, "decoder_low", activation)
+    low = conv_bn(low, _LOW_FILTERS, 1, "decoder_low", activation)
     x = resize_like(_aspp(high, filters, activation), low)
     x = layers.Concatenate(name="decoder_concat")([x, low])
     x = separable_conv_bn(x, filters, "decoder_1", activation)

@@ -5,14 +5,19 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trainer.errors import UserError, require_absent
 from trainer.progress import in_threads, progress
 from trainer.sources.archive import Archive, open_archive
 from trainer.sources.images import EncodedImage, find_images
-from trainer.sources.masks.decode import MASK_SUFFIXES, require_same_size
-from trainer.sources.masks.reader import LabelMapping, MaskReader, decode_ids, mask_reader, require_two_classes
+from trainer.sources.masks.decode import MASK_SUFFIXES
+from trainer.sources.masks.reader import (
+    LabelMapping,
+    decode_ids,
+    mask_reader,
+    read_mask,
+    require_two_classes,
+)
 from trainer.sources.writing import (
     DEFAULT_SPLIT,
     SPLIT_ALIASES,
@@ -66,7 +71,7 @@ def import_folder(
         notes=list(reader.notes),
     )
     labelled = (
-        LabelledImage(item_id, images[item_id], partial(_read_mask, reader, masks[mask_id]), splits.get(item_id))
+        LabelledImage(item_id, images[item_id], partial(read_mask, reader, masks[mask_id]), splits.get(item_id))
         for item_id, mask_id in pairs.items()
     )
     return write_dataset(labelled, len(pairs), reader.classes, output, split_config, report, require_two_classes)
@@ -142,9 +147,3 @@ def _values(masks: list[EncodedImage]) -> set[int]:
                 found.update(values)
     raise_faults(faults, len(masks))
     return found
-
-
-def _read_mask(reader: MaskReader, mask: EncodedImage, height: int, width: int) -> NDArray[np.uint8]:
-    ids = reader.read(mask.read(), mask.name)
-    require_same_size(ids, height, width, mask.name)
-    return ids

@@ -19,7 +19,6 @@ from trainer.errors import UserError
 from trainer.progress import progress
 
 GROUP_PATTERN = r"(.+)_\d{6}$"
-FORMATS = ("jpg", "png")
 
 # The side of the grey thumbnails by which two frames are compared.
 _THUMBNAIL = 32

@@ -52,7 +52,7 @@ from trainer.datasets.class_weights import enet
 from trainer.datasets.dataset import Dataset, load_dataset
 from trainer.datasets.validation import require_valid
 from trainer.datasets.validation_report import ValidationReport
-from trainer.errors import UserError
+from trainer.errors import UserError, require_empty
 from trainer.input.pipeline import training_batches
 from trainer.losses.loss import Loss
 from trainer.losses.total import total_loss
@@ -63,7 +63,7 @@ from trainer.training.distribution import Distribution
 from trainer.training.epochs import Epochs, TrainingProgress
 from trainer.training.network import create_network
 from trainer.training.optimizers import create_optimizer
-from trainer.training.provenance import provenance
+from trainer.training.provenance import invocation, provenance
 from trainer.training.resume import recall_best, require_same_data
 from trainer.training.step import TrainStep
 from trainer.training.validator import Validator
@@ -182,9 +182,8 @@ def _weighted(loss: Loss, weights: Sequence[float]) -> Loss:
 
 
 def _require_empty(run: RunFolder) -> None:
-    if run.path.is_file() or (run.path.exists() and any(run.path.iterdir())):
-        resume = f", resume it with --resume {run}" if run.last_saved_step() is not None else ""
-        raise UserError(f"{run} is not empty: name a new folder with --run{resume}, or remove it first")
+    resume = f", resume it with --resume {run}" if run.last_saved_step() is not None else ""
+    require_empty(run.path, f"--run{resume}")
 
 
 def _check_losses(recipe: Recipe, classes: int) -> None:
@@ -202,15 +201,12 @@ def _describe(
     run.path.mkdir(parents=True, exist_ok=True)
     run.save_recipe(recipe)
     run.write_readme(recipe)
-    facts = {"classes": [asdict(c) for c in dataset.classes], **provenance(recipe, dataset)}
     if resume:
-        before = run.load_facts()
-        again = {
-            **{key: facts[key] for key in ("started_at", "command", "git_revision", "versions")},
-            "step": step,
-            "changes": list(changes),
-        }
-        facts = {**before, "resumed": [*before.get("resumed", []), again]}
+        facts = run.load_facts()
+        again = {**invocation(), "step": step, "changes": list(changes)}
+        facts = {**facts, "resumed": [*facts.get("resumed", []), again]}
+    else:
+        facts = {"classes": [asdict(c) for c in dataset.classes], **provenance(recipe, dataset)}
     run.save_facts(facts)
 
 

@@ -21,13 +21,20 @@ from trainer.input.pipeline import threads
 from trainer.recipe import Recipe
 
 
-def provenance(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
-    """The command, the code, the machine and the data set, as JSON holds them; ``dataset`` has been validated."""
+def invocation() -> dict[str, Any]:
+    """When a training was started or resumed, by which command and code, as JSON holds them."""
     return {
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": shlex.join(["segstack", *sys.argv[1:]]),
         "git_revision": git_revision(),
         "versions": _versions(),
+    }
+
+
+def provenance(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
+    """The invocation, the machine and the data set, as JSON holds them; ``dataset`` has been validated."""
+    return {
+        **invocation(),
         "machine": _machine(),
         "data": {
             "path": str(recipe.data.path),

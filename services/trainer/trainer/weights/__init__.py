@@ -1,5 +1,5 @@
 """Trained weights, from elsewhere or from earlier runs, loaded into our networks."""
 
-from trainer.weights.load import Report, load_into
+from trainer.weights.load import load_into
 
-__all__ = ["Report", "load_into"]
+__all__ = ["load_into"]

@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from numpy.typing import NDArray
 
-from trainer.errors import UserError
+from trainer.errors import UserError, one_line
 from trainer.weights import torch_pickle
 from trainer.weights.torch_pickle import Storage, Tensor
 
@@ -63,7 +63,7 @@ def read_torch_file(path: Path) -> dict[str, NDArray]:
         except UserError as error:
             raise UserError(f"{path}: {error}") from None
         except Exception as error:  # a damaged pickle can raise anything
-            reason = " ".join(str(error).split()) or type(error).__name__
+            reason = one_line(error) or type(error).__name__
             raise UserError(f"{path} is not a whole PyTorch checkpoint ({reason}): download it again") from None
 
 

@@ -6,7 +6,6 @@ and are ignored.
 
 from trainer.augmentation.operations import appearance, content, movements  # noqa: F401 - each registers its operations
 from trainer.augmentation.operations.operation import (
-    Donors,
     Operation,
     RecipeOperation,
     apply,
@@ -16,7 +15,6 @@ from trainer.augmentation.operations.operation import (
 )
 
 __all__ = [
-    "Donors",
     "Operation",
     "RecipeOperation",
     "apply",

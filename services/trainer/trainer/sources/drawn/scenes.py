@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from trainer.datasets.class_colors import voc_color
-from trainer.errors import UserError
+from trainer.errors import UserError, require_empty
 from trainer.progress import progress
 from trainer.sources.drawn.objects import CLASSES, DrawnClass, Image, draw_object
 
@@ -43,8 +43,7 @@ def synthesize(output: Path, images: int, height: int, width: int, seed: int) ->
         )
     if seed < 0:
         raise UserError(f"--seed {seed}: expected 0 or more")
-    if output.is_file() or (output.exists() and any(output.iterdir())):
-        raise UserError(f"{output} is not empty: name a new folder with --output, or remove it first")
+    require_empty(output)
     photographs = [_photograph(name) for name in PHOTOGRAPHS]
     temporary = output.with_name(f".tmp-{output.name}")
     shutil.rmtree(temporary, ignore_errors=True)

@@ -14,7 +14,7 @@ import yaml
 
 from contract import IGNORE_ID, ClassInfo
 from trainer.datasets.class_colors import Color, require_unique, voc_color
-from trainer.errors import UserError
+from trainer.errors import UserError, one_line
 from trainer.sources.cvat.labelmap import parse_labelmap
 
 
@@ -44,7 +44,7 @@ def read_class_file(path: Path) -> ClassFile:
         entries = _entries(yaml.safe_load(text))  # JSON is YAML
     except (yaml.YAMLError, TypeError, ValueError, LookupError, AttributeError) as error:
         raise UserError(
-            f"{path}: is not a class map ({' '.join(str(error).split())}): expected a list of names, VALUE: NAME "
+            f"{path}: is not a class map ({one_line(error)}): expected a list of names, VALUE: NAME "
             "lines, or entries of id, name and color"
         ) from None
     return _class_file(entries, str(path))

@@ -12,8 +12,9 @@ from contract import ClassInfo
 from trainer.datasets.class_colors import Color
 from trainer.errors import UserError, first_few
 from trainer.sources.cvat.labelmap import LabelMap
+from trainer.sources.images import EncodedImage
 from trainer.sources.masks.class_files import ClassFile, read_class_file
-from trainer.sources.masks.decode import decode_mask
+from trainer.sources.masks.decode import decode_mask, require_same_size
 from trainer.sources.masks.label_values import LabelValues, nothing_to_learn, numbered_classes
 from trainer.sources.writing import ImportReport
 
@@ -104,6 +105,17 @@ def decode_ids(data: bytes, name: str) -> NDArray[np.uint8]:
     if (mask != mask[..., :1]).any():
         raise UserError(f"{name}: is in colours: give --classes FILE, which gives the class of each colour")
     return np.ascontiguousarray(mask[..., 0])
+
+
+def read_mask(reader: MaskReader, mask: EncodedImage, height: int, width: int) -> NDArray[np.uint8]:
+    """Class ids [height, width] of an encoded mask.
+
+    Raises:
+        UserError: the mask has another size, or cannot be read.
+    """
+    ids = reader.read(mask.read(), mask.name)
+    require_same_size(ids, height, width, mask.name)
+    return ids
 
 
 def require_two_classes(report: ImportReport) -> None:

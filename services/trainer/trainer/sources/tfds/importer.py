@@ -14,8 +14,15 @@ from trainer.errors import UserError, require_absent
 from trainer.progress import progress
 from trainer.sources.images import IMAGE_SUFFIXES, EncodedImage
 from trainer.sources.masks.class_files import ClassFile, class_file_of_names, read_class_file
-from trainer.sources.masks.decode import decode_mask, require_same_size
-from trainer.sources.masks.reader import LabelMapping, MaskReader, decode_ids, mask_reader, require_two_classes
+from trainer.sources.masks.decode import decode_mask
+from trainer.sources.masks.reader import (
+    LabelMapping,
+    MaskReader,
+    decode_ids,
+    mask_reader,
+    read_mask,
+    require_two_classes,
+)
 from trainer.sources.tfds.known_sets import SOURCES, TfdsSource
 from trainer.sources.tfds.prepared import prepared_builder
 from trainer.sources.writing import (
@@ -85,7 +92,7 @@ def import_tfds(
         for split in splits:
             for item_id, image, mask in examples.of(split):
                 kept = split_config.keep(item_id, SPLIT_ALIASES[split], fixed) if len(fixed) > 1 else None
-                yield LabelledImage(item_id, image, partial(_read_mask, reader, mask), kept)
+                yield LabelledImage(item_id, image, partial(read_mask, reader, mask), kept)
 
     total = sum(builder.info.splits[split].num_examples for split in splits)
     return write_dataset(images(), total, reader.classes, output, split_config, report, require_two_classes)
@@ -167,7 +174,7 @@ def _reader(builder: Any, mask_key: str, known: TfdsSource | None, mapping: Labe
         if known is None:
             return decode_ids(data, name)
         mask = decode_mask(data, name, indices=True)
-        return mask if mask.ndim == 2 else np.ascontiguousarray(mask[..., known.channel])
+        return mask if mask.ndim == 2 else np.ascontiguousarray(mask[..., 0])  # red has the values
 
     if known and mapping == LabelMapping():
         values_of = known.values
@@ -186,9 +193,3 @@ def _own_classes(builder: Any, mask_key: str) -> ClassFile | None:
         return read_class_file(_class_map(builder))
     names = getattr(builder.info.features[mask_key], "names", None)
     return class_file_of_names(names, builder.info.full_name) if names else None
-
-
-def _read_mask(reader: MaskReader, mask: EncodedImage, height: int, width: int) -> NDArray[np.uint8]:
-    ids = reader.read(mask.read(), mask.name)
-    require_same_size(ids, height, width, mask.name)
-    return ids

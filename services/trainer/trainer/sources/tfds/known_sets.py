@@ -32,7 +32,6 @@ class TfdsSource:
         mask_key: the mask feature.
         classes: the classes of the imported set.
         values: the class id of each mask value.
-        channel: the mask's channel with the values, if it has several.
         splits: the splits that have labels; empty if all have.
         note: a sentence for the import report.
     """
@@ -42,7 +41,6 @@ class TfdsSource:
     mask_key: str
     classes: tuple[ClassInfo, ...]
     values: LabelValues
-    channel: int = 0
     splits: tuple[str, ...] = ()
     note: str = ""
 

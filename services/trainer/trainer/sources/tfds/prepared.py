@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from trainer.errors import UserError
+from trainer.errors import UserError, one_line
 
 _INFO = "dataset_info.json"
 
@@ -51,7 +51,7 @@ def _prepare(builder: Any, manual_dir: Path | None) -> None:
     except ImportError as error:
         raise UserError(f"to prepare {builder.name} TFDS needs a package that is missing: {error}") from None
     except (AssertionError, OSError, tfds.download.DownloadError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise UserError(
             f"{builder.name} could not be prepared ({reason}): files to download manually are expected in "
             f"{manual_dir or 'TFDS_DATA_DIR/downloads/manual'} (--manual-dir)"
