@@ -14,21 +14,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from segstack_testing import small_model
-from segstack_testing.waiting import scaled
+from segstack_testing import raw_http, small_model
+from segstack_testing.waiting import scaled, wait_until
 
 START_S = 30  # more than anything takes to start with a core to itself
 
 
 def _wait_for(condition: Callable[[], object], what: str) -> None:
     """Poll twenty times a second, so that the starting process keeps the CPU."""
-    limit_s = scaled(START_S)
-    deadline = time.monotonic() + limit_s
-    while time.monotonic() < deadline:
-        if condition():
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"{what}: not within {limit_s:.0f} s")
+    wait_until(condition, START_S, what, poll_s=0.05)
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +41,7 @@ class Road:
         self.models_root = models_root
         self._stack = stack
         self._settings = settings
-        self._serving_port, self._gateway_port = _free_port(), _free_port()
+        self._serving_port, self._gateway_port = raw_http.free_port(), raw_http.free_port()
         self.serving_address = f"127.0.0.1:{self._serving_port}"
         self.url = f"http://127.0.0.1:{self._gateway_port}"
         self.http = stack.enter_context(httpx.Client(base_url=self.url, timeout=30, trust_env=False))
@@ -119,16 +113,10 @@ def _running(module: str, *arguments: str, **settings: str) -> Iterator[subproce
         process.wait(scaled(15))
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture(scope="session")
 def free_port() -> Callable[[], int]:
     """``free_port()``: an unused port of 127.0.0.1, for a program that cannot choose one itself."""
-    return _free_port
+    return raw_http.free_port
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -14,6 +13,7 @@ import pytest
 from PIL import Image
 
 from contract import versions
+from segstack_testing.raw_http import free_port
 
 ROOT = Path(__file__).parents[1]
 # It is promised in under 480 s on two idle cores, and the time is printed; a bound here would make it a timed test.
@@ -78,9 +78,7 @@ def test_oneshot_publishes_and_leaves_no_process(clone: Path, oneshot: str) -> N
 def test_demo_serves_the_page_until_stopped_and_leaves_no_process(
     clone: Path, oneshot: str, stop: signal.Signals
 ) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         ["make", "demo", f"PORT={port}"], cwd=clone, env=_environment(), start_new_session=True, text=True
     )

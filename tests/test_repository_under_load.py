@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +24,7 @@ from tensorflow_serving.apis import (
 
 from contract import ClassInfo, ModelCard, publish, versions
 from contract.serving_config.models_config import models
-from segstack_testing.waiting import scaled
+from segstack_testing.waiting import scaled, wait_until
 from trainer.export.check import check_saved_model
 from trainer.frozen import graph
 
@@ -38,10 +37,7 @@ CLASSES = 2
 
 
 def wait_for(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"{what}: not within {PATIENCE_S:.0f} s"
-        time.sleep(0.02)
+    wait_until(condition, 45, what, poll_s=0.02)
 
 
 class Repository:

@@ -9,35 +9,9 @@ import pytest
 
 from segclient import Client
 from segstack_testing.fake_serving import FakeServing
-from segstack_testing.fixtures import (
-    anyio_backend,
-    gate,
-    jpeg,
-    make_gateway,
-    photo,
-    run_gateway,
-    serving,
-    shared_certificates,
-    shared_gateway,
-    submit,
-    unused_address,
-)
+from segstack_testing.fixtures import *  # noqa: F403 - every one is a fixture
 from segstack_testing.gateways import SharedGateway
 from segstack_testing.images import PHOTO_MASK
-
-__all__ = [
-    "anyio_backend",
-    "gate",
-    "jpeg",
-    "make_gateway",
-    "photo",
-    "run_gateway",
-    "serving",
-    "shared_certificates",
-    "shared_gateway",
-    "submit",
-    "unused_address",
-]
 
 
 @pytest.fixture

@@ -68,18 +68,15 @@ def test_its_files_profiles_and_services_are_there(run_compose, words: tuple[str
     assert set(named) <= profiles
     if verb == "run":
         first = next(i for i, word in enumerate(rest) if word in services)
-        assert parsing_error(in_container(rest[first], rest[:first], rest[first + 1 :])) is None
+        assert parsing_error(in_container(rest[first], rest[first + 1 :])) is None
     else:
         assert {word for word in rest if not word.startswith("-")} <= set(services)
 
 
-def in_container(service: str, options: list[str], arguments: list[str]) -> Command:
-    """The command that runs in the container: the entry point of the service's Dockerfile, or of ``--entrypoint``."""
-    if "--entrypoint" in options:
-        entry_point = [options[options.index("--entrypoint") + 1]]
-    else:
-        dockerfile = (ROOT / "services" / service / "Dockerfile").read_text()
-        entry_point = json.loads(re.findall(r"^ENTRYPOINT (.*)", dockerfile, re.MULTILINE)[-1])
+def in_container(service: str, arguments: list[str]) -> Command:
+    """The command that runs in the container: the entry point of the service's Dockerfile."""
+    dockerfile = (ROOT / "services" / service / "Dockerfile").read_text()
+    entry_point = json.loads(re.findall(r"^ENTRYPOINT (.*)", dockerfile, re.MULTILINE)[-1])
     return Command("in its container:", entry_point[0], (*entry_point[1:], *arguments))
 
 

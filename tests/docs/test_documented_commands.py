@@ -22,8 +22,7 @@ OURS = [c for c in COMMANDS if c.program not in ("make", "compose") and "COMMAND
 MAKES = [c for c in COMMANDS if c.program == "make"]
 
 # Of segstack's verbs, and of the modules behind them: those whose commands are run here.
-IMPORTS = ("import", "import-cvat", "import-folder", "import-tfds")
-DATA = (*IMPORTS, "validate", "preview", "frames", "build", "synthesize", "augment", "blank-masks")
+DATA = ("import", "validate", "preview", "frames", "build", "synthesize", "augment", "blank-masks")
 REPOSITORY = ("list", "label", "rollback", "prune", "remove")
 # What cannot run in seconds, or anywhere: a name to fill in, a download, a camera, a server.
 NOT_HERE = re.compile(r"\b(NAME|VIDEO|SOURCE|tfds|cityscapes)\b|--serving|^0$|^oxford_iiit_pet$")

@@ -36,8 +36,3 @@ def as_written(default: object) -> str:
 def test_mentioned_variables_are_the_settings(page: str) -> None:
     mentioned = {name.lower() for name in re.findall(r"GATEWAY_([A-Z_]+[A-Z])", page)}
     assert mentioned == set(Settings.model_fields)
-
-
-def test_named_files_exist(page: str) -> None:
-    for name in re.findall(r"`((?:services|docs|benchmarks)/[\w/.-]+)`", page):
-        assert (ROOT / name).exists(), name

@@ -1,4 +1,4 @@
-"""Fixtures of the gateway's and segclient's tests; a ``conftest.py`` imports those it uses."""
+"""Fixtures of the gateway's and segclient's tests; each ``conftest.py`` imports all of them."""
 
 import socket
 import threading
@@ -18,6 +18,20 @@ from gateway.transport.certificates import make_certificates
 from segstack_testing.fake_serving import FakeServing
 from segstack_testing.gateways import GatewayProcess, SharedGateway, gateway_process, gateway_thread
 from segstack_testing.images import PHOTO, encode
+
+__all__ = [
+    "anyio_backend",
+    "gate",
+    "jpeg",
+    "make_gateway",
+    "photo",
+    "run_gateway",
+    "serving",
+    "shared_certificates",
+    "shared_gateway",
+    "submit",
+    "unused_address",
+]
 
 
 @pytest.fixture(scope="session")

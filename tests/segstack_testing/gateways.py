@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import socket
 import ssl
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from gateway.access.keys import line_of, new_key
 from gateway.settings import Settings
 from gateway.transport.server import server
 from segstack_testing.fake_serving import FakeServing
+from segstack_testing.raw_http import free_port
 from segstack_testing.waiting import scaled, wait_until
 
 
@@ -151,13 +151,6 @@ def gateway_process(**settings: Any) -> Iterator[GatewayProcess]:
             process.wait(scaled(15))
             log.seek(0)
             running.stderr = log.read()
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 on which nothing listens, for a program that cannot choose one itself."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def metric(client: httpx.Client, name: str) -> float:

@@ -3,7 +3,6 @@
 One folder for each kind: truncated, flipped, headers, bombs, types, polyglots, modes. The same bytes every time.
 """
 
-import io
 import random
 import struct
 import sys
@@ -14,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from segstack_testing.images import save
+
 Files = Iterator[tuple[str, bytes]]
 
 PIXELS = np.kron(np.random.default_rng(8).integers(0, 256, (6, 8, 3), np.uint8), np.ones((16, 16, 1), np.uint8))
@@ -23,9 +24,7 @@ SIDE = 7000
 
 
 def saved(kind: str, image: Image.Image | None = None, **options) -> bytes:
-    buffer = io.BytesIO()
-    (image or Image.fromarray(PIXELS)).save(buffer, kind, **options)
-    return buffer.getvalue()
+    return save(image or Image.fromarray(PIXELS), kind, **options)
 
 
 def chunk(kind: bytes, payload: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Bare sockets to a gateway, for requests that no HTTP client sends."""
+"""Bare sockets to a gateway, for requests that no HTTP client sends; unused ports."""
 
 import json
 import socket
@@ -45,3 +45,10 @@ def post_segment(body: bytes, query: str = "", headers: str = "") -> bytes:
     """The bytes of a POST /segment; ``headers`` are further lines, each ended by CR LF."""
     head = f"POST /segment{query} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
     return head.encode() + body
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 on which nothing listens, for a program that cannot choose one itself."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -30,13 +30,15 @@ def scaled(seconds: float) -> float:
     return seconds * TIMEOUT_FACTOR
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 15.0, what: str = "the condition") -> None:
+def wait_until(
+    condition: Callable[[], object], seconds: float = 15.0, what: str = "the condition", poll_s: float = _POLL_S
+) -> None:
     """Poll ``condition`` until it holds; AssertionError that names ``what`` after ``scaled(seconds)``."""
     limit_s = scaled(seconds)
     deadline = time.monotonic() + limit_s
     while not condition():
         assert time.monotonic() < deadline, f"{what} did not hold within {limit_s:.0f} s"
-        time.sleep(_POLL_S)
+        time.sleep(poll_s)
 
 
 async def wait_until_async(condition: Callable[[], object], seconds: float = 15.0, what: str = "the condition") -> None:

@@ -10,34 +10,8 @@ import pytest
 from contract import ModelCard
 from gateway.flow.codecs import CodecPool
 from segstack_testing.fake_serving import CARD, FakeServing
-from segstack_testing.fixtures import (
-    anyio_backend,
-    gate,
-    jpeg,
-    make_gateway,
-    photo,
-    run_gateway,
-    serving,
-    shared_certificates,
-    shared_gateway,
-    submit,
-    unused_address,
-)
+from segstack_testing.fixtures import *  # noqa: F403 - every one is a fixture
 from segstack_testing.gateways import SharedGateway
-
-__all__ = [
-    "anyio_backend",
-    "gate",
-    "jpeg",
-    "make_gateway",
-    "photo",
-    "run_gateway",
-    "serving",
-    "shared_certificates",
-    "shared_gateway",
-    "submit",
-    "unused_address",
-]
 
 
 @pytest.fixture

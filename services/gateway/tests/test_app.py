@@ -63,8 +63,6 @@ def test_pages_load_nothing_from_other_hosts(client, path):
     assert links
     for link in links:
         assert link.startswith(("/", "#", "data:")), link
-        if link.startswith("/static"):
-            assert client.get(link).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/livez", "/readyz", "/static/app.js"])

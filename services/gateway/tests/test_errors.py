@@ -241,7 +241,7 @@ def test_wait_that_leaves_no_time_for_inference_is_429(make_gateway, serving, jp
     check(replies[2], 504, "deadline_exceeded")
 
 
-def test_internal_error_is_500_in_the_documented_shape(client, serving, jpeg, monkeypatch, caplog):
+def test_internal_error_is_500_in_the_documented_shape(client, jpeg, monkeypatch, caplog):
     monkeypatch.setattr("gateway.results.outputs.encode", lambda *_: 1 / 0)
     reply = client.post("/segment", content=jpeg, headers={"X-Request-Id": "r-1"})
     check(reply, 500, "internal_error", "r-1")

@@ -3,11 +3,12 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from segstack_testing.waiting import wait_until
 
 IMAGES = 600  # far more than are read before the signal comes
 
@@ -40,9 +41,7 @@ def export(tmp_path, write_files):
 def test_sigterm_leaves_nothing_half_written(export, tmp_path, command, program):
     words = [*command, "import", "cvat", export, "--output", tmp_path / "new" / "set"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        end = time.monotonic() + 60
-        while not list(tmp_path.glob("new/.tmp-*/images/*")) and time.monotonic() < end:
-            time.sleep(0.01)
+        wait_until(lambda: list(tmp_path.glob("new/.tmp-*/images/*")), 60, "the first written image")
         process.terminate()
         _, message = process.communicate(timeout=60)
     assert process.returncode == 130

@@ -181,7 +181,7 @@ def stack(empty_stack: tuple[Stack, dict[str, httpx.Response]], wait_for: Callab
     began = time.monotonic()
     trainer = ["scripts/run.sh", "data"]
     stack.run(*trainer, "synthesize", "--output", "data/labelled", *DRAWN.split())
-    stack.run(*trainer, "import-cvat", "data/labelled", "--output", "data/drawn")
+    stack.run(*trainer, "import", "cvat", "data/labelled", "--output", "data/drawn")
     stack.make("train", CONFIG="services/trainer/recipes/demo.yaml", DATA="data/drawn", NAME="drawn", SET=TINY)
     print(f"make train took {time.monotonic() - began:.0f} s, drawing and importing included")
     wait_for(stack.answers, "readiness after the first model was published")

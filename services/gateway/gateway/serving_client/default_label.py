@@ -41,11 +41,11 @@ class DefaultLabel:
             return call(target)
         if target.model in self._retry_at:  # one request tries the label; the others do not wait
             self._retry_at[target.model] = time.monotonic() + _RETRY_AFTER_S
-        return self._apply(replace(target, label=self._label), target, call)
+        return self._apply(target, call)
 
-    async def _apply(self, labelled: Target, target: Target, call: Callable[[Target], Awaitable[Result]]) -> Result:
+    async def _apply(self, target: Target, call: Callable[[Target], Awaitable[Result]]) -> Result:
         try:
-            result = await call(labelled)
+            result = await call(replace(target, label=self._label))
         except UnknownLabel as error:
             is_new = target.model not in self._retry_at
             if is_new and error.may_be_loading:

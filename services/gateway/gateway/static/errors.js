@@ -83,6 +83,6 @@ export function cameraError(error) {
 }
 
 /** `text` with a capital letter and a full stop. */
-export function sentence(text) {
+function sentence(text) {
   return `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 }

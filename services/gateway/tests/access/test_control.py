@@ -39,7 +39,7 @@ def test_key_is_accepted_in_either_header(make_gateway, keys_file, key, jpeg, he
     assert key not in wrong.text
 
 
-def test_every_path_but_the_open_ones_needs_a_key(make_gateway, keys_file, key):
+def test_every_path_but_the_open_ones_needs_a_key(make_gateway, keys_file):
     client = make_gateway(api_keys_file=keys_file)
     for path in OPEN:
         assert client.get(path).status_code == 200, path

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.access import rate_limits as rate_limit
+from gateway.access import rate_limits
 from gateway.access.rate_limits import RateLimiter
 from gateway.errors import RateLimited
 
@@ -70,7 +70,7 @@ def test_callers_have_separate_buckets(limiter):
 
 
 def test_bounded_table_forgets_the_longest_idle_caller(limiter, monkeypatch):
-    monkeypatch.setattr(rate_limit, "_MAX_CLIENTS", 3)
+    monkeypatch.setattr(rate_limits, "_MAX_CLIENTS", 3)
     for caller in "abca":
         limiter.take(caller, 1)
     limiter.take("d", 1)  # b is forgotten
@@ -79,14 +79,12 @@ def test_bounded_table_forgets_the_longest_idle_caller(limiter, monkeypatch):
     assert len(limiter._buckets) == 3
 
 
-def test_wait_until_the_next_request():
-    now = [0.0]
-    limiter = RateLimiter(lambda: now[0])
+def test_wait_until_the_next_request(limiter, clock):
     assert limiter.wait_s("hall", 0.5) == 0
     limiter.take("hall", 0.5)
     assert limiter.wait_s("hall", 0.5) == 2
-    now[0] = 1.5
+    clock.now += 1.5
     assert limiter.wait_s("hall", 0.5) == 0.5
-    now[0] = 2.0
+    clock.now += 0.5
     assert limiter.wait_s("hall", 0.5) == 0
     limiter.take("hall", 0.5)

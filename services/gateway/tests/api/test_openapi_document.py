@@ -1,12 +1,12 @@
 """The OpenAPI document against the gateway itself, by requests that Schemathesis generates from it."""
 
-import io
-
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from PIL import Image
+
+from segstack_testing.images import save
 
 EXAMPLES = 120
 
@@ -16,9 +16,7 @@ def encoded_images(draw, kind):
     """Bytes of one of the formats, mostly valid: small, of any colours, sometimes cut or changed."""
     height, width = draw(st.integers(1, 40)), draw(st.integers(1, 40))
     pixels = np.random.default_rng(draw(st.integers(0, 99))).integers(0, 256, (height, width, 3), np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).convert(draw(st.sampled_from(["RGB", "L"]))).save(buffer, kind)
-    data = bytearray(buffer.getvalue())
+    data = bytearray(save(Image.fromarray(pixels).convert(draw(st.sampled_from(["RGB", "L"]))), kind))
     match draw(st.sampled_from(["sound", "sound", "sound", "cut", "changed"])):
         case "cut":
             data = data[: draw(st.integers(0, len(data)))]

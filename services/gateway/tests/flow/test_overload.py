@@ -8,7 +8,7 @@ from segstack_testing.gateways import metric
 from segstack_testing.waiting import scaled, wait_until
 
 
-def test_callers_beyond_the_limit_get_429_and_the_others_200(make_gateway, serving, jpeg, submit):
+def test_callers_beyond_the_limit_get_429_and_the_others_200(make_gateway, jpeg, submit):
     client = make_gateway(max_in_flight=2, max_waiting=4)
     url = f"{client.base_url}/segment"
     answers: list[httpx.Response] = []

@@ -33,9 +33,7 @@ def turned(photo):
     def make(kind, value, **options):
         exif = Image.Exif()
         exif[0x0112] = value
-        buffer = io.BytesIO()
-        Image.fromarray(photo).save(buffer, kind, exif=exif, **options)
-        return buffer.getvalue()
+        return encode(photo, kind, exif=exif, **options)
 
     return make
 
@@ -71,7 +69,7 @@ def test_png_may_have_exif_at_its_end(turned):
     assert np.array_equal(decode(moved), decode(data))
 
 
-def test_exif_of_a_thumbnail_is_ignored(turned, jpeg, photo):
+def test_exif_of_a_thumbnail_is_ignored(turned, jpeg):
     with_thumbnail = (
         b"\xff\xd8\xff\xe1" + struct.pack(">H", 8 + len(block(6)) + len(jpeg)) + b"Exif\0\0" + block(6) + jpeg
     )

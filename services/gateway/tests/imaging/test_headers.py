@@ -1,6 +1,5 @@
 """Format, size and completeness from the bytes alone, without decoding."""
 
-import io
 from contextlib import suppress
 
 import numpy as np
@@ -11,14 +10,13 @@ from PIL import Image
 
 from gateway.errors import UndecodableImage, UnsupportedImage
 from gateway.imaging.headers import check_complete, read_header, sniff
+from segstack_testing.images import encode
 
 NOISE = np.random.default_rng(0).integers(0, 256, (37, 53, 3), np.uint8)
 
 
 def file(kind, pixels=NOISE, **options):
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, kind, **options)
-    return buffer.getvalue()
+    return encode(pixels, kind, **options)
 
 
 FILES = {

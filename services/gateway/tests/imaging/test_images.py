@@ -11,7 +11,7 @@ from PIL import Image
 
 from gateway.errors import ImageTooLarge, UndecodableImage
 from gateway.imaging import images
-from segstack_testing.images import encode
+from segstack_testing.images import encode, save
 
 
 def decode(data):
@@ -36,12 +36,6 @@ def test_pixels_are_rgb(photo, kind, options, off_by):
     assert np.median(np.abs(decoded.astype(int) - photo)) <= off_by
 
 
-def saved(image, kind, **options):
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
 NOISE = np.random.default_rng(0).integers(0, 256, (24, 40, 4), np.uint8)
 
 
@@ -50,24 +44,24 @@ NOISE = np.random.default_rng(0).integers(0, 256, (24, 40, 4), np.uint8)
 def test_png_of_few_bits_or_with_a_transparent_colour(mode, transparent):
     image = Image.fromarray(NOISE[..., :3]).convert(mode)
     options = {} if transparent is None else {"transparency": (3, 3, 3) if mode == "RGB" else transparent}
-    decoded = decode(saved(image, "PNG", **({} if mode == "1" else options)))
+    decoded = decode(save(image, "PNG", **({} if mode == "1" else options)))
     assert np.array_equal(decoded, np.array(image.convert("RGB")))
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])
 def test_palette_png_is_decoded_to_its_colours(bits):
     image = Image.fromarray(NOISE[..., :3]).quantize(2**bits)
-    assert np.array_equal(decode(saved(image, "PNG", bits=bits)), np.array(image.convert("RGB")))
+    assert np.array_equal(decode(save(image, "PNG", bits=bits)), np.array(image.convert("RGB")))
 
 
 @pytest.mark.parametrize(("kind", "options"), [("PNG", {}), ("WEBP", {"lossless": True, "exact": True})])
 def test_alpha_is_dropped_without_blending(kind, options):
-    assert np.array_equal(decode(saved(Image.fromarray(NOISE), kind, **options)), NOISE[..., :3])
+    assert np.array_equal(decode(save(Image.fromarray(NOISE), kind, **options)), NOISE[..., :3])
 
 
 def test_alpha_of_a_grey_png_is_dropped():
     image = Image.fromarray(np.ascontiguousarray(NOISE[..., :2]), "LA")
-    assert np.array_equal(decode(saved(image, "PNG")), NOISE[..., :1].repeat(3, 2))
+    assert np.array_equal(decode(save(image, "PNG")), NOISE[..., :1].repeat(3, 2))
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
@@ -98,25 +92,22 @@ def test_interlaced_png_is_decoded():
 
 
 def test_cmyk_is_converted_as_pillow_does(photo):
-    data = saved(Image.fromarray(photo).convert("CMYK"), "JPEG", quality=95)
+    data = save(Image.fromarray(photo).convert("CMYK"), "JPEG", quality=95)
     expected = np.array(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
     assert np.abs(decode(data) - expected).max() <= 2
 
 
 def test_grey_jpeg_fills_all_channels(photo):
-    data = saved(Image.fromarray(photo).convert("L"), "JPEG", quality=95)
+    data = save(Image.fromarray(photo).convert("L"), "JPEG", quality=95)
     decoded = decode(data)
     assert (decoded == decoded[..., :1]).all()
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
 def test_first_frame_of_an_animation_is_decoded(photo, kind):
-    buffer = io.BytesIO()
-    frames = [Image.fromarray(photo), Image.fromarray(255 - photo)]
-    frames[0].save(
-        buffer, kind, save_all=True, append_images=frames[1:], **({"lossless": True} if kind == "WEBP" else {})
-    )
-    assert np.array_equal(decode(buffer.getvalue()), photo)
+    options = {"lossless": True} if kind == "WEBP" else {}
+    data = encode(photo, kind, save_all=True, append_images=[Image.fromarray(255 - photo)], **options)
+    assert np.array_equal(decode(data), photo)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])

@@ -51,7 +51,7 @@ def test_named_model_is_not_replaced_by_a_canary_of_another_model(make_gateway, 
     assert client.post("/segment?model=shapes", content=jpeg).headers["X-Model-Name"] == "shapes"
 
 
-def test_canary_that_is_not_loaded_fails_no_request(make_gateway, serving, jpeg):
+def test_canary_that_is_not_loaded_fails_no_request(make_gateway, jpeg):
     client = make_gateway(canary="shapes:9=1")
     assert version(client, jpeg, "anyone") == "1"
     assert metric(client, "segstack_gateway_canary_absent_total") == 1

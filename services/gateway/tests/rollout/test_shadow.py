@@ -69,7 +69,7 @@ def test_shadow_may_be_a_model_with_another_input_size(make_gateway, serving, ag
     assert pair["total"]["miou"] > 0.95
 
 
-def test_failing_shadow_is_reported_and_fails_no_request(make_gateway, serving, agreement, jpeg):
+def test_failing_shadow_is_reported_and_fails_no_request(make_gateway, agreement, jpeg):
     client = make_gateway(shadow="shapes:9=1")
     assert [client.post("/segment", content=jpeg).status_code for _ in range(3)] == [200] * 3
     report = agreement(client, 3)

@@ -7,19 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segstack_testing.images import encode
-
-QUARTERS = np.kron(np.array([[1, 2], [3, 0]], np.uint8), np.ones((48, 64), np.uint8))
+from segstack_testing.images import PHOTO_MASK, class_ids, encode
 
 
 @pytest.fixture
 def small_photo(photo) -> bytes:
     """A PNG of 8x4 pixels with the same four quarters."""
     return encode(photo[::24, ::16], "PNG")
-
-
-def ids(body: bytes) -> np.ndarray:
-    return np.array(Image.open(io.BytesIO(body)))
 
 
 def test_default_reply_is_an_indexed_png_with_its_classes(client, jpeg, card):
@@ -29,7 +23,7 @@ def test_default_reply_is_an_indexed_png_with_its_classes(client, jpeg, card):
     assert reply.headers["content-type"] == "image/png"
     image = Image.open(io.BytesIO(reply.content))
     assert (image.mode, image.size) == ("P", (128, 96))
-    assert np.array_equal(np.array(image), QUARTERS)
+    assert np.array_equal(np.array(image), PHOTO_MASK)
     palette = np.array(image.getpalette()).reshape(-1, 3)
     for c in card.classes:
         assert tuple(palette[c.id]) == c.color
@@ -61,13 +55,13 @@ def test_format_is_detected_from_the_first_bytes(client, photo, kind, declared):
     headers = {"Content-Type": declared} if declared else {}
     reply = client.post("/segment", content=encode(photo, kind), headers=headers)
     assert reply.status_code == 200
-    assert (ids(reply.content) == QUARTERS).mean() > 0.99
+    assert (class_ids(reply.content) == PHOTO_MASK).mean() > 0.99
 
 
 def test_multipart_field_image_is_accepted(client, jpeg):
     reply = client.post("/segment", files={"image": ("photo.jpg", jpeg, "image/jpeg")})
     assert reply.status_code == 200
-    assert np.array_equal(ids(reply.content), QUARTERS)
+    assert np.array_equal(class_ids(reply.content), PHOTO_MASK)
 
 
 def test_model_and_version_select_who_answers(make_gateway, serving, jpeg):
@@ -86,19 +80,19 @@ def test_model_and_version_select_who_answers(make_gateway, serving, jpeg):
 
 def test_size_model_returns_the_mask_at_input_size(client, jpeg, card):
     reply = client.post("/segment?size=model", content=jpeg)
-    assert ids(reply.content).shape == (card.input_height, card.input_width)
+    assert class_ids(reply.content).shape == (card.input_height, card.input_width)
 
 
 @pytest.mark.parametrize("wanted", ["car,tree", "1,2", "CAR, 2"])
 def test_classes_keeps_some_and_ignores_the_rest(client, jpeg, wanted):
-    mask = ids(client.post("/segment", params={"classes": wanted}, content=jpeg).content)
-    assert np.array_equal(mask, np.where(np.isin(QUARTERS, (1, 2)), QUARTERS, 255))
+    mask = class_ids(client.post("/segment", params={"classes": wanted}, content=jpeg).content)
+    assert np.array_equal(mask, np.where(np.isin(PHOTO_MASK, (1, 2)), PHOTO_MASK, 255))
 
 
 @pytest.mark.parametrize(("at_least", "kept"), [(0, (0, 1, 2, 3)), (0.5, (1, 2, 3)), (0.9, ())])
 def test_min_confidence_ignores_less_confident_pixels(client, jpeg, at_least, kept):
-    mask = ids(client.post(f"/segment?min_confidence={at_least}", content=jpeg).content)
-    assert np.array_equal(mask, np.where(np.isin(QUARTERS, kept), QUARTERS, 255))
+    mask = class_ids(client.post(f"/segment?min_confidence={at_least}", content=jpeg).content)
+    assert np.array_equal(mask, np.where(np.isin(PHOTO_MASK, kept), PHOTO_MASK, 255))
 
 
 @pytest.mark.parametrize("query", ["", "&format=png", "&format=jpeg", "&format=webp"])
@@ -107,13 +101,13 @@ def test_color_has_the_classes_colours(client, jpeg, card, query):
     assert reply.headers["content-type"] == f"image/{query.partition('format=')[2] or 'png'}"
     image = np.array(Image.open(io.BytesIO(reply.content)).convert("RGB")).astype(int)
     for c in card.classes:
-        assert np.abs(np.median(image[c.id == QUARTERS], 0) - c.color).max() <= 2
+        assert np.abs(np.median(image[c.id == PHOTO_MASK], 0) - c.color).max() <= 2
 
 
 def test_color_as_webp_is_lossless(client, jpeg, card):
     reply = client.post("/segment?output=color&format=webp", content=jpeg)
     colours = np.array([c.color for c in card.classes], np.uint8)
-    assert np.array_equal(Image.open(io.BytesIO(reply.content)).convert("RGB"), colours[QUARTERS])
+    assert np.array_equal(Image.open(io.BytesIO(reply.content)).convert("RGB"), colours[PHOTO_MASK])
 
 
 @pytest.mark.parametrize("query", ["", "&format=png", "&format=jpeg", "&format=webp"])
@@ -129,7 +123,7 @@ def test_overlay_blends_classes_and_leaves_background_and_ignored_pixels(client,
     query = {"output": "overlay", "format": "png", "alpha": alpha, "classes": "background,car"}
     reply = client.post("/segment", params=query, content=body)
     image = np.array(Image.open(io.BytesIO(reply.content)).convert("RGB")).astype(int)
-    car = QUARTERS == 1
+    car = PHOTO_MASK == 1
     expected = photo[0, 0] * (1 - alpha) + np.array(card.classes[1].color) * alpha
     assert np.abs(image[car] - expected).max() <= 1
     assert np.array_equal(image[~car], photo[~car])
@@ -149,7 +143,7 @@ def test_json_describes_every_class_present(client, jpeg):
     for c in found["classes"]:
         for start, length in zip(c["rle"][::2], c["rle"][1::2], strict=True):
             painted[start : start + length] = c["id"]
-    assert np.array_equal(painted.reshape(96, 128), QUARTERS)
+    assert np.array_equal(painted.reshape(96, 128), PHOTO_MASK)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def stable(serving):
 
 
 @pytest.fixture
-def client(make_gateway, serving):
+def client(make_gateway):
     return make_gateway(default_label="stable")
 
 

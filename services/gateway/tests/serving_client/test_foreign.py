@@ -1,15 +1,14 @@
 """Models that do not keep the contract: the original project's exports, one sigmoid, class ids; refused ones."""
 
-import io
 import json
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from contract import ClassInfo, ModelCard, Signature, TensorSpec
 from gateway.errors import InvalidParameter
 from gateway.serving_client.foreign import ForeignGraph
+from segstack_testing.images import PHOTO_MASK, class_ids
 
 CLASSES = ["background", "car", "tree", "person"]
 SIZE = (48, 64)
@@ -25,7 +24,7 @@ def floats(*shape):
 
 def ids(reply):
     assert reply.status_code == 200, reply.text
-    return np.array(Image.open(io.BytesIO(reply.content)))
+    return class_ids(reply.content)
 
 
 def colours_as_scores(pixels):
@@ -63,12 +62,9 @@ def original_project(publish):
     )
 
 
-QUARTERS = np.kron(np.array([[1, 2], [3, 0]], np.uint8), np.ones((48, 64), np.uint8))
-
-
 def test_pixels_are_preprocessed_and_logits_become_class_ids(original_project, jpeg):
     mask = ids(original_project.post("/segment", content=jpeg))
-    assert (mask == QUARTERS).mean() > 0.99
+    assert (mask == PHOTO_MASK).mean() > 0.99
 
 
 def test_classes_come_from_the_card_file(original_project, jpeg):
@@ -128,7 +124,7 @@ def test_uint8_input_and_class_ids_need_class_names_only(publish, jpeg):
 
     labels = {"labels": spec("int64", None, *SIZE)}
     client = publish({"image": spec("uint8", None, *SIZE, 3)}, labels, answer, classes=CLASSES)
-    assert (ids(client.post("/segment", content=jpeg)) == QUARTERS).mean() > 0.99
+    assert (ids(client.post("/segment", content=jpeg)) == PHOTO_MASK).mean() > 0.99
     reply = client.post("/segment?min_confidence=0.5", content=jpeg)
     assert reply.status_code == 422
     assert "without probabilities" in reply.json()["error"]["message"]
@@ -182,7 +178,7 @@ def test_contract_model_may_replace_a_foreign_one(publish, serving, jpeg):
     serving.publish("theirs", 2, name="theirs")
     reply = client.post("/segment", content=jpeg)
     assert reply.headers["X-Model-Version"] == "2"
-    assert np.array_equal(ids(reply), QUARTERS)
+    assert np.array_equal(ids(reply), PHOTO_MASK)
 
 
 def test_a_signature_that_only_the_contract_has_is_invalid():

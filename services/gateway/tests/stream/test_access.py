@@ -3,15 +3,17 @@
 import asyncio
 import itertools
 import json
+import time
 from types import SimpleNamespace
 
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from gateway.access.control import KEY_NEEDED
 from gateway.access.keys import line_of, new_key
 from segstack_testing.gateways import make_api_keys, own_records
 from segstack_testing.streams import open_stream
-from segstack_testing.waiting import wait_until_async
+from segstack_testing.waiting import wait_until, wait_until_async
 
 pytestmark = pytest.mark.anyio
 
@@ -68,8 +70,7 @@ async def test_configure_without_a_valid_key_is_refused_and_then_closed(short_ti
 async def test_frame_before_a_key_closes_the_stream(short_timeouts, jpeg):
     async with open_stream(short_timeouts) as stream:
         await stream.send(jpeg)
-        code, _ = await stream.closed()
-    assert code == 1008
+        assert await stream.closed() == (1008, KEY_NEEDED)
 
 
 async def test_wrong_key_in_the_handshake_is_403(keyed):
@@ -121,9 +122,11 @@ async def test_withdrawn_key_closes_its_streams(keyed, jpeg):
 
 async def test_rate_limit_delays_frames_without_an_error(keyed, jpeg):
     async with open_stream(keyed.client, additional_headers={"X-API-Key": keyed.key}) as stream:
+        started_at = time.monotonic()
         for sequence in range(25):  # the bucket holds 20
             await stream.send(jpeg, sequence)
             assert (await stream.receive()).kind == 2
+        assert time.monotonic() - started_at > 0.4  # five more, at ten a second
     assert 'code="rate_limited"' not in keyed.client.get("/metrics", headers={"X-API-Key": keyed.key}).text
 
 
@@ -135,7 +138,8 @@ async def test_rate_limit_delays_frames_without_an_error(keyed, jpeg):
         ({"Host": "rebound.example"}, "forbidden_host"),
     ],
 )
-def test_page_of_another_origin_gets_403(client, headers, code, caplog):
+def test_page_of_another_origin_gets_403(make_gateway, headers, code, caplog):
+    client = make_gateway()
     upgrade = {
         "Connection": "Upgrade",
         "Upgrade": "websocket",
@@ -146,7 +150,8 @@ def test_page_of_another_origin_gets_403(client, headers, code, caplog):
     assert reply.status_code == 403
     assert reply.json()["error"]["code"] == code
     assert reply.headers["X-Request-Id"]
-    assert client.get("/livez").status_code == 200  # by now the first request is over
+    counted = f'segstack_gateway_errors_total{{code="{code}"}} 1.0'
+    wait_until(lambda: counted in client.get("/metrics").text)  # by now the first request is over
     assert not [record for record in own_records(caplog) if record.levelname == "ERROR"]
 
 
@@ -154,6 +159,7 @@ async def test_own_pages_and_cors_origins_may_open_streams(make_gateway):
     client = make_gateway(cors_origins="https://app.example")
     for origin in (f"http://127.0.0.1:{client.base_url.port}", "https://app.example"):
         async with open_stream(client, origin=origin) as stream:
+            assert stream.connection.response.headers["X-Request-Id"]
             assert (await stream.end())["received"] == 0
 
 

@@ -33,5 +33,7 @@ async def test_frame_is_released_once_it_was_segmented(make_gateway, serving, jp
             await stream.send(jpeg, sequence)
         await wait_until_async(lambda: metric(client, "segstack_gateway_frames_received_total") == 4)
         await wait_until_async(lambda: held() == [4])
+        await asyncio.sleep(0.2)  # long enough for a third frame to be started
+        assert (held(), len(serving.inferences)) == ([4], 2)
         gate.set()
         await stream.end()

@@ -271,7 +271,7 @@ async def test_streams_are_answered_in_turn(make_gateway, jpeg):
                 await own.receive()
                 order.append(number)
 
-    async with open_stream(make_gateway(requests_per_s=None)) as stream:
+    async with open_stream(make_gateway()) as stream:
         await asyncio.gather(*(camera(stream, number) for number in range(4)))
     for begin in range(20, 100, 20):  # while all four are open; each has about five of twenty
         assert max(Counter(order[begin : begin + 20]).values()) <= 10
@@ -293,6 +293,7 @@ async def test_frames_and_their_outcomes_are_counted(make_gateway, jpeg):
         await stream.send(b"no image")
         await stream.receive()
         assert metric(client, "segstack_gateway_streams") == 1
+        assert (await stream.configure(model="road"))["type"] == "error"
         await stream.end()
     text = client.get("/metrics").text
     for sample in (
@@ -300,7 +301,22 @@ async def test_frames_and_their_outcomes_are_counted(make_gateway, jpeg):
         'frames_total{outcome="answered"} 1.0',
         'frames_total{outcome="failed"} 1.0',
         'errors_total{code="unsupported_image"} 1.0',
+        'errors_total{code="unknown_model"} 1.0',
         "frame_seconds_count 1.0",
         'images_total{model="shapes",version="1"} 1.0',
     ):
         assert f"segstack_gateway_{sample}" in text
+
+
+async def test_replies_come_in_the_order_of_their_frames(make_gateway, serving, jpeg, gate):
+    async with open_stream(make_gateway(max_frames_inferring=2)) as stream:
+        await stream.configure()
+        serving.before_predict = lambda request, context: len(serving.inferences) > 1 or gate.wait(30)
+        for sequence in (1, 2):  # the second is answered by serving while the first waits there
+            await stream.send(jpeg, sequence)
+            await wait_until_async(lambda: len(serving.inferences) == sequence)  # noqa: B023
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await stream.receive()
+        gate.set()
+        assert [(await stream.receive()).sequence for _ in range(2)] == [1, 2]

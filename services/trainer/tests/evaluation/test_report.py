@@ -93,6 +93,7 @@ def test_results_as_json_are_what_was_measured(measured):
     evaluation, results, _ = measured
     read = json.loads(to_json(results))
     assert read["miou"] == mean_iou(evaluation.confusion)
+    assert {"miou", "pixel_accuracy", "dice", "boundary_f1"} <= read.keys()  # a program reads these names
     assert np.array(read["confusion"]).sum() == 3 * 400
     assert [c["iou"] is None for c in read["classes"]] == [False, False, True]
     assert read["per_image"][0] == {"id": "0", "miou": 1.0}

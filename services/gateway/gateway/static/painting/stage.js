@@ -8,7 +8,7 @@ const $ = (id) => document.getElementById(id);
 const STEP = 0.02; // of the image's width and height, for each press of an arrow key
 const ARROWS = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] };
 
-/** Shows frames. `name(id, mask)` gives the probe's text for a class in a mask. */
+/** Shows frames. `name(id)` gives the probe's text for a class. */
 export class Stage {
   #painter = createPainter($("picture"));
   #name;
