@@ -56,9 +56,9 @@ export class Stream {
     else this.reconnect();
   }
 
-  /** Whether a model answers. */
+  /** Whether a model answers, over a connection that is not being closed. */
   get isConfigured() {
-    return this.#isConfigured;
+    return this.#isConfigured && this.#socket.readyState === WebSocket.OPEN;
   }
 
   /**
@@ -68,7 +68,7 @@ export class Stream {
    */
   get isReady() {
     return (
-      this.#isConfigured &&
+      this.isConfigured &&
       this.#unanswered < MAX_UNANSWERED &&
       this.#socket.bufferedAmount <= this.#frameBytes && // at most one not yet sent
       performance.now() - this.#sentAt >= this.#gapMs
@@ -119,6 +119,7 @@ export class Stream {
   }
 
   #sendConfiguration() {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return; // the next connection begins with it
     const message = { type: "configure", form: "mask", size: "model", ...this.#wanted };
     if (key()) message.api_key = key();
     this.#socket.send(JSON.stringify(message));
