@@ -1,11 +1,11 @@
 """The README's first command in a fresh clone: once with ONESHOT=1, and once with the page up."""
 
+import http.client
 import os
 import re
 import signal
 import subprocess
 import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from PIL import Image
 
 from contract import versions
 from segstack_testing.raw_http import free_port
+from segstack_testing.waiting import scaled
 
 ROOT = Path(__file__).parents[1]
 # It is promised in under 480 s on two idle cores, and the time is printed; a bound here would make it a timed test.
@@ -42,7 +43,7 @@ def oneshot(clone: Path) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=LONGEST_SECONDS,
+        timeout=scaled(LONGEST_SECONDS),
     )
     print(f"make demo ONESHOT=1 took {time.monotonic() - started:.0f} s, installs included")
     assert done.returncode == 0, done.stdout
@@ -88,17 +89,17 @@ def test_demo_serves_the_page_until_stopped_and_leaves_no_process(
         assert len(_processes_of(clone)) >= 3, "the demo, serving and the gateway"
     finally:
         os.killpg(process.pid, stop)
-        process.wait(30)
+        process.wait(scaled(30))
     assert not _processes_of(clone)
 
 
 def _wait_for_page(url: str, process: subprocess.Popen) -> str:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + scaled(120)
     while time.monotonic() < deadline and process.poll() is None:
         try:
             LOCAL.open(f"{url}readyz", timeout=2)
             return LOCAL.open(url, timeout=5).read().decode()
-        except (urllib.error.URLError, TimeoutError):
+        except (OSError, http.client.HTTPException):  # not up yet, or not ready
             time.sleep(0.2)
     raise AssertionError(f"no page at {url}")
 

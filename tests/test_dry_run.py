@@ -15,8 +15,9 @@ import tensorflow as tf
 
 from converter.arguments import parse
 from converter.targets.tf_trt import dry_run
+from segstack_testing.waiting import scaled
 
-pytestmark = [pytest.mark.converter, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.converter, pytest.mark.timeout(scaled(1800))]
 
 # The sizes matter to the resizes of a DDRNet, at 480x640 by 7.5 among others; the rest is exported small.
 NETWORKS = {

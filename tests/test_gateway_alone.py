@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from segstack_testing.waiting import scaled
+
 ROOT = Path(__file__).parents[1]
 SERVICES = ROOT / "services"
 UV = Path(sys.executable).with_name("uv")
 TEST_TOOLS = ["httpx", "hypothesis", "pillow", "pycocotools", "pytest", "pytest-timeout", "trustme"]
 
-pytestmark = [pytest.mark.other_python, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.other_python, pytest.mark.timeout(scaled(600))]
 
 
 @pytest.fixture(scope="module")

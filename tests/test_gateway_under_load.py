@@ -9,12 +9,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from segstack_testing.waiting import scaled
+
 pytestmark = pytest.mark.gateway
 
 CLIENTS = 4
 # The gateway admits 36 requests.
 CROWD = 60
-BACK_WITHIN_S = 3
+BACK_WITHIN_S = scaled(3)
 
 
 @pytest.fixture
@@ -50,7 +52,7 @@ class Load:
             thread.join()
 
     def _send_requests(self) -> None:
-        with httpx.Client(base_url=self._url, timeout=30, trust_env=False) as client:
+        with httpx.Client(base_url=self._url, timeout=scaled(30), trust_env=False) as client:
             while not self._stop.is_set():
                 reply = client.post("/segment", content=self._image)
                 self.answers.append((time.monotonic(), reply.status_code, "retry-after" in reply.headers))

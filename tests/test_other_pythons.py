@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from segstack_testing.waiting import scaled
+
 TESTS = Path(__file__).parent
 CONTRACT = TESTS.parent / "services" / "contract"
 UV = Path(sys.executable).with_name("uv")
 
-pytestmark = [pytest.mark.other_python, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.other_python, pytest.mark.timeout(scaled(600))]
 
 
 @pytest.mark.parametrize("version", ["3.8", "3.13"])

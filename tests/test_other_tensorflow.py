@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from contract import ModelCard
+from segstack_testing.waiting import scaled
 from trainer.models import model_names
 
 ROOT = Path(__file__).parents[1]
@@ -77,7 +78,7 @@ for name in model_names():
     graph.save(module, functions, str(models / name / "1"))
 """
 
-pytestmark = [pytest.mark.other_python, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.other_python, pytest.mark.timeout(scaled(1200))]
 
 
 @pytest.fixture(scope="module")

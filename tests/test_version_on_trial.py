@@ -9,6 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from segstack_testing.waiting import scaled
+
 pytestmark = pytest.mark.gateway
 
 CAMERAS = 20
@@ -19,7 +21,7 @@ class Cameras:
 
     def __init__(self, url: str, image: bytes) -> None:
         self._image = image
-        self._http = httpx.Client(base_url=url, timeout=30, trust_env=False)
+        self._http = httpx.Client(base_url=url, timeout=scaled(30), trust_env=False)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._send_requests)
         self.rounds = 0

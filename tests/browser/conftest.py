@@ -18,13 +18,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from segstack_testing.waiting import scaled
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page
 
 # Screenshots for review; git ignores them.
 ARTIFACTS = Path(__file__).parents[2] / "test-artifacts"
 # A cold model on a busy machine takes its time.
-PATIENCE_MS = 30_000
+PATIENCE_MS = scaled(30_000)
 # Chromium itself writes to the console when a fetch fails, however well the page takes it.
 PAGE_HANDLES_FAILURES_OF = {"readyz", "segment", "models", "stream"}
 HOW_TO_INSTALL = "scripts/install-browser.sh installs it"

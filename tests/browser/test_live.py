@@ -4,6 +4,7 @@ Chromium's fake camera plays a film whose frames show their number in red and bl
 blue, so the mask repeats the number; class colours are chosen so that one screenshot shows both.
 """
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from PIL import Image
 
 from segstack_testing.gateways import make_api_keys
+from segstack_testing.waiting import scaled, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 
@@ -100,9 +102,14 @@ def test_each_mask_lies_over_its_own_frame(live, with_camera, seen, options) -> 
     window.page.get_by_label("Mirror").uncheck()
     paint_numbers(window)
     frame = window.page.locator("#result .frame")
-    pairs = [numbers_in(seen(frame)) for _ in range(15)]
+    pairs = []
+
+    def were_many_seen() -> bool:
+        pairs.append(numbers_in(seen(frame)))
+        return len(pairs) >= 15 and len(set(pairs)) > 5
+
+    wait_until(were_many_seen, what="a moving image")
     assert [frame for frame, _ in pairs] == [mask for _, mask in pairs]
-    assert len(set(pairs)) > 5, "the image did not change"
 
 
 def test_paused_frame_can_be_mirrored_and_has_its_mask(live, seen) -> None:
@@ -119,14 +126,18 @@ def test_paused_frame_can_be_mirrored_and_has_its_mask(live, seen) -> None:
 
 
 def settled(look: Callable[[], np.ndarray]) -> np.ndarray:
-    """The numbers shown once the image no longer changes."""
-    before = look()
-    for _ in range(50):
+    """What is shown once it has not changed for a while; frames under way when a video stops come a moment later."""
+    shown, since = look(), time.monotonic()
+
+    def stands_still() -> bool:
+        nonlocal shown, since
         now = look()
-        if np.array_equal(now, before):
-            return now
-        before = now
-    raise AssertionError("it goes on changing")
+        if not np.array_equal(now, shown):
+            shown, since = now, time.monotonic()
+        return time.monotonic() - since > scaled(0.5)
+
+    wait_until(stands_still, what="an image that stands still")
+    return shown
 
 
 def test_few_frames_are_held_in_memory(live) -> None:
@@ -168,7 +179,7 @@ def test_the_stream_survives_a_restart_of_the_gateway(live, colour_road, seen) -
     window = live()
     notice, caption = window.page.get_by_role("alert"), window.page.locator("#caption")
     colour_road.gateway.terminate()
-    colour_road.gateway.wait(20)
+    colour_road.gateway.wait(scaled(20))
     window.expect(notice.get_by_role("heading")).to_have_text("The gateway is unreachable")
     window.expect(caption).to_have_text("Waiting for the gateway…")
     frame = window.page.locator("#result .frame")
@@ -259,10 +270,11 @@ def test_a_video_file_is_played_under_its_masks_to_its_last_frame(visit, colour_
     window.expect(window.page.get_by_label("Mirror")).to_be_hidden()
     paint_numbers(window)
     window.expect(window.page.get_by_role("button", name="Play")).to_be_visible()  # it has come to its end
-    assert numbers_in(settled(lambda: seen(window.page.locator("#result .frame")))) == (179, 179)
+    frame = window.page.locator("#result .frame")
+    wait_until(lambda: numbers_in(seen(frame)) == (179, 179), what="the last frame under its mask")
     window.page.get_by_label("Position").fill("0.5")
-    shown = settled(lambda: seen(window.page.locator("#result .frame")))
-    number, mask = numbers_in(shown)
+    wait_until(lambda: numbers_in(seen(frame))[0] != 179, what="another frame")
+    number, mask = numbers_in(settled(lambda: seen(frame)))
     assert number == mask == pytest.approx(150, abs=3)
     window.shoot("video")
 
@@ -284,7 +296,7 @@ def key(colour_road, tmp_path: Path):
 
     def restart(**settings: str) -> None:
         colour_road.gateway.terminate()
-        colour_road.gateway.wait(20)
+        colour_road.gateway.wait(scaled(20))
         colour_road.start_gateway(**settings)
         colour_road.wait_until_ready()
 

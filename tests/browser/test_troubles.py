@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from segstack_testing.waiting import scaled
+
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 
 
@@ -70,7 +72,7 @@ def test_page_without_a_model_explains_how_to_make_one_and_finds_it(
     shutil.copytree(small_models_root, road.models_root)
     road.start_serving()
 
-    window.expect(window.page.get_by_role("status")).to_have_text("small v1", timeout=60_000)
+    window.expect(window.page.get_by_role("status")).to_have_text("small v1", timeout=scaled(60_000))
     window.expect(notice).to_be_hidden()
     window.choose(photo)
     window.expect_overlay()
@@ -81,18 +83,18 @@ def test_recovers_after_a_restart_of_serving(visit, road, photo) -> None:
     status = window.page.get_by_role("status")
     window.expect(status).to_have_text("small v1")
     road.serving.terminate()
-    road.serving.wait(20)
+    road.serving.wait(scaled(20))
 
     window.choose(photo)
 
     notice = window.page.get_by_role("alert")
     window.expect(notice.get_by_role("heading")).to_have_text("The model server is unreachable")
     window.expect(notice.locator("code")).to_have_text(["make serve", "make demo"])
-    window.expect(status).to_have_text("The model server is unreachable", timeout=5_000)  # at once
+    window.expect(status).to_have_text("The model server is unreachable", timeout=scaled(5_000))  # at once
     window.shoot("serving-away")
 
     road.start_serving()
-    window.expect(status).to_have_text("small v1", timeout=60_000)
+    window.expect(status).to_have_text("small v1", timeout=scaled(60_000))
     window.expect(notice).to_be_hidden()
     window.choose(photo)
     window.expect_overlay()
@@ -103,7 +105,7 @@ def test_page_recovers_after_a_restart_of_the_gateway(visit, road, photo) -> Non
     status = window.page.get_by_role("status")
     window.expect(status).to_have_text("small v1")
     road.gateway.terminate()
-    road.gateway.wait(20)
+    road.gateway.wait(scaled(20))
 
     window.choose(photo)
 

@@ -15,6 +15,7 @@ from google.protobuf.wrappers_pb2 import Int64Value
 from contract import DESCRIBE, SCORES, ClassInfo, Metrics, ModelCard, Signature, signatures
 from contract.wire import varint
 from gateway.serving_client.protocol import serving_pb2 as pb
+from segstack_testing.raw_http import held_port
 
 CARD = ModelCard(
     name="shapes",
@@ -146,7 +147,8 @@ class FakeServing:
             }
             generic = grpc.method_handlers_generic_handler(f"tensorflow.serving.{service}", handlers)
             self._server.add_generic_rpc_handlers((generic,))
-        self.port = self._server.add_insecure_port(self.address)
+        self.port = self.port or held_port()
+        self._server.add_insecure_port(self.address)
         self._server.start()
 
     def hang_up(self) -> None:

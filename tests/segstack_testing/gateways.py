@@ -24,7 +24,7 @@ from gateway.access.keys import line_of, new_key
 from gateway.settings import Settings
 from gateway.transport.server import server
 from segstack_testing.fake_serving import FakeServing
-from segstack_testing.raw_http import free_port
+from segstack_testing.raw_http import held_port
 from segstack_testing.waiting import scaled, wait_until
 
 
@@ -134,7 +134,7 @@ class GatewayProcess:
 @contextmanager
 def gateway_process(**settings: Any) -> Iterator[GatewayProcess]:
     """Start ``python -m gateway`` with these settings and wait for /livez; SIGTERM at the end of the block."""
-    values = {"port": free_port(), "models": "shapes", **settings}
+    values = {"port": held_port(), "models": "shapes", **settings}
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
     environment |= {f"GATEWAY_{name.upper()}": str(value) for name, value in values.items()}
     with (

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -52,3 +53,19 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def held_port() -> int:
+    """A port of 127.0.0.1 for a server that sets SO_REUSEADDR: nothing else is given it until this process ends.
+
+    On Linux, a socket that is bound but does not listen is not in the way of such a server.
+    """
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    port = holder.getsockname()[1]
+    if sys.platform == "linux":
+        holder.detach()
+    else:
+        holder.close()
+    return port

@@ -138,7 +138,7 @@ def test_request_is_sent_again_after_retry_after(make_gateway, serving, submit, 
 def test_restarting_gateway_is_waited_for(serving, jpeg, submit, run_gateway) -> None:
     with run_gateway() as running:
         address = str(running.client.base_url)
-        client = Client(address)
+        client = Client(address, patience_s=120)
         client.segment(jpeg)
     away = submit(client.segment, jpeg)
     with run_gateway(port=running.client.base_url.port):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from contract import durable
+from segstack_testing.waiting import wait_until
 
 
 @pytest.fixture
@@ -53,8 +54,10 @@ def test_reader_never_sees_a_partial_file(path):
     reader = threading.Thread(target=poll)
     reader.start()
     try:
+        wait_until(lambda: texts[0] in seen, what="a first reading")
         for turn in range(100):
             durable.replace_file(path, texts[turn % 2])
+        wait_until(lambda: texts[1] in seen, what="a reading of the last text")
     finally:
         done.set()
         reader.join()

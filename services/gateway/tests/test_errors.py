@@ -9,7 +9,7 @@ from contract.wire import varint
 from gateway import errors
 from gateway.serving_client.protocol import serving_pb2 as pb
 from segstack_testing.images import encode
-from segstack_testing.waiting import wait_until
+from segstack_testing.waiting import scaled, wait_until
 
 
 def shape_is_documented(reply):
@@ -219,21 +219,22 @@ def test_unreachable_serving_is_503_until_it_is_back(client, serving, jpeg):
     check(client.get("/readyz"), 503, "serving_unavailable")
 
     serving.start()
-    wait_until(lambda: client.post("/segment", content=jpeg).status_code == 200, 3)
+    wait_until(lambda: client.post("/segment", content=jpeg).status_code == 200)
     assert client.get("/readyz").status_code == 200
 
 
 def test_exceeded_deadline_is_504(make_gateway, serving, jpeg, gate):
-    serving.before_predict = lambda request, context: gate.wait(10)
+    serving.before_predict = lambda request, context: gate.wait(30)
     client = make_gateway(deadline_ms=200)
     started_at = time.monotonic()
     check(client.post("/segment", content=jpeg), 504, "deadline_exceeded", "200 ms")
-    assert time.monotonic() - started_at < 2
+    assert time.monotonic() - started_at < scaled(2)
 
 
 def test_wait_that_leaves_no_time_for_inference_is_429(make_gateway, serving, jpeg, gate, submit):
     serving.before_predict = lambda request, context: gate.wait(10)
-    client = make_gateway(deadline_ms=300, max_in_flight=1, max_waiting=5)
+    # The two that wait give up after half of it, in which all three must have begun.
+    client = make_gateway(deadline_ms=round(scaled(500)), max_in_flight=1, max_waiting=5)
     requests = [submit(client.post, "/segment", content=jpeg) for _ in range(3)]
     replies = sorted((request.result(30) for request in requests), key=lambda reply: reply.status_code)
     for reply in replies[:2]:

@@ -217,7 +217,7 @@ class Server:
         if self.process.poll() is None:
             self.process.send_signal(signal_number)
         try:
-            return self.process.wait(timeout_s)
+            return self.process.wait(scaled(timeout_s))
         finally:
             self.process.kill()
             self.process.wait()

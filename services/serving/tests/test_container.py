@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from segstack_testing.waiting import scaled
+
 SERVICE = Path(__file__).parents[1]
 
 # The flags of tensorflow_model_server 2.6.2 that are used here; any other makes it print its usage.
@@ -62,7 +64,7 @@ def entrypoint(tmp_path):
 def test_server_is_started_with_known_flags(entrypoint, tmp_path):
     (tmp_path / "models.config").touch()
     process = entrypoint("--tensorflow_session_parallelism=2")
-    pid, *arguments = process.communicate(timeout=10)[0].splitlines()
+    pid, *arguments = process.communicate(timeout=scaled(10))[0].splitlines()
     assert pid == f"pid {process.pid}"
     assert f"--model_config_file={tmp_path / 'models.config'}" in arguments
     assert arguments.pop() == "--tensorflow_session_parallelism=2"
@@ -72,7 +74,7 @@ def test_server_is_started_with_known_flags(entrypoint, tmp_path):
 
 def test_batching_is_optional(entrypoint, tmp_path):
     (tmp_path / "models.config").touch()
-    output = entrypoint(ENABLE_BATCHING="true").communicate(timeout=10)[0]
+    output = entrypoint(ENABLE_BATCHING="true").communicate(timeout=scaled(10))[0]
     assert "--enable_batching=true\n--batching_parameters_file=/etc/serving/batching.config" in output
 
 
@@ -82,17 +84,17 @@ def test_wait_for_the_config_is_printed_once(entrypoint, tmp_path):
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(1.5)
     (tmp_path / "models.config").touch()
-    assert process.communicate(timeout=10)[0].startswith(f"pid {process.pid}\n--port=8500\n")
+    assert process.communicate(timeout=scaled(10))[0].startswith(f"pid {process.pid}\n--port=8500\n")
 
 
 def test_repository_without_models_gpu_config_is_served(entrypoint, tmp_path):
     (tmp_path / "models.config").touch()
     gpu_config = tmp_path / "models.gpu.config"
-    output = entrypoint(MODEL_CONFIG_FILE=str(gpu_config)).communicate(timeout=10)[0]
+    output = entrypoint(MODEL_CONFIG_FILE=str(gpu_config)).communicate(timeout=scaled(10))[0]
     assert output.startswith(f"no {gpu_config} yet: serving with models.config")
     assert f"--model_config_file={tmp_path / 'models.config'}\n" in output
     gpu_config.touch()
-    output = entrypoint(MODEL_CONFIG_FILE=str(gpu_config)).communicate(timeout=10)[0]
+    output = entrypoint(MODEL_CONFIG_FILE=str(gpu_config)).communicate(timeout=scaled(10))[0]
     assert output.startswith("pid ")
     assert f"--model_config_file={gpu_config}\n" in output
 
@@ -102,7 +104,7 @@ def test_models_config_of_an_older_trainer_ends_the_wait(entrypoint, tmp_path):
     process = entrypoint(MODEL_CONFIG_FILE=str(gpu_config))
     assert process.stdout.readline() == f"waiting for {gpu_config}: publish a first model\n"
     (tmp_path / "models.config").touch()
-    output = process.communicate(timeout=10)[0]
+    output = process.communicate(timeout=scaled(10))[0]
     assert output.startswith(f"no {gpu_config} yet: serving with models.config")
     assert f"--model_config_file={tmp_path / 'models.config'}\n" in output
 
@@ -111,7 +113,7 @@ def test_stops_at_once_while_waiting(entrypoint):
     process = entrypoint()
     process.stdout.readline()
     process.send_signal(signal.SIGTERM)
-    assert process.wait(2) == 0
+    assert process.wait(scaled(2)) == 0
 
 
 def test_every_flag_has_the_reason_for_its_value_above_it():

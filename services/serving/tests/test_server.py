@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from grpc import RpcError, StatusCode
 
+from segstack_testing.waiting import scaled
+
 X = np.zeros(1, np.float32)
 
 
@@ -68,14 +70,16 @@ def test_sigterm_lets_running_calls_finish(start_server, segmenter, link_version
     root = link_version(segmenter, "m", 1)
     server = start_server("--model_name=m", f"--model_base_path={root / 'm'}", "--file_system_poll_wait_seconds=0")
     server.connect()
+    # Connected, and the signature run once: the next call is sent at once and is only as long as its turns.
+    server.prediction.Predict(predict_request("m", "spin", turns=np.int64(1)), timeout=scaled(20))
     turns = 20_000
     while (call := server.prediction.Predict.future(predict_request("m", "spin", turns=np.int64(turns)))) and call:
-        threading.Event().wait(0.2)
+        threading.Event().wait(0.5)
         if not call.done():
             break
         turns *= 4
     server.process.send_signal(signal.SIGTERM)
-    assert call.result(timeout=15).outputs["done"].int64_val[0] == turns
+    assert call.result(timeout=scaled(15)).outputs["done"].int64_val[0] == turns
     assert server.stop() == 0
 
 
@@ -91,7 +95,7 @@ def test_empty_config_opens_the_port_and_sigint_ends_with_status_0(start_server,
     )
     second = start_server("--model_config_file", str(empty), f"--port={server.port}")
     second.wait_for(f"Failed to start server. Error: cannot listen on 127.0.0.1:{server.port}: in use")
-    assert second.process.wait(10) == 1
+    assert second.process.wait(scaled(10)) == 1
     assert server.stop(signal.SIGINT) == 0
 
 
@@ -108,7 +112,7 @@ def test_unreadable_config_ends_the_server(start_server, tmp_path, config, messa
     path.write_text(config)
     server = start_server(f"--model_config_file={path}")
     server.wait_for(message)
-    assert server.process.wait(10) == 1
+    assert server.process.wait(scaled(10)) == 1
 
 
 def test_wait_for_config(start_server, publish, write_config, tmp_path):
@@ -131,7 +135,7 @@ def test_first_model_that_does_not_load_ends_the_server(start_server, tmp_path):
     (tmp_path / "m" / "1").mkdir(parents=True)
     server = start_server("--model_name=m", f"--model_base_path={tmp_path / 'm'}", "--max_num_load_retries=0")
     server.wait_for("Failed to start server. Error: Unknown: 1 servable.s. did not become available: ")
-    assert server.process.wait(10) == 1
+    assert server.process.wait(scaled(10)) == 1
 
 
 def test_sigterm_while_waiting_for_a_first_version(start_server, tmp_path):
@@ -144,4 +148,4 @@ def test_without_a_model_the_flags_are_printed(start_server):
     server = start_server()
     server.wait_for("segstack serve: neither --model_config_file nor --model_base_path is given")
     server.wait_for("--model_config_file_poll_wait_seconds=0")
-    assert server.process.wait(10) == 1
+    assert server.process.wait(scaled(10)) == 1

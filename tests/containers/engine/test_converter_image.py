@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from contract.checksums import damage
+from segstack_testing.waiting import scaled
 
-pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(scaled(1800))]
 
 CONVERTER = ["scripts/run.sh", "convert"]
 # All of a conversion but TensorRT, in whose place TensorFlow 2.6.2 runs the rewritten graph.

@@ -8,6 +8,8 @@ import threading
 import httpx
 import pytest
 
+from segstack_testing.waiting import scaled
+
 pytestmark = pytest.mark.containers
 
 FIRST, SECOND = "127.0.0.2", "127.0.0.3"
@@ -94,6 +96,6 @@ def test_new_pod_gets_requests_and_terminating_pod_gets_none_before_it_ends(
     names.addresses = [SECOND]
     request_until(lambda: is_left(FIRST), "the first without requests")
     first.terminate()
-    first.wait(20)
+    first.wait(scaled(20))
     for _ in range(4):
         send_request()

@@ -1,6 +1,7 @@
 """The keys file: names, hashes, rates, and changes while the gateway runs."""
 
 import hashlib
+import os
 
 import pytest
 
@@ -10,6 +11,18 @@ from gateway.access.keys import ApiKey, ApiKeysError, KeyRing, digest_of, line_o
 @pytest.fixture
 def file(tmp_path):
     return tmp_path / "api-keys"
+
+
+@pytest.fixture
+def rewrite(file):
+    """``rewrite(text)``: change the file. A coarse clock must not hide a change made a moment later."""
+
+    def change(text):
+        later = file.stat().st_mtime_ns + 1_000_000_000
+        file.write_text(text)
+        os.utime(file, ns=(later, later))
+
+    return change
 
 
 def test_key_is_long_random_and_has_a_recognisable_prefix():
@@ -57,23 +70,23 @@ def test_invalid_key_name_is_refused():
         line_of("a:b", new_key())
 
 
-def test_keys_are_added_and_removed_without_a_restart(file):
+def test_keys_are_added_and_removed_without_a_restart(file, rewrite):
     first, second = new_key(), new_key()
     file.write_text(line_of("first", first))
     ring = KeyRing(file)
     assert ring.find(first) == ApiKey("first", digest_of(first))
     assert ring.find(second) is None
 
-    file.write_text(line_of("second", second) + "\n")
+    rewrite(line_of("second", second) + "\n")
     assert ring.find(first) is None
     assert ring.find(second).name == "second"
 
 
-def test_invalid_keys_file_keeps_the_known_keys(file, caplog):
+def test_invalid_keys_file_keeps_the_known_keys(file, rewrite, caplog):
     key = new_key()
     file.write_text(line_of("fleet", key))
     ring = KeyRing(file)
-    file.write_text("half a li")
+    rewrite("half a li")
     assert ring.find(key).name == "fleet"
     assert "line 1" in caplog.text
     file.unlink()

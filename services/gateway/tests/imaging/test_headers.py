@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -113,6 +113,7 @@ WEBP_CHUNKS = (b"VP8 ", b"VP8L", b"VP8X")
 PREFIXES = [b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", *(b"RIFF\0\0\0\0WEBP" + c for c in WEBP_CHUNKS)]
 
 
+@settings(deadline=None)
 @given(st.sampled_from(PREFIXES), st.binary(max_size=200))
 def test_arbitrary_bytes_give_a_size_or_a_documented_error(prefix, rest):
     with suppress(UndecodableImage, UnsupportedImage):
@@ -122,6 +123,7 @@ def test_arbitrary_bytes_give_a_size_or_a_documented_error(prefix, rest):
         check_complete(prefix + rest, header.format)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(FILES)), st.data())
 def test_file_with_a_changed_byte_gives_a_size_or_a_documented_error(name, draw):
     data = bytearray(FILES[name])

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract.wire import varint
@@ -40,6 +40,7 @@ def encode(number: int) -> bytes:
     return varint(number % 2**64)
 
 
+@settings(deadline=None)
 @given(st.lists(ANY_NUMBER, min_size=1, max_size=20))
 def test_varints_round_trip(numbers):
     assert wire.read_varints(b"".join(map(encode, numbers))).tolist() == numbers

@@ -25,6 +25,7 @@ async def test_frame_is_released_once_it_was_segmented(make_gateway, serving, jp
         return sorted(thing.message[4] for thing in gc.get_objects() if type(thing) is Frame)
 
     monkeypatch.setattr(WebSocket, "send_bytes", send_late)
+    gc.collect()  # frames of earlier tests
     async with open_stream(client) as stream:
         for sequence in (1, 2):  # segmented, and their replies wait
             await stream.send(jpeg, sequence)

@@ -263,9 +263,11 @@ async def test_ten_thousand_tiny_frames_are_each_answered_or_counted(client):
 
 async def test_streams_are_answered_in_turn(make_gateway, jpeg):
     order = []
+    all_are_open = asyncio.Barrier(4)
 
     async def camera(stream, number):
         async with stream.another() as own:
+            await all_are_open.wait()
             for sequence in range(40):
                 await own.send(jpeg, sequence)
                 await own.receive()

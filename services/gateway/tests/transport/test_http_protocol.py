@@ -9,7 +9,7 @@ from gateway.transport.http_protocol import TimeoutHttpProtocol
 from segstack_testing.gateways import metric
 from segstack_testing.images import encode
 from segstack_testing.raw_http import error_reply, post_segment, raw_connection, read_until_closed
-from segstack_testing.waiting import wait_until
+from segstack_testing.waiting import scaled, wait_until
 
 
 def send_repeatedly(raw, piece):
@@ -32,7 +32,7 @@ def send_repeatedly(raw, piece):
 
 @pytest.fixture
 def short_timeouts(make_gateway):
-    return make_gateway(header_timeout_ms=300)
+    return make_gateway(header_timeout_ms=round(scaled(300)))
 
 
 @pytest.mark.parametrize("begun", [b"G", b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Slow: "])
@@ -151,7 +151,7 @@ def test_header_timeout_holds_over_tls(make_gateway, shared_certificates):
         ssl.create_default_context(cafile=shared_certificates / "ca.pem"),
         tls_certificate=shared_certificates / "gateway.pem",
         tls_key=shared_certificates / "gateway.key",
-        header_timeout_ms=300,
+        header_timeout_ms=round(scaled(300)),
     )
     trusting = ssl.create_default_context(cafile=shared_certificates / "ca.pem")
     with raw_connection(client) as raw, trusting.wrap_socket(raw, server_hostname="127.0.0.1") as secure:

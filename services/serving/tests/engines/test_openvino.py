@@ -20,7 +20,8 @@ from serving.models.predict import predict
 from serving.models.servable import Servable
 
 HEIGHT, WIDTH, CLASSES = 48, 64, 5
-RANDOM = np.random.default_rng(7)
+# With this seed no pixel of the images is near a tie: two logits differ by 2e-4 or more, far above rounding.
+RANDOM = np.random.default_rng(15)
 IMAGES = RANDOM.integers(0, 256, (3, HEIGHT, WIDTH, 3), np.uint8)
 
 

@@ -145,8 +145,8 @@ def test_failed_version_is_retried_then_not_while_its_folder_exists(make_manager
     assert tries == ["1", "2", "2", "2"]
 
     (root / "m" / "2").rmdir()
-    eventually(lambda: states(manager, "m") == {2: "END", 1: "AVAILABLE"})
-    polls.wait(0.1)
+    manager.poll()  # sees that it is gone
+    assert states(manager, "m") == {2: "END", 1: "AVAILABLE"}
     publish("m", 2)
     eventually(lambda: states(manager, "m") == {2: "AVAILABLE", 1: "END"})
 
@@ -234,7 +234,7 @@ def test_no_request_fails_while_versions_change(make_manager, publish, predict_r
     try:
         for version in (2, 3, 4):
             publish("m", version)
-            eventually(lambda version=version: answer(manager, predict_request, "m") == version)
+            eventually(lambda version=version: version in answers or errors)
     finally:
         stop.set()
         requests.join()

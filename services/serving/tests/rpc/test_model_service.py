@@ -7,6 +7,8 @@ import pytest
 from grpc import RpcError, StatusCode
 from tensorflow_serving.apis import get_model_status_pb2, model_management_pb2
 
+from segstack_testing.waiting import scaled
+
 X = np.zeros(1, np.float32)
 
 
@@ -50,11 +52,11 @@ def test_reload_over_grpc(server, predict_request, tmp_path, publish):
     request.CopyFrom(before)
     request.config.model_config_list.config.add(name="extra", base_path=base_path, model_platform="tensorflow")
     try:
-        reply = server.models.HandleReloadConfigRequest(request, timeout=20)
+        reply = server.models.HandleReloadConfigRequest(request, timeout=scaled(20))
         assert reply.status.error_code == 0
         assert server.prediction.Predict(predict_request("extra", x=X)).model_spec.version.value == 1
     finally:
-        server.models.HandleReloadConfigRequest(before, timeout=20)
+        server.models.HandleReloadConfigRequest(before, timeout=scaled(20))
 
 
 @pytest.mark.parametrize(
@@ -74,5 +76,5 @@ def test_reload_errors(server, names, text):
     for name in names or []:
         request.config.model_config_list.config.add(name=name, base_path="/m", model_platform="tensorflow")
     with pytest.raises(RpcError) as error:
-        server.models.HandleReloadConfigRequest(request, timeout=20)
+        server.models.HandleReloadConfigRequest(request, timeout=scaled(20))
     assert (error.value.code(), error.value.details()) == (StatusCode.INVALID_ARGUMENT, text)

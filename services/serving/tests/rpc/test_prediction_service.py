@@ -12,6 +12,8 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
+from segstack_testing.waiting import scaled
+
 
 def _metadata_request(name="segmenter", *fields):
     request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=fields)
@@ -88,5 +90,5 @@ def test_the_clients_deadline_ends_the_run(start_server, segmenter, link_version
         server.prediction.Predict(request, timeout=0.3)
     assert error.value.code() is StatusCode.DEADLINE_EXCEEDED
     started = time.monotonic()
-    server.prediction.Predict(predict_request("segmenter", "spin", turns=np.int64(3)), timeout=10)
-    assert time.monotonic() - started < 3
+    server.prediction.Predict(predict_request("segmenter", "spin", turns=np.int64(3)), timeout=scaled(10))
+    assert time.monotonic() - started < scaled(3)

@@ -9,13 +9,10 @@ import pytest
 from grpc import RpcError
 from prometheus_client.parser import text_string_to_metric_families
 
+from segstack_testing.raw_http import held_port
+from segstack_testing.waiting import scaled
+
 X = np.zeros(1, np.float32)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +26,7 @@ def rest(start_module_server, publish_in, tmp_path_factory):
         ' model_version_policy { all {} } version_labels { key: "stable" value: 1 } } }'
     )
     (root / "monitoring.config").write_text('prometheus_config { enable: true path: "/metrics" }')
-    port = free_port()
+    port = held_port()
     server = start_module_server(
         f"--model_config_file={root / 'models.config'}",
         f"--models_root={root}",
@@ -43,7 +40,7 @@ def rest(start_module_server, publish_in, tmp_path_factory):
 
 
 def call(server, path, method="GET", body=None):
-    connection = http.client.HTTPConnection("127.0.0.1", server.rest_port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", server.rest_port, timeout=scaled(20))
     try:
         connection.request(method, path, body)
         reply = connection.getresponse()
@@ -171,12 +168,12 @@ def test_rest_port_in_use_ends_the_server(start_server, tmp_path):
         port = taken.getsockname()[1]
         server = start_server(f"--model_config_file={tmp_path / 'models.config'}", f"--rest_api_port={port}")
         server.wait_for(f"Failed to start server. Error: cannot listen on 127.0.0.1:{port}: Address already in use")
-        assert server.process.wait(10) == 1
+        assert server.process.wait(scaled(10)) == 1
 
 
 def test_stops_within_its_grace_period_despite_a_slow_client(start_server, tmp_path):
     (tmp_path / "models.config").touch()
-    port = free_port()
+    port = held_port()
     server = start_server(f"--model_config_file={tmp_path / 'models.config'}", f"--rest_api_port={port}").connect()
     with socket.create_connection(("127.0.0.1", port)) as dawdling:
         dawdling.sendall(b"GET /v1/models/m HTTP/1.1\r\n")

@@ -45,6 +45,17 @@ def logits(run, images):
     return np.asarray(upsample(model(normalize(images), training=False)["logits"], 64, 96))
 
 
+def assert_equal_masks(found, expected, logits):
+    """Equal, but for the few pixels whose two best logits are one to within rounding.
+
+    Another graph or batch may sum in another order, and the network is another one after every training.
+    """
+    second, best = np.moveaxis(np.sort(logits, axis=-1)[..., -2:], -1, 0)
+    decided = best - second > 1e-4 * logits.std()
+    assert decided.mean() > 0.99
+    np.testing.assert_array_equal(found[decided], expected[decided])
+
+
 def signatures_of(definition, names):
     """As the contract describes them; TensorFlow adds others of its own."""
 
@@ -73,20 +84,21 @@ def test_graph_has_no_variable(saved_model):
 def test_mask_is_the_argmax_of_the_keras_model(saved_model, images, logits):
     mask = saved_model("serving_default", image=images)["mask"]
     assert mask.dtype == np.uint8
-    np.testing.assert_array_equal(mask, logits.argmax(axis=-1))
+    assert_equal_masks(mask, logits.argmax(axis=-1), logits)
     assert len(np.unique(mask)) > 1  # with a single class the comparison would show nothing
 
 
-def test_images_of_a_batch_are_independent(saved_model, images):
+def test_images_of_a_batch_are_independent(saved_model, images, logits):
     together = saved_model("serving_default", image=images)["mask"]
-    alone = [saved_model("serving_default", image=image[None])["mask"][0] for image in images]
-    np.testing.assert_array_equal(together, alone)
+    alone = np.stack([saved_model("serving_default", image=image[None])["mask"][0] for image in images])
+    assert_equal_masks(together, alone, logits)
 
 
 def test_probabilities_are_the_softmax(saved_model, images, logits):
     probabilities = saved_model("probabilities", image=images)["probabilities"]
     assert probabilities.dtype == np.float32
-    np.testing.assert_allclose(probabilities, np.asarray(tf.nn.softmax(logits)), rtol=0, atol=1e-5)
+    # Rounding grows with the logits, whose deviation was 5 to 7 after two trainings, and the difference 8e-6.
+    np.testing.assert_allclose(probabilities, np.asarray(tf.nn.softmax(logits)), rtol=0, atol=5e-6 * logits.std())
     np.testing.assert_allclose(probabilities.sum(axis=-1), 1, atol=1e-5)
 
 

@@ -32,6 +32,7 @@ def original(backbone, pixels, normalize_by):
     Its squeeze-and-excitation gives the same output for every input: only it pools over the whole image, of which a
     network at another stride sees more positions.
     """
+    keras.utils.set_random_seed(1)
     model = normalize_by(backbone.build(include_top=False, weights=None, input_shape=(SIZE, SIZE, 3)), pixels)
     for layer in model.layers:
         if "se_expand" in layer.name or "squeeze_excite_conv_1" in layer.name:

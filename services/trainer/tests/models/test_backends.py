@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -57,6 +58,7 @@ def folder(tmp_path_factory, random_images, normalize_by):
     images = random_images(HEIGHT, WIDTH)
     np.save(folder / "images.npy", images)
     for name in model_names():
+        keras.utils.set_random_seed(1)
         model = normalize_by(create_model(name, HEIGHT, WIDTH, CLASSES), random_images(HEIGHT, WIDTH, count=8))
         model.save_weights(folder / f"{name}.weights.h5")
         np.save(folder / f"{name}.npy", np.asarray(model(images, training=False)["logits"]))

@@ -30,10 +30,15 @@ def lines(folder):
 
 
 def curve(folder, name):
-    """(step, value) of a curve in TensorBoard, as TensorBoard itself reads it."""
+    """(step, value) of a curve in TensorBoard, as TensorBoard itself reads it, in the order of logging.
+
+    It reads files in the order of their names, which end in a second and the number of the process's writer: of two in
+    one second, the 10th comes before the 9th.
+    """
     events = EventAccumulator(str(folder / "tensorboard"))
     events.Reload()
-    return [(e.step, round(float(tf.make_ndarray(e.tensor_proto)), 4)) for e in events.Tensors(name)]
+    logged = sorted(events.Tensors(name), key=lambda event: event.wall_time)
+    return [(e.step, round(float(tf.make_ndarray(e.tensor_proto)), 4)) for e in logged]
 
 
 def train(logbook, epochs):
