@@ -16,7 +16,7 @@ pytestmark = pytest.mark.gateway
 CLIENTS = 4
 # The gateway admits 36 requests.
 CROWD = 60
-BACK_WITHIN_S = scaled(3)
+BACK_WITHIN_S = 3
 
 
 @pytest.fixture

@@ -195,6 +195,38 @@ def test_the_stream_survives_a_restart_of_the_gateway(live, colour_road, seen) -
     assert number == mask
 
 
+def test_nothing_is_sent_over_a_connection_that_is_being_closed(visit, colour_road) -> None:
+    """`close` comes later than the closing state, in which sending loses the frame and warns in the console."""
+    states = (
+        visit(colour_road.url)
+        .open()
+        .page.evaluate("""async () => {
+            const { Stream } = await import("/static/live/stream.js");
+            let socket;
+            window.WebSocket = class extends EventTarget {
+                static OPEN = 1;
+                readyState = 1;
+                bufferedAmount = 0;
+                sent = 0;
+                constructor() { super(); socket = this; }
+                send() { this.sent += 1; }
+            };
+            const stream = new Stream({ configured() {}, failed() {} }, {});
+            const hear = (message) =>
+                socket.dispatchEvent(new MessageEvent("message", { data: JSON.stringify(message) }));
+            socket.dispatchEvent(new Event("open"));
+            hear({ type: "configured" });
+            const states = [stream.isConfigured, stream.isReady, socket.sent];
+            socket.readyState = 2;
+            states.push(stream.isConfigured, stream.isReady);
+            hear({ type: "error", error: { code: "model_loading", message: "it is loading" } });
+            await new Promise((resolve) => setTimeout(resolve, 600)); // it tries again after at most 250 ms
+            return [...states, socket.sent];
+        }""")
+    )
+    assert states == [True, True, 1, False, False, 1]
+
+
 def test_readout_shows_frame_rate_and_stage_times(live) -> None:
     window = live()
     total = window.page.locator("#total")

@@ -90,7 +90,7 @@ def test_recovers_after_a_restart_of_serving(visit, road, photo) -> None:
     notice = window.page.get_by_role("alert")
     window.expect(notice.get_by_role("heading")).to_have_text("The model server is unreachable")
     window.expect(notice.locator("code")).to_have_text(["make serve", "make demo"])
-    window.expect(status).to_have_text("The model server is unreachable", timeout=scaled(5_000))  # at once
+    window.expect(status).to_have_text("The model server is unreachable", timeout=5_000)  # at once
     window.shoot("serving-away")
 
     road.start_serving()

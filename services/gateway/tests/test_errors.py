@@ -219,16 +219,16 @@ def test_unreachable_serving_is_503_until_it_is_back(client, serving, jpeg):
     check(client.get("/readyz"), 503, "serving_unavailable")
 
     serving.start()
-    wait_until(lambda: client.post("/segment", content=jpeg).status_code == 200)
+    wait_until(lambda: client.post("/segment", content=jpeg).status_code == 200, 3)
     assert client.get("/readyz").status_code == 200
 
 
 def test_exceeded_deadline_is_504(make_gateway, serving, jpeg, gate):
-    serving.before_predict = lambda request, context: gate.wait(30)
+    serving.before_predict = lambda request, context: gate.wait(10)
     client = make_gateway(deadline_ms=200)
     started_at = time.monotonic()
     check(client.post("/segment", content=jpeg), 504, "deadline_exceeded", "200 ms")
-    assert time.monotonic() - started_at < scaled(2)
+    assert time.monotonic() - started_at < 2
 
 
 def test_wait_that_leaves_no_time_for_inference_is_429(make_gateway, serving, jpeg, gate, submit):

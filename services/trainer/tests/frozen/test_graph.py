@@ -97,8 +97,10 @@ def test_images_of_a_batch_are_independent(saved_model, images, logits):
 def test_probabilities_are_the_softmax(saved_model, images, logits):
     probabilities = saved_model("probabilities", image=images)["probabilities"]
     assert probabilities.dtype == np.float32
-    # Rounding grows with the logits, whose deviation was 5 to 7 after two trainings, and the difference 8e-6.
-    np.testing.assert_allclose(probabilities, np.asarray(tf.nn.softmax(logits)), rtol=0, atol=5e-6 * logits.std())
+    drawn, noise = np.split(np.abs(probabilities - np.asarray(tf.nn.softmax(logits))), [3])
+    assert drawn.max() < 1e-5
+    # Rounding grows with the logits, whose deviation was 5 to 7 after two trainings, and the difference in noise 8e-6.
+    assert noise.max() < 5e-6 * logits.std()
     np.testing.assert_allclose(probabilities.sum(axis=-1), 1, atol=1e-5)
 
 
